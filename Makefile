@@ -1,0 +1,41 @@
+# make run    sets up everything and runs the laptop quickstart to its report
+# make test   sets up everything and passes all tests
+# Needs Python 3.10 or later with venv (Debian: python3-venv); all else comes from PyPI.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   := .venv
+BIN    := $(CURDIR)/$(VENV)/bin
+READY  := $(VENV)/.ready
+RUN    := runs/quickstart
+PLUMED := hillclimber==0.1.8
+
+.PHONY: run test lint setup clean
+
+run: $(READY)
+	mkdir -p $(RUN)
+	cd $(RUN) && $(BIN)/wtemlp init ../../params/quickstart_init.json ../../machines/local.json
+	cd $(RUN) && $(BIN)/wtemlp run ../../params/quickstart.json ../../machines/local.json
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check wtemlp tests benchmarks examples
+
+setup: $(READY)
+
+# The PLUMED kernel is all that is needed of its wheel, so that is installed without the many
+# packages that the wheel's own Python code wants.
+$(READY): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	    { echo "Python 3.10 or later is needed; set PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	    { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet -e '.[laptop,test]'
+	$(BIN)/pip install --quiet --no-deps $(PLUMED)
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info

@@ -1,0 +1,175 @@
+"""What the embedded PLUMED costs a step of molecular dynamics.
+
+    python benchmarks/plumed_overhead.py [--waters 64] [--steps 4000] [--repeats 7]
+        [--models graph.000.pb graph.001.pb ...]
+
+Flexible TIP3P water, NVT, with the reference force field or, with ``--models``, with a committee
+of DeePMD models (types O H).  Runs without and with ``fix plumed`` (well-tempered metadynamics on
+the potential energy) follow each other, one thread each, from one equilibrated start; the time is
+the CPU time of LAMMPS's loop, so that other work on the machine matters less.  Printed is the
+median of the ratios of neighbouring pairs, with their spread, once over a plain run and once over
+a run whose energy is tallied on every step, which a bias on the energy cannot do without.
+"""
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp.config.records import ForceField
+from wtemlp.md.reference_script import force_field_commands, water_data
+from wtemlp.md.topology import water_topology
+
+MOLECULE = np.array([[0.0, 0.0, 0.0], [0.9572, 0.0, 0.0], [-0.24, 0.9266, 0.0]])  # O H H, A
+VOLUME_A3 = 30.0  #: of one water molecule at 0.997 g/cm3
+KCAL_MOL_IN_EV = 0.0433641
+
+METAD = {
+    "real": "SIGMA=12 HEIGHT=0.3 GRID_MIN=-20000 GRID_MAX=5000",  # kcal/mol
+    "metal": "SIGMA=0.5 HEIGHT=0.013 GRID_MIN=-60000 GRID_MAX=0",  # eV
+}
+VARIANTS = ("plain", "tallied", "plumed")
+
+
+def water_box(n_waters: int) -> str:
+    """A LAMMPS data file of water molecules on a cubic lattice, to be relaxed."""
+    edge = (n_waters * VOLUME_A3) ** (1 / 3)
+    per_side = int(np.ceil(n_waters ** (1 / 3)))
+    sites = np.stack(np.meshgrid(*[np.arange(per_side)] * 3), -1).reshape(-1, 3)[:n_waters]
+    coords = ((sites * edge / per_side)[:, None] + MOLECULE).reshape(-1, 3)
+    types = np.tile([0, 1, 1], n_waters)
+    cell = np.eye(3) * edge
+    topology = water_topology(types, coords, cell, ("O", "H"))
+    return water_data(force_field(), coords, cell, topology)
+
+
+def force_field() -> ForceField:
+    """The reference force field, its cut-off small enough for 32 waters."""
+    return ForceField(name="tip3p-flexible", cutoff_A=4.9, kspace_accuracy=1e-4)
+
+
+def equilibrate(folder: Path, n_waters: int) -> None:
+    """Write ``water.data`` (units real) and ``water.metal.data`` (atomic) of a liquid."""
+    (folder / "lattice.data").write_text(water_box(n_waters))
+    script = (
+        force_field_commands(force_field(), "lattice.data")
+        + """\
+minimize        1e-4 1e-6 200 400
+velocity        all create 300 1
+fix             nve all nve
+fix             thermostat all langevin 300 300 50 1
+timestep        0.5
+run             3000
+write_data      water.data nocoeff
+write_dump      all custom last.dump id type xu yu zu modify sort id
+"""
+    )
+    run(folder, "equilibrate.in", script)
+    atoms = np.loadtxt(folder / "last.dump", skiprows=9)
+    edge = np.diff(np.loadtxt(folder / "last.dump", skiprows=5, max_rows=3)[0])[0]
+    rows = "".join(f"{a[0]:.0f} {a[1]:.0f} {a[2]} {a[3]} {a[4]}\n" for a in atoms)
+    bounds = "".join(f"0 {edge} {axis}lo {axis}hi\n" for axis in "xyz")
+    (folder / "water.metal.data").write_text(
+        f"water\n\n{len(atoms)} atoms\n2 atom types\n\n{bounds}\nMasses\n\n1 15.9994\n2 1.008\n"
+        f"\nAtoms # atomic\n\n{rows}"
+    )
+
+
+def script(variant: str, steps: int, models: list[Path]) -> str:
+    """A short NVT run, timed after a shorter one that warms up."""
+    if models:
+        units, timestep = "metal", 0.0005
+        system = f"""\
+units           metal
+atom_style      atomic
+read_data       water.metal.data
+pair_style      deepmd {" ".join(map(str, models))} out_freq 20 out_file model_devi.out
+pair_coeff      * * O H
+"""
+    else:
+        units, timestep = "real", 0.5
+        system = force_field_commands(force_field(), "water.data")
+    extra = {
+        "plain": "",
+        "tallied": "variable u equal c_thermo_pe\nfix tally all ave/time 1 1 1 v_u\n",
+        "plumed": "fix bias all plumed plumedfile plumed.dat outfile plumed.log\n"
+        "fix_modify bias energy no\n",
+    }[variant]
+    unit = {"real": "kcal/mol", "metal": "eV"}[units]
+    metad = (
+        f"UNITS ENERGY={unit} LENGTH=A\nene: ENERGY\nm: METAD ARG=ene PACE=100 BIASFACTOR=16"
+        f" TEMP=300 FILE=HILLS GRID_BIN=5000 {METAD[units]}\n"
+        "PRINT ARG=ene,m.bias STRIDE=10 FILE=COLVAR\n"
+    )
+    lines = "".join(
+        f'print "{line}" {"file" if i == 0 else "append"} plumed.dat screen no\n'
+        for i, line in enumerate(metad.splitlines())
+    )
+    return f"""{system}
+timestep        {timestep}
+velocity        all create 300 1
+fix             nve all nve
+fix             thermostat all temp/csvr 300 300 $(200*dt) 1
+thermo          1000
+{lines}{extra}
+run             {max(steps // 10, 1)}
+run             {steps}
+"""
+
+
+def run(folder: Path, name: str, text: str) -> float:
+    """Run a script with ``wtemlp lmp``; the CPU time of its last run's loop, seconds."""
+    (folder / name).write_text(text)
+    environment = os.environ | dict.fromkeys(
+        ("OMP_NUM_THREADS", "TF_INTRA_OP_PARALLELISM_THREADS", "TF_INTER_OP_PARALLELISM_THREADS",
+         "DP_INTRA_OP_PARALLELISM_THREADS", "DP_INTER_OP_PARALLELISM_THREADS"),
+        "1",
+    )  # fmt: skip
+    for old in ("HILLS", "COLVAR"):
+        (folder / old).unlink(missing_ok=True)
+    command = [sys.executable, "-m", "wtemlp.md.lmp", "-in", name, "-log", "log", "-screen", "none"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{name}: {done.stderr[-500:]}")
+    log = (folder / "log").read_text()
+    loop_s = float(re.findall(r"Loop time of (\S+)", log)[-1])
+    return loop_s * float(re.findall(r"(\S+)% CPU use", log)[-1]) / 100
+
+
+def main() -> None:
+    """Print the times and their ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--waters", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--models", type=Path, nargs="*", default=[])
+    options = parser.parse_args()
+    models = [model.resolve() for model in options.models]
+    times: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        equilibrate(folder, options.waters)
+        for _ in range(options.repeats):
+            for variant in VARIANTS:
+                text = script(variant, options.steps, models)
+                times[variant].append(run(folder, f"{variant}.in", text) / options.steps)
+    print(f"{3 * options.waters} atoms, {len(models) or 'no'} models, {options.steps} steps")
+    for variant in VARIANTS:
+        print(f"  {variant:8s} {1e3 * statistics.median(times[variant]):9.4f} ms a step")
+    for reference in ("plain", "tallied"):
+        pairs = zip(times["plumed"], times[reference], strict=True)
+        ratios = sorted(100 * (a / b - 1) for a, b in pairs)
+        print(
+            f"  fix plumed over {reference:8s}"
+            f" {statistics.median(ratios):+6.2f} % ({ratios[0]:+.2f} ... {ratios[-1]:+.2f})"
+        )
+
+
+if __name__ == "__main__":
+    main()

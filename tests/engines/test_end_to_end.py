@@ -1,0 +1,233 @@
+"""The whole loop with real engines, small: and killed, it ends with the same data."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.engines.conftest import engine_environment, require_engine
+from tests.loop.conftest import PARAM, ROOT, Run, job
+from wtemlp.analysis.frames import Phase, load_frames
+from wtemlp.config.records import ForceField, Guard
+from wtemlp.md import colvar, wte_script
+from wtemlp.md.dump import read_dump
+from wtemlp.md.reference_script import force_field_commands, water_data
+from wtemlp.md.topology import make_whole, water_topology
+from wtemlp.stages.explore import read_deviations
+from wtemlp.state import Step
+from wtemlp.units import KCAL_MOL_IN_EV
+
+FORCE_FIELD = ForceField(cutoff_A=6.0, kspace_accuracy=1e-5)
+
+INIT = {
+    "seed": 3, "type_map": ["O", "H"], "n_molecules": 32,
+    "force_field": {"name": "tip3p-flexible", "cutoff_A": 6.0, "kspace_accuracy": 1e-5},
+    "temperature_K": 300, "pressure_bar": 1.0, "timestep_fs": 0.5,
+    "npt_steps": 2000, "nvt_steps": 8000, "frames_per_ensemble": 24,
+    "validation_fraction": 0.25, "starting_structures": 1, "output": "init",
+}
+
+
+def write_input(folder: Path) -> None:
+    folder.mkdir()
+    param = PARAM | {
+        "init_data_prefix": "init/data",
+        "sys_configs": [["init/conf/*.POSCAR"]],
+        "fp_task_max": 12,
+        "fp_params": {"force_field": "tip3p-flexible", "cutoff_A": 6.0, "kspace_accuracy": 1e-5},
+        "model_devi_f_trust_lo": 0.05, "model_devi_f_trust_hi": 2.0,
+        "model_devi_jobs": [
+            job() | {"nsteps": 600, "trj_freq": 20,
+                     "wte": {"biasfactor": [9], "nvt_steps": 600, "pace": 20,
+                             "guard": {"temp_factor": 6}}}
+        ],
+        "default_training_param": {
+            "model": {
+                "descriptor": {"type": "se_e2_a", "rcut": 4.0, "rcut_smth": 0.5, "sel": [20, 40],
+                               "neuron": [4, 8, 16], "axis_neuron": 4},
+                "fitting_net": {"neuron": [16, 16], "resnet_dt": True},
+            },
+            "learning_rate": {"type": "exp", "start_lr": 0.02, "stop_lr": 1e-3,
+                              "decay_steps": 20},
+            "loss": {"type": "ener", "start_pref_e": 0.02, "limit_pref_e": 1,
+                     "start_pref_f": 1000, "limit_pref_f": 20},
+            "training": {"numb_epoch": 25, "disp_freq": 50, "save_freq": 1000},
+        },
+    }
+    (folder / "param.json").write_text(json.dumps(param))
+    (folder / "init_param.json").write_text(json.dumps(INIT))
+    (folder / "machine.json").write_text((ROOT / "machines/local.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """init and run, undisturbed."""
+    require_engine("lammps", "plumed", "deepmd", "packmol")
+    folder = tmp_path_factory.mktemp("real") / "run"
+    write_input(folder)
+    command = [sys.executable, "-c", "from wtemlp.cli import main; main()"]
+    done = subprocess.run(
+        [*command, "init", "init_param.json", "machine.json"], cwd=folder,
+        env=engine_environment(), capture_output=True, text=True, timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    run = Run(folder)
+    run.output = run.finish()
+    return run
+
+
+def test_frames_are_explored_and_labelled(run):
+    summary = json.loads((run.folder / "iter.000000/summary.json").read_text())
+    assert summary["selected"] == 12
+    assert summary["labelled"] + summary["label_failures"] == 12 and summary["labelled"] >= 8
+    assert summary["explored"] > 30
+    last = json.loads((run.folder / "iter.000001/summary.json").read_text())
+    assert last["n_train_frames"] == 18 + summary["labelled"]
+    assert 0 < last["force_rmse_meV_A"] < 2000
+
+
+def test_models_differ(run):
+    models = [path.read_bytes() for path in run.folder.glob("iter.000000/00.train/graph.*.pb")]
+    assert len(set(models)) == 4
+    table = load_frames(run.folder / "iter.000000/01.model_devi/explored.npz")
+    assert (table.max_devi_f > 0).all()
+
+
+def test_bias_is_not_in_the_energy(run):
+    """COLVAR's energy is LAMMPS's, and is not with the bias added."""
+    folder = run.folder / "iter.000000/01.model_devi/task.000.000000"
+    assert not (folder / "walker.stopped").exists(), (folder / "walker.stopped").read_text()
+    biased = colvar.read(folder / "COLVAR.wte")
+    steps = np.rint(biased["time"] / 0.0005).astype(int)
+    thermo = {
+        int(words[0]): float(words[2])
+        for words in map(str.split, (folder / "log.lammps").read_text().splitlines())
+        if len(words) == 7 and words[0].isdigit()
+    }
+    both = [row for row, step in enumerate(steps) if step in thermo]
+    energies = np.array([thermo[steps[row]] for row in both])
+    assert len(both) > 20
+    np.testing.assert_allclose(biased["ene"][both], energies, rtol=1e-8)
+    assert biased["metad.bias"].max() > 0.01
+    hills = colvar.read(folder / "HILLS")
+    assert len(hills["time"]) == 600 // 20
+    _, sigma = (float(word) for word in (folder / "sigma.out").read_text().split()[1::2])
+    np.testing.assert_allclose(hills["sigma_ene"], sigma, rtol=1e-6)
+
+
+def test_sigma_is_that_of_the_recorded_energies(run):
+    folder = run.folder / "iter.000000/01.model_devi/task.000.000000"
+    nvt = colvar.read(folder / "COLVAR.nvt")
+    mean, sigma = (float(word) for word in (folder / "sigma.out").read_text().split()[1::2])
+    production = nvt["ene"][nvt["time"] > 150 * 0.0005 - 1e-9]
+    assert mean == pytest.approx(production.mean(), rel=1e-3)
+    assert sigma == pytest.approx(production.std(), rel=0.05)
+
+
+def test_labels_equal_a_separate_lammps_evaluation(run, lmp, tmp_path):
+    """Each labelled frame again, by itself, in a LAMMPS of its own, from the stored frame."""
+    data = next(run.folder.glob("iter.000000/02.fp/data.000/*/set.000"))
+    energies = np.load(data / "energy.npy")
+    forces = np.load(data / "force.npy").reshape(len(energies), -1, 3)
+    outcomes = json.loads((run.folder / "iter.000000/02.fp/labels.json").read_text())
+    for index, outcome in enumerate(o for o in outcomes if o["labelled"]):
+        frame = read_dump(run.folder / outcome["task"] / f"traj/{outcome['step']}.lammpstrj")
+        types, cell = frame.types - 1, frame.cells[0]
+        topology = water_topology(types, frame.coords[0], cell, ("O", "H"))
+        whole = make_whole(frame.coords, frame.cells, topology)[0]
+        (tmp_path / "one.data").write_text(water_data(FORCE_FIELD, whole, cell, topology))
+        lmp(
+            force_field_commands(FORCE_FIELD, "one.data")
+            + "\ndump f all custom 1 one.dump id type x y z fx fy fz\n"
+            "dump_modify f sort id format float %.17g\nrun 0\n"
+            'print "$(pe:%.17g)" file one.energy\n'
+        )
+        energy = float((tmp_path / "one.energy").read_text()) * KCAL_MOL_IN_EV
+        assert energies[index] == pytest.approx(energy, rel=1e-6)
+        alone = read_dump(tmp_path / "one.dump").forces[0] * KCAL_MOL_IN_EV
+        np.testing.assert_allclose(forces[index], alone, atol=2e-5)
+
+
+def test_biased_frames_are_among_the_labelled(run):
+    outcomes = json.loads((run.folder / "iter.000000/02.fp/labels.json").read_text())
+    assert {outcome["phase"] for outcome in outcomes} >= {int(Phase.WTE)}
+
+
+def test_killed_and_resumed_it_ends_with_the_same_data(run, tmp_path):
+    folder = tmp_path / "killed"
+    write_input(folder)
+    (folder / "init").symlink_to(run.folder / "init")
+    killed = Run(folder)
+    killed.kill_at(0, Step.RUN_TRAIN, 8.0, True)
+    killed.kill_at(0, Step.RUN_EXPLORE, 3.0, True)
+    killed.kill_at(0, Step.RUN_EXPLORE, 4.0, False)
+    killed.finish()
+    skip = ("graph", "input.json")
+    expected = {k: v for k, v in run.fingerprint().items() if not any(s in k for s in skip)}
+    found = {k: v for k, v in killed.fingerprint().items() if not any(s in k for s in skip)}
+    assert found == expected
+
+
+def walk(run, folder, **changes):
+    """A walker with the run's models, in a folder beside its tasks; why it was stopped."""
+    task = run.folder / "iter.000000/01.model_devi" / folder
+    task.mkdir()
+    (task / "conf.lmp").symlink_to("../confs/000.0000.lmp")
+    settings = {
+        "graphs": tuple(f"../graph.{model:03d}.pb" for model in range(4)),
+        "type_map": ("O", "H"), "mass_map": (15.9994, 1.008), "temperature_K": 300.0,
+        "biasfactor": 9.0, "sigma_eV": None, "height_kT": 0.5, "pace": 20, "nvt_steps": 200,
+        "nsteps": 400, "trj_freq": 10, "timestep_ps": 0.0005, "trust_hi": 10.0,
+        "guard": Guard(temp_factor=20.0), "velocity_seed": 1, "thermostat_seed": 2,
+    }
+    walker = wte_script.Walker(**settings | changes)
+    (task / "input.lammps").write_text(wte_script.script(walker))
+    (task / "guard.awk").write_text(wte_script.guard_awk(walker))
+    done = subprocess.run(
+        ["bash", "-c", wte_script.command(f"{sys.executable} -m wtemlp.md.lmp")],
+        cwd=task, env=engine_environment(), capture_output=True, text=True, timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    note = task / "walker.stopped"
+    steps, deviations = read_deviations(task / "model_devi.out")
+    return note.read_text().strip() if note.exists() else "", steps, deviations
+
+
+def test_a_sound_walker_goes_to_its_end(run):
+    why, steps, _ = walk(run, "sound")
+    assert why == "" and steps[-1] == 600
+
+
+def test_guard_on_the_deviation(run):
+    """Three successive outputs above the limit end the walker, in the biased part."""
+    _, _, deviations = walk(run, "calm", nsteps=100)
+    limit = float(np.min(deviations)) / 2
+    why, steps, found = walk(run, "doubtful", trust_hi=limit, guard=Guard(devi_factor=1.0,
+                                                                          temp_factor=20.0))
+    assert why.startswith("force deviation ") and "on 3 successive outputs" in why
+    assert 200 < steps[-1] <= 200 + 3 * 10 + 10
+    assert (found[-3:] > limit).all()
+
+
+def test_guard_on_the_temperature(run):
+    why, steps, _ = walk(run, "hot", guard=Guard(temp_factor=0.2))
+    assert why.startswith("temperature ") and "of NVT" in why
+    assert steps[-1] < 200
+
+
+def test_guard_on_the_energy(run):
+    why, steps, _ = walk(run, "adrift", guard=Guard(energy_sigmas=0.001, temp_factor=20.0))
+    assert why.startswith("energy ") and "more than 0.001 sigma sqrt(biasfactor)" in why
+    assert 200 <= steps[-1] <= 200 + 2 * 10
+
+
+def test_given_sigma_and_no_bias(run):
+    walk(run, "given", sigma_eV=0.25)
+    hills = colvar.read(run.folder / "iter.000000/01.model_devi/given/HILLS")
+    np.testing.assert_allclose(hills["sigma_ene"], 0.25, rtol=1e-9)
+    walk(run, "unbiased", biasfactor=1.0)
+    task = run.folder / "iter.000000/01.model_devi/unbiased"
+    assert not (task / "HILLS").exists() and len(colvar.read(task / "COLVAR.wte")["ene"]) == 41

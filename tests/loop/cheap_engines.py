@@ -1,0 +1,107 @@
+"""Cheap engines for tests of the loop: they take and leave the files that the real ones do.
+
+``cheap_engines.py dp train|freeze|compress|test ...`` trains nothing; its "model" is a hash of the
+training input and of every labelled frame in it, so that a loop that lost, repeated or reordered
+a frame ends with other models.  ``cheap_engines.py lmp -in input.lammps`` explores by random
+displacements that depend on the models and on the script.  Labels come from the real LAMMPS.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+SLEEP_S = float(os.environ.get("CHEAP_ENGINE_SLEEP", "0"))  #: time for a test to kill something
+
+
+def dp(args: list[str]) -> None:
+    if args[0] == "train":
+        _train(json.loads(Path(args[1]).read_text())["training"])
+    elif args[0] == "freeze":
+        Path("frozen_model.pb").write_text(Path("model.ckpt.index").read_text())
+    elif args[0] == "compress":
+        Path("frozen_model_compressed.pb").write_text(Path("frozen_model.pb").read_text())
+    elif args[0] == "test":
+        log = Path(args[args.index("-l") + 1])
+        log.write_text("Energy RMSE/Natoms : 1.0e-03 eV\nForce  RMSE        : 1.0e-01 eV/A\n")
+
+
+def _train(training: dict) -> None:
+    digest = hashlib.sha256(str(training["seed"]).encode())
+    for system in training["training_data"]["systems"]:
+        for file in sorted(Path(system).glob("set.*/*.npy")):
+            digest.update(np.ascontiguousarray(np.load(file)).tobytes())
+    with Path("lcurve.out").open("w") as curve:
+        curve.write("# step rmse_val rmse_trn lr\n")
+        for step in range(0, int(training["numb_steps"]) + 1, 10):
+            curve.write(f"{step} 1.0 1.0 1e-3\n")
+            curve.flush()
+            time.sleep(SLEEP_S / 10)
+    for name in ("model.ckpt.meta", "model.ckpt.index", "model.ckpt.data-00000-of-00001",
+                 "checkpoint"):
+        Path(name).write_text(digest.hexdigest())
+
+
+def explore() -> None:
+    """What a walker's job leaves, in the folder of an exploration task."""
+    script = Path("input.lammps").read_text()
+    models = "".join(path.read_text() for path in sorted(Path("..").glob("graph.*.pb")))
+    seed = hashlib.sha256((script + models).encode()).digest()[:8]
+    rng = np.random.default_rng(int.from_bytes(seed, "big"))
+    job = json.loads(Path("job.json").read_text()) if Path("job.json").exists() else {}
+    every = int(re.search(r"out_freq (\d+)", script).group(1))
+    nvt = int(re.search(r"^run +(\d+)$.*?^run +(\d+)$", script, re.S | re.M).group(1)) * 4
+    total = nvt + int(re.search(r"run +(\d+) pre no", script).group(1))
+    bounds, atoms = _read_conf(Path("conf.lmp"))
+    rows = ["# step v v v max_devi_f f f"]
+    Path("traj").mkdir(exist_ok=True)
+    for step in range(0, total + 1, every):
+        moved = atoms[:, 2:] + rng.normal(scale=0.02, size=(len(atoms), 3))
+        _write_frame(Path("traj") / f"{step}.lammpstrj", step, bounds, atoms, moved)
+        rows.append(f"{step} 0 0 0 {rng.uniform(0, 1):.6f} 0 0")
+        Path("model_devi.out").write_text("\n".join(rows) + "\n")
+        time.sleep(SLEEP_S / 20)
+    for name, first, last in (("COLVAR.nvt", 0, nvt), ("COLVAR.wte", nvt, total)):
+        lines = ["#! FIELDS time ene metad.bias"]
+        lines += [f"{s * 0.0005:.6f} {rng.normal():.9f} 0.0" for s in range(first, last + 1, 10)]
+        Path(name).write_text("\n".join(lines) + "\n")
+    Path("sigma.out").write_text("mean_eV 0.0 sigma_eV 1.0\n")
+    Path("HILLS").write_text("")
+    Path("log.lammps").write_text(f"cheap {job}\n")
+
+
+def _read_conf(path: Path) -> tuple[list[str], np.ndarray]:
+    text = path.read_text()
+    bounds = [line for line in text.splitlines() if line.endswith(("xhi", "yhi", "zhi"))]
+    rows = text.split("Atoms")[1].split("\n\n", 1)[1].strip().splitlines()
+    return bounds, np.array([row.split()[:5] for row in rows], dtype=float)
+
+
+def _write_frame(
+    path: Path, step: int, bounds: list[str], atoms: np.ndarray, moved: np.ndarray
+) -> None:
+    lines = ["ITEM: TIMESTEP", str(step), "ITEM: NUMBER OF ATOMS", str(len(atoms)),
+             "ITEM: BOX BOUNDS pp pp pp", *(" ".join(line.split()[:2]) for line in bounds),
+             "ITEM: ATOMS id type x y z"]
+    lines += [f"{int(a[0])} {int(a[1])} {x:.10f} {y:.10f} {z:.10f}"
+              for a, (x, y, z) in zip(atoms, moved, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def main() -> None:
+    program, *args = sys.argv[1:]
+    if program == "dp":
+        dp(args)
+    elif "input.lammps" in args:
+        explore()
+    else:
+        os.execv(sys.executable, [sys.executable, "-m", "wtemlp.md.lmp", *args])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,481 @@
+"""Real bash tasks through dpdispatcher on this machine: kills, retries, the pool, moved folders."""
+
+import itertools
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from wtemlp.config.records import MachineSection
+from wtemlp.dispatch import backend, journal
+from wtemlp.dispatch.cancel import cancel_tasks
+from wtemlp.dispatch.dispatcher import Stopped, run_tasks
+from wtemlp.dispatch.journal import Journal
+from wtemlp.dispatch.tasks import Task
+
+CONTEXTS = ("LazyLocalContext", "LocalContext")
+both = pytest.mark.parametrize("context", CONTEXTS)
+
+# Says on an outside log when it begins and ends; leaves half a result on the way, and would add to
+# what an earlier attempt left.
+WORK = """\
+echo "begin $PWD" >> {log}
+printf half >> out.txt; mkdir -p traj; echo 1 >> traj/1
+sleep {seconds}
+echo " $(cat in.txt ../common.txt)" >> out.txt; echo 2 >> traj/2
+echo "end $PWD" >> {log}
+"""
+
+
+def section(context="LazyLocalContext", retry_count=1, cpus=1, **keys):
+    machine = {
+        "batch_type": "Shell",
+        "context_type": context,
+        "local_root": "./",
+        "remote_root": "./remote",
+        "retry_count": retry_count,
+        **keys,
+    }
+    resources = {"group_size": keys.pop("group_size", 1), "cpu_per_node": cpus}
+    machine.pop("group_size", None)
+    return MachineSection("model_devi", "", machine, resources)
+
+
+class Stage:
+    """A stage's folder with tasks, and the log outside of it that the tasks write to."""
+
+    def __init__(self, tmp_path, run="run"):
+        self.log = tmp_path / "events.log"
+        self.run = tmp_path / run
+        self.dir = self.run / "iter.000000" / "01.model_devi"
+        self.dir.mkdir(parents=True, exist_ok=True)
+        (self.dir / "common.txt").write_text("common\n")
+
+    def task(self, index, command=WORK, seconds=0.0, **keys):
+        name = f"task.000.{index:06d}"
+        folder = self.dir / name
+        folder.mkdir(exist_ok=True)
+        (folder / "in.txt").write_text(f"input {index}\n")
+        keys = {"forward": ("in.txt",), "backward": ("out.txt", "traj"), **keys}
+        return Task(name, folder, command.format(log=self.log, seconds=seconds), **keys)
+
+    def tasks(self, count, **keys):
+        return [self.task(index, **keys) for index in range(count)]
+
+    def go(self, tasks, context="LazyLocalContext", on_progress=None, should_stop=None, **keys):
+        return run_tasks(
+            tasks,
+            work_dir=self.dir,
+            common_files=["common.txt"],
+            section=section(context, **keys),
+            on_progress=on_progress,
+            should_stop=should_stop,
+        )
+
+    def events(self):
+        """How often each task began and ended, by "begin task.000.000000"."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        pairs = [line.split(" ", 1) for line in lines]
+        return Counter(f"{what} {Path(folder).name}" for what, folder in pairs)
+
+    def results(self):
+        return {
+            path.relative_to(self.dir).as_posix(): path.read_text()
+            for pattern in ("task.*/out.txt", "task.*/traj/*")
+            for path in self.dir.glob(pattern)
+        }
+
+    def expected(self, count):
+        names = [f"task.000.{index:06d}" for index in range(count)]
+        files = {f"{name}/out.txt": f"half input {i}\ncommon\n" for i, name in enumerate(names)}
+        files |= {f"{name}/traj/1": "1\n" for name in names}
+        return files | {f"{name}/traj/2": "2\n" for name in names}
+
+
+def once_each(stage, count):
+    names = [f"task.000.{index:06d}" for index in range(count)]
+    return Counter({f"{what} {name}": 1 for what in ("begin", "end") for name in names})
+
+
+@both
+def test_all_finish(tmp_path, context):
+    stage, seen = Stage(tmp_path), []
+    results = stage.go(stage.tasks(5), context, seen.append)
+    assert [(r.name, r.ok, r.attempts) for r in results] == [
+        (f"task.000.{i:06d}", True, 1) for i in range(5)
+    ]
+    assert stage.results() == stage.expected(5)
+    assert stage.events() == once_each(stage, 5)
+    assert {p.total for p in seen} == {5}
+    assert (seen[-1].finished, seen[-1].running, seen[-1].waiting) == (5, 0, 0)
+    # nothing is left but the tasks' folders, and nothing is run again
+    assert not list(stage.dir.glob(".dispatch*"))
+    assert not list((stage.run / "remote").glob("*"))
+    assert all(r.ok for r in stage.go(stage.tasks(5), context))
+    assert stage.events() == once_each(stage, 5)
+
+
+@both
+def test_a_failing_task_holds_nobody_back(tmp_path, context):
+    stage = Stage(tmp_path)
+    tasks = stage.tasks(5)
+    broken = 'echo implib-gen: x >&2; echo "ERROR: Lost atoms: original 96 current 95" >&2; exit 3'
+    tasks[1] = stage.task(1, broken)
+    tasks[3] = stage.task(3, "if then 'unbalanced (")  # a syntax error is the task's own
+    results = stage.go(tasks, context, retry_count=2, group_size=5)
+    assert [r.ok for r in results] == [True, False, True, False, True]
+    assert results[1].attempts == results[3].attempts == 3
+    assert "task.000.000001" in results[1].message
+    assert "exit status 3" in results[1].message
+    assert "Lost atoms: original 96" in results[1].message
+    assert "implib-gen" not in results[1].message
+    assert "syntax error" in results[3].message
+    # what it said is at home, and the siblings ran once
+    assert "Lost atoms" in (tasks[1].folder / "task.err").read_text()
+    assert set(stage.events().values()) == {1}
+    # the next call tries the failed ones again, afresh, and only those
+    again = stage.go([*tasks[:1], stage.task(1), *tasks[2:]], context, retry_count=0)
+    assert [(r.ok, r.attempts) for r in again] == [
+        (True, 1), (True, 1), (True, 1), (False, 1), (True, 1),
+    ]
+    assert set(stage.events().values()) == {1}
+
+
+@both
+def test_a_missing_result_is_a_failure(tmp_path, context):
+    stage = Stage(tmp_path)
+    task = stage.task(0, "echo fine > out.txt", backward=("out.txt", "also me.dat", "glob*"))
+    (result,) = stage.go([task], context, retry_count=0)
+    assert not result.ok
+    assert "also me.dat" in result.message
+
+
+@both
+def test_the_second_attempt_starts_clean(tmp_path, context):
+    stage = Stage(tmp_path)
+    command = WORK + "[ $(grep -c begin {log}) -ge 2 ] || {{ echo > junk; exit 1; }}; [ ! -e junk ]"
+    (result,) = stage.go([stage.task(0, command)], context)
+    assert (result.ok, result.attempts) == (True, 2)
+    assert stage.results() == stage.expected(1)
+    assert (stage.dir / "task.000.000000" / "in.txt").read_text() == "input 0\n"
+
+
+@both
+def test_a_result_that_was_removed_is_made_again(tmp_path, context):
+    stage = Stage(tmp_path)
+    stage.go(stage.tasks(3), context)
+    (stage.dir / "task.000.000001" / "out.txt").unlink()
+    assert all(r.ok for r in stage.go(stage.tasks(3), context))
+    assert stage.results() == stage.expected(3)
+    assert stage.events()["end task.000.000001"] == 2
+    assert stage.events()["end task.000.000000"] == 1
+
+
+def test_a_finished_task_stays_finished_on_another_machine(tmp_path):
+    stage = Stage(tmp_path)
+    for context in (*CONTEXTS, *CONTEXTS):
+        assert all(r.ok for r in stage.go(stage.tasks(2), context, group_size=2))
+    assert stage.events() == once_each(stage, 2)
+
+
+def test_local_jobs_are_a_pool(tmp_path, monkeypatch):
+    monkeypatch.setattr(backend, "cores_at_hand", lambda: 7)
+    stage = Stage(tmp_path)
+    tasks = [stage.task(0, seconds=2.0), *[stage.task(i, seconds=0.1) for i in range(1, 8)]]
+    assert all(r.ok for r in stage.go(tasks, cpus=2))  # 7 // 2 = 3 at once
+    kinds = [line.split()[0] for line in stage.log.read_text().splitlines()]
+    depth = list(itertools.accumulate(1 if kind == "begin" else -1 for kind in kinds))
+    assert max(depth) == 3
+    # no barrier: the short ones pass the long one by
+    assert stage.log.read_text().splitlines()[-1].endswith("task.000.000000")
+
+
+def test_python_random_and_the_working_directory_are_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    random.seed(7)
+    expected = random.Random(7).random()
+    Stage(tmp_path).go(Stage(tmp_path).tasks(1), "LocalContext")
+    assert random.random() == expected
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_environment_of_a_local_job(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    stage = Stage(tmp_path)
+    command = "echo $OMP_NUM_THREADS $TF_CPP_MIN_LOG_LEVEL > out.txt; echo $PATH >> out.txt"
+    stage.go([stage.task(0, command, backward=("out.txt",))], cpus=3)
+    first, path = (stage.dir / "task.000.000000" / "out.txt").read_text().splitlines()
+    assert first == "3 3"
+    assert path.split(":")[0] == str(Path(sys.prefix) / "bin")
+
+
+def test_stopping_and_going_on(tmp_path):
+    stage = Stage(tmp_path)
+    begun = lambda: any(key.startswith("begin") for key in stage.events())  # noqa: E731
+    with pytest.raises(Stopped, match="0 of 2 tasks have finished"):
+        stage.go(stage.tasks(2, seconds=1.0), should_stop=begun)
+    assert all(r.ok for r in stage.go(stage.tasks(2, seconds=1.0)))
+    assert stage.events() == once_each(stage, 2)
+
+
+# -- kills ---------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Ends a call as SIGKILL would: nobody catches it, nothing is tidied."""
+
+
+def kill_at(monkeypatch, number, steps):
+    """Have the call die at the number-th thing that it does to the world, before or after it."""
+    count = itertools.count()
+
+    def dying(function):
+        def wrapper(*args, **keys):
+            if next(count) == number:
+                raise Killed
+            result = function(*args, **keys)
+            if next(count) == number:
+                raise Killed
+            return result
+
+        return wrapper
+
+    for owner, name in steps:
+        monkeypatch.setattr(owner, name, dying(getattr(owner, name)))
+
+
+def files():
+    """Every file that dpdispatcher copies."""
+    from dpdispatcher.file_manager import FileTransfer  # not before wtemlp tames dpdispatcher
+
+    return ((FileTransfer, "_copy_one"),)
+
+
+STEPS = (
+    (journal.Journal, "save"),
+    (backend.Backend, "upload_common"),
+    (backend.Backend, "upload"),
+    (backend.Backend, "submit"),
+    (backend.Backend, "fetch"),
+    (backend.Backend, "clean"),
+)
+
+
+@pytest.mark.parametrize(
+    ("context", "steps", "count", "at_least"),
+    [
+        ("LazyLocalContext", lambda: STEPS, 2, 12),
+        ("LocalContext", lambda: STEPS, 2, 12),
+        ("LocalContext", files, 1, 12),
+    ],
+    ids=["lazy", "local", "local-file-by-file"],
+)
+def test_killed_at_every_step(tmp_path, context, steps, count, at_least):
+    for number in range(200):
+        stage, died = Stage(tmp_path / str(number)), False
+        with pytest.MonkeyPatch.context() as patch:
+            kill_at(patch, number, steps())
+            try:
+                stage.go(stage.tasks(count, seconds=0.05), context, group_size=2)
+            except Killed:
+                died = True
+        results = stage.go(stage.tasks(count, seconds=0.05), context, group_size=2)
+        assert [(r.ok, r.attempts) for r in results] == [(True, 1)] * count, number
+        assert stage.results() == stage.expected(count), number
+        assert stage.events() == once_each(stage, count), number
+        if not died:
+            break
+    assert at_least <= number < 199
+
+
+CLIENT = """\
+import sys
+sys.path[:0] = {path!r}
+from pathlib import Path
+from tests.loop.test_dispatch_local import Stage
+stage = Stage(Path(sys.argv[1]), sys.argv[2])
+tasks = stage.tasks(6, seconds=0.3)
+print("ready", flush=True)
+results = stage.go(tasks, sys.argv[3], group_size=2)
+sys.exit(0 if all(r.ok for r in results) else 1)
+"""
+
+
+class Client:
+    """run_tasks in a process of its own, that can be killed."""
+
+    def __init__(self, tmp_path, context, run="run"):
+        (tmp_path / "cwd").mkdir(exist_ok=True)
+        code = CLIENT.format(path=[str(Path(__file__).parents[2])])
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), run, context],
+            cwd=tmp_path / "cwd",
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def kill(self):
+        """SIGKILL; whether it was still at work."""
+        working = self.process.poll() is None
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        return working
+
+    def finish(self):
+        assert self.process.wait(60) == 0
+        self.process.stdout.close()
+
+
+def processes_below(folder):
+    """Processes that work in a folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                cwd = (entry / "cwd").readlink()
+            except OSError:
+                continue  # it has ended, or is not ours
+            if folder in (cwd, *cwd.parents):
+                found.append(int(entry.name))
+    return found
+
+
+def kill_jobs(folder, word=b""):
+    """SIGKILL to what works in a folder, and has a word in its command line."""
+    for _ in range(3):  # what was just being started, too
+        for process in processes_below(folder):
+            try:
+                if word in Path(f"/proc/{process}/cmdline").read_bytes():
+                    os.kill(process, signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended
+        time.sleep(0.02)
+
+
+@both
+@pytest.mark.parametrize("jobs_too", [False, True], ids=["client", "client-and-jobs"])
+def test_sigkill_at_random_moments(tmp_path, context, jobs_too):
+    stage, moments = Stage(tmp_path), random.Random(f"{context}{jobs_too}")
+    for _ in range(3):
+        client = Client(tmp_path, context)
+        time.sleep(moments.uniform(0.0, 0.7))
+        working = client.kill()
+        if jobs_too:
+            kill_jobs(stage.run)
+        if not working:
+            break
+    Client(tmp_path, context).finish()
+    assert stage.results() == stage.expected(6)
+    ends = {key: count for key, count in stage.events().items() if key.startswith("end")}
+    assert len(ends) == 6
+    if not jobs_too:
+        assert stage.events() == once_each(stage, 6)
+    assert not list((tmp_path / "cwd").iterdir())
+
+
+@both
+def test_a_job_whose_id_was_lost_is_found_again(tmp_path, context, monkeypatch):
+    stage = Stage(tmp_path)
+    begun = lambda: any(key.startswith("begin") for key in stage.events())  # noqa: E731
+    with pytest.raises(Stopped):
+        stage.go(stage.tasks(1, seconds=2.0), context, should_stop=begun)
+    book = Journal.open(stage.dir)
+    assert len(book.jobs) == 1
+    for entry in book.jobs.values():
+        entry.queue_id = ""
+    book.save()
+    for note in stage.run.rglob(".dispatch/*_job_id"):
+        note.unlink()
+    monkeypatch.setattr(backend.Backend, "submit", lambda *_: pytest.fail("submitted again"))
+    (result,) = stage.go(stage.tasks(1, seconds=2.0), context)
+    assert result.ok
+    assert stage.events() == once_each(stage, 1)
+
+
+@both
+def test_an_engine_that_outlives_its_job_script_is_waited_for(tmp_path, context, monkeypatch):
+    stage, submit, seen = Stage(tmp_path), backend.Backend.submit, []
+
+    def watch(*args):
+        seen.append(processes_below(stage.run))
+        return submit(*args)
+
+    def kill_shells_once():
+        if len(seen) == 1 and any(key.startswith("begin") for key in stage.events()):
+            kill_jobs(stage.run, b"bash")
+        return False
+
+    monkeypatch.setattr(backend.Backend, "submit", watch)
+    (result,) = stage.go(stage.tasks(1, seconds=2.0), context, should_stop=kill_shells_once)
+    assert (result.ok, result.attempts) == (True, 2)
+    assert seen == [[], []]  # nothing was left when the second attempt was submitted
+    assert stage.results() == stage.expected(1)
+
+
+@both
+def test_results_of_a_failed_attempt_do_not_stay(tmp_path, context):
+    stage = Stage(tmp_path)
+    bad = stage.task(0, "mkdir traj; echo stale > traj/stale; exit 1", backward=("traj",))
+    assert not stage.go([bad], context, retry_count=0)[0].ok
+    assert (bad.folder / "traj" / "stale").exists()  # kept, as evidence
+    assert stage.go([stage.task(0)], context, retry_count=0)[0].ok
+    assert stage.results() == stage.expected(1)
+
+
+@both
+def test_a_forgotten_job_is_waited_for_not_run_twice(tmp_path, context):
+    stage = Stage(tmp_path)
+    client = Client(tmp_path, context)
+    until(lambda: any(key.startswith("begin") for key in stage.events()))
+    client.kill()
+    book = Journal.open(stage.dir)
+    book.jobs.clear()
+    book.save()
+    Client(tmp_path, context).finish()
+    assert stage.events() == once_each(stage, 6)
+    assert stage.results() == stage.expected(6)
+
+
+@both
+def test_a_moved_run_goes_on(tmp_path, context):
+    stage = Stage(tmp_path)
+    client = Client(tmp_path, context)
+    until(lambda: any(key.startswith("end") for key in stage.events()))
+    client.kill()
+    kill_jobs(stage.run)
+    before = {key for key in stage.events() if key.startswith("end")}
+    stage.run.rename(tmp_path / "moved")
+    Client(tmp_path, context, "moved").finish()
+    moved = Stage(tmp_path, "moved")
+    assert moved.results() == moved.expected(6)
+    assert all(moved.events()[key] == 1 for key in before)
+    assert sum(key.startswith("end") for key in moved.events()) == 6
+
+
+@both
+def test_cancel_ends_the_jobs_and_what_they_started(tmp_path, context):
+    stage = Stage(tmp_path)
+    begun = lambda: sum(key.startswith("begin") for key in stage.events()) >= 1  # noqa: E731
+    with pytest.raises(Stopped):
+        stage.go(stage.tasks(3, seconds=300), context, should_stop=begun)
+    assert processes_below(stage.run)
+    assert cancel_tasks(stage.dir, section(context)) >= 1
+    until(lambda: not processes_below(stage.run))
+    assert cancel_tasks(stage.dir, section(context)) == 0
+    assert all(r.ok for r in stage.go(stage.tasks(3), context))
+    assert stage.results() == stage.expected(3)
+
+
+def until(what, seconds=30):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)

@@ -1,0 +1,275 @@
+"""The whole loop with cheap engines: what it leaves, and that kills change nothing."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import dpdata
+import numpy as np
+import pytest
+
+from tests.loop.conftest import job, make_run
+from tests.waters import water_box
+from wtemlp.analysis.frames import Decision, load_frames
+from wtemlp.state import Step
+
+
+def labelled(run):
+    files = sorted(run.folder.glob("iter.*/02.fp/data.*/**/set.000/energy.npy"))
+    return sum(len(np.load(file)) for file in files)
+
+
+def test_a_run_ends_with_data_models_and_a_report(undisturbed):
+    state = undisturbed.state()
+    assert state["finished"] == "end of model_devi_jobs" and state["iteration"] == 2
+    assert labelled(undisturbed) == 10
+    assert len(list(undisturbed.folder.glob("iter.000002/00.train/graph.*.pb"))) == 4
+    assert (undisturbed.folder / "report.html").stat().st_size > 1_000_000
+    assert "finished (end of model_devi_jobs)" in undisturbed.output
+
+
+def test_record_is_dpgens(undisturbed):
+    steps = [f"{i} {s}" for i in range(2) for s in range(9)] + ["2 0", "2 1", "2 2"]
+    assert (undisturbed.folder / "record.dpgen").read_text().split("\n") == [*steps, ""]
+
+
+def test_decisions_follow_the_trust_levels(undisturbed):
+    for iteration in range(2):
+        table = load_frames(undisturbed.folder / f"iter.{iteration:06d}/01.model_devi/explored.npz")
+        assert len(table) == 4 * 13
+        chosen = table.decision == Decision.SELECTED
+        assert chosen.sum() == 5
+        assert ((table.max_devi_f >= 0.2) & (table.max_devi_f < 0.8))[chosen].all()
+        assert (table.max_devi_f[table.decision == Decision.ACCURATE] < 0.2).all()
+        assert (table.max_devi_f[table.decision == Decision.FAILED] >= 0.8).all()
+        lists = {
+            name: (undisturbed.folder / f"iter.{iteration:06d}/02.fp" / f"{name}.shuffled.000.out")
+            .read_text().splitlines()
+            for name in ("candidate", "rest_accurate", "rest_failed")
+        }
+        assert sum(map(len, lists.values())) == len(table)
+        assert len(lists["rest_failed"]) == table.count(Decision.FAILED)
+
+
+def test_seeds_differ_between_models_and_iterations(undisturbed):
+    seeds = [
+        json.loads(file.read_text())["training"]["seed"]
+        for file in sorted(undisturbed.folder.glob("iter.*/00.train/*/input.json"))
+    ]
+    assert len(seeds) == 12 and len(set(seeds)) == 12
+
+
+def test_training_data_grows_with_the_labels(undisturbed):
+    rows = [
+        json.loads((undisturbed.folder / f"iter.{i:06d}/summary.json").read_text())
+        for i in range(3)
+    ]
+    assert [row["n_train_frames"] for row in rows] == [4, 9, 14]
+    assert [row["labelled"] for row in rows] == [5, 5, None]
+
+
+def test_the_same_input_gives_the_same_run(undisturbed, tmp_path):
+    again = make_run(tmp_path / "elsewhere")
+    again.finish()
+    assert again.fingerprint() == undisturbed.fingerprint()
+
+
+#: Where to kill: iteration, step, seconds after its beginning, and whether the tasks die too.
+KILLS = [
+    (0, Step.RUN_TRAIN, 0.0, False),
+    (0, Step.RUN_TRAIN, 1.5, True),
+    (0, Step.RUN_TRAIN, 2.5, False),
+    (0, Step.POST_TRAIN, 0.0, True),
+    (0, Step.MAKE_EXPLORE, 0.0, True),
+    (0, Step.RUN_EXPLORE, 0.5, False),
+    (0, Step.RUN_EXPLORE, 1.5, True),
+    (0, Step.POST_EXPLORE, 0.0, True),
+    (0, Step.MAKE_LABEL, 0.0, True),
+    (0, Step.RUN_LABEL, 0.3, True),
+    (0, Step.RUN_LABEL, 1.0, False),
+    (0, Step.POST_LABEL, 0.0, True),
+    (1, Step.MAKE_TRAIN, 0.0, True),
+    (2, Step.RUN_TRAIN, 1.0, True),
+]
+
+
+def test_killed_in_every_stage_and_resumed(undisturbed, tmp_path):
+    run = make_run(tmp_path / "killed")
+    for iteration, step, delay_s, everything in KILLS:
+        run.kill_at(iteration, step, delay_s, everything)
+    output = run.finish()
+    assert "going on in iteration 2" in output
+    assert run.fingerprint() == undisturbed.fingerprint()
+    assert (run.folder / "record.dpgen").read_text() == \
+        (undisturbed.folder / "record.dpgen").read_text()
+
+
+def test_a_finished_run_stays_finished(undisturbed):
+    before = undisturbed.fingerprint()
+    assert "this run is finished" in undisturbed.finish()
+    assert undisturbed.fingerprint() == before
+
+
+def test_more_jobs_continue_a_finished_run(undisturbed, tmp_path):
+    folder = tmp_path / "longer"
+    shutil.copytree(undisturbed.folder, folder, symlinks=True)
+    run = type(undisturbed)(folder)
+    param = json.loads((folder / "param.json").read_text())
+    param["model_devi_jobs"].append(param["model_devi_jobs"][0])
+    (folder / "param.json").write_text(json.dumps(param))
+    run.finish()
+    assert run.state()["iteration"] == 3
+    assert labelled(run) == 15
+    kept = {k: v for k, v in run.fingerprint().items() if k in undisturbed.fingerprint()}
+    assert kept == undisturbed.fingerprint()
+
+
+def test_convergence_ends_the_run_early(tmp_path):
+    run = make_run(
+        tmp_path / "converged",
+        model_devi_f_trust_lo=0.9, model_devi_f_trust_hi=0.99,
+        convergence={"accurate_ratio": 0.7, "iterations": 1},
+    )
+    output = run.finish()
+    assert run.state()["finished"] == "converged" and run.state()["iteration"] == 1
+    assert "converged: the next training is the last" in output
+
+
+def test_no_candidate_takes_the_models_over(tmp_path):
+    run = make_run(tmp_path / "accurate", model_devi_f_trust_lo=5.0, model_devi_f_trust_hi=6.0)
+    run.finish()
+    assert labelled(run) == 0
+    models = [
+        (run.folder / f"iter.{i:06d}/00.train/graph.000.pb").resolve() for i in range(3)
+    ]
+    assert len(set(models)) == 1 and models[0].name == "frozen_model_compressed.pb"
+
+
+def test_another_seed_is_refused(undisturbed):
+    param = json.loads((undisturbed.folder / "param.json").read_text())
+    changed = undisturbed.folder / "changed.json"
+    changed.write_text(json.dumps(param | {"seed": 8}))
+    done = subprocess.run(
+        [sys.executable, "-c", "from wtemlp.cli import main; main()", "run", changed.name,
+         "machine.json"], cwd=undisturbed.folder, text=True, capture_output=True,
+    )
+    assert done.returncode == 2
+    assert "changed.json: seed: 8, but the run in" in done.stderr
+
+
+def test_a_second_client_is_told_so(tmp_path):
+    run = make_run(tmp_path / "shared")
+    first = run.start(CHEAP_ENGINE_SLEEP="2")
+    try:
+        while not (run.folder / "wtemlp.live.json").exists():
+            assert first.poll() is None
+        second = run.start()
+        output = second.communicate(timeout=60)[0]
+        assert second.returncode == 1
+        assert f"another wtemlp is at work here (process {first.pid} on" in output
+    finally:
+        first.kill()
+        first.communicate()
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_status_while_it_runs_and_after_a_kill(tmp_path, everything):
+    run = make_run(tmp_path / "watched")
+    run.kill_at(0, Step.RUN_TRAIN, 1.5, everything)
+    command = [sys.executable, "-c", "from wtemlp.cli import main; main()", "status"]
+    done = subprocess.run(command, cwd=run.folder, text=True, capture_output=True)
+    assert done.returncode == 0
+    assert "iteration 0 of 2, train: running" in done.stdout
+    assert "has ended); go on with: wtemlp run param.json machine.json" in done.stdout
+
+
+def wtemlp(run, *args):
+    command = [sys.executable, "-c", "from wtemlp.cli import main; main()", *args]
+    return subprocess.run(command, cwd=run.folder, text=True, capture_output=True)
+
+
+@pytest.fixture
+def copied(undisturbed, tmp_path):
+    """A copy of the finished run, to be damaged."""
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed.folder, folder, symlinks=True)
+    return type(undisturbed)(folder)
+
+
+def set_state(run, **changes):
+    file = run.folder / "wtemlp.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("step", "gone", "words"),
+    [
+        (Step.RUN_LABEL, "iter.000001/01.model_devi/explored.npz", "explored.npz has gone"),
+        (Step.POST_LABEL, "iter.000001/02.fp/task.000.000001/frame.lammpstrj", "has gone"),
+        (Step.RUN_EXPLORE, "iter.000001/01.model_devi/task.000.000001/input.lammps", "has gone"),
+        (Step.RUN_TRAIN, "iter.000001/00.train/002/input.json", "has gone"),
+    ],
+)
+def test_what_has_gone_is_made_again(undisturbed, copied, step, gone, words):
+    shutil.rmtree(copied.folder / "iter.000002")
+    set_state(copied, iteration=1, step=int(step), finished="")
+    (copied.folder / gone).unlink()
+    assert words in copied.finish()
+    assert copied.fingerprint() == undisturbed.fingerprint()
+
+
+def test_damaged_files_are_no_traceback(copied):
+    for text in ("", "{ nonsense", "[]", "{}"):
+        (copied.folder / "wtemlp.live.json").write_text(text)
+        (copied.folder / "iter.000000/summary.json").write_text(text)
+        for command in ("status", "report"):
+            done = wtemlp(copied, command)
+            assert done.returncode == 0, done.stderr
+    for text in ("", "{ nonsense", "[]", '{"format": 1}'):
+        (copied.folder / "wtemlp.json").write_text(text)
+        for command in (["status"], ["report"], ["run", "param.json", "machine.json"]):
+            done = wtemlp(copied, *command)
+            assert done.returncode == 2 and "not a state file" in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+def test_jobs_of_iterations_that_have_begun_are_kept(copied):
+    set_state(copied, iteration=1, step=int(Step.RUN_EXPLORE), finished="")
+    param = json.loads((copied.folder / "param.json").read_text())
+    param["model_devi_jobs"] = param["model_devi_jobs"][:1]
+    (copied.folder / "param.json").write_text(json.dumps(param))
+    done = wtemlp(copied, "run", "param.json", "machine.json")
+    assert done.returncode == 2
+    assert "param.json: model_devi_jobs: 1 jobs, but the run in" in done.stderr
+
+
+def test_structures_of_different_sizes_in_one_system(tmp_path):
+    run = make_run(tmp_path / "mixed", model_devi_jobs=[job()], fp_task_max=20)
+    types, coords, _ = water_box(4, 12.6, seed=9, shuffle=False)
+    order = np.argsort(types, kind="stable")
+    dpdata.System(
+        data={
+            "atom_names": ["O", "H"], "atom_numbs": [64, 128], "atom_types": types[order],
+            "orig": np.zeros(3), "cells": 12.6 * np.eye(3)[None], "coords": coords[None, order],
+        }
+    ).to_vasp_poscar(str(run.folder / "conf/2.POSCAR"))
+    run.finish()
+    names = sorted(p.name for p in run.folder.glob("iter.000000/02.fp/data.000/*") if p.is_dir())
+    assert names == ["O27H54", "O64H128"]
+    assert labelled(run) == 20
+
+
+@pytest.mark.parametrize("name", ["a#b", "a[x]"])
+def test_a_folder_that_dpgen_would_misread_is_refused(tmp_path, name):
+    run = make_run(tmp_path / name)
+    done = wtemlp(run, "run", "param.json", "machine.json")
+    assert done.returncode == 2 and "a path with" in done.stderr
+    assert not (run.folder / "wtemlp.json").exists()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    run = make_run(tmp_path / "input")
+    done = wtemlp(run, "run", "-C", "/dev/null/run", "param.json", "machine.json")
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,128 @@
+"""Energy fluctuations against processes whose answers are known."""
+
+import numpy as np
+import pytest
+
+from tests.unit.synthetic import ar1
+from wtemlp.analysis import energy
+from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.9])
+def test_statistical_inefficiency_of_an_ar1_process(decay):
+    series = ar1(np.random.default_rng(1), 200_000, 2.0, decay)
+    exact = (1 + decay) / (1 - decay)
+    assert energy.statistical_inefficiency(series) == pytest.approx(exact, rel=0.08)
+
+
+def test_statistical_inefficiency_is_the_sum_that_it_claims_to_be():
+    series = ar1(np.random.default_rng(2), 400, 1.0, 0.7)
+    centred = series - series.mean()
+    total = 1.0
+    for lag in range(1, 400):
+        c = np.mean(centred[:-lag] * centred[lag:]) / np.mean(centred**2)
+        if c <= 0 and lag > 3:
+            break
+        total += 2 * c * (1 - lag / 400)
+    assert energy.statistical_inefficiency(series) == pytest.approx(total, rel=1e-9)
+
+
+def test_statistical_inefficiency_does_not_see_offset_or_unit():
+    series = ar1(np.random.default_rng(3), 5000, 0.4, 0.8)
+    reference = energy.statistical_inefficiency(series)
+    assert energy.statistical_inefficiency(96.5 * series - 14_700) == pytest.approx(reference)
+
+
+def test_statistical_inefficiency_of_little():
+    assert energy.statistical_inefficiency([1.0, 2.0]) == 1.0
+    assert energy.statistical_inefficiency(np.full(50, -14_700.3)) == 1.0
+    with pytest.raises(ValueError, match="not finite"):
+        energy.statistical_inefficiency([1.0, np.nan, 2.0, 3.0])
+
+
+def test_moments_errors_are_the_scatter_over_repetitions():
+    rng = np.random.default_rng(4)
+    runs = [energy.moments(ar1(rng, 4000, 0.5, 0.9)) for _ in range(200)]
+    for value, error, exact in (("mean", "mean_error", 0.0), ("std", "std_error", 0.5)):
+        values = np.array([getattr(run, value) for run in runs])
+        errors = np.array([getattr(run, error) for run in runs])
+        assert errors.mean() == pytest.approx(values.std(), rel=0.2)
+        assert values.mean() == pytest.approx(exact, abs=4 * errors.mean() / np.sqrt(200) + 0.005)
+
+
+def test_moments_leave_out_what_is_not_finite():
+    found = energy.moments([1.0, np.nan, 3.0, np.inf])
+    assert (found.n, found.mean) == (2, 2.0)
+    assert np.isnan(energy.moments([]).mean)
+    assert energy.moments([5.0]).mean == 5.0
+
+
+def test_block_errors_reach_the_correlated_error():
+    series = ar1(np.random.default_rng(5), 100_000, 1.0, 0.8)
+    lengths, errors = energy.block_errors(series, min_blocks=200)
+    exact = np.sqrt(9.0 / len(series))
+    assert lengths[0] == 1 and errors[0] == pytest.approx(np.sqrt(1 / len(series)), rel=0.05)
+    assert errors[-1] == pytest.approx(exact, rel=0.15)
+    assert len(energy.block_errors([1.0])[0]) == 0
+
+
+def test_histogram_is_a_density_on_shared_bins():
+    rng = np.random.default_rng(6)
+    narrow, wide = rng.normal(0, 0.4, 50_000), rng.normal(0, 1.6, 50_000)
+    edges = energy.shared_bins([narrow, wide], 0.1)
+    assert edges[0] <= wide.min() and edges[-1] > wide.max()
+    assert np.isclose(edges, 0.0, atol=1e-12).any()
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    for values, sigma in ((narrow, 0.4), (wide, 1.6)):
+        density = energy.energy_histogram(values, edges)
+        assert np.sum(density * np.diff(edges)) == pytest.approx(1.0)
+        assert np.abs(density - energy.gaussian(centres, sigma)).max() < 0.06 / sigma
+    assert energy.energy_histogram([np.nan], edges).sum() == 0
+    with pytest.raises(ValueError, match="width"):
+        energy.shared_bins([narrow], 0.0)
+    with pytest.raises(ValueError, match="no values"):
+        energy.shared_bins([[np.nan]], 0.1)
+
+
+@pytest.mark.parametrize(("g", "ratio"), [(16, 4.0), (32, 5.657), (64, 8.0), (256, 16.0)])
+def test_width_of_the_well_tempered_ensemble(g, ratio):
+    assert energy.sigma_wte(0.5529, g) / 0.5529 == pytest.approx(ratio, rel=1e-4)
+
+
+def test_temperature_window_of_64_waters_and_of_1000():
+    sigma = 12.75 * KCAL_MOL_IN_EV
+    assert energy.temperature_window(sigma, 300.0, 16) == pytest.approx(56.1, abs=0.1)
+    larger = sigma * np.sqrt(1000 / 64)
+    assert energy.temperature_window(larger, 300.0, 256) == pytest.approx(56.8, abs=0.1)
+
+
+def test_heat_capacity_of_harmonic_oscillators():
+    # the potential energy of n oscillators has the variance n (kT)^2 / 2
+    n, temperature = 96, 300.0
+    sigma = np.sqrt(n / 2) * KB_EV * temperature
+    assert energy.heat_capacity(sigma, temperature) == pytest.approx(n / 2 * KB_EV)
+
+
+def test_reweighting_a_well_tempered_gaussian_gives_back_nvt():
+    rng = np.random.default_rng(7)
+    sigma, g, temperature = 0.5, 4.0, 300.0
+    energies = rng.normal(0.0, np.sqrt(g) * sigma, 200_000)
+    kt = KB_EV * temperature
+    # V = -(1 - 1/g) F with F = kT U^2 / (2 sigma^2)
+    bias = 1e4 - (1 - 1 / g) * kt * energies**2 / (2 * sigma**2)
+    weights = energy.reweighting_weights(bias, temperature)
+    assert weights.sum() == pytest.approx(1.0)
+    mean = np.sum(weights * energies)
+    assert mean == pytest.approx(0.0, abs=0.01)
+    assert np.sqrt(np.sum(weights * (energies - mean) ** 2)) == pytest.approx(sigma, rel=0.01)
+    edges = energy.shared_bins([energies], 0.1)
+    density = energy.energy_histogram(energies, edges, weights)
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    assert np.abs(density - energy.gaussian(centres, sigma)).max() < 0.03
+    assert 0.3 < energy.effective_size(weights) / len(weights) < 0.9
+
+
+def test_reweighting_without_bias_is_uniform():
+    weights = energy.reweighting_weights(np.zeros(10), 300.0)
+    assert weights == pytest.approx(np.full(10, 0.1))
+    assert energy.effective_size(weights) == pytest.approx(10)

@@ -1,0 +1,228 @@
+"""Machine files: good ones become records, wrong ones one line."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from wtemlp import dpgen_adapter
+from wtemlp.config.machine import load_machines
+from wtemlp.errors import InputError
+
+SECTION = {
+    "command": "dp",
+    "machine": {
+        "batch_type": "Slurm",
+        "context_type": "SSHContext",
+        "local_root": "./",
+        "remote_root": "/scratch/run",
+        "remote_profile": {"hostname": "cluster", "username": "me", "_comment": "no password"},
+    },
+    "resources": {"queue_name": "gpu", "gpu_per_node": 1, "group_size": 4},
+}
+SHELL = {
+    "command": "wtemlp lmp",
+    "machine": {"batch_type": "Shell", "context_type": "LazyLocalContext"},
+    "resources": {"group_size": 1, "envs": {"OMP_NUM_THREADS": 1}},
+    "user_forward_files": ["table.dat"],
+}
+GOOD = {
+    "_comment": "dropped",
+    "api_version": "1.0",
+    "deepmd_version": "3.2.0",
+    "train": SECTION,
+    "model_devi": SHELL,
+    "fp": copy.deepcopy(SHELL),
+}
+
+
+def load(root: Path, data: object):
+    """Write a machine file and load it."""
+    path = root / "machine.json"
+    path.write_text(json.dumps(data))
+    return load_machines(path, root)
+
+
+def changed(changes: dict[str, object]) -> dict:
+    """The good file with values set or, where they are ``...``, removed."""
+    data = copy.deepcopy(GOOD)
+    for path, value in changes.items():
+        *parents, last = path.split(".")
+        place = data
+        for part in parents:
+            place = place[part]
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    return data
+
+
+def error_of(root: Path, data: dict) -> str:
+    """The line that a file is refused with."""
+    with pytest.raises(InputError) as caught:
+        load(root, data)
+    line = str(caught.value)
+    assert "\n" not in line
+    assert caught.value.exit_code == 2
+    return line
+
+
+def test_good_file_becomes_the_expected_records(tmp_path):
+    machines = load(tmp_path, GOOD)
+    assert machines.source == tmp_path / "machine.json"
+    assert machines.deepmd_version == "3.2.0"
+    train, model_devi = machines.train, machines.model_devi
+    assert (train.stage, train.command) == ("train", "dp")
+    assert train.machine["batch_type"] == "Slurm"
+    assert train.machine["retry_count"] == 3
+    assert train.machine["remote_profile"]["port"] == 22
+    assert "_comment" not in train.machine["remote_profile"]
+    assert train.resources["group_size"] == 4
+    assert train.resources["para_deg"] == 1
+    assert model_devi.machine["local_root"] == "./"
+    assert model_devi.user_forward_files == ("table.dat",)
+    assert machines.fp.user_backward_files == ()
+
+
+def test_dpgen_gets_its_flat_keys(tmp_path):
+    mdata = load(tmp_path, GOOD).mdata
+    assert mdata["train_command"] == "dp"
+    assert mdata["train_group_size"] == 4
+    assert mdata["fp_machine"]["batch_type"] == "Shell"
+    assert mdata["model_devi_user_forward_files"] == ["table.dat"]
+
+
+def test_dpdispatcher_takes_the_records(tmp_path):
+    dpdispatcher = dpgen_adapter.import_quietly("dpdispatcher")
+    section = load(tmp_path, GOOD).model_devi
+    machine = dpdispatcher.Machine.load_from_dict(
+        dict(section.machine) | {"local_root": str(tmp_path)}
+    )
+    assert type(machine).__name__ == "Shell"
+    assert dpdispatcher.Resources.load_from_dict(dict(section.resources)).group_size == 1
+
+
+def test_sections_as_lists_and_comments(tmp_path):
+    data = changed({"train.comments": "any", "fp.group_size": 10})
+    data["fp"] = [data["fp"]]
+    machines = load(tmp_path, data)
+    assert machines.fp.command == "wtemlp lmp"
+    assert machines.mdata["fp_group_size"] == 10
+
+
+def test_patience_is_ours(tmp_path):
+    data = changed({"fp.machine.poll_seconds": 5, "fp.machine.outage_seconds": 3600.0})
+    machine = load(tmp_path, data).fp.machine
+    assert (machine["poll_seconds"], machine["outage_seconds"]) == (5, 3600.0)
+
+
+def test_lower_case_names_as_dpdispatcher_takes_them(tmp_path):
+    data = changed({"fp.machine.batch_type": "shell", "fp.machine.context_type": "LazyLocal"})
+    assert load(tmp_path, data).fp.machine["batch_type"] == "shell"
+
+
+def test_versions_default_as_in_dpgen(tmp_path):
+    machines = load(tmp_path, changed({"deepmd_version": ..., "api_version": ...}))
+    assert machines.deepmd_version == "2"
+
+
+def test_loading_writes_nothing(tmp_path, monkeypatch):
+    (tmp_path / "machine.json").write_text(json.dumps(GOOD))
+    monkeypatch.chdir(tmp_path)
+    load_machines(tmp_path / "machine.json", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["machine.json"]
+
+
+WRONG = [
+    ({"train": ...}, "train is missing; add it: an object"),
+    ({"model_devi": ...}, "model_devi is missing"),
+    ({"fp": ...}, "fp is missing"),
+    ({"train": []}, "train = []; must have one machine"),
+    ({"train": 1}, "train = 1; must be an object"),
+    ({"train": [1]}, "train = 1; must be an object"),
+    ({"trian": {}}, 'trian = {}; unknown key, did you mean "train"?'),
+    ({"train.comand": "dp"}, 'train.comand = "dp"; unknown key, did you mean "command"?'),
+    ({"train.command": ...}, "train.command is missing; add it: a string"),
+    ({"train.command": " "}, 'train.command = " "; must be the command of the program'),
+    ({"train.command": ["dp"]}, 'train.command = ["dp"]; must be a string'),
+    ({"train.machine": ...}, "train.machine is missing; add it: an object"),
+    ({"train.machine": "slurm"}, 'train.machine = "slurm"; must be an object'),
+    ({"train.resources": ...}, "train.resources is missing; add it: an object"),
+    ({"train.resources": 1}, "train.resources = 1; must be an object"),
+    (
+        {"train.machine.batch_type": "Slrum"},
+        'train.machine.batch_type = "Slrum"; must be one of "Bohrium", "DistributedShell",',
+    ),
+    ({"train.machine.batch_type": 1}, "train.machine.batch_type = 1; must be one of"),
+    ({"train.machine.batch_type": ...}, "train.machine.batch_type is missing; add it: one of"),
+    (
+        {"train.machine.context_type": "SHHContext"},
+        'train.machine.context_type = "SHHContext"; must be one of "BohriumContext", "HDFSContext"',
+    ),
+    ({"train.machine.context_type": ...}, "train.machine.context_type is missing; add it: one of"),
+    ({"train.machine.remote_profile": ...}, "train.machine.remote_profile is missing"),
+    ({"train.machine.remote_profile.hostname": ...}, "remote_profile.hostname is missing"),
+    ({"train.machine.remote_root": ...}, "train.machine.remote_root is missing; add it"),
+    ({"train.machine.remote_root": "run"}, 'remote_root = "run"; must be an absolute path'),
+    ({"train.machine.local_root": "/tmp"}, 'train.machine.local_root = "/tmp"; must be "./"'),
+    ({"train.machine.retry_count": -1}, "train.machine.retry_count = -1; must be 0 or more"),
+    ({"fp.machine.poll_seconds": -1}, "fp.machine.poll_seconds = -1; must be 0 or more (s)"),
+    ({"fp.machine.outage_seconds": "1 d"}, 'fp.machine.outage_seconds = "1 d"; must be a number'),
+    ({"train.machine.retry": 1}, 'train.machine.retry = 1; unknown key, did you mean "retry_c'),
+    ({"train.resources.group_size": ...}, "train.resources.group_size is missing; add it: an int"),
+    ({"train.resources.group_size": "4"}, 'train.resources.group_size = "4"; must be an integer'),
+    ({"train.resources.group_size": -4}, "train.resources.group_size = -4; must be 0 or more"),
+    ({"train.resources.cpu_per_node": 0}, "cpu_per_node = 0; must be a positive integer"),
+    ({"train.resources.gpus_per_node": 1}, 'gpus_per_node = 1; unknown key, did you mean "gpu_'),
+    ({"train.resources.custom_flags": "-t 1"}, 'custom_flags = "-t 1"; must be a list of strings'),
+    ({"train.resources.module_list": [1]}, "module_list[0] = 1; must be a string"),
+    ({"train.resources.wait_time": -1}, "train.resources.wait_time = -1; must be 0 or more (s)"),
+    ({"train.resources.envs": {"A B": 1}}, "'A B' is not the name of an environment variable"),
+    ({"train.resources.envs": {"A": {}}}, "the value of A must be a string"),
+    ({"train.resources.kwargs": {"gpu": 1}}, "train.resources.kwargs.gpu = 1; unknown key"),
+    ({"train.user_forward_files": "x"}, 'user_forward_files = "x"; must be a list of strings'),
+    ({"api_version": "0.9"}, 'api_version = "0.9"; must be 1.0'),
+    ({"deepmd_version": "1.3"}, 'deepmd_version = "1.3"; must be a version 2 or 3'),
+    ({"deepmd_version": "new"}, 'deepmd_version = "new"; must be a version 2 or 3'),
+    ({"deepmd_version": 3.2}, "deepmd_version = 3.2; must be a string"),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"), WRONG, ids=[f"{i:02d}-{next(iter(c))}" for i, (c, _) in enumerate(WRONG)]
+)
+def test_wrong_input_is_one_line(tmp_path, changes, part):
+    line = error_of(tmp_path, changed(changes))
+    assert line.startswith("machine.json: ")
+    assert part in line
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train.machine.remote_profile.password": 12345},
+        {"train.machine.remote_profile.pasword": "12345"},
+        {"train.machine.remote_profile": "12345"},
+        {"train.machine.remote_profil": {"password": "12345"}},
+        {"train.machine.passphrase": "12345"},
+        {"train.resources.secret_token": "12345"},
+        {"trian": {"machine": {"remote_profile": {"password": "12345"}}}},
+        {"train": [[{"machine": {"remote_profile": {"password": "12345"}}}]]},
+        {"handlers": {"smtp": {"credentials": ["me", "12345"]}}},
+        {"train.resources.envs": {"A B": "12345"}},
+    ],
+)
+def test_no_secret_is_shown(tmp_path, changes):
+    assert "12345" not in error_of(tmp_path, changed(changes))
+
+
+def test_parameter_file_in_its_place(tmp_path):
+    line = error_of(tmp_path, {"default_training_param": {}})
+    assert "is a parameter file of wtemlp run; give a machine file here" in line
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r"nothing\.json: no such file"):
+        load_machines(tmp_path / "nothing.json", tmp_path)

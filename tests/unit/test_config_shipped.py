@@ -1,0 +1,92 @@
+"""The files in ``params/`` and ``machines/`` are good, and what they say fits together."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wtemlp import dpgen_adapter
+from wtemlp.config.init_params import box_length_A, load_init_params
+from wtemlp.config.machine import load_machines
+from wtemlp.config.params import load_params
+
+REPOSITORY = Path(__file__).parents[2]
+PARAMS = sorted((REPOSITORY / "params").glob("*.json"))
+INIT = [path for path in PARAMS if path.stem.endswith("_init")]
+RUN = [path for path in PARAMS if path not in INIT]
+MACHINES = sorted((REPOSITORY / "machines").glob("*.json"))
+
+
+def name(path: Path) -> str:
+    return path.stem
+
+
+def test_there_are_files():
+    assert {"quickstart", "thesis"} <= {path.stem for path in RUN}
+    assert {"quickstart_init", "thesis_init"} <= {path.stem for path in INIT}
+    assert {"local", "slurm", "slurm_ssh", "pbs", "lsf"} <= {path.stem for path in MACHINES}
+
+
+@pytest.mark.parametrize("path", INIT, ids=name)
+def test_init_files_load(path, tmp_path):
+    load_init_params(path, tmp_path)
+
+
+@pytest.mark.parametrize("path", RUN, ids=name)
+def test_run_files_load(path, tmp_path):
+    load_params(path, tmp_path, check_files=False)
+
+
+@pytest.mark.parametrize("stem", ["quickstart", "thesis"])
+def test_run_continues_from_its_init(stem, tmp_path):
+    start = load_init_params(REPOSITORY / "params" / f"{stem}_init.json", tmp_path)
+    run = load_params(REPOSITORY / "params" / f"{stem}.json", tmp_path, check_files=False)
+    assert run.type_map == start.type_map
+    assert run.force_field == start.force_field
+    assert run.timestep_ps == start.timestep_fs / 1000
+    assert all(job.temps_K == (start.temperature_K,) for job in run.jobs)
+    for path in (*run.init_data_sys, *run.validation_data_sys):
+        assert path.is_relative_to(tmp_path / start.output)
+
+
+def test_thesis_is_the_thesis(tmp_path):
+    start = load_init_params(REPOSITORY / "params" / "thesis_init.json", tmp_path)
+    assert start.biasfactors == (16, 32, 64, 256)
+    assert box_length_A(start.n_molecules, start.density_g_cm3) == pytest.approx(31.72, abs=0.005)
+    assert start.npt_steps * start.timestep_fs == start.nvt_steps * start.timestep_fs == 1e7
+    frames = start.frames_per_ensemble
+    assert (frames * (1 - start.validation_fraction), frames) == (38_000, 40_000)
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=name)
+def test_machine_files_load_and_make_a_job_script(path, tmp_path):
+    machines = load_machines(path, tmp_path)
+    dpdispatcher = dpgen_adapter.import_quietly("dpdispatcher")
+    for section in (machines.train, machines.model_devi, machines.fp):
+        resources = dpdispatcher.Resources.load_from_dict(dict(section.resources))
+        assert resources.group_size == section.resources["group_size"]
+        if section.machine["context_type"] != "SSHContext":  # it connects at once
+            machine = dict(section.machine) | {"local_root": str(tmp_path)}
+            dpdispatcher.Machine.load_from_dict(machine)
+
+
+def test_the_schema_is_cheap_and_importing_it_leaves_no_log(tmp_path):
+    code = (
+        "import sys, logging; from wtemlp.config.params import load_params;"
+        "from wtemlp.config.schema import run_schema, machine_schema;"
+        "assert 'dpgen' not in sys.modules; run_schema(); machine_schema();"
+        "assert 'dpgen.generator.run' not in sys.modules and 'dpdata' not in sys.modules;"
+        "assert not logging.getLogger().handlers"
+    )
+    environment = {"PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []

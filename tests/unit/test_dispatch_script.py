@@ -1,0 +1,173 @@
+"""What runs on the other side, run here by bash."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from wtemlp.dispatch import script
+from wtemlp.dispatch.marks import Mark, parse_probe, read_mark
+from wtemlp.dispatch.tasks import Task
+
+
+def start(task, job="job1", forward=(), clean=True):
+    body = script.task_command(task, job, list(forward), clean)
+    redirected = f"( {body} ) 1>>{script.OUT} 2>>{script.ERR}"
+    return subprocess.Popen(["bash", "-c", redirected], cwd=task.folder)
+
+
+def execute(task, **keys):
+    return start(task, **keys).wait(20)
+
+
+def wait_until(what):
+    end = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def children(process):
+    """Shells below a process."""
+    out = subprocess.run(
+        ["ps", "--ppid", str(process), "-o", "pid=", "-o", "comm="],
+        capture_output=True, text=True, check=False,
+    ).stdout
+    found = [int(line.split()[0]) for line in out.splitlines() if line.split()[1] == "bash"]
+    return [*found, *(below for child in found for below in children(child))]
+
+
+@pytest.fixture
+def make(tmp_path):
+    def task(command, backward=()):
+        return Task("t", tmp_path, command, (), backward)
+
+    return task
+
+
+def test_a_task_that_ends_well_is_tagged_and_not_run_again(make, tmp_path):
+    task = make("echo hello; echo x >> ran", ("ran",))
+    assert execute(task) == 0
+    assert (tmp_path / script.OUT).read_text() == "hello\n"
+    assert read_mark(tmp_path) == Mark(True, "job1", 0, "job1", False)
+    assert execute(task, job="job2") == 0
+    assert (tmp_path / "ran").read_text() == "x\n"
+    assert read_mark(tmp_path).ended_by == "job1"
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [("exit 3", 3), ("false", 1), ("echo 'unbalanced", 1), ("nosuchcommand # x", 127), (") (", 1)],
+)
+def test_a_failure_is_the_tasks_own_and_its_status_is_kept(make, tmp_path, command, status):
+    code = execute(make(command))
+    assert code != 0
+    assert read_mark(tmp_path) == Mark(False, "job1", code, "job1", False)
+    if status > 1:
+        assert code == status
+
+
+def test_a_missing_result_is_named(make, tmp_path):
+    assert execute(make("touch a", ("a", "it's; $(touch pwned)", "b*"))) == script.MISSING_RESULT
+    assert "it's; $(touch pwned) was not made" in (tmp_path / script.ERR).read_text()
+    assert not (tmp_path / "pwned").exists()
+    assert not read_mark(tmp_path).done
+
+
+def test_another_attempt_starts_from_what_was_there(make, tmp_path):
+    (tmp_path / "in put").write_text("input")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "kept").write_text("kept")
+    spoil = "echo noise; mkdir -p new/deep; touch new/deep/x sub/y 'odd * name' .hidden; exit 1"
+    execute(make(spoil))
+    (tmp_path / "late").mkdir()
+    (tmp_path / "late" / "input").write_text("uploaded after the first attempt")
+    listing = make("find . -type f ! -name '.wtemlp*' ! -name 'task.*' | sort")
+    assert execute(listing, forward=("in put", "late/input")) == 0
+    names = (tmp_path / script.OUT).read_text().split("\n")[:-1]
+    assert names == ["./in put", "./late/input", "./sub/kept"]
+
+
+def test_an_attempt_that_restarts_by_itself_finds_what_it_left(make, tmp_path):
+    execute(make("touch restart; exit 1"), clean=False)
+    assert execute(make("[ -e restart ]"), clean=False) == 0
+
+
+def test_two_copies_do_not_run_at_the_same_time(make, tmp_path):
+    task = make("[ ! -e busy ] || echo overlap >> bad; touch busy; sleep 0.3; rm busy; echo x >> n")
+    copies = [start(task, job=f"job{i}") for i in range(3)]
+    assert [copy.wait(20) for copy in copies] == [0, 0, 0]
+    assert not (tmp_path / "bad").exists()
+    assert (tmp_path / "n").read_text() == "x\n"
+
+
+def test_a_task_that_still_runs_holds_its_lock(make, tmp_path):
+    copy = start(make("sleep 60 & echo $! > pid; wait"))
+    wait_until(lambda: (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text())
+    assert read_mark(tmp_path) == Mark(started_by="job1", held=True)
+    probe = subprocess.run(
+        ["bash", "-c", script.probe_command([tmp_path.name])],
+        cwd=tmp_path.parent, capture_output=True, text=True, check=True,
+    )
+    assert parse_probe(probe.stdout.splitlines()) == {
+        tmp_path.name: Mark(started_by="job1", held=True)
+    }
+    # The lock is the engine's, too: it outlives the shells.
+    for shell in [*children(copy.pid), copy.pid]:
+        os.kill(shell, signal.SIGKILL)
+    copy.wait()
+    assert read_mark(tmp_path).held
+    with (tmp_path / script.LOCK).open() as stream, pytest.raises(BlockingIOError):
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    engine = int((tmp_path / "pid").read_text())
+    os.kill(engine, signal.SIGKILL)
+    wait_until(lambda: not read_mark(tmp_path).held)
+
+
+def test_the_probe_tells_what_the_marks_tell(tmp_path):
+    for name, files in {
+        "done": {script.DONE: "", script.EXIT: "j 0", script.STARTED: "j"},
+        "fa'il ed": {script.EXIT: "j 3\n", script.STARTED: "j\n", script.LOCK: ""},
+        "cut": {script.EXIT: "", script.STARTED: "j"},
+        "new": {},
+    }.items():
+        (tmp_path / name).mkdir()
+        for file, text in files.items():
+            (tmp_path / name / file).write_text(text)
+    names = ["done", "fa'il ed", "cut", "new"]
+    out = subprocess.run(
+        ["bash", "-c", script.probe_command(names)],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    ).stdout
+    expected = {
+        "done": Mark(True, "j", 0, "j"),
+        "fa'il ed": Mark(False, "j", 3, "j"),
+        "cut": Mark(started_by="j"),
+        "new": Mark(),
+    }
+    assert parse_probe(out.splitlines()) == expected
+    assert {name: read_mark(tmp_path / name) for name in names} == expected
+
+
+def test_threads_are_the_jobs_cores_unless_the_user_says_otherwise():
+    given = {"OMP_NUM_THREADS": 8, "MINE": "x"}
+    assert script.thread_variables(2, given) == {
+        "OMP_NUM_THREADS": 8,
+        "DP_INTRA_OP_PARALLELISM_THREADS": 2,
+        "DP_INTER_OP_PARALLELISM_THREADS": 1,
+        "TF_CPP_MIN_LOG_LEVEL": 3,
+        "MINE": "x",
+    }
+
+
+def test_a_shell_job_leads_its_session_under_the_same_process_id(tmp_path):
+    text = f"{script.session_line()}\necho $$ $(ps -o sess= -p $$) ${{WTEMLP_SESSION:-none}}\n"
+    (tmp_path / "job").write_text(text)
+    process = subprocess.Popen(
+        ["sh", "-c", "bash job & echo $!; wait"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    started, inside = process.communicate(timeout=20)[0].splitlines()
+    assert inside.split() == [started, started, "none"]

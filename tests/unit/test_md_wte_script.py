@@ -1,0 +1,87 @@
+"""The walker's script and the commands around it."""
+
+import subprocess
+
+import pytest
+
+from wtemlp.config.records import Guard
+from wtemlp.md import wte_script
+from wtemlp.md.wte_script import Walker
+
+WALKER = Walker(
+    graphs=("../graph.000.pb", "../graph.001.pb"), type_map=("O", "H"), mass_map=(15.9994, 1.008),
+    temperature_K=300.0, biasfactor=16.0, sigma_eV=None, height_kT=0.5, pace=100, nvt_steps=2000,
+    nsteps=4000, trj_freq=20, timestep_ps=0.0005, trust_hi=0.5, guard=Guard(), velocity_seed=1,
+    thermostat_seed=2,
+)  # fmt: skip
+
+
+def test_energy_of_the_fix_is_off_right_after_it():
+    lines = wte_script.script(WALKER).splitlines()
+    place = next(i for i, line in enumerate(lines) if " all plumed " in line)
+    after = [line for line in lines[place + 1 :] if line and not line.startswith("#")]
+    assert after[0].split() == ["fix_modify", "wte", "energy", "no"]
+
+
+def test_no_forces_in_the_trajectory():
+    dumps = [line for line in wte_script.script(WALKER).splitlines() if line.startswith("dump ")]
+    assert len(dumps) == 1 and dumps[0].endswith("id type x y z")
+
+
+def test_temperature_and_units_are_said():
+    text = wte_script.script(WALKER)
+    assert "TEMP=300" in text and "ENERGY=eV" in text and "units           metal" in text
+
+
+@pytest.mark.parametrize(("trj_freq", "stride"), [(20, 10), (7, 7), (13, 1), (15, 5), (1, 1)])
+def test_frames_have_an_energy(trj_freq, stride):
+    walker = Walker(**vars(WALKER) | {"trj_freq": trj_freq})
+    assert walker.colvar_stride == stride
+
+
+def awk(tmp_path, rows, walker=WALKER):
+    (tmp_path / "guard.awk").write_text(wte_script.guard_awk(walker))
+    return subprocess.run(
+        ["awk", "-f", "guard.awk"], cwd=tmp_path, input="\n".join(rows) + "\n", text=True,
+        capture_output=True, check=True,
+    ).stdout
+
+
+@pytest.mark.parametrize(
+    ("deviations", "stops"),
+    [
+        (["0.1", "0.2", "0.3"], False),
+        (["1.6", "1.7", "1.8"], True),
+        (["1.6", "1.4", "1.8"], False),
+        (["1.6", "nan", "inf"], True),
+        (["1.600e+03", "-nan", "1.6"], True),
+        (["1.6", "1.6"], False),
+    ],
+)
+def test_guard_looks_at_successive_deviations(tmp_path, deviations, stops):
+    rows = ["# step a b c max_devi_f d e"]
+    rows += [f"{20 * i} 9 9 9 {d} 9 9" for i, d in enumerate(deviations)]
+    told = awk(tmp_path, rows)
+    assert ("variable devi_stop equal 1" in told) == stops
+    assert stops or told == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "stopped"),
+    [
+        ("ERROR: Lost atoms: original 96 current 95 (src/thermo.cpp:494)", True),
+        ("ERROR: Non-numeric pressure - simulation unstable (src/fix_nh.cpp:1)", True),
+        ("ERROR on proc 0: Out of range atoms - cannot compute PPPM", True),
+        ("ERROR: Pressure is nan (src/fix_nh.cpp:1)", True),
+        ("ERROR: The dominant term is missing", False),
+        ("ERROR: Cannot open file /home/hernandez/nano/nan/plumed.dat", False),
+        ("ERROR: Unrecognized pair style 'deepmd' is part of the DEEPMD package", False),
+    ],
+)
+def test_what_a_lammps_error_means(tmp_path, error, stopped):
+    (tmp_path / "lmp").write_text(f"#!/bin/sh\necho '{error}' > log.lammps\nexit 1\n")
+    (tmp_path / "lmp").chmod(0o755)
+    done = subprocess.run(["bash", "-c", wte_script.command("./lmp")], cwd=tmp_path)
+    note = tmp_path / "walker.stopped"
+    assert (done.returncode == 0) == stopped == note.exists()
+    assert not stopped or note.read_text().strip() == error

@@ -1,0 +1,221 @@
+"""The page: self-contained, complete, and sound for runs in every state."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.synthetic import TRUST, TYPE_MAP, SyntheticRun, write_run
+from wtemlp import paths
+from wtemlp.analysis.frames import load_frames, save_frames
+from wtemlp.report.page import write_report
+
+FIGURES = ["rmse", "learning", "outcomes", "deviation", "energy", "sigma", "rdf", "timeline"]
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+class Page(HTMLParser):
+    """What a browser would load, and what it would show."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+        self.text: list[str] = []
+        self.scripts: list[tuple[dict, str]] = []
+        self._inside: list[tuple[str, dict]] = []
+        self.feed(file.read_text())
+        self.plots = json.loads(next(t for a, t in self.scripts if a.get("id") == "plots"))
+
+    def handle_starttag(self, tag, attrs):
+        values = dict(attrs)
+        self.ids.append(values.get("id", ""))
+        for key in ("src", "srcset", "href", "data", "poster"):
+            if key in values:
+                self.loads.append(values[key])
+        if tag in ("script", "style"):
+            self._inside.append((tag, values))
+
+    def handle_endtag(self, tag):
+        if self._inside and self._inside[-1][0] == tag:
+            self._inside.pop()
+
+    def handle_data(self, data):
+        if not self._inside:
+            self.text.append(data)
+        elif self._inside[-1][0] == "script":
+            self.scripts.append((self._inside[-1][1], data))
+        else:
+            assert "url(" not in data and "@import" not in data
+
+    @property
+    def words(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.text))
+
+
+def _page(run: SyntheticRun, **changes) -> Page:
+    arguments = {
+        "title": "Water <27> & more",
+        "trust": TRUST,
+        "init_data": run.init_data,
+        "type_map": TYPE_MAP,
+        "versions": {"wtemlp": "0.1.0", "LAMMPS": "2025.7.22"},
+        "seed": 11,
+        **changes,
+    }
+    target = write_report(run.root, **arguments)
+    assert target == run.root / "report.html"
+    return Page(target)
+
+
+def _plots(page: Page, key: str) -> list[dict]:
+    return [plot for name, plot in page.plots.items() if name.split("-")[0] == key]
+
+
+@pytest.fixture
+def synthetic_run(tmp_path):
+    return write_run(tmp_path)
+
+
+def test_a_whole_run(synthetic_run):
+    page = _page(synthetic_run)
+    assert page.loads == ["data:,"]
+    assert [i for i in page.ids if i.startswith("figure-")] == [f"figure-{k}" for k in FIGURES]
+    counts = {key: len(_plots(page, key)) for key in FIGURES}
+    assert counts == {
+        "rmse": 2, "learning": 3, "outcomes": 1, "deviation": 2,
+        "energy": 1, "sigma": 1, "rdf": 2, "timeline": 1,
+    }  # fmt: skip
+    assert set(page.plots) <= set(page.ids)
+    assert "Water <27> & more" in page.words
+    for word in ("frames labelled", "the guard stopped 1 of 3 walkers", "2025.7.22", "Bonomi"):
+        assert word in page.words
+    assert page.words.count("Look for") == len(FIGURES)
+
+
+def test_energies_are_shown_against_their_prediction(synthetic_run):
+    plot = _plots(_page(synthetic_run), "energy")[0]
+    assert len(plot["views"]) == 2
+    shown = [trace for trace, on in zip(plot["data"], plot["views"][-1], strict=True) if on]
+    assert [t["name"] for t in shown] == [
+        "NVT", "NVT, predicted", "γ = 1", "γ = 1, predicted",
+        "γ = 16", "γ = 16, predicted", "γ = 64", "γ = 64, predicted",
+    ]  # fmt: skip
+    heights = {t["name"]: max(t["y"]) for t in shown}
+    assert heights["NVT, predicted"] / heights["γ = 64, predicted"] == pytest.approx(8, rel=0.01)
+    for trace in shown[::2]:
+        x, y = np.array(trace["x"]), np.array(trace["y"])
+        assert np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2) == pytest.approx(1.0, abs=0.02)
+    first = [t["name"] for t, on in zip(plot["data"], plot["views"][0], strict=True) if on]
+    assert "γ = 64" not in first  # its walker was stopped
+
+
+def test_distributions_of_the_training_data_start_beyond_the_bonds(synthetic_run):
+    oxygens, bonded = _plots(_page(synthetic_run), "rdf")
+    assert [t["name"] for t in oxygens["data"]] == [
+        "initial data (80 frames)",
+        f"labelled in iterations ({_labelled(synthetic_run.root)} frames)",
+    ]
+    for trace in bonded["data"]:
+        assert min(trace["x"]) > 1.2 and max(trace["y"]) < 3
+        assert max(trace["x"]) < 9.86 / 2
+
+
+def _labelled(root: Path) -> int:
+    return sum(len(np.load(file)) for file in root.glob("iter.*/02.fp/data.*/set.*/coord.npy"))
+
+
+def test_nothing_has_happened_yet(tmp_path):
+    page = _page(SyntheticRun(tmp_path, ()))
+    assert page.plots == {}
+    assert [i for i in page.ids if i.startswith("figure-")] == [f"figure-{k}" for k in FIGURES]
+    assert "No iteration has begun yet" in page.words
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "iter.*/summary.json",
+        "iter.*/00.train/*",
+        "iter.*/01.model_devi",
+        "iter.*/01.model_devi/task.*",
+        "iter.*/02.fp",
+        "data",
+        "iter.00000[12]",
+    ],
+)
+def test_a_run_that_lacks_something(synthetic_run, lost):
+    gone = list(synthetic_run.root.glob(lost))
+    assert gone
+    for found in gone:
+        shutil.rmtree(found) if found.is_dir() else found.unlink()
+    page = _page(synthetic_run, trust=None)
+    assert page.plots
+    assert set(page.plots) <= set(page.ids)
+
+
+def test_numbers_that_are_none(synthetic_run):
+    run = paths.RunPaths(synthetic_run.root)
+    table = load_frames(run.explored(1))
+    table.max_devi_f[::3] = np.nan
+    table.max_devi_f[1::7] = 1e30
+    table.energy_eV[:] = np.nan
+    save_frames(run.explored(1), table)
+    summary = json.loads(run.summary(1).read_text())
+    summary["force_rmse_meV_A"] = float("nan")
+    summary["walkers"][0] |= {"sigma_nvt_eV": float("nan"), "sigma_wte_eV": None}
+    run.summary(1).write_text(json.dumps(summary))
+    page = _page(synthetic_run)
+    assert len(_plots(page, "deviation")) == 2
+    assert "nan" not in page.words.lower().split()
+
+
+def test_energies_that_fell_into_a_hole_do_not_flood_the_page(synthetic_run):
+    run = paths.RunPaths(synthetic_run.root)
+    with (run.explore_task(1, 0, 1) / paths.COLVAR_WTE).open("a") as file:
+        file.writelines(f" {20 + i} {-1e12 * i} 0.0\n" for i in range(3))
+    page = _page(synthetic_run)
+    assert max(len(trace["x"]) for trace in _plots(page, "energy")[0]["data"]) < 2000
+
+
+def test_every_walker_was_stopped(synthetic_run):
+    for folder in synthetic_run.root.glob("iter.*/01.model_devi/task.*"):
+        (folder / paths.STOPPED).write_text("step 10: too hot\n")
+    page = _page(synthetic_run)
+    assert not _plots(page, "energy")
+    assert "6 walkers that the guard stopped" in page.words
+    assert "No walker came through" in page.words
+
+
+def test_the_page_is_small_and_replaced_whole(synthetic_run):
+    _page(synthetic_run)
+    _page(synthetic_run)
+    assert (synthetic_run.root / "report.html").stat().st_size < 8e6
+    assert [p.name for p in synthetic_run.root.glob("report*")] == ["report.html"]
+
+
+@pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="needs Chromium")
+def test_a_browser_draws_every_figure_without_a_word_or_a_request(synthetic_run, tmp_path):
+    assert CHROMIUM, "CI needs Chromium"
+    page = _page(synthetic_run)
+    shown = subprocess.run(
+        [
+            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
+            "--no-first-run", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr",
+            f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000", "--dump-dom",
+            (synthetic_run.root / "report.html").as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=True,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert "CONSOLE" not in shown.stderr
+    for name in page.plots:
+        drawn = shown.stdout.split(f'id="{name}"', 1)[1][:3000]
+        assert "js-plotly-plot" in shown.stdout and "main-svg" in drawn

@@ -1,0 +1,73 @@
+"""The table of iterations."""
+
+import pytest
+
+from wtemlp.report.table import (
+    MISSING,
+    format_table,
+    iteration_table,
+    mean_sigma,
+    number,
+    sigma_ratio,
+)
+from wtemlp.summary import Summary
+
+
+def _walker(g: float, nvt: float | None, wte: float | None, stopped: str = "") -> dict:
+    return {"biasfactor": g, "sigma_nvt_eV": nvt, "sigma_wte_eV": wte, "stopped": stopped}
+
+
+def _summaries() -> list[Summary]:
+    return [
+        Summary(
+            0, 160, 2.345, 101.3, explored=400, accurate=100, candidate=250, failed=50,
+            selected=40, labelled=39,
+            walkers=[_walker(16, 0.4, 1.6), _walker(64, 0.4, 9.9, "too hot")],
+            seconds={"train": 100, "explore": 65.4},
+        ),
+        Summary(1, 199, float("nan"), 72.0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.4567, "0.457"), (131.42, "131"), (12345.6, "12346"), (0, "0"), (-2.5, "-2.50"),
+     (None, MISSING), (float("nan"), MISSING), (9.999, "10.0"), (1e-9, "0.000000")],
+)  # fmt: skip
+def test_number(value, text):
+    assert number(value) == text
+
+
+def test_rows_hold_what_is_known():
+    table = iteration_table(_summaries())
+    titles = [column.title for column in table.columns]
+    first = dict(zip(titles, table.rows[0], strict=True))
+    assert first["RMSE E"] == "2.35" and first["labelled"] == "39" and first["time"] == "2 min 45 s"
+    assert first["WTE g=16"] == "1.60 (x4.00)"
+    assert first["WTE g=64"] == MISSING  # its only walker was stopped
+    second = dict(zip(titles, table.rows[1], strict=True))
+    assert second["RMSE E"] == MISSING and second["RMSE F"] == "72.0"
+    assert table.columns[titles.index("WTE g=16")].unit == "eV (x4)"
+
+
+def test_sigmas_over_walkers():
+    summary = Summary(0, walkers=[_walker(16, 0.3, 1.2), _walker(16, 0.4, None)])
+    assert mean_sigma(summary, "sigma_nvt_eV") == pytest.approx((0.125) ** 0.5)
+    # sigma_NVT of both walkers: they sample the same ensemble
+    assert sigma_ratio(summary, 16) == pytest.approx(1.2 / (0.125) ** 0.5)
+    assert sigma_ratio(summary, 64) is None
+
+
+def test_text_is_aligned_ascii_and_leaves_out_empty_columns():
+    text = format_table(_summaries())
+    lines = text.splitlines()
+    assert text.isascii() and len(lines) == 5
+    assert len(set(map(len, lines[2:]))) == 1
+    assert "g=64" not in text and "selected" not in text
+    end = lines[0].index("RMSE F") + len("RMSE F")
+    assert lines[3][:end].endswith("101") and lines[4][:end].endswith("72.0")
+
+
+def test_nothing_yet():
+    assert format_table([]) == "no iteration has finished yet"
+    assert "iter" in format_table([Summary(0)])

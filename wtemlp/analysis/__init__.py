@@ -1,0 +1,1 @@
+"""Radial distribution, energy distribution, deviations: arrays in, arrays out, no files."""

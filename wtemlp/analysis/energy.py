@@ -1,0 +1,258 @@
+"""Fluctuations of the potential energy: errors of correlated series, and what WTE predicts.
+
+Sources: statistical inefficiency, Chodera et al., J. Chem. Theory Comput. 3, 26 (2007) and
+Chodera, J. Chem. Theory Comput. 12, 1799 (2016); block averaging, Flyvbjerg and Petersen,
+J. Chem. Phys. 91, 461 (1989); the well-tempered ensemble, Bonomi and Parrinello,
+Phys. Rev. Lett. 104, 190601 (2010).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logsumexp
+
+from wtemlp.units import KB_EV
+
+NVT_EQUILIBRATION = 0.25  #: first part of an NVT run, which no average counts
+WTE_FILLING = 0.5  #: first part of a WTE run, in which the bias is still being filled
+
+
+def equilibrated(nvt: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The energies of an NVT run, shape (n,), without its equilibration."""
+    return nvt[int(NVT_EQUILIBRATION * len(nvt)) :]
+
+
+def filled(wte: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The energies of a WTE run, shape (n,), without the part in which the bias was filled."""
+    return wte[int(WTE_FILLING * len(wte)) :]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and standard deviation of a correlated series, with their standard errors."""
+
+    n: int  #: number of (finite) values
+    mean: float
+    mean_error: float
+    std: float
+    std_error: float
+    inefficiency: float  #: statistical inefficiency of the series: n / inefficiency independent
+
+
+def statistical_inefficiency(series: ArrayLike, min_lag: int = 3) -> float:
+    """Number of successive values that are worth one independent value.
+
+    ``g = 1 + 2 sum_t (1 - t/N) C(t)``, with the normalised autocorrelation ``C(t)``; the sum ends
+    where ``C`` first is zero or negative beyond ``min_lag``, as in pymbar.
+
+    Parameters
+    ----------
+    series : array_like, shape (n,)
+        Values at equal intervals, finite.
+    min_lag : int
+        Lag up to which the sum never ends.
+
+    Returns
+    -------
+    float
+        Between 1 (uncorrelated) and ``n``; 1 for a constant series or fewer than three values.
+    """
+    values = np.asarray(series, dtype=float)
+    n = len(values)
+    if n < 3:
+        return 1.0
+    if not np.isfinite(values).all():
+        raise ValueError("statistical inefficiency of a series with values that are not finite")
+    centred = values - values.mean()
+    variance = float(np.mean(centred**2))
+    if variance <= (1e-12 * max(1.0, float(np.abs(values).max()))) ** 2:
+        return 1.0
+    correlation = _autocovariance(centred) / variance
+    lags = np.arange(1, n)
+    ends = np.flatnonzero((correlation[1:] <= 0) & (lags > min_lag))
+    last = int(ends[0]) if len(ends) else n - 1
+    weights = 1 - lags[:last] / n
+    return float(np.clip(1 + 2 * np.sum(weights * correlation[1 : last + 1]), 1.0, n))
+
+
+def _autocovariance(centred: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Autocovariance at each lag, shape (n,), of a series of mean zero; zero-padded FFT."""
+    n = len(centred)
+    size = 1 << (2 * n - 1).bit_length()
+    spectrum = np.fft.rfft(centred, size)
+    products = np.fft.irfft(np.abs(spectrum) ** 2, size)[:n]
+    return products / (n - np.arange(n))
+
+
+def moments(series: ArrayLike) -> Moments:
+    """Mean and standard deviation of a series, with errors that know its correlation.
+
+    Parameters
+    ----------
+    series : array_like, shape (n,)
+        Values at equal intervals; those that are not finite are left out.
+
+    Returns
+    -------
+    Moments
+        NaN where there are too few values.  The error of the standard deviation comes from the
+        scatter and the statistical inefficiency of the squared deviations, so it does not
+        assume a Gaussian.
+    """
+    values = np.asarray(series, dtype=float)
+    values = values[np.isfinite(values)]
+    n = len(values)
+    if n < 2:
+        return Moments(n, float(values[0]) if n else np.nan, np.nan, np.nan, np.nan, 1.0)
+    mean, std = float(values.mean()), float(values.std(ddof=1))
+    inefficiency = statistical_inefficiency(values)
+    squares = (values - mean) ** 2
+    square_error = squares.std(ddof=1) * np.sqrt(statistical_inefficiency(squares) / n)
+    return Moments(
+        n=n,
+        mean=mean,
+        mean_error=std * float(np.sqrt(inefficiency / n)),
+        std=std,
+        std_error=float(square_error / (2 * std)) if std > 0 else 0.0,
+        inefficiency=inefficiency,
+    )
+
+
+def block_errors(
+    series: ArrayLike, min_blocks: int = 8
+) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
+    """Standard error of the mean from averages over blocks of growing length.
+
+    Parameters
+    ----------
+    series : array_like, shape (n,)
+        Values at equal intervals, finite.
+    min_blocks : int
+        Fewest blocks that an error is computed from.
+
+    Returns
+    -------
+    lengths : ndarray of int, shape (n_lengths,)
+        Values per block: 1, 2, 4, ...
+    errors : ndarray, shape (n_lengths,)
+        Standard error of the mean; the plateau at long blocks is the answer.
+    """
+    values = np.asarray(series, dtype=float)
+    lengths, errors = [], []
+    length = 1
+    while len(values) // length >= max(min_blocks, 2):
+        count = len(values) // length
+        blocks = values[: count * length].reshape(count, length).mean(axis=1)
+        lengths.append(length)
+        errors.append(blocks.std(ddof=1) / np.sqrt(count))
+        length *= 2
+    return np.array(lengths, dtype=int), np.array(errors, dtype=float)
+
+
+def shared_bins(series: Sequence[ArrayLike], width: float) -> NDArray[np.float64]:
+    """Edges of bins of one width that cover several series, one edge at zero.
+
+    Parameters
+    ----------
+    series : sequence of array_like
+        Energies, eV; values that are not finite are left out.
+    width : float
+        Width of a bin, eV.
+
+    Returns
+    -------
+    ndarray, shape (n_bins + 1,)
+        Ascending edges, multiples of ``width``.
+    """
+    if not width > 0:
+        raise ValueError(f"bins of width {width}")
+    values = np.concatenate([np.ravel(np.asarray(one, dtype=float)) for one in series])
+    values = values[np.isfinite(values)]
+    if not len(values):
+        raise ValueError("bins for no values")
+    first, last = np.floor(values.min() / width), np.floor(values.max() / width) + 1
+    return np.arange(first, last + 1) * width
+
+
+def energy_histogram(
+    energies_eV: ArrayLike, edges_eV: ArrayLike, weights: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Probability density of energies.
+
+    Parameters
+    ----------
+    energies_eV : array_like, shape (n,)
+        Energies; those that are not finite are left out.
+    edges_eV : array_like, shape (n_bins + 1,)
+        Edges of the bins.
+    weights : array_like, shape (n,), optional
+        Weights of the values, as :func:`reweighting_weights` gives them.
+
+    Returns
+    -------
+    ndarray, shape (n_bins,)
+        Density, 1/eV; its integral over the bins is 1, or 0 where no value falls in them.
+    """
+    values, edges = np.asarray(energies_eV, dtype=float), np.asarray(edges_eV, dtype=float)
+    kept = np.isfinite(values)
+    chosen = None if weights is None else np.asarray(weights, dtype=float)[kept]
+    counts, _ = np.histogram(values[kept], bins=edges, weights=chosen)
+    total = counts.sum()
+    return counts / (total * np.diff(edges)) if total > 0 else np.zeros(len(edges) - 1)
+
+
+def gaussian(energies_eV: ArrayLike, sigma_eV: float, mean_eV: float = 0.0) -> NDArray[np.float64]:
+    """Normal density, 1/eV, at the energies (shape kept)."""
+    reduced = (np.asarray(energies_eV, dtype=float) - mean_eV) / sigma_eV
+    return np.exp(-0.5 * reduced**2) / (sigma_eV * np.sqrt(2 * np.pi))
+
+
+def sigma_wte(sigma_nvt_eV: float, biasfactor: float) -> float:
+    """Standard deviation of the energy in the well-tempered ensemble, eV.
+
+    ``sqrt(biasfactor) sigma_NVT``: WTE samples ``P(U) ** (1 / biasfactor)``, which for a Gaussian
+    ``P`` is a Gaussian of the same mean (Bonomi and Parrinello 2010).
+    """
+    return float(np.sqrt(biasfactor) * sigma_nvt_eV)
+
+
+def heat_capacity(sigma_nvt_eV: float, temperature_K: float) -> float:
+    """Configurational heat capacity of the whole system, eV/K: ``sigma_NVT^2 / (k T^2)``."""
+    return float(sigma_nvt_eV**2 / (KB_EV * temperature_K**2))
+
+
+def temperature_window(sigma_nvt_eV: float, temperature_K: float, biasfactor: float) -> float:
+    """Half-width of the temperature window that a bias factor covers, K.
+
+    ``sqrt(biasfactor k T^2 / C)`` with :func:`heat_capacity`: the change of temperature that
+    moves the mean energy by one standard deviation of the well-tempered ensemble.
+    """
+    capacity = heat_capacity(sigma_nvt_eV, temperature_K)
+    return float(np.sqrt(biasfactor * KB_EV * temperature_K**2 / capacity))
+
+
+def reweighting_weights(bias_eV: ArrayLike, temperature_K: float) -> NDArray[np.float64]:
+    """Weights that turn biased frames into the unbiased ensemble (quasi-static bias).
+
+    Parameters
+    ----------
+    bias_eV : array_like, shape (n_frames,)
+        Bias potential at each frame, finite.
+    temperature_K : float
+        The thermostat's temperature.
+
+    Returns
+    -------
+    ndarray, shape (n_frames,)
+        ``exp(V / kT)``, normalised to sum 1 in the logarithm, so that no bias overflows.
+    """
+    exponent = np.asarray(bias_eV, dtype=float) / (KB_EV * temperature_K)
+    return np.exp(exponent - logsumexp(exponent))
+
+
+def effective_size(weights: ArrayLike) -> float:
+    """Kish's effective number of frames of a set of weights, ``(sum w)^2 / sum w^2``."""
+    values = np.asarray(weights, dtype=float)
+    return float(values.sum() ** 2 / np.sum(values**2))

@@ -1,0 +1,70 @@
+"""Explored frames as one table of arrays: who made each, what the models say, what was decided."""
+
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from pathlib import Path
+
+import numpy as np
+
+
+class Phase(IntEnum):
+    """The part of a walker's run that a frame is from."""
+
+    NVT = 0
+    WTE = 1
+
+
+class Decision(IntEnum):
+    """What became of a frame, in DP-GEN's words."""
+
+    ACCURATE = 0  #: deviation below the lower trust level
+    CANDIDATE = 1  #: between the trust levels
+    FAILED = 2  #: at or above the upper trust level, not finite, or of a stopped walker
+    SELECTED = 3  #: a candidate that was sent to the reference method
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """The explored frames of an iteration, one row each; all arrays have shape (n_frames,)."""
+
+    system: np.ndarray  #: index in ``sys_configs``
+    task: np.ndarray  #: number of the exploration task within its system
+    walker: np.ndarray  #: walker within its combination of system, temperature and bias factor
+    biasfactor: np.ndarray
+    temperature_K: np.ndarray  #: the thermostat's
+    phase: np.ndarray  #: :class:`Phase`
+    step: np.ndarray  #: MD step in the task; names the frame's file
+    energy_eV: np.ndarray  #: unbiased potential energy of the frame by model 0; may be NaN
+    bias_eV: np.ndarray  #: bias potential at the frame; 0 in NVT
+    max_devi_f: np.ndarray  #: largest force deviation of the frame, eV/Angstrom
+    decision: np.ndarray  #: :class:`Decision`
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def count(self, *decisions: Decision) -> int:
+        """Number of frames with one of the decisions."""
+        return int(np.isin(self.decision, [int(d) for d in decisions]).sum())
+
+    def where(self, mask: np.ndarray) -> "FrameTable":
+        """The rows that a boolean or index array picks."""
+        return FrameTable(**{f.name: getattr(self, f.name)[mask] for f in fields(self)})
+
+    @classmethod
+    def concatenate(cls, tables: list["FrameTable"]) -> "FrameTable":
+        """One table of several, in their order."""
+        return cls(
+            **{f.name: np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(cls)}
+        )
+
+
+def save_frames(path: Path, table: FrameTable) -> None:
+    """Write a table as ``.npz``."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, **{f.name: getattr(table, f.name) for f in fields(table)})
+
+
+def load_frames(path: Path) -> FrameTable:
+    """Read a table that :func:`save_frames` wrote."""
+    with np.load(path) as data:
+        return FrameTable(**{f.name: data[f.name] for f in fields(FrameTable)})

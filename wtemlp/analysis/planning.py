@@ -1,0 +1,290 @@
+"""What an unbiased run says about well-tempered-ensemble runs to come: windows, steps, cost.
+
+The well-tempered ensemble of bias factor ``g`` keeps the mean of the potential energy and makes
+its standard deviation ``sqrt(g) sigma_NVT`` (Bonomi and Parrinello, Phys. Rev. Lett. 104, 190601,
+2010).  With the heat capacity ``C = sigma_NVT^2 / (k T^2)`` that spread is the change of the mean
+energy over ``dT = sqrt(g) sigma_NVT / C = sqrt(g k T^2 / C)``: the half-width of the temperature
+window that is covered, as far as ``C`` is constant over it.  ``C`` is proportional to the number
+of atoms, so the same window needs ``g`` proportional to it.
+
+**How many hills.**  In the well-tempered rule (Barducci, Bussi and Parrinello, Phys. Rev. Lett.
+100, 020603, 2008) a hill is lower by ``exp(-V / ((g - 1) kT))`` where the bias is ``V``.  For
+hills narrower than the spread, deposited by a walker that is in equilibrium with the bias, with
+``u = (U - <U>) / sigma_NVT``, ``v = V / kT``, hills of height ``h kT`` and width
+``w sigma_NVT``, and ``n`` the number of hills:
+
+    dv/dn = a p(u) exp(-v / (g - 1)),    a = sqrt(2 pi) h w,    p ~ exp(-u^2/2 - v)
+
+Multiplied by ``exp(v g / (g - 1))`` both sides can be integrated, so that the solution is exact:
+
+    v(u) = (1 - 1/g) ln(1 + A exp(-u^2/2))
+    n(A) = (g - 1)/a  int du [ (1 + A exp(-u^2/2))^(1/g) - 1 ]
+
+Where ``A exp(-u^2/2)`` is large the bias is ``-(1 - 1/g) F(u)`` plus a constant, the converged
+one; where it is small there is none yet.  ``A`` is chosen such that ``p`` has :data:`FILLED` of
+its final width, which is where the bias has its final form out to ``2.1 sqrt(g) sigma_NVT``.
+For large ``g`` this is ``n = 7.2 g^(3/2) / (h w)``.
+
+**How much time.**  ``n`` times the pace, and the time in which the energy diffuses over its new
+width: ``(sqrt(g) sigma_NVT)^2 / D = g tau`` with ``D = sigma_NVT^2 / tau``, ``tau`` being the
+correlation time of the unbiased energy.
+
+It is an estimate: ``P(U)`` is not a Gaussian in its wings, the energy does not diffuse with one
+coefficient, and a walker scatters about the average of many.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import trapezoid
+from scipy.optimize import brentq
+
+from wtemlp.analysis.energy import heat_capacity, sigma_wte, temperature_window
+from wtemlp.units import KB_EV
+
+FILLED = 0.9  #: the energies count as filled when their spread is this much of its final value
+GRID = 4000  #: points of the integrals over the energy
+
+
+@dataclass(frozen=True)
+class Fluctuations:
+    """The potential energy of an unbiased run."""
+
+    n: int  #: energies
+    spacing_ps: float  #: between them
+    temperature_K: float  #: the thermostat's
+    mean_eV: float
+    mean_error_eV: float
+    sigma_eV: float
+    sigma_error_eV: float
+    inefficiency: float  #: statistical inefficiency, in energies
+
+    @property
+    def independent(self) -> float:
+        """Number of independent energies that the run is worth."""
+        return self.n / self.inefficiency
+
+    @property
+    def correlation_time_ps(self) -> float:
+        """Integral of the normalised autocorrelation, by the trapezoidal rule."""
+        return 0.5 * self.inefficiency * self.spacing_ps
+
+    @property
+    def heat_capacity_eV_K(self) -> float:
+        """Configurational heat capacity of the whole system."""
+        return heat_capacity(self.sigma_eV, self.temperature_K)
+
+    @property
+    def heat_capacity_error_eV_K(self) -> float:
+        """Its standard error: twice the relative error of sigma."""
+        return 2 * self.heat_capacity_eV_K * self.sigma_error_eV / self.sigma_eV
+
+
+@dataclass(frozen=True)
+class Hills:
+    """How the bias of the runs to come is deposited."""
+
+    height_kT: float
+    width_eV: float | None  #: None: sigma_NVT, measured
+    pace: int  #: steps between hills
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one bias factor gives and costs."""
+
+    biasfactor: float
+    spread_eV: float  #: standard deviation of the energy, sqrt(biasfactor) sigma_NVT
+    half_window_K: float
+    half_window_error_K: float
+    steps: float  #: to fill it, estimated; 0 where NVT has the spread already
+    seconds: float | None  #: wall time of those steps; None where the cost of a step is not known
+
+
+def fluctuations(
+    runs: Sequence[ArrayLike], spacing_ps: float, temperature_K: float
+) -> Fluctuations:
+    """Mean and standard deviation of the energy of one run or several alike, with errors.
+
+    Parameters
+    ----------
+    runs : sequence of array_like, each of shape (n_i,)
+        Energies, eV, of independent runs of one system at one temperature, without their
+        equilibration, finite, at equal intervals.
+    spacing_ps : float
+        The interval.
+    temperature_K : float
+        The thermostat's temperature.
+
+    Returns
+    -------
+    Fluctuations
+        The errors know the correlation within the runs; that of sigma comes from the squared
+        deviations and assumes no Gaussian.
+    """
+    series = [np.asarray(run, dtype=float) for run in runs if len(run) > 0]
+    values = np.concatenate(series) if series else np.empty(0)
+    if len(values) < 2 or not np.isfinite(values).all():
+        raise ValueError(f"{len(values)} energies, or some that are not finite")
+    n, mean, sigma = len(values), float(values.mean()), float(values.std(ddof=1))
+    inefficiency = _inefficiency([run - mean for run in series])
+    squares = [(run - mean) ** 2 for run in series]
+    scatter = np.concatenate(squares)
+    of_squares = _inefficiency([run - scatter.mean() for run in squares])
+    square_error = float(scatter.std(ddof=1) * np.sqrt(of_squares / n))
+    return Fluctuations(
+        n=n,
+        spacing_ps=spacing_ps,
+        temperature_K=temperature_K,
+        mean_eV=mean,
+        mean_error_eV=sigma * float(np.sqrt(inefficiency / n)),
+        sigma_eV=sigma,
+        sigma_error_eV=square_error / (2 * sigma) if sigma > 0 else 0.0,
+        inefficiency=inefficiency,
+    )
+
+
+def _inefficiency(centred: Sequence[NDArray[np.float64]], min_lag: int = 3) -> float:
+    """Statistical inefficiency of several series of one mean, which is taken off already.
+
+    That of :func:`wtemlp.analysis.energy.statistical_inefficiency`, with the products of all
+    series in one autocorrelation function (Chodera et al., J. Chem. Theory Comput. 3, 26, 2007).
+    """
+    longest = max(len(run) for run in centred)
+    n = sum(len(run) for run in centred)
+    variance = sum(float(run @ run) for run in centred) / n
+    if longest < 3 or variance == 0:
+        return 1.0
+    size = 1 << (2 * longest - 1).bit_length()
+    spectrum = sum(np.abs(np.fft.rfft(run, size)) ** 2 for run in centred)
+    lags = np.arange(1, longest)
+    pairs = sum(np.maximum(len(run) - lags, 0) for run in centred)
+    correlation = np.fft.irfft(spectrum, size)[1:longest] / (pairs * variance)
+    ends = np.flatnonzero((correlation <= 0) & (lags > min_lag))
+    last = int(ends[0]) if len(ends) else len(lags)
+    total = 2 * np.sum(pairs[:last] / n * correlation[:last])
+    return float(np.clip(1 + total, 1.0, n))
+
+
+def biasfactor_for_window(sigma_nvt_eV: float, temperature_K: float, half_window_K: float) -> float:
+    """The bias factor that covers a temperature window, ``(dT sigma / (k T^2))^2``.
+
+    The inverse of :func:`wtemlp.analysis.energy.temperature_window`.  Below 1 where the unbiased
+    run covers the window already.
+    """
+    return float((half_window_K * sigma_nvt_eV / (KB_EV * temperature_K**2)) ** 2)
+
+
+def hills_to_fill(
+    biasfactor: float, height_kT: float, width: float, filled: float = FILLED
+) -> float:
+    """Number of hills after which the energies have nearly their final spread.
+
+    Parameters
+    ----------
+    biasfactor : float
+        1 or more.
+    height_kT : float
+        Initial height of the hills, kT.
+    width : float
+        Of the hills, in standard deviations of the unbiased energy.
+    filled : float
+        Fraction of the final spread that is to be reached.
+
+    Returns
+    -------
+    float
+        0 where the unbiased run has that spread already.
+    """
+    log_a = _log_a(biasfactor, filled)
+    if log_a is None:
+        return 0.0
+    u = _grid(biasfactor)
+    grown = np.expm1(np.logaddexp(0.0, log_a - 0.5 * u**2) / biasfactor)
+    area = np.sqrt(2 * np.pi) * height_kT * width
+    return float((biasfactor - 1) / area * 2 * trapezoid(grown, u))
+
+
+def bias_volume(biasfactor: float, filled: float = FILLED) -> float:
+    """Integral of the bias over the energy after :func:`hills_to_fill` hills, kT sigma_NVT.
+
+    To be compared with that of a run: the sum of its hills' heights (kT) and widths (sigma_NVT),
+    times ``sqrt(2 pi)``.
+    """
+    log_a = _log_a(biasfactor, filled)
+    if log_a is None:
+        return 0.0
+    u = _grid(biasfactor)
+    return float((1 - 1 / biasfactor) * 2 * trapezoid(np.logaddexp(0.0, log_a - 0.5 * u**2), u))
+
+
+def _log_a(biasfactor: float, filled: float) -> float | None:
+    """The ``ln A`` at which the spread is there; None if it is there without a bias."""
+    if biasfactor < 1:
+        raise ValueError(f"bias factor {biasfactor}: must be 1 or more")
+    target = filled * np.sqrt(biasfactor)
+    if target <= 1:
+        return None
+    # A exp(-u^2/2) = 1 at u = sqrt(2 ln A): the end lies between no bias and 5 sqrt(g).
+    end = 12.5 * biasfactor + 20.0
+    return float(brentq(lambda trial: _spread(biasfactor, trial) - target, -20.0, end))
+
+
+def _grid(biasfactor: float) -> NDArray[np.float64]:
+    """Half of the energies that matter, in standard deviations of the unbiased ones."""
+    return np.linspace(0.0, 8 * np.sqrt(biasfactor) + 8, GRID)
+
+
+def _spread(biasfactor: float, log_a: float) -> float:
+    """Standard deviation of the energies under the bias of some ``ln A``."""
+    u = _grid(biasfactor)
+    log_p = -0.5 * u**2 - (1 - 1 / biasfactor) * np.logaddexp(0.0, log_a - 0.5 * u**2)
+    p = np.exp(log_p - log_p.max())
+    return float(np.sqrt(trapezoid(p * u**2, u) / trapezoid(p, u)))
+
+
+def table(
+    nvt: Fluctuations,
+    biasfactors: Sequence[float],
+    hills: Hills,
+    timestep_ps: float,
+    seconds_per_step: float | None,
+) -> list[Row]:
+    """Spread, window, steps and cost of bias factors.
+
+    Parameters
+    ----------
+    nvt : Fluctuations
+    biasfactors : sequence of float
+        Each 1 or more.
+    hills : Hills
+    timestep_ps : float
+        Of the runs to come.
+    seconds_per_step : float or None
+        Their cost.
+
+    Returns
+    -------
+    list of Row
+        In the order of the bias factors.
+    """
+    width = 1.0 if hills.width_eV is None else hills.width_eV / nvt.sigma_eV
+    rows = []
+    for g in biasfactors:
+        window_K = temperature_window(nvt.sigma_eV, nvt.temperature_K, g)
+        n_hills = hills_to_fill(g, hills.height_kT, width)
+        diffusion = g * nvt.correlation_time_ps / timestep_ps if n_hills else 0.0
+        steps = n_hills * hills.pace + diffusion
+        rows.append(
+            Row(
+                biasfactor=g,
+                spread_eV=sigma_wte(nvt.sigma_eV, g),
+                half_window_K=window_K,
+                half_window_error_K=window_K * nvt.sigma_error_eV / nvt.sigma_eV,
+                steps=steps,
+                seconds=None if seconds_per_step is None else steps * seconds_per_step,
+            )
+        )
+    return rows

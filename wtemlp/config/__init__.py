@@ -1,0 +1,1 @@
+"""Parameter and machine files, read once into frozen records."""

@@ -1,0 +1,288 @@
+"""Reading the parameter file of ``wtemlp run``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wtemlp import dpgen_adapter
+from wtemlp.config.files import Kind, read_object
+from wtemlp.config.messages import validated
+from wtemlp.config.records import Convergence, ExploreJob, ForceField, Params, WteBlock
+from wtemlp.config.schema import ENGINE, FP_STYLE, run_schema
+from wtemlp.config.section import Section
+from wtemlp.config.systems import check_structures, read_data_systems, read_sys_configs
+from wtemlp.config.training import check_training
+from wtemlp.config.unsupported import refuse_unsupported
+from wtemlp.config.wte import AUTO_HEIGHT_KT, MIN_NVT_STEPS, read_force_field, read_wte
+
+RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
+MAX_TIMESTEP_PS = 0.01
+
+_OWN_KEYS = ("seed", "convergence", "validation_data_sys")
+
+
+def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
+    """Read and check a parameter file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    root : Path
+        The run's folder: relative paths in the file are relative to it.
+    check_files : bool
+        Whether the data and structures that the file names must exist and fit.
+
+    Returns
+    -------
+    Params
+        What the file says, defaults filled in.
+
+    Raises
+    ------
+    InputError
+        At the first mistake.  Nothing is written.
+    """
+    params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
+    refuse_unsupported(params)
+    record = _read(params, path, root, check_files)
+    _check_data_lists(params, record)
+    check_training(params, record.type_map)
+    if check_files:
+        used = sorted({index for job in record.jobs for index in job.sys_idx})
+        explored = tuple(record.sys_configs[index] for index in used)
+        check_structures(params, explored, record.type_map)
+    return record
+
+
+def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
+    type_map = _read_type_map(params)
+    mass_map = _read_mass_map(params, type_map)
+    jobs = tuple(_read_job(params, job) for job in params.sections("model_devi_jobs"))
+    lo, hi = _read_trust_levels(params)
+    force_field = _read_reference(params, type_map)
+    task_max, task_min = _read_task_numbers(params)
+    used = {index for job in jobs for index in job.sys_idx}
+    return Params(
+        source=path,
+        jdata=_dpgen_view(params.data, mass_map),
+        seed=params.integer("seed", 0),
+        type_map=type_map,
+        mass_map=mass_map,
+        init_data_sys=read_data_systems(params, "init_data_sys", root, type_map, check_files),
+        validation_data_sys=read_data_systems(
+            params, "validation_data_sys", root, type_map, check_files
+        ),
+        sys_configs=read_sys_configs(params, root, used, check_files),
+        sys_format=params["sys_format"],
+        numb_models=_read_numb_models(params, len(jobs)),
+        dp_compress=params["dp_compress"],
+        f_trust_lo=lo,
+        f_trust_hi=hi,
+        jobs=jobs,
+        timestep_ps=_read_timestep(params),
+        fp_style=params["fp_style"],
+        force_field=force_field,
+        fp_task_max=task_max,
+        fp_task_min=task_min,
+        ratio_failed=params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED,
+        convergence=_read_convergence(params),
+    )
+
+
+def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[str, Any]:
+    """The dictionary that DP-GEN's own steps can be handed."""
+    jdata = {key: value for key, value in data.items() if key not in _OWN_KEYS}
+    jdata["model_devi_engine"] = "lammps"
+    jdata["model_devi_jobs"] = [
+        {key: value for key, value in job.items() if key != "wte"}
+        for job in data["model_devi_jobs"]
+    ]
+    jdata["mass_map"] = list(mass_map)
+    # Optional in DP-GEN's schema, but its code needs it.
+    jdata.setdefault("init_data_prefix", ".")
+    jdata.setdefault("ratio_failed", RATIO_FAILED)
+    return jdata
+
+
+def _read_type_map(params: Section) -> tuple[str, ...]:
+    names = params["type_map"]
+    if not names:
+        raise params.wrong("type_map", "must name one element or more")
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise params.wrong("type_map", "is given twice, remove one", index)
+    return tuple(names)
+
+
+def _read_mass_map(params: Section, type_map: tuple[str, ...]) -> tuple[float, ...]:
+    given = params["mass_map"]
+    if given == "auto":
+        try:
+            return tuple(dpgen_adapter.atomic_masses(type_map))
+        except ValueError as error:
+            index = type_map.index(str(error))
+            remedy = '"mass_map": "auto" knows elements only; give mass_map as a list (g/mol)'
+            raise params.wrong("type_map", remedy, index) from None
+    if isinstance(given, str):
+        raise params.wrong("mass_map", 'must be "auto" or a list of masses (g/mol)')
+    if len(given) != len(type_map):
+        raise params.wrong("mass_map", f"must have one mass per element ({len(type_map)})")
+    for index, mass in enumerate(given):
+        if not mass > 0:
+            raise params.wrong("mass_map", "must be a positive number (g/mol)", index)
+    return tuple(float(mass) for mass in given)
+
+
+def _read_numb_models(params: Section, n_jobs: int) -> int:
+    models = params.integer("numb_models")
+    if models < 2 and n_jobs:
+        remedy = "must be 2 or more: frames are chosen by the models' deviation (4 is usual)"
+        raise params.wrong("numb_models", remedy)
+    return models
+
+
+def _read_timestep(params: Section) -> float:
+    timestep_ps = params.number("model_devi_dt", "ps")
+    if timestep_ps > MAX_TIMESTEP_PS:
+        raise params.wrong("model_devi_dt", "must be 0.01 or less: it is in ps (0.5 fs is 0.0005)")
+    return timestep_ps
+
+
+def _read_task_numbers(params: Section) -> tuple[int, int]:
+    task_max, task_min = params.integer("fp_task_max"), params.integer("fp_task_min", 0)
+    if task_min > task_max:
+        remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
+        raise params.wrong("fp_task_min", remedy)
+    return task_max, task_min
+
+
+def _read_convergence(params: Section) -> Convergence | None:
+    if "convergence" not in params:
+        return None
+    section = params.section("convergence")
+    return Convergence(
+        accurate_ratio=section.fraction("accurate_ratio"), iterations=section.integer("iterations")
+    )
+
+
+def _read_reference(params: Section, type_map: tuple[str, ...]) -> ForceField | None:
+    if params["fp_style"] != FP_STYLE:
+        return None
+    force_field = read_force_field(params.section("fp_params"), "force_field")
+    if set(type_map) != {"O", "H"}:
+        remedy = f'must be O and H, in any order: the reference is water ("{force_field.name}")'
+        raise params.wrong("type_map", remedy)
+    return force_field
+
+
+def _read_job(params: Section, job: Section) -> ExploreJob:
+    biased = params.get("model_devi_engine", "lammps") == ENGINE
+    for key, what in (("ensemble", '"nvt"'), ("temps", "a list (K)"), ("nsteps", "an integer")):
+        if key not in job:
+            raise job.missing(key, f"add it: {what}")
+    if not job["temps"]:
+        raise job.wrong("temps", "must have one temperature or more (K)")
+    for index, temperature in enumerate(job["temps"]):
+        if not 0 < temperature < float("inf"):
+            raise job.wrong("temps", "must be a positive number (K)", index)
+    nsteps, trj_freq = job.integer("nsteps"), job.integer("trj_freq")
+    if trj_freq > nsteps:
+        raise job.wrong("trj_freq", f"must not be above nsteps ({nsteps}): no frame is stored")
+    if not biased:
+        nsteps, wte = _plain_md(job, nsteps, trj_freq)
+    elif "wte" not in job:
+        raise job.missing("wte", 'add it, as {"biasfactor": [16, 64]}, or change model_devi_engine')
+    elif nsteps % trj_freq:
+        raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
+    else:
+        wte = read_wte(job.section("wte"), trj_freq)
+    return ExploreJob(
+        sys_idx=_read_sys_idx(job, len(params["sys_configs"])),
+        temps_K=tuple(float(temperature) for temperature in job["temps"]),
+        ensemble=job["ensemble"],
+        nsteps=nsteps,
+        trj_freq=trj_freq,
+        wte=wte,
+    )
+
+
+def _plain_md(job: Section, nsteps: int, trj_freq: int) -> tuple[int, WteBlock]:
+    """Unbiased MD in the terms of a biased run: a first quarter that measures the energy for the
+    guard, then a run with bias factor 1; together they have `nsteps` steps."""
+    nvt_steps = max(nsteps // 4 // trj_freq, 1) * trj_freq
+    if nvt_steps < MIN_NVT_STEPS or nvt_steps >= nsteps:
+        remedy = f"must be {4 * MIN_NVT_STEPS} or more: the first quarter measures the energy"
+        raise job.wrong("nsteps", f"{remedy}, for the guard")
+    block = WteBlock(
+        (1.0,), sigma_eV=None, height_kT=AUTO_HEIGHT_KT, pace=100, nvt_steps=nvt_steps, walkers=1
+    )
+    return nsteps - nvt_steps, block
+
+
+def _read_sys_idx(job: Section, n_systems: int) -> tuple[int, ...]:
+    """Indices of systems; ``"0-4"`` and ``"0-4:2"`` are Python ranges, as for DP-GEN."""
+    indices: list[int] = []
+    for place, item in enumerate(job["sys_idx"]):
+        if isinstance(item, str):
+            span, _, step = item.partition(":")
+            bounds = span.split("-")
+            if len(bounds) != 2 or not all(part.isdigit() for part in (*bounds, step or "1")):
+                raise job.wrong("sys_idx", 'must be an index, or a range as "0-4"', place)
+            if int(step or 1) == 0:
+                raise job.wrong("sys_idx", "the step of a range must be positive", place)
+            new = list(range(int(bounds[0]), int(bounds[1]), int(step or 1)))
+        else:
+            new = [item]
+        if any(not 0 <= index < n_systems for index in new):
+            remedy = f"must be from 0 to {n_systems - 1}: sys_configs has {n_systems} systems"
+            if n_systems == 0:
+                remedy = "sys_configs has no system"
+            raise job.wrong("sys_idx", remedy, place)
+        if set(new) & set(indices):
+            raise job.wrong("sys_idx", "is given twice, remove one", place)
+        indices += new
+    if not indices:
+        raise job.wrong("sys_idx", "must have one system or more")
+    return tuple(indices)
+
+
+def _read_trust_levels(params: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    n_systems = len(params["sys_configs"])
+    keys = ("model_devi_f_trust_lo", "model_devi_f_trust_hi")
+    lo, hi = (_per_system(params, key, n_systems) for key in keys)
+    for system, (low, high) in enumerate(zip(lo, hi, strict=True)):
+        if not low >= 0:
+            raise params.wrong(keys[0], "must be 0 or more (eV/Angstrom)")
+        if not low < high:
+            which = "" if lo.count(low) == hi.count(high) == n_systems else f" of system {system}"
+            raise params.wrong(keys[0], f"must be below {keys[1]}{which} ({high:g} eV/Angstrom)")
+    return lo, hi
+
+
+def _per_system(params: Section, key: str, n_systems: int) -> tuple[float, ...]:
+    """A number, a list or an object by index, as one number per system."""
+    given = params[key]
+    if isinstance(given, list):
+        if len(given) != n_systems:
+            remedy = f"must be one number, or a list of one per system of sys_configs ({n_systems})"
+            raise params.wrong(key, remedy)
+        return tuple(float(value) for value in given)
+    if isinstance(given, dict):
+        names = [str(index) for index in range(n_systems)]
+        levels = [given.get(name) for name in names]
+        numbers = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in levels)
+        if not numbers or set(given) != set(names):
+            remedy = f'must have one number per system of sys_configs, "0" to "{n_systems - 1}"'
+            raise params.wrong(key, remedy)
+        return tuple(float(level) for level in levels)
+    return (float(given),) * n_systems
+
+
+def _check_data_lists(params: Section, record: Params) -> None:
+    if not record.init_data_sys:
+        raise params.wrong("init_data_sys", "must name one folder of labelled data or more")
+    for index, path in enumerate(record.validation_data_sys):
+        if path in record.init_data_sys:
+            remedy = "is trained on (init_data_sys): validation needs data of its own"
+            raise params.wrong("validation_data_sys", remedy, index)

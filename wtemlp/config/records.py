@@ -1,0 +1,138 @@
+"""What a parameter file, a machine file and an init file say, as frozen records.
+
+Nothing else in wtemlp looks into the raw dictionaries, but the adapter that hands
+:attr:`Params.jdata` to DP-GEN.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Guard:
+    """When a walker has left the physical world (``wte.guard``)."""
+
+    devi_factor: float = 3.0  #: force deviation above this many times the upper trust level ...
+    devi_checks: int = 3  #: ... on this many successive outputs stops the walker
+    temp_factor: float = 3.0  #: instantaneous temperature above this many times the target
+    energy_sigmas: float = 10.0  #: |U - <U>_NVT| above this many sigma_NVT sqrt(biasfactor)
+
+
+@dataclass(frozen=True)
+class WteBlock:
+    """Well-tempered-ensemble exploration (``model_devi_jobs[i].wte``)."""
+
+    biasfactors: tuple[float, ...]  #: each >= 1; 1 is unbiased MD
+    sigma_eV: float | None  #: width of the hills, eV; None: measured in the task's NVT part
+    height_kT: float  #: initial height of the hills, in kT
+    pace: int  #: steps between hills
+    nvt_steps: int  #: unbiased NVT steps before the bias; sigma comes from the last 3/4 of them
+    walkers: int  #: independent walkers per combination
+    guard: Guard = field(default_factory=Guard)
+
+
+@dataclass(frozen=True)
+class ExploreJob:
+    """One entry of ``model_devi_jobs``: the exploration of one iteration."""
+
+    sys_idx: tuple[int, ...]
+    temps_K: tuple[float, ...]
+    ensemble: str  #: "nvt"
+    nsteps: int  #: biased steps
+    trj_freq: int  #: steps between stored frames
+    wte: WteBlock
+
+
+@dataclass(frozen=True)
+class ForceField:
+    """The reference force field of ``fp_style: lammps`` (``fp_params``)."""
+
+    name: str = "tip3p-flexible"
+    cutoff_A: float = 9.0  #: of Lennard-Jones and of real-space Coulomb
+    kspace_accuracy: float = 1e-5  #: relative, of PPPM
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """When the loop stops before its last iteration (``convergence``)."""
+
+    accurate_ratio: float  #: fraction of explored frames below the lower trust level ...
+    iterations: int  #: ... in this many successive iterations
+
+
+@dataclass(frozen=True)
+class Params:
+    """A parameter file.  Relative paths in it are relative to the run's folder."""
+
+    source: Path  #: the file
+    jdata: Mapping[str, Any]  #: DP-GEN's view of it: normalised, defaults filled in
+    seed: int
+    type_map: tuple[str, ...]
+    mass_map: tuple[float, ...]  #: g/mol, in the order of type_map
+    init_data_sys: tuple[Path, ...]  #: prefix applied
+    validation_data_sys: tuple[Path, ...]  #: prefix applied; may be empty
+    sys_configs: tuple[tuple[Path, ...], ...]  #: files of each system, globs expanded, sorted
+    sys_format: str  #: dpdata's name of their format
+    numb_models: int
+    dp_compress: bool
+    f_trust_lo: tuple[float, ...]  #: eV/Angstrom, one per system
+    f_trust_hi: tuple[float, ...]
+    jobs: tuple[ExploreJob, ...]
+    timestep_ps: float
+    fp_style: str
+    force_field: ForceField | None  #: for fp_style "lammps"
+    fp_task_max: int  #: labelled frames per system and iteration at most
+    fp_task_min: int  #: fewer candidates than this: none is labelled
+    ratio_failed: float  #: tolerated fraction of failed labels
+    convergence: Convergence | None
+
+
+@dataclass(frozen=True)
+class MachineSection:
+    """Where and how one stage's tasks run: one of the machine file's three sections."""
+
+    stage: str  #: "train", "model_devi" or "fp"
+    command: str
+    machine: Mapping[str, Any]  #: dpdispatcher's machine dictionary
+    resources: Mapping[str, Any]  #: dpdispatcher's resources dictionary
+    user_forward_files: tuple[str, ...] = ()
+    user_backward_files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Machines:
+    """A machine file."""
+
+    source: Path
+    train: MachineSection
+    model_devi: MachineSection
+    fp: MachineSection
+    deepmd_version: str
+    mdata: Mapping[str, Any]  #: the file's dictionary as DP-GEN wants it
+
+
+@dataclass(frozen=True)
+class InitParams:
+    """An init file (``wtemlp init``)."""
+
+    source: Path
+    seed: int
+    type_map: tuple[str, ...]  #: of the written data
+    n_molecules: int
+    density_g_cm3: float  #: of the Packmol box
+    force_field: ForceField
+    temperature_K: float
+    pressure_bar: float
+    timestep_fs: float
+    npt_steps: int
+    nvt_steps: int  #: production; the first quarter is equilibration and gives no frames
+    biasfactors: tuple[float, ...]  #: WTE runs with the reference force field; may be empty
+    wte_steps: int  #: per bias factor
+    height_kT: float
+    pace: int
+    frames_per_ensemble: int  #: labelled frames from NVT, and from each WTE run
+    validation_fraction: float
+    starting_structures: int  #: written for the exploration
+    output: Path  #: folder, relative to the run's folder

@@ -1,0 +1,227 @@
+"""The schemas of the input files: DP-GEN's own, extended.
+
+Nothing of DP-GEN's is repeated here: its schema objects are taken and added to.  The bounds of
+numbers are checked where the records are made, with messages that give the value.
+"""
+
+import copy
+
+from dargs import Argument
+
+from wtemlp import dpgen_adapter
+from wtemlp.config.records import ForceField, Guard
+
+ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
+FP_STYLE = "lammps"  #: value of ``fp_style`` that this project adds
+FORCE_FIELDS = ("tip3p-flexible",)  #: reference force fields that wtemlp knows
+
+
+def run_schema() -> Argument:
+    """Schema of the parameter file of ``wtemlp run``."""
+    schema = dpgen_adapter.run_arginfo()
+    schema.extend_subfields(_top_level())
+    engines = schema.sub_variants["model_devi_engine"]
+    for name in ("lammps", "gromacs", "amber"):
+        jobs = engines.choice_dict[name].sub_fields["model_devi_jobs"]
+        # DP-GEN's code expands ranges as "0-3"; its schema does not know them.
+        jobs.sub_fields["sys_idx"].set_dtype([list[int | str]])
+    wte = copy.deepcopy(engines.choice_dict["lammps"])
+    wte.name = ENGINE
+    wte.doc = "LAMMPS with the potential energy biased by PLUMED: the well-tempered ensemble"
+    wte.sub_fields["model_devi_jobs"].extend_subfields([_wte_block()])
+    engines.extend_choices([wte])
+    doc = "LAMMPS with a force field as the reference method"
+    force_field = Argument("fp_params", dict, _force_field(), doc="The reference force field.")
+    schema.sub_variants["fp_style"].extend_choices(
+        [Argument(FP_STYLE, dict, [force_field], doc=doc)]
+    )
+    return schema
+
+
+def machine_schema() -> Argument:
+    """Schema of the machine file: DP-GEN's and dpdispatcher's, with what DP-GEN's code accepts."""
+    schema = dpgen_adapter.machine_arginfo()
+    for stage in STAGES:
+        section = schema.sub_fields[stage]
+        doc = "Tasks in one job, where resources.group_size is 1."
+        section.extend_subfields([Argument("group_size", int, optional=True, doc=doc)])
+        section.sub_fields["machine"].extend_subfields(_patience())
+        for key in ("user_forward_files", "user_backward_files"):
+            section.sub_fields[key].set_dtype([list[str]])
+    return schema
+
+
+STAGES = ("train", "model_devi", "fp")  #: sections of a machine file
+
+
+def init_schema() -> Argument:
+    """Schema of the parameter file of ``wtemlp init``."""
+    number = [float]
+    fields = [
+        Argument("seed", int, optional=True, default=1, doc=_DOC_SEED),
+        Argument("type_map", list[str], doc="Elements of the data, in the order of their types."),
+        Argument("n_molecules", int, doc="Water molecules in the box."),
+        Argument(
+            "density_g_cm3", number, optional=True, default=1.0, doc="Density of the first box."
+        ),
+        Argument("force_field", dict, _force_field("name"), doc="The reference force field."),
+        Argument("temperature_K", number, doc="Temperature of the thermostat, K."),
+        Argument(
+            "pressure_bar", number, optional=True, default=1.0, doc="Pressure of the barostat, bar."
+        ),
+        Argument("timestep_fs", number, optional=True, default=0.5, doc="MD time step, fs."),
+        Argument("npt_steps", int, doc="Steps at constant pressure, to find the box."),
+        Argument("nvt_steps", int, doc="Steps at constant volume; frames are from the last 3/4."),
+        Argument(
+            "biasfactor",
+            [float, list[float]],
+            optional=True,
+            default=[],
+            doc="Bias factors of the WTE runs with the force field; none if empty.",
+        ),
+        Argument("wte_steps", int, optional=True, doc="Steps of the WTE run of each bias factor."),
+        Argument(
+            "height_kT",
+            [float, str],
+            optional=True,
+            default="auto",
+            doc='First height of the hills, kT; "auto" is 0.5.',
+        ),
+        Argument("pace", int, optional=True, default=100, doc="Steps between hills."),
+        Argument("frames_per_ensemble", int, doc="Labelled frames of NVT, and of each WTE run."),
+        Argument(
+            "validation_fraction",
+            number,
+            optional=True,
+            default=0.1,
+            doc="Fraction of the frames that is kept for validation.",
+        ),
+        Argument(
+            "starting_structures",
+            int,
+            optional=True,
+            default=1,
+            doc="Structures that are written for the exploration to start from.",
+        ),
+        Argument("output", str, optional=True, default="init", doc="Folder that is written."),
+    ]
+    return Argument("init", dict, fields, doc="Parameter file of wtemlp init")
+
+
+_DOC_SEED = "Every random number of the run derives from it."
+
+
+def _patience() -> list[Argument]:
+    """Keys of a machine that are not dpdispatcher's."""
+    return [
+        Argument("poll_seconds", float, optional=True, doc="Time between two looks at the jobs."),
+        Argument(
+            "outage_seconds",
+            float,
+            optional=True,
+            doc="How long to wait for a host or queue that does not answer.",
+        ),
+    ]
+
+
+def _top_level() -> list[Argument]:
+    convergence = [
+        Argument(
+            "accurate_ratio",
+            float,
+            doc="Fraction of the explored frames that is below the lower trust level.",
+        ),
+        Argument(
+            "iterations",
+            int,
+            optional=True,
+            default=1,
+            doc="Successive iterations in which the fraction must be reached.",
+        ),
+    ]
+    return [
+        Argument("seed", int, optional=True, default=1, doc=_DOC_SEED),
+        Argument(
+            "validation_data_sys",
+            list[str],
+            optional=True,
+            default=[],
+            doc="Labelled data that is never trained on; init_data_prefix applies.",
+        ),
+        Argument(
+            "convergence",
+            dict,
+            convergence,
+            optional=True,
+            doc="When to stop before the last entry of model_devi_jobs.",
+        ),
+    ]
+
+
+def _force_field(key: str = "force_field") -> list[Argument]:
+    return [
+        Argument(key, str, doc="Name of the force field: " + ", ".join(FORCE_FIELDS) + "."),
+        Argument(
+            "cutoff_A",
+            float,
+            optional=True,
+            default=ForceField.cutoff_A,
+            doc="Cut-off of Lennard-Jones and of real-space Coulomb, Angstrom.",
+        ),
+        Argument(
+            "kspace_accuracy",
+            float,
+            optional=True,
+            default=ForceField.kspace_accuracy,
+            doc="Relative accuracy of PPPM.",
+        ),
+    ]
+
+
+def _wte_block() -> Argument:
+    fields = [
+        Argument("biasfactor", [float, list[float]], doc="Bias factors; 1 is unbiased MD."),
+        Argument(
+            "sigma",
+            [str, float],
+            optional=True,
+            default="auto",
+            doc='Width of the hills with its unit, as "0.5 eV"; "auto": the standard deviation of '
+            "the potential energy in the task's NVT part.",
+        ),
+        Argument(
+            "height",
+            [str, float],
+            optional=True,
+            default="auto",
+            doc='First height of the hills, kT; "auto" is 0.5.',
+        ),
+        Argument("pace", int, optional=True, default=100, doc="Steps between hills."),
+        Argument("nvt_steps", int, optional=True, default=2000, doc="NVT steps before the bias."),
+        Argument(
+            "walkers",
+            int,
+            optional=True,
+            default=1,
+            doc="Independent walkers per structure, temperature and bias factor.",
+        ),
+        Argument("guard", dict, _guard(), optional=True, doc="When a walker is stopped."),
+    ]
+    return Argument("wte", dict, fields, doc="The well-tempered ensemble.")
+
+
+def _guard() -> list[Argument]:
+    def field(name: str, kind: type, doc: str) -> Argument:
+        return Argument(name, kind, optional=True, default=getattr(Guard, name), doc=doc)
+
+    return [
+        field("devi_factor", float, "Force deviation, in units of the upper trust level ..."),
+        field("devi_checks", int, "... that stops a walker on this many successive outputs."),
+        field("temp_factor", float, "Temperature that stops it, in units of the target."),
+        field(
+            "energy_sigmas",
+            float,
+            "Distance of the energy from the NVT mean that stops it, in units of "
+            "sigma_NVT sqrt(biasfactor).",
+        ),
+    ]

@@ -1,0 +1,125 @@
+"""A part of an input file together with where it is, so that every complaint can say so."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wtemlp.errors import InputError
+
+_ABSENT = object()
+_PRIVATE = ("remote_profile", "envs")
+_SECRETS = ("pass", "pasw", "secret", "token", "private", "credential")
+
+
+def key_path(path: Sequence[str | int]) -> str:
+    """``("model_devi_jobs", 0, "temps")`` as ``model_devi_jobs[0].temps``."""
+    text = ""
+    for part in path:
+        if str(part).isdigit():
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else str(part)
+    return text
+
+
+def show(value: Any, limit: int = 60) -> str:
+    """A value as JSON, without secrets, cut to `limit` characters."""
+    text = json.dumps(_without_secrets(value), ensure_ascii=False, default=str)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _is_secret(key: str | int) -> bool:
+    """Whether the value of a key, or one below it, may be a password or the like."""
+    name = str(key).lower()
+    return name in _PRIVATE or any(word in name for word in _SECRETS)
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: "***" if _is_secret(key) else _without_secrets(item) for key, item in value.items()
+        }
+    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+
+
+def wrong_value(file: str, path: Sequence[str | int], value: Any, remedy: str) -> InputError:
+    """The error ``file: path = value; remedy``; a value that may be secret is left out."""
+    hidden = any(_is_secret(part) for part in path)
+    problem = key_path(path) if hidden else f"{key_path(path)} = {show(value)}"
+    return InputError(file, problem, remedy)
+
+
+@dataclass(frozen=True)
+class Section:
+    """An object of an input file, already checked against its schema.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file, for messages.
+    data : Mapping
+        The object.
+    path : tuple
+        Keys and indices from the file's root to the object.
+    """
+
+    file: str
+    data: Mapping[str, Any]
+    path: tuple[str | int, ...] = ()
+
+    def __getitem__(self, key: str) -> Any:
+        return self.data[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.data
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of a key, or a default."""
+        return self.data.get(key, default)
+
+    def section(self, key: str, index: int | None = None) -> "Section":
+        """The object at a key, or the object at an index of the list at a key."""
+        if index is None:
+            return Section(self.file, self.data[key], (*self.path, key))
+        return Section(self.file, self.data[key][index], (*self.path, key, index))
+
+    def sections(self, key: str) -> list["Section"]:
+        """The objects of the list at a key."""
+        return [self.section(key, index) for index in range(len(self.data[key]))]
+
+    def wrong(
+        self, key: str, remedy: str, index: int | None = None, value: Any = _ABSENT
+    ) -> InputError:
+        """The error of a wrong value; `index` and `value` point to one item of a list."""
+        path = (*self.path, key) if index is None else (*self.path, key, index)
+        if value is _ABSENT:
+            value = self.data[key] if index is None else self.data[key][index]
+        return wrong_value(self.file, path, value, remedy)
+
+    def missing(self, key: str, remedy: str) -> InputError:
+        """The error of a key that is not there."""
+        return InputError(self.file, f"{key_path((*self.path, key))} is missing", remedy)
+
+    def integer(self, key: str, minimum: int = 1) -> int:
+        """An integer that is at least `minimum`."""
+        value = self.data[key]
+        if value < minimum:
+            kind = {0: "0 or more", 1: "a positive integer"}.get(minimum, f"{minimum} or more")
+            raise self.wrong(key, f"must be {kind}")
+        return int(value)
+
+    def number(self, key: str, unit: str = "") -> float:
+        """A positive, finite number; `unit` is named in the message."""
+        value = self.data[key]
+        if not (value > 0 and math.isfinite(value)):
+            raise self.wrong(key, f"must be a positive number{f' ({unit})' if unit else ''}")
+        return float(value)
+
+    def fraction(self, key: str) -> float:
+        """A number between 0 and 1, both included."""
+        value = self.data[key]
+        if not 0 <= value <= 1:
+            raise self.wrong(key, "must be between 0 and 1")
+        return float(value)

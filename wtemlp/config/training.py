@@ -1,0 +1,78 @@
+"""The DeePMD-kit input that the models are trained with (``default_training_param``)."""
+
+from collections.abc import Sequence
+
+from wtemlp.config.section import Section
+
+# DeePMD-kit 3.2's names of the two ways to give the length of a training.
+STEPS = ("numb_steps", "stop_batch", "num_step", "num_steps", "numb_step")
+EPOCHS = ("numb_epoch", "num_epoch", "num_epochs", "numb_epochs")
+
+_KEY = "default_training_param"
+
+
+def check_training(params: Section, type_map: Sequence[str]) -> None:
+    """Check what DeePMD-kit would complain about only once the training has started.
+
+    Parameters
+    ----------
+    params : Section
+        The parameter file.
+    type_map : sequence of str
+        Its elements.
+    """
+    given = params[_KEY]
+    if isinstance(given, dict):
+        members = [params.section(_KEY)]
+    else:
+        members = params.sections(_KEY)
+        if len(members) != params["numb_models"]:
+            remedy = f"must be one object, or a list of numb_models ({params['numb_models']})"
+            raise params.wrong(_KEY, remedy)
+    for member in members:
+        _check_length(_object(member, "training"))
+        _check_model(_object(member, "model"), type_map)
+
+
+def _object(section: Section, key: str) -> Section:
+    if key not in section:
+        raise section.missing(key, "add it: an object, as in DeePMD-kit's input")
+    if not isinstance(section[key], dict):
+        raise section.wrong(key, "must be an object")
+    return section.section(key)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_length(training: Section) -> None:
+    """Exactly one of a number of steps and a number of epochs, and it is positive."""
+    given = [key for key in (*STEPS, *EPOCHS) if key in training]
+    if not given:
+        raise training.missing(STEPS[0], f"give {STEPS[0]} or {EPOCHS[0]}")
+    if len(given) > 1:
+        raise training.wrong(given[1], f"give either {given[0]} or {given[1]}, not both")
+    value = training[given[0]]
+    if given[0] in STEPS:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise training.wrong(given[0], "must be a positive integer")
+    elif not _is_number(value) or not value > 0:
+        raise training.wrong(given[0], "must be a positive number")
+
+
+def _check_model(model: Section, type_map: Sequence[str]) -> None:
+    own = model.get("type_map")
+    if own is not None and own != list(type_map):
+        names = ", ".join(f'"{name}"' for name in type_map)
+        raise model.wrong("type_map", f"must be the same as type_map ([{names}]), or left out")
+    descriptor = _object(model, "descriptor")
+    rcut, smooth = descriptor.get("rcut"), descriptor.get("rcut_smth")
+    if rcut is not None and not (_is_number(rcut) and rcut > 0):
+        raise descriptor.wrong("rcut", "must be a positive number (Angstrom)")
+    if _is_number(rcut) and smooth is not None and not (_is_number(smooth) and smooth < rcut):
+        raise descriptor.wrong("rcut_smth", f"must be a number below rcut ({rcut})")
+    sel = descriptor.get("sel")
+    kind = str(descriptor.get("type", ""))
+    if isinstance(sel, list) and kind.startswith(("se_a", "se_e2")) and len(sel) != len(type_map):
+        raise descriptor.wrong("sel", f"must have one number per element ({len(type_map)})")

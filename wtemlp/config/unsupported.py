@@ -1,0 +1,81 @@
+"""DP-GEN's features that this version does not have: refused with a line, not ignored."""
+
+from wtemlp.config.schema import ENGINE, FP_STYLE
+from wtemlp.config.section import Section, show
+
+ENGINES = (ENGINE, "lammps")
+FP_STYLES = (FP_STYLE,)
+
+_OFF = (None, False, 0, [], {}, "")
+
+#: keys whose default, and these values, mean that the feature is off
+_TOP = {
+    "use_ele_temp": _OFF,
+    "train_backend": ("tensorflow",),
+    "model_format": ("pb",),
+    "training_iter0_model_path": _OFF,
+    "training_init_model": _OFF,
+    "training_reuse_iter": (None,),
+    "training_init_frozen_model": _OFF,
+    "training_finetune_model": _OFF,
+    "model_devi_activation_func": (None,),
+    "srtab_file_path": _OFF,
+    "one_h5": _OFF,
+    "model_devi_skip": _OFF,
+    "model_devi_v_trust_lo": (1e10,),
+    "model_devi_v_trust_hi": (1e10,),
+    "model_devi_adapt_trust_lo": _OFF,
+    "model_devi_f_avg_relative": _OFF,
+    "model_devi_merge_traj": _OFF,
+    "model_devi_nopbc": _OFF,
+    "model_devi_plumed": _OFF,
+    "model_devi_plumed_path": _OFF,
+    "shuffle_poscar": _OFF,
+    "use_relative": _OFF,
+    "use_relative_v": _OFF,
+    "lmp_d3": _OFF,
+    "lmp_neigh_modify_one": (None,),
+    "fp_accurate_threshold": (None,),
+    "fp_accurate_soft_threshold": (None,),
+    "fp_cluster_vacuum": _OFF,
+}
+
+_JOB = {
+    "template": _OFF,
+    "rev_mat": _OFF,
+    "sys_rev_mat": _OFF,
+    "nbeads": (None, 1),
+    "dt": (None,),
+    "neidelay": (None,),
+    "taut": (None,),
+    "model_devi_f_trust_lo": (None,),
+    "model_devi_f_trust_hi": (None,),
+    "model_devi_v_trust_lo": (None,),
+    "model_devi_v_trust_hi": (None,),
+}
+
+_REMEDY = "not supported by this version of wtemlp"
+
+
+def refuse_unsupported(params: Section) -> None:
+    """Raise an InputError at the first feature that this version does not have."""
+    for key, known in (("model_devi_engine", ENGINES), ("fp_style", FP_STYLES)):
+        if params.get(key, known[-1]) not in known:
+            names = " or ".join(f'"{name}"' for name in known)
+            raise params.wrong(key, f"{_REMEDY}, use {names}")
+    _refuse(params, _TOP)
+    for job in params.sections("model_devi_jobs"):
+        _refuse(job, _JOB)
+        if job.get("ensemble", "nvt") != "nvt":
+            if "wte" in job:
+                remedy = 'biasing the energy is supported with "nvt" only'
+            else:
+                remedy = f'{_REMEDY}, use "nvt"'
+            raise job.wrong("ensemble", remedy)
+
+
+def _refuse(section: Section, features: dict[str, tuple]) -> None:
+    for key, off in features.items():
+        if key in section and section[key] not in off:
+            instead = f"use {show(off[0])}" if isinstance(off[0], str) else "remove it"
+            raise section.wrong(key, f"{_REMEDY}, {instead}")

@@ -1,0 +1,117 @@
+"""The ``wte`` block of an exploration, and what the init file shares with it."""
+
+import re
+
+from wtemlp.config.records import ForceField, Guard, WteBlock
+from wtemlp.config.schema import FORCE_FIELDS
+from wtemlp.config.section import Section
+from wtemlp.units import ENERGY_IN_EV
+
+AUTO = "auto"
+AUTO_HEIGHT_KT = 0.5
+MIN_NVT_STEPS = 100  #: the guard's bounds are from the last 3/4 of them
+MIN_NVT_STEPS_AUTO = 500  #: and so is the width of the hills
+
+_QUANTITY = re.compile(r"\s*([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([A-Za-z/]+)\s*")
+_UNITS = {name.lower(): factor for name, factor in ENERGY_IN_EV.items()}
+
+
+def read_wte(block: Section, trj_freq: int) -> WteBlock:
+    """The record of a ``wte`` block.
+
+    Parameters
+    ----------
+    block : Section
+        The block.
+    trj_freq : int
+        Steps between stored frames of its job.
+    """
+    sigma_eV = read_sigma(block)
+    nvt_steps = block.integer("nvt_steps")
+    if sigma_eV is None and nvt_steps < MIN_NVT_STEPS_AUTO:
+        remedy = f'"sigma": "auto" needs {MIN_NVT_STEPS_AUTO} or more; or give sigma, as "0.5 eV"'
+        raise block.wrong("nvt_steps", remedy)
+    if nvt_steps < MIN_NVT_STEPS:
+        remedy = f"must be {MIN_NVT_STEPS} or more: they measure the energy, for the guard"
+        raise block.wrong("nvt_steps", remedy)
+    if nvt_steps % trj_freq:
+        raise block.wrong("nvt_steps", f"must be a multiple of trj_freq ({trj_freq})")
+    return WteBlock(
+        biasfactors=read_biasfactors(block),
+        sigma_eV=sigma_eV,
+        height_kT=read_height(block, "height"),
+        pace=block.integer("pace"),
+        nvt_steps=nvt_steps,
+        walkers=block.integer("walkers"),
+        guard=_read_guard(block.section("guard")) if "guard" in block else Guard(),
+    )
+
+
+def read_biasfactors(section: Section, may_be_empty: bool = False) -> tuple[float, ...]:
+    """The bias factors of ``biasfactor``, a number or a list of numbers."""
+    given = section["biasfactor"]
+    several = isinstance(given, list)
+    factors = given if several else [given]
+    if not factors and not may_be_empty:
+        raise section.wrong("biasfactor", "must have one bias factor or more")
+    for index, factor in enumerate(factors):
+        place = index if several else None
+        if not 1 <= factor < float("inf"):
+            raise section.wrong("biasfactor", "must be 1 or more", place)
+        if factor in factors[:index]:
+            raise section.wrong("biasfactor", "is given twice, remove one", place)
+    return tuple(float(factor) for factor in factors)
+
+
+def read_sigma(block: Section) -> float | None:
+    """The width of the hills in eV; None if it is to be measured."""
+    given = block["sigma"]
+    if given == AUTO:
+        return None
+    match = _QUANTITY.fullmatch(given) if isinstance(given, str) else None
+    remedy = 'must be "auto" or have a unit, as "0.5 eV", "12 kcal/mol" or "50 kJ/mol"'
+    if match is None or match[2].lower() not in _UNITS:
+        raise block.wrong("sigma", remedy)
+    try:
+        sigma_eV = float(match[1]) * _UNITS[match[2].lower()]
+    except ValueError:
+        raise block.wrong("sigma", remedy) from None
+    if not 0 < sigma_eV < float("inf"):
+        raise block.wrong("sigma", "must be positive")
+    return sigma_eV
+
+
+def read_height(section: Section, key: str) -> float:
+    """The first height of the hills, in kT."""
+    given = section[key]
+    if given == AUTO:
+        return AUTO_HEIGHT_KT
+    if isinstance(given, str):
+        raise section.wrong(key, 'must be "auto" or a number (kT)')
+    return section.number(key, "kT")
+
+
+def read_force_field(section: Section, key: str) -> ForceField:
+    """The reference force field; `key` is that of its name."""
+    name = section[key]
+    if name not in FORCE_FIELDS:
+        known = ", ".join(f'"{field}"' for field in FORCE_FIELDS)
+        raise section.wrong(key, f"unknown force field, known: {known}")
+    accuracy = section.number("kspace_accuracy")
+    if accuracy >= 1:
+        raise section.wrong("kspace_accuracy", "must be below 1: it is relative, as 1e-5")
+    return ForceField(
+        name=name, cutoff_A=section.number("cutoff_A", "Angstrom"), kspace_accuracy=accuracy
+    )
+
+
+def _read_guard(section: Section) -> Guard:
+    for key in ("devi_factor", "temp_factor"):
+        if section.number(key) < 1:
+            raise section.wrong(key, "must be 1 or more")
+    return Guard(
+        devi_factor=section.number("devi_factor"),
+        devi_checks=section.integer("devi_checks"),
+        temp_factor=section.number("temp_factor"),
+        energy_sigmas=section.number("energy_sigmas"),
+    )

@@ -1,0 +1,1 @@
+"""Tasks in, results out; the only importer of dpdispatcher."""

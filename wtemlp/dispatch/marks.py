@@ -1,0 +1,62 @@
+"""How a task stands, from the marks in its folder (:mod:`wtemlp.dispatch.script` makes them)."""
+
+import fcntl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wtemlp.dispatch import script
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A task's marks."""
+
+    done: bool = False
+    ended_by: str = ""  #: the job whose attempt ended last
+    status: int | None = None  #: its exit status
+    started_by: str = ""  #: the job whose attempt began last
+    held: bool = False  #: something is still running in the folder
+
+
+def _mark(done: bool, ended: str, started: str, held: bool) -> Mark:
+    words = ended.split()
+    if len(words) != 2 or not words[1].isdigit():  # being written just now
+        return Mark(done, started_by=started.strip(), held=held)
+    return Mark(done, words[0], int(words[1]), started.strip(), held)
+
+
+def read_mark(folder: Path) -> Mark:
+    """The marks of a task whose folder is on this machine."""
+    held = _is_locked(folder / script.LOCK)  # before the tag: it is written under the lock
+    done = (folder / script.DONE).is_file()
+    return _mark(done, _text(folder / script.EXIT), _text(folder / script.STARTED), held)
+
+
+def parse_probe(lines: Iterable[str]) -> dict[str, Mark]:
+    """The marks of tasks on another machine, by folder, from what the probe printed."""
+    marks = {}
+    for line in lines:
+        fields = line.split("|", 4)
+        if len(fields) == 5:
+            done, ended, started, held, folder = fields
+            marks[folder] = _mark(done == "done", ended, started, held == "held")
+    return marks
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -1,0 +1,165 @@
+"""What runs on the other side: the shell text around a task's command.
+
+dpdispatcher writes the job script; this module writes what goes into it.  Four promises are kept
+here because only the place where the work happens can keep them:
+
+- two copies of a task never run at the same time in one folder (``flock``),
+- a finished task is not run again (its tag, read and written under the lock),
+- an attempt starts from the files that were there before the first one,
+- how an attempt ended is on disk before anybody asks.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from wtemlp.dispatch.tasks import Task
+
+OUT = "task.out"  #: a task's standard output
+ERR = "task.err"  #: a task's standard error
+TASK_HASH = ".wtemlp"
+DONE = f"{TASK_HASH}_task_tag_finished"  #: dpdispatcher's own name of a task's finished tag
+LOCK = ".wtemlp.lock"
+BEFORE = ".wtemlp.before"  #: the files that were in the folder before the first attempt
+STARTED = ".wtemlp.started"  #: the job that began the last attempt
+EXIT = ".wtemlp.exit"  #: the job that ended the last attempt, and its exit status
+MISSING_RESULT = 121  #: exit status of a task that ended well but without a declared result
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+def declared(task: Task) -> tuple[str, ...]:
+    """The results that a finished task must have left: its backward names without wildcards."""
+    return tuple(name for name in task.backward if not _GLOB.search(name))
+
+
+def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> str:
+    """Shell text that runs a task once, and only once.
+
+    Parameters
+    ----------
+    task : Task
+        The task; its command is evaluated in a subshell, so that an ``exit`` or a syntax error
+        in it ends that task and nothing else.
+    job : str
+        The job's identity, written beside the task's exit status.
+    forward : sequence of str
+        Inputs that must survive the cleaning, relative to the folder, wildcards expanded.
+    clean : bool
+        Whether a second attempt starts from the files that were there before the first.
+
+    Returns
+    -------
+    str
+        Lines for dpdispatcher's job script, run in the task's folder.
+    """
+    lines = [
+        "",
+        # The engine inherits descriptor 9: the lock is held as long as anything runs in here.
+        f"exec 9>>{LOCK}",
+        "flock 9",
+        f"if [ -f {DONE} ]; then exit 0; fi",
+    ]
+    if clean:
+        lines += _cleaning(forward)
+        lines += [f": > {OUT}; : > {ERR}"]
+    lines += [
+        f"rm -f {EXIT}; echo {job} > {STARTED}",
+        f"( eval {shlex.quote(task.command)} )",
+        "code=$?",
+    ]
+    for name in declared(task):
+        complaint = shlex.quote(f"wtemlp: the result {name} was not made")
+        lines += [
+            f"if [ $code -eq 0 ] && [ ! -e {shlex.quote(name)} ]; then",
+            f"  echo {complaint} >&2; code={MISSING_RESULT}",
+            "fi",
+        ]
+    lines += [
+        f"if [ $code -eq 0 ]; then : > {DONE}; fi",
+        f"echo {job} $code > {EXIT}",
+        "exit $code",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cleaning(forward: Sequence[str]) -> list[str]:
+    """Lines that put the folder back to what it was before the first attempt."""
+    kept = sorted({f"./{part}" for name in forward for part in _with_parents(name)})
+    keep = f"cat {BEFORE}"
+    if kept:
+        names = " ".join(shlex.quote(name) for name in kept)
+        inputs = " ".join(shlex.quote(f"./{name}") for name in sorted(forward))
+        keep += f"; printf '%s\\n' {names}; find {inputs} -print 2>/dev/null"
+    listing = (
+        f"find . -mindepth 1 ! -name '{TASK_HASH}*' ! -path ./{OUT} ! -path ./{ERR} -print"
+        f" | LC_ALL=C sort > {TASK_HASH}.now"
+    )
+    return [
+        listing,
+        f"if [ -f {BEFORE} ]; then",
+        f"  {{ {keep}; }} | LC_ALL=C sort -u | LC_ALL=C comm -13 - {TASK_HASH}.now"
+        " | tr '\\n' '\\0' | xargs -0 -r rm -rf -- || exit 1",
+        "else",
+        f"  mv {TASK_HASH}.now {BEFORE}",
+        "fi",
+        f"rm -f {TASK_HASH}.now",
+    ]
+
+
+def _with_parents(name: str) -> list[str]:
+    path = PurePosixPath(name)
+    return [str(part) for part in (path, *path.parents) if str(part) != "."]
+
+
+def session_line() -> str:
+    """Line that makes a Shell job the leader of its own session, under the same process id.
+
+    So a Ctrl-C on the terminal of the calling program does not reach it, and `cancel` can end it
+    with everything that it started.
+    """
+    return (
+        'if [ -z "${WTEMLP_SESSION:-}" ] && command -v setsid >/dev/null; then'
+        ' export WTEMLP_SESSION=1; exec setsid bash "$0"; fi; unset WTEMLP_SESSION'
+    )
+
+
+def path_line(folder: Path) -> str:
+    """Line that puts a folder of programs first on the PATH."""
+    return f'export PATH={shlex.quote(str(folder))}:"$PATH"'
+
+
+def thread_variables(cpus: int, given: Mapping[str, object]) -> dict[str, object]:
+    """Environment of a local job: as many threads as it has cores, unless the user says otherwise.
+
+    Parameters
+    ----------
+    cpus : int
+        Cores of the job.
+    given : mapping
+        The user's own variables; they win.
+    """
+    defaults: dict[str, object] = {
+        "OMP_NUM_THREADS": cpus,
+        "DP_INTRA_OP_PARALLELISM_THREADS": cpus,
+        "DP_INTER_OP_PARALLELISM_THREADS": 1,
+        "TF_CPP_MIN_LOG_LEVEL": 3,
+    }
+    return {**defaults, **given}
+
+
+def probe_command(folders: Sequence[str]) -> str:
+    """Shell command that tells how each of the tasks stands, one line a task.
+
+    A line is ``done|job and status|started|held|folder``, read by `wtemlp.dispatch.marks`.
+    """
+    names = " ".join(shlex.quote(folder) for folder in folders)
+    return (
+        f"for d in {names}; do"
+        ' h=; f=; e=; s=; [ ! -e "$d/LOCK" ] || flock -n "$d/LOCK" true || h=held;'
+        ' [ ! -f "$d/DONE" ] || f=done; [ ! -f "$d/EXIT" ] || e=$(cat "$d/EXIT");'
+        ' [ ! -f "$d/STARTED" ] || s=$(cat "$d/STARTED");'
+        ' printf "%s|%s|%s|%s|%s\\n" "$f" "$e" "$s" "$h" "$d"; done'
+    ).replace("LOCK", LOCK).replace("DONE", DONE).replace("EXIT", EXIT).replace("STARTED", STARTED)

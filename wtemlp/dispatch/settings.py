@@ -1,0 +1,144 @@
+"""A machine section, made ready for dpdispatcher: absolute paths, our own keys taken out."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wtemlp.config.records import MachineSection
+from wtemlp.errors import InputError
+
+OWN_KEYS = ("poll_seconds", "outage_seconds")
+DAY = 86_400.0
+#: Contexts whose folders can be asked and whose commands can be run.
+CONTEXTS = ("lazylocal", "local", "ssh")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the dispatcher needs to know of a machine section."""
+
+    machine: dict[str, Any]  #: for dpdispatcher
+    resources: dict[str, Any]  #: for dpdispatcher
+    poll_s: tuple[float, float]  #: shortest and longest time between two looks at the jobs
+    outage_s: float  #: how long to wait for a host or queue that does not answer
+    attempts: int  #: per task
+
+    @property
+    def context(self) -> str:
+        """The context's name in lower case, without the word "context"."""
+        return str(self.machine["context_type"]).lower().replace("context", "")
+
+    @property
+    def local(self) -> bool:
+        """Whether the jobs' files are on this machine."""
+        return self.context in ("local", "lazylocal")
+
+    @property
+    def shell(self) -> bool:
+        """Whether jobs are plain background processes, without a queue."""
+        return self.batch.lower() == "shell"
+
+    @property
+    def batch(self) -> str:
+        """The batch system."""
+        return str(self.machine["batch_type"])
+
+    @property
+    def where(self) -> str:
+        """Batch system and host, for people and to know an old job's place again."""
+        host = self.machine.get("remote_profile", {}).get("hostname", "")
+        return self.batch + (f" on {host}" if host else "")
+
+
+def read_section(section: MachineSection, root: Path) -> Settings:
+    """Take a machine section apart.
+
+    Parameters
+    ----------
+    section : MachineSection
+        One of the machine file's sections.
+    root : Path
+        The run's folder: relative local paths are relative to it.
+
+    Raises
+    ------
+    InputError
+        A key of ours has a value that makes no sense.
+    """
+    machine = {key: value for key, value in section.machine.items() if key not in OWN_KEYS}
+    machine["local_root"] = str(root)
+    settings = Settings(machine, dict(section.resources), (0.0, 0.0), 0.0, _attempts(machine))
+    if settings.context not in CONTEXTS:
+        raise InputError(
+            f"machine file: {section.stage}.machine.context_type",
+            f"{machine['context_type']!r} is not supported",
+            "write LazyLocalContext, LocalContext or SSHContext",
+        )
+    profile = dict(machine.get("remote_profile") or {})
+    if profile.get("key_filename"):
+        key = root / Path(str(profile["key_filename"])).expanduser()
+        if not key.is_file():
+            raise InputError(
+                f"machine file: {section.stage}.machine.remote_profile.key_filename",
+                f"{key} does not exist",
+                "give the path of a private SSH key",
+            )
+        profile["key_filename"] = str(key)
+    machine["remote_profile"] = profile
+    if settings.local and settings.context != "lazylocal":
+        machine["remote_root"] = str(root / str(machine.get("remote_root") or "remote"))
+    _resolve_template(settings.resources, root)
+    return Settings(
+        machine,
+        settings.resources,
+        _poll(section, settings),
+        _seconds(section, "outage_seconds", 0.0 if settings.local and settings.shell else DAY),
+        settings.attempts,
+    )
+
+
+def _attempts(machine: Mapping[str, Any]) -> int:
+    """How often a task is tried, with dpdispatcher's meaning of ``retry_count``."""
+    retries = int(machine.get("retry_count", 3))
+    return retries + 1 if retries >= 0 else 3
+
+
+def _poll(section: MachineSection, settings: Settings) -> tuple[float, float]:
+    if section.machine.get("poll_seconds") is None:
+        return (0.02, 0.5) if settings.local and settings.shell else (10.0, 30.0)
+    seconds = _seconds(section, "poll_seconds", 0.0)
+    return (min(0.02, seconds), seconds) if settings.local and settings.shell else (seconds,) * 2
+
+
+def _seconds(section: MachineSection, key: str, default: float) -> float:
+    value = section.machine.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise InputError(
+            f"machine file: {section.stage}.machine.{key}",
+            f"{value!r} is not a number of seconds",
+            "write 0 or more",
+        )
+    return float(value)
+
+
+def _resolve_template(resources: dict[str, Any], root: Path) -> None:
+    strategy = dict(resources.get("strategy") or {})
+    template = strategy.get("customized_script_header_template_file")
+    if template:
+        strategy["customized_script_header_template_file"] = str(root / template)
+        resources["strategy"] = strategy
+
+
+def run_folder(work_dir: Path) -> Path:
+    """The run's folder of a stage's folder: the one that holds ``iter.NNNNNN``, or the parent."""
+    for folder in work_dir.parents:
+        if folder.name.startswith("iter."):
+            return folder.parent
+    return work_dir.parent
+
+
+def cores_at_hand() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))

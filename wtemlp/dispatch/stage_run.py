@@ -1,0 +1,318 @@
+"""A stage's tasks, from wherever they stand to their ends: the loop behind ``run_tasks``."""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wtemlp.dispatch import failures, script
+from wtemlp.dispatch.backend import Backend
+from wtemlp.dispatch.journal import JobEntry, Journal
+from wtemlp.dispatch.marks import Mark
+from wtemlp.dispatch.patience import Patience, Stopped
+from wtemlp.dispatch.settings import Settings
+from wtemlp.dispatch.tasks import OnProgress, Progress, Task, TaskResult
+
+log = logging.getLogger("wtemlp.dispatch")
+
+REPORT_S = 2.0  #: longest time between two progress reports
+SHELL_LOOK_S = 0.5  #: between two looks at the process table, which costs 10 ms
+LINGER_S = 10.0  #: how long to wait for job scripts whose tasks have all ended
+
+
+@dataclass
+class LiveJob:
+    """A job that may be alive."""
+
+    name: str
+    queue_id: str
+    state: str  #: "waiting", "running" or "gone"
+    open: list[str]  #: its tasks that have not ended
+    resumed: bool = False  #: it was submitted by an earlier call
+    gone_since: float | None = None
+
+
+class StageRun:
+    """One call of ``run_tasks``; its parameters are explained there."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        work_dir: Path,
+        settings: Settings,
+        on_progress: OnProgress | None,
+        should_stop: Callable[[], bool] | None,
+        clean: bool,
+    ) -> None:
+        self.tasks = {task.name: task for task in tasks}
+        self.work_dir, self.settings, self.clean = work_dir, settings, clean
+        self.on_progress, self.should_stop = on_progress, should_stop
+        self.journal = Journal.open(work_dir)
+        self.finished: set[str] = set()
+        self.waiting: list[str] = []
+        self.jobs: dict[str, LiveJob] = {}
+        self.lingering: dict[str, tuple[str, float]] = {}  #: their tasks have ended; until when
+        self.progress = (Progress(0, 0, 0, 0), -REPORT_S)
+        self.looked = -SHELL_LOOK_S
+        self.backend: Backend
+
+    # -- the whole
+
+    def to_the_end(self, common_files: Sequence[str]) -> list[TaskResult]:
+        """Run the tasks."""
+        if self.journal.returned:
+            self.journal.forget_failures(set(self.tasks))
+            self.journal.returned = False
+        self.finished = {name for name, task in self.tasks.items() if self._is_home(task)}
+        if self._unfinished():
+            self._work(common_files)
+        self._report(force=True)
+        self.journal.returned = True
+        self.journal.save()
+        return [self._result(name) for name in self.tasks]
+
+    def _work(self, common_files: Sequence[str]) -> None:
+        fresh = not self.journal.path.exists()
+        self.journal.save()  # the identity, before anything bears it
+        patience = Patience(self.settings.outage_s, self.should_stop)
+        self.backend = Backend(self.settings, self.work_dir, self.journal.identity, patience)
+        self.slots = self.backend.slots()
+        if not fresh:
+            self._take_up()
+        busy = {name for job in self.jobs.values() for name in job.open}
+        self.waiting = [name for name in self._unfinished() if name not in busy]
+        if self.waiting:
+            self._upload_common(common_files)
+        shortest, longest = self.settings.poll_s
+        pause = shortest
+        while self._unfinished() or self.lingering:
+            changed = self._submit_waiting()
+            changed |= self._poll()
+            self._report()
+            pause = shortest if changed else min(longest, max(pause, 0.01) * 1.5)
+            if self._unfinished():
+                self._sleep(pause)
+            elif self.lingering:
+                self._sleep(min(pause, 1.0))
+        if not self.journal.failed.keys() & self.tasks.keys():
+            self.backend.clean()
+
+    def _unfinished(self) -> list[str]:
+        done = self.finished | self.journal.failed.keys()
+        return [name for name in self.tasks if name not in done]
+
+    def _is_home(self, task: Task) -> bool:
+        """Whether a task is finished: its tag and its declared results are in its folder."""
+        if not (task.folder / script.DONE).is_file():
+            return False
+        missing = [name for name in script.declared(task) if not (task.folder / name).exists()]
+        if missing:
+            log.warning("%s: %s has gone; running it again", task.name, missing[0])
+            (task.folder / script.DONE).unlink()
+        return not missing
+
+    def _result(self, name: str) -> TaskResult:
+        failed = self.journal.failures.get(name, 0)
+        if name in self.finished:
+            return TaskResult(name, True, failed + 1)
+        return TaskResult(name, False, failed, self.journal.failed[name])
+
+    # -- taking up what an earlier call left
+
+    def _take_up(self) -> None:
+        """Find the jobs that may be alive, and the results that were not brought home."""
+        unfinished = set(self._unfinished())
+        for name, entry in list(self.journal.jobs.items()):
+            still_open = [task for task in entry.tasks if task in unfinished]
+            if entry.where and entry.where != self.settings.where:
+                log.warning("a job of this stage was left in %s: %s", entry.where, entry.queue_id)
+                queue_id = None
+            else:
+                queue_id = entry.queue_id or self.backend.find(name)
+            if queue_id and still_open:
+                self.jobs[name] = LiveJob(name, queue_id, "waiting", still_open, resumed=True)
+                entry.queue_id = queue_id
+            else:
+                del self.journal.jobs[name]
+        held = {task for job in self.jobs.values() for task in job.open}
+        loose = [self.tasks[name] for name in unfinished if name not in held]
+        marks = self.backend.marks(loose) if loose else {}
+        self._bring_home([name for name, mark in marks.items() if mark.done])
+        if self.jobs:
+            log.info("%d jobs of an earlier call are taken up", len(self.jobs))
+        self.journal.save()
+
+    def _upload_common(self, names: Sequence[str]) -> None:
+        there = self.journal.uploaded == self.settings.where
+        self.backend.upload_common(names, again=there)
+        if not there:
+            self.journal.uploaded = self.settings.where
+            self.journal.save()
+
+    # -- submitting
+
+    def _submit_waiting(self) -> bool:
+        """Submit what waits, as far as there is room; whether anything was submitted."""
+        size = self.backend.group_size or len(self.waiting) or 1
+        groups = [self.waiting[i : i + size] for i in range(0, len(self.waiting), size)]
+        if self.slots is not None:
+            groups = groups[: max(0, self.slots - len(self.jobs))]
+        if not groups:
+            return False
+        new = {uuid.uuid4().hex[:12]: group for group in groups}
+        for name, group in new.items():
+            self.journal.jobs[name] = JobEntry(group, "", self.settings.where)
+        self.journal.save()
+        self.backend.upload([self.tasks[name] for group in groups for name in group])
+        full = False
+        for name, group in new.items():
+            full = full or self._stop_asked() or not self._submit(name, group)
+            if full:
+                del self.journal.jobs[name]
+        # The ids are saved with the next intention: until then dpdispatcher's own note of a
+        # job's id, beside its script, is where the next call would find them.
+        self._check_stop()
+        return True
+
+    def _submit(self, name: str, group: list[str]) -> bool:
+        """Submit one job; False when the queue takes no more."""
+        queue_id = self.backend.submit(name, [self.tasks[task] for task in group], self.clean)
+        if not queue_id:
+            return False
+        self.journal.jobs[name].queue_id = queue_id
+        state = "running" if self.settings.shell else "waiting"
+        self.jobs[name] = LiveJob(name, queue_id, state, list(group))
+        self.waiting = [task for task in self.waiting if task not in set(group)]
+        return True
+
+    # -- looking
+
+    def _poll(self) -> bool:
+        """Look at jobs and tasks; whether anything has ended."""
+        states = self._states()
+        live = [name for job in self.jobs.values() for name in job.open]
+        marks = self.backend.marks([self.tasks[name] for name in live]) if live else {}
+        self._bring_home([name for name in live if marks[name].done])
+        ended = False
+        for job in list(self.jobs.values()):
+            job.state = states.get(job.name, job.state)
+            before = list(job.open)
+            job.open = [name for name in job.open if name not in self.finished]
+            for name in list(job.open):
+                mark = marks[name]
+                # not "done": a tag whose results could not be brought home counts as a failure
+                if mark.done or (mark.ended_by == job.name and mark.status is not None):
+                    job.open.remove(name)
+                    self._attempt_failed(name, mark.status, job)
+            if job.open and job.state == "gone":
+                self._bury(job, marks)
+            if not job.open:
+                self._close(job)
+            ended |= before != job.open
+        return ended
+
+    def _states(self) -> dict[str, str]:
+        now = time.monotonic()
+        if self.settings.shell and self.jobs and now - self.looked < SHELL_LOOK_S:
+            return {}
+        self.looked = now
+        asked = {job.name: job.queue_id for job in self.jobs.values()}
+        states = self.backend.states(asked | {n: q for n, (q, _) in self.lingering.items()})
+        self.lingering = {
+            name: (queue_id, until)
+            for name, (queue_id, until) in self.lingering.items()
+            if states[name] != "gone" and now < until
+        }
+        return states
+
+    def _bury(self, job: LiveJob, marks: dict[str, Mark]) -> None:
+        """A job is gone and some of its tasks have not said how they ended."""
+        if any(marks[name].held for name in job.open):
+            job.state = "running"
+            return  # its script was killed, but what it started lives on
+        job.gone_since = job.gone_since or time.monotonic()
+        if time.monotonic() - job.gone_since < self.backend.grace_s:
+            return
+        begun = [name for name in job.open if marks[name].started_by == job.name]
+        # Those that never began do not pay for the one that took the job with it.
+        for name in job.open:
+            if job.resumed:
+                log.info("%s was interrupted; starting it again", name)
+                self.waiting.append(name)
+            elif name in begun or not begun:
+                self._attempt_failed(name, None, job)
+            else:
+                self.waiting.append(name)
+        job.open = []
+
+    def _close(self, job: LiveJob) -> None:
+        self.journal.jobs.pop(job.name, None)
+        del self.jobs[job.name]
+        if job.state != "gone":
+            self.lingering[job.name] = (job.queue_id, time.monotonic() + LINGER_S)
+
+    def _bring_home(self, names: Sequence[str]) -> None:
+        """Fetch the results of tasks that have finished."""
+        tasks = [self.tasks[name] for name in names]
+        if not tasks:
+            return
+        self.backend.fetch(tasks)
+        for task in tasks:
+            missing = [name for name in script.declared(task) if not (task.folder / name).exists()]
+            if missing:
+                log.warning("%s: the result %s did not arrive", task.name, missing[0])
+                self.backend.reset(task)
+            else:
+                (task.folder / script.DONE).touch()
+                self.finished.add(task.name)
+
+    def _attempt_failed(self, name: str, status: int | None, job: LiveJob) -> None:
+        task, failed = self.tasks[name], self.journal.failures.get(name, 0) + 1
+        self.journal.failures[name] = failed
+        how = "was killed" if status is None else f"failed (exit status {status})"
+        if failed < self.settings.attempts:
+            log.info("%s %s, attempt %d of %d", name, how, failed, self.settings.attempts)
+            self.waiting.append(name)
+            return
+        self.backend.fetch([task])
+        output = self.backend.job_output(job.name, job.queue_id)
+        place = "" if self.settings.shell else f"{self.settings.where}, job {job.queue_id}"
+        self.journal.failed[name] = failures.describe(task, failed, status, output, place)
+        log.warning("%s", self.journal.failed[name].splitlines()[0])
+
+    # -- telling and waiting
+
+    def _report(self, force: bool = False) -> None:
+        degree = max(1, int(self.settings.resources.get("para_deg", 1)))
+        running = sum(
+            min(len(job.open), degree) for job in self.jobs.values() if job.state == "running"
+        )
+        failed = len(self.journal.failed.keys() & self.tasks.keys())
+        ended = len(self.finished) + failed
+        now = Progress(len(self.tasks) - ended - running, running, len(self.finished), failed)
+        last, when = self.progress
+        if force or now != last or time.monotonic() - when >= REPORT_S:
+            self.progress = (now, time.monotonic())
+            if self.on_progress is not None:
+                self.on_progress(now)
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._check_stop()
+            time.sleep(min(left, 0.5))
+            self._report()
+        self._check_stop()
+
+    def _stop_asked(self) -> bool:
+        return self.should_stop is not None and self.should_stop()
+
+    def _check_stop(self) -> None:
+        if self._stop_asked():
+            self.journal.save()
+            raise Stopped(
+                f"stopped: {len(self.finished)} of {len(self.tasks)} tasks have finished, "
+                f"{len(self.jobs)} jobs are left running"
+            )

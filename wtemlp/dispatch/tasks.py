@@ -1,0 +1,46 @@
+"""What the stages hand to the dispatcher and what they get back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work in a folder of its own."""
+
+    name: str  #: unique in its stage: the folder's path below the stage's folder
+    folder: Path  #: where its inputs are and where its results land
+    command: str  #: shell command line, run in the folder
+    forward: tuple[str, ...]  #: inputs, relative to the folder
+    backward: tuple[str, ...]  #: results, relative to the folder; globs allowed
+    logs: tuple[str, ...] = ()  #: engine logs to quote from when the task fails
+    steps: int = 0  #: length in MD or training steps, for the progress display; 0: not known
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """How a task ended."""
+
+    name: str
+    ok: bool
+    attempts: int
+    message: str = ""  #: for a failed one: the engine's last meaningful lines, one paragraph
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stage's tasks, counted."""
+
+    waiting: int
+    running: int
+    finished: int
+    failed: int
+
+    @property
+    def total(self) -> int:
+        """All tasks of the stage."""
+        return self.waiting + self.running + self.finished + self.failed
+
+
+OnProgress = Callable[[Progress], None]

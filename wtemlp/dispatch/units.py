@@ -1,0 +1,88 @@
+"""dpdispatcher's submissions, jobs and tasks with identities of our own.
+
+dpdispatcher names things by a hash of everything that it knows: the absolute path, the SSH port,
+the key's path.  Here a stage, a job and a task are called what the journal calls them.
+"""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from wtemlp.dispatch import script
+from wtemlp.dispatch.library import Job, Machine, Resources, Submission, Task
+
+JOBS = ".dispatch"  #: folder of the job scripts, beside the tasks
+
+
+class View(Submission):
+    """A stage, or some of its tasks, as dpdispatcher's contexts want to see them."""
+
+    def __init__(
+        self,
+        identity: str,
+        work_dir: Path,
+        resources: Resources,
+        tasks: Sequence[Task] = (),
+        common: Sequence[str] = (),
+    ) -> None:
+        self.identity = identity
+        super().__init__(
+            work_base=str(work_dir),
+            resources=resources,
+            forward_common_files=list(common),
+            task_list=list(tasks),
+        )
+
+    def get_hash(self) -> str:
+        """The stage's identity."""
+        return self.identity
+
+
+class UnitTask(Task):
+    """A task as the job script and the file transfer see it."""
+
+    def __init__(
+        self, command: str, path: str, forward: Sequence[str] = (), backward: Sequence[str] = ()
+    ) -> None:
+        super().__init__(command, path, forward, backward, outlog=script.OUT, errlog=script.ERR)
+
+    def get_hash(self) -> str:
+        """A constant: the tag that is named after it lies in the task's own folder."""
+        return script.TASK_HASH
+
+
+class UnitJob(Job):
+    """A job of some tasks under a given name."""
+
+    def __init__(
+        self,
+        file_name: str,
+        job: str,
+        tasks: Sequence[UnitTask],
+        resources: Resources,
+        machine: Machine,
+    ) -> None:
+        self.file_name, self.job = file_name, job
+        super().__init__(list(tasks), resources=copy.deepcopy(resources), machine=machine)
+        self.script_file_name = f"{file_name}.sub"
+
+    def get_hash(self) -> str:
+        """The name of the job's files."""
+        return self.file_name
+
+    def serialize(self, if_static: bool = False) -> dict[str, Any]:
+        """dpdispatcher's record of the job, under our name."""
+        (content,) = super().serialize(if_static).values()
+        return {self.file_name: content}
+
+    def get_scheduler_name(
+        self, max_length: int, *, require_alpha_prefix: bool = False
+    ) -> str | None:
+        """The job's name in the queue: by it a lost submission is found again."""
+        return self.queue_name(self.job)[:max_length]
+
+    @staticmethod
+    def queue_name(job: str) -> str:
+        """A job's name in the queue: 15 characters, as PBS allows."""
+        return f"wt-{job}"[:15]

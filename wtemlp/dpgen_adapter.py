@@ -1,0 +1,212 @@
+"""DP-GEN, behind one door: nothing else in wtemlp imports it.
+
+Everything is imported when it is asked for: ``dpgen.generator.run`` costs seconds, and importing
+dpgen or dpdispatcher opens log files in the working directory and changes the root logger, which
+is undone here.
+"""
+
+import copy
+import glob
+import importlib
+import logging
+import os
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dargs import Argument
+
+
+def import_quietly(name: str) -> ModuleType:
+    """Import a module of dpgen or dpdispatcher without its logging set-up.
+
+    Both write to files in the working directory and to the terminal as soon as they are imported.
+    Here their loggers are left without handlers of their own and hand on to the root logger, which
+    the command line configures.
+
+    Parameters
+    ----------
+    name : str
+        The module, as ``dpgen.generator.run``.
+
+    Returns
+    -------
+    module
+        The imported module.
+    """
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    disabled = root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        module = importlib.import_module(name)
+    finally:
+        logging.disable(disabled)
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        for package in ("dpgen", "dpdispatcher"):
+            logger = logging.getLogger(package)
+            for handler in list(logger.handlers):
+                logger.removeHandler(handler)
+                handler.close()
+            logger.propagate = True
+    return module
+
+
+def run_arginfo() -> Argument:
+    """DP-GEN's schema of ``dpgen run``'s parameter file: a fresh object, free to be extended."""
+    return import_quietly("dpgen.generator.arginfo").run_jdata_arginfo()
+
+
+def machine_arginfo() -> Argument:
+    """DP-GEN's schema of ``dpgen run``'s machine file: a fresh object, free to be extended."""
+    return import_quietly("dpgen.generator.arginfo").run_mdata_arginfo()
+
+
+def atomic_masses(type_map: Sequence[str]) -> list[float]:
+    """Masses that DP-GEN gives to elements for ``"mass_map": "auto"``.
+
+    Parameters
+    ----------
+    type_map : sequence of str
+        Element symbols, names, or atomic numbers.
+
+    Returns
+    -------
+    list of float
+        g/mol, in the order of `type_map`.
+
+    Raises
+    ------
+    ValueError
+        With the name that DP-GEN does not know.
+    """
+    masses = []
+    lookup = import_quietly("dpgen.generator.run").get_atomic_masses
+    for name in type_map:
+        try:
+            masses.append(float(lookup(name)))
+        except RuntimeError as error:
+            raise ValueError(name) from error
+    return masses
+
+
+def flat_mdata(mdata: Mapping[str, Any]) -> dict[str, Any]:
+    """A machine dictionary with the flat keys (``train_command``, ...) that DP-GEN's steps read."""
+    convert = import_quietly("dpgen.remote.decide_machine").convert_mdata
+    return convert(copy.deepcopy(dict(mdata)))
+
+
+@dataclass(frozen=True)
+class DpgenJob:
+    """What DP-GEN would hand to its dispatcher."""
+
+    work_path: Path  #: the stage's folder, absolute
+    run_tasks: tuple[str, ...]  #: task folders below it
+    commands: tuple[str, ...]  #: shell commands, to be joined by ``&&``
+    forward_common: tuple[str, ...]
+    forward: tuple[str, ...]
+    backward: tuple[str, ...]
+    outlog: str
+
+
+class _SortedGlob:
+    """DP-GEN's ``glob``, with an order that does not depend on the file system."""
+
+    @staticmethod
+    def glob(pattern: str, **options: Any) -> list[str]:
+        return sorted(glob.glob(pattern, **options))  # noqa: PTH207 (it stands in for glob)
+
+
+@contextmanager
+def _run_folder(root: Path, seed: int) -> Iterator[ModuleType]:
+    """DP-GEN's generator, in the run's folder and with its random numbers from `seed`.
+
+    DP-GEN works on paths relative to the working directory and draws from Python's global
+    generator; both are given back as they were.
+    """
+    generator = import_quietly("dpgen.generator.run")
+    folder, numbers, globber = Path.cwd(), random.getstate(), generator.glob
+    os.chdir(root)
+    random.seed(seed)
+    generator.glob = _SortedGlob
+    try:
+        yield generator
+    finally:
+        generator.glob = globber
+        random.setstate(numbers)
+        os.chdir(folder)
+
+
+def make_train(
+    root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any], seed: int
+) -> None:
+    """Make the training folders of an iteration, as DP-GEN does.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder.
+    iteration : int
+        Whose ``00.train`` is made; it must not exist.
+    jdata, mdata : Mapping
+        :attr:`wtemlp.config.records.Params.jdata` and
+        :attr:`wtemlp.config.records.Machines.mdata`.
+    seed : int
+        All seeds of the models are drawn from it; they are recorded in ``input.json``.
+    """
+    with _run_folder(root, seed) as generator:
+        generator.make_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))
+
+
+def train_job(
+    root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any]
+) -> DpgenJob | None:
+    """The commands and files of an iteration's training.
+
+    Returns
+    -------
+    DpgenJob or None
+        None if the iteration takes over the models of the one before.
+    """
+    jobs: list[DpgenJob] = []
+
+    class Recorder:
+        """In the place of DP-GEN's submission: keeps what it would have submitted."""
+
+        def __init__(self, _machine: Any, _resources: Any, **job: Any) -> None:
+            jobs.append(
+                DpgenJob(
+                    work_path=root / job["work_path"],
+                    run_tasks=tuple(job["run_tasks"]),
+                    commands=tuple(job["commands"]),
+                    forward_common=tuple(sorted(job["forward_common_files"])),
+                    forward=tuple(job["forward_files"]),
+                    backward=tuple(job["backward_files"]),
+                    outlog=job["outlog"],
+                )
+            )
+
+        def run_submission(self) -> None:
+            """Nothing is submitted here."""
+
+    with _run_folder(root, 0) as generator:
+        submission = generator.make_submission
+        generator.make_submission = Recorder
+        try:
+            generator.run_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))
+        finally:
+            generator.make_submission = submission
+    return jobs[0] if jobs else None
+
+
+def post_train(
+    root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any]
+) -> None:
+    """Link the trained models as ``graph.000.pb``, ..., as DP-GEN does."""
+    with _run_folder(root, 0) as generator:
+        generator.post_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))

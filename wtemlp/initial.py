@@ -1,0 +1,343 @@
+"""What ``wtemlp init`` does: from a number of molecules to labelled data and starting structures.
+
+A box by Packmol; minimisation, NPT, and NVT in NPT's mean box, in one job; from the end of NVT a
+well-tempered-ensemble job for each bias factor, with sigma of the NVT run; labels of all sampled
+frames, computed anew on the bare positions; data, shuffled and split.
+
+Every input is a function of the parameters and the seed, and a finished task is not run again, so
+a run that was killed goes on where it was and ends with the same data.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp import __version__
+from wtemlp.config.init_params import WATER_G_MOL, box_length_A
+from wtemlp.config.records import InitParams, Machines
+from wtemlp.dispatch.dispatcher import run_tasks
+from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.errors import CalculationError, InputError
+from wtemlp.files import last_line, leading_int, write_json, write_text
+from wtemlp.initial_result import CONF, DATA, RESULT, Ensemble, InitResult, load_result
+from wtemlp.md import reference_runs as runs
+from wtemlp.md.dump import read_dump
+from wtemlp.md.packmol import find_packmol, pack_water
+from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
+from wtemlp.md.topology import make_whole, water_topology
+from wtemlp.progress import Reporter, StageProgress
+from wtemlp.reference.base import Frames, Labels
+from wtemlp.reference.dataset import (
+    Dataset,
+    Origin,
+    accepted,
+    across_energies,
+    split,
+    write_data,
+    write_structures,
+)
+from wtemlp.reference.lammps_ff import LammpsForceField
+from wtemlp.seeds import derive_seed
+from wtemlp.units import KCAL_MOL_IN_EV
+
+PARAMETERS = "init.parameters.json"  #: what the folder was made with
+EQUILIBRATE, WTE, LABEL = "00.equilibrate", "01.wte", "02.label"
+ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
+A3_G_PER_CM3_MOL = 0.602214076  #: 1 g/cm3 in g/mol/Angstrom^3
+
+
+def run_init(
+    params: InitParams, machines: Machines, root: Path, reporter: Reporter
+) -> InitResult:
+    """Build the start of a run; called again, go on where it was.
+
+    Parameters
+    ----------
+    params : InitParams
+    machines : Machines
+        The tasks run as its ``fp`` section says.
+    root : Path
+        The run's folder, absolute.
+    reporter : Reporter
+
+    Returns
+    -------
+    InitResult
+
+    Raises
+    ------
+    InputError
+        If the output folder holds the data of other parameters.
+    MissingEngine
+        If there is no Packmol.
+    CalculationError
+        If a task failed.
+    """
+    output = root / params.output
+    find_packmol()  # before anything is written
+    _claim(params, output)
+    if not (output / RESULT).is_file():
+        _Init(params, machines, root, reporter).build()
+    else:
+        reporter.say(f"{output} is complete already")
+    return load_result(output)
+
+
+def done_steps(folder: Path) -> int:
+    """MD steps that a task has behind it, from its log."""
+    return leading_int(last_line(folder / LOG))
+
+
+def _parameters(params: InitParams) -> dict:
+    """What the data depend on."""
+    record = asdict(params)
+    del record["source"], record["output"]
+    return json.loads(json.dumps(record))
+
+
+def _claim(params: InitParams, output: Path) -> None:
+    """Make the output folder this run's, or refuse it."""
+    mine, file = _parameters(params), output / PARAMETERS
+    if file.is_file():
+        other = json.loads(file.read_text())
+        changed = sorted(key for key in mine | other if mine.get(key) != other.get(key))
+        if changed:
+            raise InputError(
+                f"{params.source.name}: output",
+                f"{output} holds data of another {', '.join(changed)}",
+                "give another folder, or remove that one",
+            )
+        return
+    if output.is_dir() and any(output.iterdir()):
+        raise InputError(
+            f"{params.source.name}: output", f"{output} is not empty", "give another folder"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(file, mine)
+
+
+class _Init:
+    """The stages, in their order; each needs what the ones before left in the folder."""
+
+    def __init__(
+        self, params: InitParams, machines: Machines, root: Path, reporter: Reporter
+    ) -> None:
+        self.params, self.machines, self.reporter = params, machines, reporter
+        self.root, self.output = root, root / params.output
+        self.types = np.repeat(
+            np.arange(len(params.type_map)),
+            [{"O": 1, "H": 2}.get(name, 0) * params.n_molecules for name in params.type_map],
+        )
+        self.biasfactors = tuple(g for g in params.biasfactors if g > 1)
+
+    def build(self) -> None:
+        """From nothing, or from what is there, to the result."""
+        nvt_folder = self._equilibrate()
+        box_A = float((nvt_folder / runs.BOX).read_text())
+        temperatures, energies = _series(nvt_folder)
+        nvt = Ensemble.of(1.0, temperatures, energies)
+        wte_folders = self._wte(nvt_folder, nvt)
+        folders = {1.0: nvt_folder, **wte_folders}
+        frames, origins = self._sampled(folders)
+        labels = self._label(frames)
+        dataset = accepted(frames, labels, origins, self.params.type_map)
+        train, validation = self._write(dataset)
+        mass = self.params.n_molecules * WATER_G_MOL
+        result = InitResult(
+            output=self.output,
+            n_molecules=self.params.n_molecules,
+            box_A=box_A,
+            density_g_cm3=mass / box_A**3 / A3_G_PER_CM3_MOL,
+            nvt=nvt,
+            wte=tuple(_second_half(g, folder) for g, folder in wte_folders.items()),
+            n_train=len(train),
+            n_validation=len(validation),
+            n_rejected=len(frames) - len(dataset),
+            starting_structures=self.params.starting_structures,
+        )
+        self._save(result)
+
+    def _seed(self, *purpose: object) -> int:
+        return derive_seed(self.params.seed, "init", *purpose)
+
+    def _equilibrate(self) -> Path:
+        """Box, minimisation, NPT, NVT: one task."""
+        p = self.params
+        folder = self.output / EQUILIBRATE / "nvt"
+        if not (folder / runs.BOX_DATA).is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            length_A = box_length_A(p.n_molecules, p.density_g_cm3)
+            molecules = pack_water(p.n_molecules, length_A, self._seed("packmol"))
+            atoms = {"O": molecules[:, 0], "H": molecules[:, 1:].reshape(-1, 3)}
+            coords = np.concatenate([atoms[name] for name in p.type_map if name in atoms])
+            cell = np.eye(3) * length_A
+            topology = water_topology(self.types, coords, cell, p.type_map)
+            coords = make_whole(coords[None], cell[None], topology)[0]
+            write_text(folder / runs.BOX_DATA, water_data(p.force_field, coords, cell, topology))
+        script = runs.box_and_nvt(p, self._seed("velocity"), self._seed("thermostat", "1"))
+        results = (runs.BOX, runs.ENERGIES, runs.FRAMES, runs.END_DATA, LOG)
+        task = self._task(
+            folder, {SCRIPT: script}, (runs.BOX_DATA,), results, p.npt_steps + p.nvt_steps
+        )
+        self._run("box, NPT and NVT", [task])
+        return folder
+
+    def _wte(self, nvt_folder: Path, nvt: Ensemble) -> dict[float, Path]:
+        """One task for each bias factor, from the end of NVT."""
+        p = self.params
+        end = (nvt_folder / runs.END_DATA).read_text()
+        folders = {g: self.output / WTE / f"g{g:g}" for g in self.biasfactors}
+        results = (runs.ENERGIES, runs.FRAMES, runs.COLVAR, runs.HILLS, runs.PLUMED_LOG, LOG)
+        tasks = []
+        for g, folder in folders.items():
+            inputs = {
+                SCRIPT: runs.wte(p, self._seed("thermostat", f"{g:g}")),
+                runs.PLUMED: runs.wte_plumed(p, g, nvt.mean_eV, nvt.sigma_eV),
+                runs.END_DATA: end,
+            }
+            tasks.append(self._task(folder, inputs, (), results, p.wte_steps))
+        self._run("well-tempered ensemble", tasks)
+        return folders
+
+    def _sampled(self, folders: dict[float, Path]) -> tuple[Frames, list[Origin]]:
+        """The frames of all ensembles, evenly spaced in time in each, and where they are from."""
+        count = self.params.frames_per_ensemble
+        coords, cells, origins = [], [], []
+        for biasfactor, folder in folders.items():
+            # The last ones: a dump also has the step that its run begins with.
+            dump = read_dump(folder / runs.FRAMES)
+            coords.append(dump.coords[-count:])
+            cells.append(dump.cells[-count:])
+            origins += [Origin(biasfactor, int(step)) for step in dump.steps[-count:]]
+        names = tuple(f"g{origin.biasfactor:g}/{origin.step}" for origin in origins)
+        return Frames(np.concatenate(coords), np.concatenate(cells), self.types, names), origins
+
+    def _label(self, frames: Frames) -> Labels:
+        """Labels of the bare frames, many in each task."""
+        labeller = LammpsForceField(self.params.force_field, self.params.type_map)
+        size = max(1, ATOM_FRAMES_PER_TASK // len(frames.types))
+        batches = {
+            self.output / LABEL / f"batch.{k:04d}": _slice(frames, start, start + size)
+            for k, start in enumerate(range(0, len(frames), size))
+        }
+        command = self.machines.fp.command
+        tasks = [labeller.prepare(folder, batch, command) for folder, batch in batches.items()]
+        self._run("labels", tasks)
+        labels = [labeller.collect(folder, batch) for folder, batch in batches.items()]
+        return Labels(
+            energies=np.concatenate([one.energies for one in labels]),
+            forces=np.concatenate([one.forces for one in labels]),
+            virials=np.concatenate([one.virials for one in labels if one.virials is not None]),
+            ok=np.concatenate([one.ok for one in labels]),
+            reasons=tuple(reason for one in labels for reason in one.reasons),
+            refused=np.concatenate([one.refused for one in labels]),
+        )
+
+    def _write(self, dataset: Dataset) -> tuple[Dataset, Dataset]:
+        """Data and starting structures; what a killed run left of them is made anew."""
+        p = self.params
+        if len(dataset) < p.starting_structures or len(dataset) == 0:
+            raise CalculationError(
+                f"{self.output / LABEL}: only {len(dataset)} labels can be used;"
+                f" see {LOG} in its folders"
+            )
+        train, validation = split(dataset, p.validation_fraction, self._seed("split"))
+        for name in (DATA, CONF):
+            if (self.output / name).exists():
+                shutil.rmtree(self.output / name)
+        write_data(self.output / DATA, train, validation)
+        starts = across_energies(dataset.labels.energies, p.starting_structures)
+        frames = dataset.pick(starts).frames
+        topology = water_topology(self.types, frames.coords[0], frames.cells[0], p.type_map)
+        whole = replace(frames, coords=make_whole(frames.coords, frames.cells, topology))
+        write_structures(self.output / CONF, whole, p.type_map)
+        return train, validation
+
+    def _save(self, result: InitResult) -> None:
+        """Write the provenance; the run is complete when this file is there."""
+        seeds = {
+            "packmol": self._seed("packmol"),
+            "velocity": self._seed("velocity"),
+            "thermostat_1": self._seed("thermostat", "1"),
+            **{f"thermostat_{g:g}": self._seed("thermostat", f"{g:g}") for g in self.biasfactors},
+            "split": self._seed("split"),
+        }
+        numbers = {key: value for key, value in asdict(result).items() if key != "output"}
+        content = {
+            "wtemlp": __version__,
+            "parameters": _parameters(self.params),
+            "seeds": seeds,
+            "result": numbers,
+        }
+        write_json(self.output / RESULT, content)
+
+    def _task(
+        self,
+        folder: Path,
+        inputs: dict[str, str],
+        others: tuple[str, ...],
+        results: tuple[str, ...],
+        steps: int,
+    ) -> Task:
+        """A LAMMPS task; `inputs` are written, `others` are there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in inputs.items():
+            write_text(folder / name, text)
+        return Task(
+            name=folder.name,
+            folder=folder,
+            command=lammps_command(self.machines.fp.command),
+            forward=(*inputs, *others),
+            backward=results,
+            logs=(LOG,),
+            steps=steps,
+        )
+
+    def _run(self, title: str, tasks: Sequence[Task]) -> None:
+        """Run the tasks of a stage; every one must succeed."""
+        if not tasks:
+            return
+        work_dir = tasks[0].folder.parent
+        results: list[TaskResult] = []
+        self.reporter.follow(
+            StageProgress(f"init: {title}", tasks, done_steps),
+            lambda on_progress: results.extend(
+                run_tasks(
+                    tasks,
+                    work_dir=work_dir,
+                    common_files=(),
+                    section=self.machines.fp,
+                    on_progress=on_progress,
+                    root=self.root,
+                )
+            ),
+        )
+        failed = [result for result in results if not result.ok]
+        if failed:
+            more = f"\n  {len(failed) - 1} more of the tasks failed" if len(failed) > 1 else ""
+            raise CalculationError(
+                f"{work_dir}/{failed[0].message}{more}\n"
+                f"to go on: wtemlp init {self.params.source} {self.machines.source}"
+            )
+
+
+def _series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Recorded temperatures (K) and unbiased energies (eV) of a run, each (n,)."""
+    table = np.loadtxt(folder / runs.ENERGIES, ndmin=2)
+    return table[:, 1], table[:, 2] * KCAL_MOL_IN_EV
+
+
+def _second_half(biasfactor: float, folder: Path) -> Ensemble:
+    """A WTE run's numbers; the first half, in which the bias grows, is left out."""
+    temperatures, energies = _series(folder)
+    half = len(energies) // 2
+    return Ensemble.of(biasfactor, temperatures[half:], energies[half:])
+
+
+def _slice(frames: Frames, start: int, stop: int) -> Frames:
+    rows = slice(start, stop)
+    return Frames(frames.coords[rows], frames.cells[rows], frames.types, frames.names[rows])

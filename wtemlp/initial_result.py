@@ -1,0 +1,92 @@
+"""The numbers that ``wtemlp init`` ends with."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp.analysis.energy import moments
+
+RESULT = "init.json"  #: provenance and numbers; written last
+DATA, CONF = "data", "conf"  #: folders in the output: labelled frames, starting structures
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A sampled ensemble, from its energies."""
+
+    biasfactor: float  #: 1: NVT
+    temperature_K: float  #: mean
+    temperature_error_K: float
+    mean_eV: float
+    mean_error_eV: float
+    sigma_eV: float
+    sigma_error_eV: float
+    statistical_inefficiency: float  #: in recorded energies
+
+    @classmethod
+    def of(
+        cls, biasfactor: float, temperatures_K: np.ndarray, energies_eV: np.ndarray
+    ) -> "Ensemble":
+        """Means and fluctuations of recorded series, each (n,)."""
+        heat = moments(temperatures_K)
+        energy = moments(energies_eV)
+        return cls(
+            biasfactor=biasfactor,
+            temperature_K=heat.mean,
+            temperature_error_K=heat.mean_error,
+            mean_eV=energy.mean,
+            mean_error_eV=energy.mean_error,
+            sigma_eV=energy.std,
+            sigma_error_eV=energy.std_error,
+            statistical_inefficiency=energy.inefficiency,
+        )
+
+
+@dataclass(frozen=True)
+class InitResult:
+    """What came out of ``wtemlp init``."""
+
+    output: Path
+    n_molecules: int
+    box_A: float
+    density_g_cm3: float
+    nvt: Ensemble
+    wte: tuple[Ensemble, ...]  #: second halves of the runs
+    n_train: int
+    n_validation: int
+    n_rejected: int  #: frames whose label was refused
+    starting_structures: int
+
+    def describe(self) -> str:
+        """A few lines for the user."""
+        nvt = self.nvt
+        lines = [
+            f"{self.n_molecules} waters in {self.box_A:.4f} Angstrom,"
+            f" {self.density_g_cm3:.4f} g/cm3",
+            f"NVT: {nvt.temperature_K:.1f} +- {nvt.temperature_error_K:.1f} K,"
+            f" sigma {nvt.sigma_eV:.4f} +- {nvt.sigma_error_eV:.4f} eV",
+        ]
+        lines += [
+            f"WTE, bias factor {one.biasfactor:g}: sigma {one.sigma_eV:.4f} +-"
+            f" {one.sigma_error_eV:.4f} eV, {one.sigma_eV / nvt.sigma_eV:.2f} of NVT's"
+            f" (square root of the bias factor: {one.biasfactor**0.5:.2f})"
+            for one in self.wte
+        ]
+        lines.append(
+            f"{self.n_train} frames to train on and {self.n_validation} to validate in"
+            f" {self.output / DATA}, {self.starting_structures} structures in {self.output / CONF}"
+        )
+        return "\n".join(lines)
+
+
+def load_result(output: Path) -> InitResult:
+    """Read the result of a finished ``wtemlp init`` from its folder."""
+    found = json.loads((output / RESULT).read_text())["result"]
+    return InitResult(
+        output=output,
+        nvt=Ensemble(**found.pop("nvt")),
+        wte=tuple(Ensemble(**one) for one in found.pop("wte")),
+        **found,
+    )

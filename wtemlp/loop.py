@@ -1,0 +1,327 @@
+"""The loop: train, explore, select, label, and again, until the models agree.
+
+An iteration is DP-GEN's nine steps.  Each is repeatable: ``make`` steps build their folder anew,
+``run`` steps go on where the dispatcher's journal says, ``post`` steps only read and replace
+files.  So a run that was killed at any moment goes on when the same command is given again.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from wtemlp import state as states
+from wtemlp.analysis.frames import Decision, load_frames
+from wtemlp.config.records import MachineSection
+from wtemlp.dispatch.dispatcher import run_tasks
+from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.errors import CalculationError, InputError, WtemlpError
+from wtemlp.paths import RunPaths
+from wtemlp.progress import Reporter, StageProgress, read_live
+from wtemlp.resume import sound_step
+from wtemlp.stages import explore, label, select, train
+from wtemlp.stages.context import RunContext
+from wtemlp.state import RunState, Step
+from wtemlp.summary import Summary, read_summary, save_summary
+from wtemlp.text import duration
+from wtemlp.versions import installed_versions
+
+CONVERGED = "converged"
+EXHAUSTED = "end of model_devi_jobs"
+
+
+class Loop:
+    """One run: its input, its state and whom it tells.
+
+    Parameters
+    ----------
+    context : RunContext
+    reporter : Reporter
+    """
+
+    def __init__(self, context: RunContext, reporter: Reporter) -> None:
+        self.context, self.reporter = context, reporter
+        self.paths = context.paths
+        self.state = self._begin()
+
+    def run(self) -> RunState:
+        """Do all steps that are left.
+
+        Returns
+        -------
+        RunState
+            The state at the end; its ``finished`` says why the run ended.
+        """
+        if self.state.finished:
+            self.reporter.say(f"this run is finished: {self.state.finished}")
+        while not self.state.finished:
+            began = time.monotonic()
+            try:
+                STEPS[self.state.step](self)
+            except FileNotFoundError as error:
+                raise CalculationError(
+                    f"{error.filename} has gone, which step {self._step_name()} of iteration "
+                    f"{self.state.iteration} needs; give the same command again: it goes back "
+                    "to where that is made"
+                ) from error
+            self._add_seconds(time.monotonic() - began)
+            self._advance()
+        return self.state
+
+    def _begin(self) -> RunState:
+        params = self.context.params
+        fresh = RunState(
+            seed=params.seed,
+            type_map=params.type_map,
+            numb_models=params.numb_models,
+            trust=(params.f_trust_lo[0], params.f_trust_hi[0]) if params.f_trust_lo else (0, 0),
+            params=str(params.source),
+            machine=str(self.context.machines.source),
+            n_iterations=len(params.jobs),
+            init_data=tuple(map(str, params.init_data_sys)),
+            versions=installed_versions(),
+        )
+        old = states.load(self.paths)
+        if old is None:
+            states.save(self.paths, fresh)
+            return fresh
+        states.check_same(self.paths, old, fresh)
+        current = replace(
+            old, trust=fresh.trust, n_iterations=fresh.n_iterations, params=fresh.params,
+            machine=fresh.machine, init_data=fresh.init_data,
+        )
+        if old.finished == EXHAUSTED and fresh.n_iterations > old.iteration:
+            # The parameter file got more jobs: the last training is that of a new iteration.
+            current = replace(current, finished="", step=Step.MAKE_EXPLORE, final=None)
+        if current.finished:
+            return current
+        states.check_iterations(self.paths, current)
+        step, missing = sound_step(self.paths, current)
+        if missing is not None:
+            self.reporter.say(f"{missing} has gone: going back")
+            current = replace(current, step=step)
+        self.reporter.say(
+            f"going on in iteration {current.iteration} with step {_words(current.step)}"
+        )
+        return current
+
+    def _step_name(self) -> str:
+        return _words(self.state.step)
+
+    def _advance(self) -> None:
+        states.record(self.paths, self.state.iteration, self.state.step)
+        done, self.state = self.state, self.state.next()
+        final = done.final if done.final is not None else done.n_iterations
+        if done.step is Step.POST_TRAIN and done.iteration >= final:
+            reason = EXHAUSTED if done.final is None else CONVERGED
+            self.state = replace(done, step=Step.POST_TRAIN, finished=reason)
+        states.save(self.paths, self.state)
+
+    # -- train
+    def make_train(self) -> None:
+        """Prepare the training of four models on all labelled frames."""
+        train.prepare(self.context, self.state.iteration)
+        with self._summary() as row:
+            row.n_train_frames = self._labelled_frames()
+
+    def run_train(self) -> None:
+        """Train, freeze, compress and test them."""
+        tasks, common = train.tasks(self.context, self.state.iteration)
+        folder = self.paths.train(self.state.iteration)
+        self._run(tasks, common, folder, self.context.machines.train, train.done_steps)
+
+    def post_train(self) -> None:
+        """Link the models and note their errors."""
+        errors = train.collect(self.context, self.state.iteration)
+        with self._summary() as row:
+            row.energy_rmse_models = [model["energy_rmse_meV_atom"] for model in errors]
+            row.force_rmse_models = [model["force_rmse_meV_A"] for model in errors]
+            if errors:
+                row.energy_rmse_meV_atom = float(np.mean(row.energy_rmse_models))
+                row.force_rmse_meV_A = float(np.mean(row.force_rmse_models))
+                self._say(
+                    f"validation: {row.energy_rmse_meV_atom:.2f} meV/atom, "
+                    f"{row.force_rmse_meV_A:.0f} meV/A"
+                )
+
+    # -- explore
+    def make_explore(self) -> None:
+        """Prepare the walkers."""
+        explore.prepare(self.context, self.state.iteration)
+
+    def run_explore(self) -> None:
+        """Run NVT, measure sigma and run WTE with the models."""
+        tasks, common = explore.tasks(self.context, self.state.iteration)
+        folder = self.paths.explore(self.state.iteration)
+        self._run(tasks, common, folder, self.context.machines.model_devi, explore.done_steps)
+
+    def post_explore(self) -> None:
+        """Note what the walkers saw."""
+        frames, walkers = explore.collect(self.context, self.state.iteration)
+        stopped = [walker for walker in walkers if walker["stopped"]]
+        for walker in stopped:
+            self._say(f"walker {walker['name']} was stopped: {walker['stopped']}")
+        with self._summary() as row:
+            row.walkers, row.explored = walkers, len(frames)
+
+    # -- select and label
+    def make_label(self) -> None:
+        """Decide on every frame and prepare the labelling of the chosen ones."""
+        frames, _ = explore.collect(self.context, self.state.iteration)
+        decided = select.decide(self.context, self.state.iteration, frames)
+        label.prepare(self.context, self.state.iteration, decided)
+        with self._summary() as row:
+            row.accurate = decided.count(Decision.ACCURATE)
+            row.candidate = decided.count(Decision.CANDIDATE, Decision.SELECTED)
+            row.failed = decided.count(Decision.FAILED)
+            row.selected = decided.count(Decision.SELECTED)
+            self._say(
+                f"{len(decided)} frames: {row.accurate} accurate, {row.candidate} candidates, "
+                f"{row.failed} failed; {row.selected} go to the reference method"
+            )
+
+    def run_label(self) -> None:
+        """Label them with the reference method."""
+        tasks, common = label.tasks(self.context, self.state.iteration)
+        folder = self.paths.label(self.state.iteration)
+        self._run(tasks, common, folder, self.context.machines.fp, lambda _: 0)
+
+    def post_label(self) -> None:
+        """Turn labels into training data, and see whether the models have converged."""
+        labelled, reasons = label.collect(self.context, self.state.iteration)
+        with self._summary() as row:
+            row.labelled, row.label_failures = labelled, len(reasons)
+        for name, reason in reasons.items():
+            self._say(f"no label for {name}: {reason}")
+        self._say(f"{labelled} frames labelled")
+        if self.state.final is None and self._converged():
+            self._say("converged: the next training is the last")
+            self.state = replace(self.state, final=self.state.iteration + 1)
+
+    def _converged(self) -> bool:
+        """Whether the accurate fraction has been high for long enough."""
+        rule = self.context.params.convergence
+        if rule is None or self.state.iteration + 1 < rule.iterations:
+            return False
+        recent = range(self.state.iteration + 1 - rule.iterations, self.state.iteration + 1)
+        tables = (load_frames(self.paths.explored(index)) for index in recent)
+        return all(select.accurate_ratio(table) >= rule.accurate_ratio for table in tables)
+
+    # -- common to all
+    def _run(
+        self,
+        tasks: Sequence[Task],
+        common: Sequence[str],
+        folder: Path,
+        section: MachineSection,
+        done_steps: Callable[[Path], int],
+    ) -> None:
+        """Run a stage's tasks; every one must succeed."""
+        if not tasks:
+            return
+        results: list[TaskResult] = []
+        title = f"iteration {self.state.iteration} of {self.state.n_iterations}: " \
+                f"{self.state.step.stage}"
+        self.reporter.follow(
+            StageProgress(title, tasks, done_steps),
+            lambda on_progress: results.extend(
+                run_tasks(
+                    tasks, work_dir=folder, common_files=common, section=section,
+                    on_progress=on_progress,
+                )
+            ),
+        )
+        failed = [result for result in results if not result.ok]
+        if failed:
+            more = len(failed) - 1
+            others = f"\n  {more} more of the {len(tasks)} tasks failed" if more else ""
+            raise CalculationError(f"{folder}/{failed[0].message}{others}")
+
+    @contextmanager
+    def _summary(self) -> Iterator[Summary]:
+        """The row of the current iteration, saved afterwards."""
+        file = self.paths.summary(self.state.iteration)
+        row = read_summary(file) or Summary(self.state.iteration)
+        yield row
+        save_summary(file, row)
+
+    def _add_seconds(self, seconds: float) -> None:
+        with self._summary() as row:
+            stage = self.state.step.stage
+            row.seconds[stage] = round(row.seconds.get(stage, 0.0) + seconds, 2)
+
+    def _say(self, text: str) -> None:
+        self.reporter.say(f"iteration {self.state.iteration}: {text}")
+
+    def _labelled_frames(self) -> int:
+        """Frames in the initial data and in the labels of the iterations so far."""
+        root = self.paths.root
+        folders = [root / system for system in self.context.params.init_data_sys]
+        folders += [self.paths.label(index) for index in range(self.state.iteration)]
+        return sum(train.count_frames(folder) for folder in folders)
+
+
+def _words(step: Step) -> str:
+    return step.name.lower().replace("_", " ")
+
+
+STEPS: dict[Step, Callable[[Loop], None]] = {
+    Step.MAKE_TRAIN: Loop.make_train,
+    Step.RUN_TRAIN: Loop.run_train,
+    Step.POST_TRAIN: Loop.post_train,
+    Step.MAKE_EXPLORE: Loop.make_explore,
+    Step.RUN_EXPLORE: Loop.run_explore,
+    Step.POST_EXPLORE: Loop.post_explore,
+    Step.MAKE_LABEL: Loop.make_label,
+    Step.RUN_LABEL: Loop.run_label,
+    Step.POST_LABEL: Loop.post_label,
+}
+
+
+def _locked_error(paths: RunPaths) -> WtemlpError:
+    holder = read_live(paths.live)
+    who = f" (process {holder['pid']} on {holder['host']})" if holder else ""
+    return WtemlpError(
+        f"{paths.root}: another wtemlp is at work here{who}; "
+        f"see it with: wtemlp status {paths.root}"
+    )
+
+
+@contextmanager
+def locked(paths: RunPaths) -> Iterator[None]:
+    """Hold the run's lock.
+
+    Raises
+    ------
+    WtemlpError
+        If another process has it; the message says which.
+    """
+    lock = FileLock(paths.lock)
+    try:
+        paths.root.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except OSError as error:
+        if isinstance(error, Timeout):
+            raise _locked_error(paths) from error
+        raise InputError(
+            str(paths.root), f"cannot be written ({error.strerror})", "take another folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def summaries(paths: RunPaths) -> list[Summary]:
+    """The rows of the iterations so far; one that cannot be read is left out."""
+    files = sorted(paths.root.glob("iter.*/summary.json"))
+    return [row for file in files if (row := read_summary(file)) is not None]
+
+
+def total_time(rows: Sequence[Summary]) -> str:
+    """The wall time of all stages, for people."""
+    return duration(sum(sum(row.seconds.values()) for row in rows))

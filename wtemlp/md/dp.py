@@ -1,0 +1,67 @@
+"""``wtemlp dp``: several ``dp`` commands in one process.
+
+``wtemlp dp train input.json + freeze + compress`` does what ``dp train input.json && dp freeze &&
+dp compress`` does, and imports TensorFlow once instead of three times (4-7 s each, which is
+most of a short training).  A lone ``+`` stands between the commands.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+SEPARATOR = "+"
+
+
+def split_commands(args: Sequence[str]) -> list[list[str]]:
+    """The argument lists of the single commands.
+
+    Raises
+    ------
+    ValueError
+        If a command is empty.
+    """
+    commands: list[list[str]] = [[]]
+    for arg in args:
+        if arg == SEPARATOR:
+            commands.append([])
+        else:
+            commands[-1].append(arg)
+    if not all(commands):
+        raise ValueError(f"no command before or after a '{SEPARATOR}'")
+    return commands
+
+
+def main(args: Sequence[str]) -> int:
+    """Run the commands in turn; the first that fails ends the chain.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 2 for wrong usage or a missing DeePMD-kit, else what DeePMD-kit says.
+    """
+    try:
+        commands = split_commands(args)
+    except ValueError as error:
+        print(f"wtemlp dp: {error}", file=sys.stderr)
+        return 2
+    try:
+        from deepmd.main import main as dp_main
+    except ImportError:
+        print(
+            "wtemlp dp: DeePMD-kit is not installed; pip install 'wtemlp[laptop]'",
+            file=sys.stderr,
+        )
+        return 2
+    for command in commands:
+        try:
+            dp_main(command)
+        except Exception as error:
+            # DeePMD-kit's own failure, whatever it is: for the task's log, with its origin.
+            traceback.print_exc()
+            print(f"wtemlp dp: dp {command[0]} failed: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,157 @@
+"""PLUMED input for the well-tempered ensemble, the potential energy being the variable.
+
+Energies are in the energy unit of the LAMMPS run (``units metal``: eV; ``units real``: kcal/mol),
+lengths in Angstrom and times in ps, said explicitly by ``UNITS``, because PLUMED's own are kJ/mol
+and nm.  PLUMED and LAMMPS's ``fix plumed`` share one value of the eV (96.48530749925792 kJ/mol,
+2.6e-7 off CODATA 2018), so that ENERGY is the number that LAMMPS has.
+
+ENERGY must be the *unbiased* energy.  LAMMPS adds the energies of fixes to its potential energy,
+the bias itself included, unless told not to, so a script that uses these inputs says::
+
+    fix        plumed all plumed plumedfile plumed.wte.dat outfile plumed.wte.log
+    fix_modify plumed energy no
+
+Numbers may be given as LAMMPS variable references (``${sigma}``): a job that measures sigma itself
+writes the input in its middle, with the commands of :func:`lammps_print`.
+"""
+
+import math
+
+ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol"}  #: PLUMED's name of LAMMPS's energy unit
+
+#: Half width of METAD's grid in units of sigma_NVT sqrt(biasfactor), the expected standard
+#: deviation in the well-tempered ensemble.  PLUMED aborts the run when the energy leaves the
+#: grid; a runaway must instead meet wtemlp's guard, ten times closer.
+GRID_HALF_WIDTH = 100.0
+GRID_POINTS_PER_SIGMA = 5  #: with PLUMED's splines the bias is then smooth to 1e-4 of a hill
+
+
+def nvt_input(stride: int, colvar: str, units: str) -> str:
+    """PLUMED input of an unbiased run: only prints the energy.
+
+    Parameters
+    ----------
+    stride : int
+        Steps between lines of `colvar`.
+    colvar : str
+        File of the energies: columns ``time ene``, ps and the run's energy unit.
+    units : str
+        LAMMPS's unit style, ``"metal"`` or ``"real"``.
+
+    Returns
+    -------
+    str
+        The text of the input file.
+    """
+    return f"{_head(units)}PRINT ARG=ene STRIDE={stride} FILE={colvar} FMT=%.9f\n"
+
+
+def wte_input(
+    *,
+    biasfactor: float,
+    sigma: float | str,
+    height: float | str,
+    pace: int,
+    temperature_K: float,
+    grid_min: float | str,
+    grid_max: float | str,
+    stride: int,
+    hills: str,
+    colvar: str,
+    units: str,
+    grid_bins: int | None = None,
+) -> str:
+    """PLUMED input of a well-tempered-ensemble run.
+
+    Parameters
+    ----------
+    biasfactor : float
+        1 is unbiased: the input is then that of :func:`nvt_input`, with no METAD in it.
+    sigma : float or str
+        Width of the hills: sigma_NVT, in the run's energy unit, or a LAMMPS variable reference.
+    height : float or str
+        Initial height of the hills, in the run's energy unit, or a LAMMPS variable reference.
+    pace : int
+        Steps between hills.
+    temperature_K : float
+        The thermostat's; LAMMPS does not tell PLUMED.
+    grid_min, grid_max : float or str
+        Bounds of the grid, :func:`grid_half_width` sigmas on both sides of the mean energy.
+    stride : int
+        Steps between lines of `colvar`.
+    hills, colvar : str
+        Files of the hills and of the energies (columns ``time ene metad.bias``;
+        ps and the run's energy unit).
+    units : str
+        LAMMPS's unit style, ``"metal"`` or ``"real"``.
+    grid_bins : int, optional
+        Points of the grid; by default :func:`grid_bins_for`.
+
+    Returns
+    -------
+    str
+        The text of the input file.
+    """
+    if biasfactor < 1:
+        raise ValueError(f"bias factor {biasfactor}: must be 1 or more")
+    if biasfactor == 1:
+        return nvt_input(stride, colvar, units)
+    bins = grid_bins_for(biasfactor) if grid_bins is None else grid_bins
+    return (
+        f"{_head(units)}"
+        f"metad: METAD ARG=ene SIGMA={_number(sigma)} HEIGHT={_number(height)} PACE={pace}"
+        f" BIASFACTOR={_number(biasfactor)} TEMP={_number(temperature_K)} FILE={hills}"
+        f" GRID_MIN={_number(grid_min)} GRID_MAX={_number(grid_max)} GRID_BIN={bins}\n"
+        f"PRINT ARG=ene,metad.bias STRIDE={stride} FILE={colvar} FMT=%.9f\n"
+    )
+
+
+def grid_half_width(biasfactor: float) -> float:
+    """Half width of the grid in units of sigma_NVT."""
+    return GRID_HALF_WIDTH * math.sqrt(biasfactor)
+
+
+def grid_bins_for(biasfactor: float) -> int:
+    """Points of a grid of that width, :data:`GRID_POINTS_PER_SIGMA` to one sigma_NVT."""
+    return math.ceil(2 * grid_half_width(biasfactor) * GRID_POINTS_PER_SIGMA)
+
+
+def lammps_print(text: str, file: str) -> str:
+    """LAMMPS commands that write `text` to `file`, variables in it replaced by their values.
+
+    One command a line of text: stock LAMMPS has a form for many lines at once, but this one needs
+    no more of the program that reads the script than commands.  LAMMPS prints equal-style
+    variables with 15 significant digits.
+
+    Parameters
+    ----------
+    text : str
+        Lines without quotes; ``${name}`` and ``$(formula)`` are replaced when the commands run.
+    file : str
+        The file, in the job's folder; replaced if it exists.
+
+    Returns
+    -------
+    str
+        The commands, one a line.
+    """
+    if '"' in text or "'" in text:
+        raise ValueError(f"quotes cannot be printed by LAMMPS: {text!r}")
+    lines = text.splitlines()
+    modes = ["file"] + ["append"] * (len(lines) - 1)
+    return "".join(
+        f'print "{line}" {mode} {file} screen no\n'
+        for line, mode in zip(lines, modes, strict=True)
+    )
+
+
+def _head(units: str) -> str:
+    """The lines that both inputs begin with."""
+    # Without FLUSH, PLUMED keeps up to 10,000 steps of its files in memory: a killed job
+    # would lose them, and a live display would lag.
+    return f"UNITS LENGTH=A TIME=ps ENERGY={ENERGY_UNITS[units]}\nFLUSH STRIDE=1000\nene: ENERGY\n"
+
+
+def _number(value: float | str) -> str:
+    """A number in full precision, or a variable reference as it is."""
+    return value if isinstance(value, str) else f"{value:.15g}"

@@ -1,0 +1,114 @@
+"""Every file and folder name of a run, once.  The layout is DP-GEN's.
+
+::
+
+    iter.000000/00.train/000/ ... 003/        one folder per model, graph.000.pb ... beside them
+    iter.000000/01.model_devi/task.SSS.TTTTTT/ one walker: system SSS, task TTTTTT
+    iter.000000/02.fp/task.SSS.NNNNNN/        one frame to label
+    iter.000000/02.fp/data.SSS/               the labelled frames of system SSS (deepmd/npy)
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# -- files of a run
+STATE = "wtemlp.json"
+LOCK = "wtemlp.lock"
+LOG = "wtemlp.log"
+RECORD = "record.dpgen"
+REPORT = "report.html"
+LIVE = "wtemlp.live.json"  #: task counts of the stage that is running, for ``wtemlp status``
+
+# -- files of a training folder
+TRAIN_INPUT = "input.json"
+TRAIN_LOG = "train.log"
+LCURVE = "lcurve.out"
+MODEL_TEST = "validation.json"  #: energy and force RMSE on the validation data
+
+# -- files of an exploration task
+CONF = "conf.lmp"
+LMP_INPUT = "input.lammps"
+LMP_LOG = "log.lammps"
+JOB = "job.json"  #: provenance: system, temperature, biasfactor, walker, seeds
+MODEL_DEVI = "model_devi.out"
+TRAJ = "traj"
+COLVAR_NVT = "COLVAR.nvt"
+COLVAR_WTE = "COLVAR.wte"
+HILLS = "HILLS"
+SIGMA = "sigma.out"  #: mean and standard deviation of U in the NVT part, as LAMMPS measured them
+STOPPED = "walker.stopped"  #: one line: why the guard ended the walker
+WALKER = "walker.npz"  #: the walker's frames and energies, collected
+
+# -- files of a frame to label
+FRAME_DUMP = "frame.lammpstrj"
+
+# -- files of an iteration
+EXPLORED = "explored.npz"  #: every explored frame with its decision (FrameTable)
+SUMMARY = "summary.json"  #: the iteration's row of the final table
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Paths below a run's folder.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder, absolute.
+    """
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        return self.root / STATE
+
+    @property
+    def lock(self) -> Path:
+        return self.root / LOCK
+
+    @property
+    def log(self) -> Path:
+        return self.root / LOG
+
+    @property
+    def live(self) -> Path:
+        return self.root / LIVE
+
+    @property
+    def record(self) -> Path:
+        return self.root / RECORD
+
+    @property
+    def report(self) -> Path:
+        return self.root / REPORT
+
+    def iteration(self, index: int) -> Path:
+        return self.root / f"iter.{index:06d}"
+
+    def train(self, index: int) -> Path:
+        return self.iteration(index) / "00.train"
+
+    def model(self, index: int, model: int) -> Path:
+        return self.train(index) / f"{model:03d}"
+
+    def explore(self, index: int) -> Path:
+        return self.iteration(index) / "01.model_devi"
+
+    def explore_task(self, index: int, system: int, task: int) -> Path:
+        return self.explore(index) / f"task.{system:03d}.{task:06d}"
+
+    def label(self, index: int) -> Path:
+        return self.iteration(index) / "02.fp"
+
+    def label_task(self, index: int, system: int, frame: int) -> Path:
+        return self.label(index) / f"task.{system:03d}.{frame:06d}"
+
+    def label_data(self, index: int, system: int) -> Path:
+        return self.label(index) / f"data.{system:03d}"
+
+    def explored(self, index: int) -> Path:
+        return self.explore(index) / EXPLORED
+
+    def summary(self, index: int) -> Path:
+        return self.iteration(index) / SUMMARY

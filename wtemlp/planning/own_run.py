@@ -1,0 +1,116 @@
+"""A short run of ``wtemlp plan``'s own, where there is none to plan from."""
+
+import shutil
+from pathlib import Path
+
+from wtemlp.config.records import ExploreJob, MachineSection, Params
+from wtemlp.dispatch.dispatcher import run_tasks
+from wtemlp.errors import CalculationError, InputError
+from wtemlp.initial import done_steps
+from wtemlp.md.reference_runs import ENERGIES
+from wtemlp.planning.sources import UnbiasedRun, of_reference
+from wtemlp.progress import Reporter, StageProgress
+from wtemlp.reference import short_nvt
+
+FOLDER = "plan"  #: in the run's folder
+STEPS = 40_000
+MIN_STEPS = 400
+
+#: Where it runs when no machine file is given.
+THIS_MACHINE = MachineSection(
+    stage="fp",
+    command="wtemlp lmp",
+    machine={"batch_type": "Shell", "context_type": "LazyLocalContext", "local_root": "./"},
+    resources={"number_node": 1, "cpu_per_node": 1, "group_size": 1, "queue_name": "",
+               "envs": {"OMP_NUM_THREADS": "1"}},
+)  # fmt: skip
+
+
+class OwnRun:
+    """A short NVT run of the first system at the first temperature.
+
+    Parameters
+    ----------
+    params : Params
+    root : Path
+        The run's folder.
+    steps : int
+        The first quarter is equilibration.
+    temperature_K : float, optional
+        By default the first of the first exploration.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made; nothing is written.
+    """
+
+    def __init__(self, params: Params, root: Path, steps: int, temperature_K: float | None) -> None:
+        name = params.source.name
+        if params.force_field is None:
+            raise InputError(
+                f"{name}: fp_style",
+                f"{params.fp_style} gives no short run",
+                "give an unbiased run: wtemlp plan PARAM --from PATH",
+            )
+        if steps < MIN_STEPS:
+            raise InputError("--steps", f"{steps} is too short", f"give {MIN_STEPS} or more")
+        job: ExploreJob | None = params.jobs[0] if params.jobs else None
+        if job is None and temperature_K is None:
+            raise InputError(f"{name}: model_devi_jobs", "has no job, so no temperature",
+                             "add --temperature, in K")  # fmt: skip
+        self.system = job.sys_idx[0] if job else 0
+        self.temperature_K = temperature_K if temperature_K else job.temps_K[0]
+        self.params, self.root, self.steps = params, root, steps
+        files = params.sys_configs[self.system] if params.sys_configs else ()
+        if not files or not files[0].is_file():
+            raise InputError(
+                f"{name}: sys_configs",
+                f"there is no unbiased run in {root} and no structure to start one from",
+                "make them with wtemlp init, or name an unbiased run with --from PATH",
+            )
+        self._inputs = short_nvt.inputs(params, files[0], self.temperature_K, steps)
+        title = f"system.{self.system:03d}.{self.temperature_K:g}K.{steps}"
+        self.folder = root / FOLDER / title
+
+    def do(self, section: MachineSection, reporter: Reporter) -> UnbiasedRun:
+        """Run it, or take the result of the same run done before.
+
+        Raises
+        ------
+        CalculationError
+            If it fails.
+        """
+        if self._is_another():
+            shutil.rmtree(self.folder)
+        task = short_nvt.task(self.folder, self._inputs, section.command, self.steps)
+        results = []
+        reporter.follow(
+            StageProgress(f"plan: {self.steps} steps of NVT", [task], done_steps),
+            lambda on_progress: results.extend(
+                run_tasks(
+                    [task],
+                    work_dir=self.root / FOLDER,
+                    common_files=(),
+                    section=section,
+                    on_progress=on_progress,
+                    root=self.root,
+                )
+            ),
+        )
+        if not results[0].ok:
+            raise CalculationError(f"{self.folder}: {results[0].message}")
+        return of_reference(
+            self.folder / ENERGIES,
+            temperature_K=self.temperature_K,
+            timestep_ps=self.params.timestep_ps,
+            system=self.system,
+            root=self.root,
+        )
+
+    def _is_another(self) -> bool:
+        """Whether the folder has a run of other inputs: it would be taken for this one's."""
+        files = {self.folder / name: text for name, text in self._inputs.items()}
+        return self.folder.is_dir() and not all(
+            file.is_file() and file.read_text() == text for file, text in files.items()
+        )

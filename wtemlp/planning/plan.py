@@ -1,0 +1,158 @@
+"""A plan: what a run at hand says about the bias factors of a parameter file."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from wtemlp.analysis.planning import (
+    Fluctuations,
+    Hills,
+    Row,
+    biasfactor_for_window,
+    fluctuations,
+    table,
+)
+from wtemlp.config.records import ExploreJob, Params
+from wtemlp.config.wte import AUTO_HEIGHT_KT
+from wtemlp.errors import InputError
+from wtemlp.planning.sources import UnbiasedRun
+from wtemlp.planning.tables import MIN_ENERGIES
+
+BIASFACTORS = (1.0, 4.0, 16.0, 64.0, 256.0)
+PACE = 100  #: where the parameter file has no exploration
+ENOUGH = 50  #: independent energies; with fewer, sigma is known to worse than 10 %
+WATER_ATOMS = 3
+LINEAR = 0.4  #: of T: half windows beyond it need more than a constant heat capacity
+
+
+@dataclass(frozen=True)
+class Window:
+    """The bias factor of a temperature window."""
+
+    low_K: float
+    high_K: float
+    reach_K: float  #: from the temperature to the farther end
+    exact: float  #: (reach sigma / k T^2)^2
+    biasfactor: float  #: rounded up
+    nsteps: int | None  #: of an exploration that is filled in its first half
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``wtemlp plan`` says of one system at one temperature."""
+
+    run: UnbiasedRun
+    nvt: Fluctuations
+    hills: Hills
+    timestep_ps: float
+    n_atoms: int | None
+    n_molecules: int | None
+    rows: tuple[Row, ...]
+    window: Window | None
+    nsteps: int | None  #: of the parameter file
+    warnings: tuple[str, ...]
+
+
+def make_plan(
+    run: UnbiasedRun,
+    params: Params,
+    biasfactors: Sequence[float],
+    window_K: tuple[float, float] | None,
+) -> Plan:
+    """The plan of one unbiased run.
+
+    Parameters
+    ----------
+    run : UnbiasedRun
+    params : Params
+        Its hills are those of the first exploration of the run's system.
+    biasfactors : sequence of float
+        Empty: :data:`BIASFACTORS` and those of the parameter file.
+    window_K : (float, float), optional
+        Lowest and highest temperature that are to be covered.
+
+    Raises
+    ------
+    InputError
+        If the run is too short, or its temperature is not in the window.
+    """
+    nvt = _measured(run)
+    job = _job(params, run.system)
+    hills = Hills(AUTO_HEIGHT_KT, None, PACE)
+    if job is not None:
+        hills = Hills(job.wte.height_kT, job.wte.sigma_eV, job.wte.pace)
+    factors = set(biasfactors) or {*BIASFACTORS, *(job.wte.biasfactors if job else ())}
+    window = None if window_K is None else _window(nvt, *window_K)
+    if window is not None:
+        factors.add(window.biasfactor)
+    rows = table(nvt, sorted(factors), hills, params.timestep_ps, run.seconds_per_step)
+    if window is not None and job is not None:
+        steps = next(row.steps for row in rows if row.biasfactor == window.biasfactor)
+        if steps:
+            window = replace(window, nsteps=_round_up(2 * steps, job.trj_freq))
+    water = params.force_field is not None and run.n_atoms and run.n_atoms % WATER_ATOMS == 0
+    return Plan(
+        run=run,
+        nvt=nvt,
+        hills=hills,
+        timestep_ps=params.timestep_ps,
+        n_atoms=run.n_atoms,
+        n_molecules=run.n_atoms // WATER_ATOMS if water else None,
+        rows=tuple(rows),
+        window=window,
+        nsteps=job.nsteps if job else None,
+        warnings=tuple(_warnings(nvt, rows, params.timestep_ps)),
+    )
+
+
+def _measured(run: UnbiasedRun) -> Fluctuations:
+    n = sum(len(energies) for energies in run.energies_eV)
+    if n < MIN_ENERGIES:
+        raise InputError(
+            run.where, f"{n} energies after equilibration are too few", "a longer run is needed"
+        )
+    nvt = fluctuations(run.energies_eV, run.spacing_ps, run.temperature_K)
+    if not nvt.sigma_eV > 0:
+        raise InputError(run.where, "its energies are all the same", "give a run of MD")
+    return nvt
+
+
+def _job(params: Params, system: int | None) -> ExploreJob | None:
+    """The first exploration of a system; of any, if the system is not known."""
+    return next((job for job in params.jobs if system is None or system in job.sys_idx), None)
+
+
+def _window(nvt: Fluctuations, low_K: float, high_K: float) -> Window:
+    temperature = nvt.temperature_K
+    if not 0 < low_K < high_K < math.inf or not low_K <= temperature <= high_K:
+        raise InputError(
+            "--window",
+            f"{low_K:g} {high_K:g}",
+            f"must be two temperatures (K), with that of the run, {temperature:g}, between them",
+        )
+    reach = max(temperature - low_K, high_K - temperature)
+    exact = biasfactor_for_window(nvt.sigma_eV, temperature, reach)
+    return Window(low_K, high_K, reach, exact, float(max(1, math.ceil(exact - 1e-9))), None)
+
+
+def _round_up(steps: float, multiple: int) -> int:
+    """At least `steps`, of two digits, then a multiple."""
+    digit = 10 ** max(0, math.floor(math.log10(steps)) - 1)
+    return math.ceil(math.ceil(steps / digit) * digit / multiple) * multiple
+
+
+def _warnings(nvt: Fluctuations, rows: Sequence[Row], timestep_ps: float) -> list[str]:
+    found = []
+    if nvt.independent < ENOUGH:
+        needed = ENOUGH * nvt.inefficiency * nvt.spacing_ps
+        found.append(
+            f"the run is worth only {nvt.independent:.0f} independent energies; {ENOUGH} need"
+            f" {needed:.3g} ps ({_round_up(needed / timestep_ps, 1000)} steps) after equilibration"
+        )
+    wide = [row for row in rows if row.half_window_K > LINEAR * nvt.temperature_K]
+    if wide:
+        found.append(
+            f"from bias factor {wide[0].biasfactor:g} on the window is wide for a constant heat"
+            " capacity: take its ends as orders of magnitude"
+        )
+    return found

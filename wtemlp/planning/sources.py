@@ -1,0 +1,267 @@
+"""Unbiased runs that are there already: found in a run's folder, or named by the user."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wtemlp import paths
+from wtemlp.analysis.energy import equilibrated
+from wtemlp.config.records import Params
+from wtemlp.errors import InputError
+from wtemlp.initial import EQUILIBRATE
+from wtemlp.initial_result import RESULT
+from wtemlp.md import colvar
+from wtemlp.md.lammps_log import longest_run
+from wtemlp.md.reference_runs import ENERGIES
+from wtemlp.md.reference_script import LOG
+from wtemlp.planning.tables import even_rows, fields, numbers
+from wtemlp.units import ENERGY_IN_EV, KCAL_MOL_IN_EV
+
+MODELS = "the models"
+REFERENCE = "the reference force field"
+INIT_NVT = Path(EQUILIBRATE) / "nvt" / ENERGIES  #: energies of NVT in an init folder
+
+
+@dataclass(frozen=True)
+class UnbiasedRun:
+    """Energies of one system at one temperature without a bias, and what their steps cost."""
+
+    where: str  #: for people
+    engine: str  #: what gave the energies; "" if it is not known
+    energies_eV: tuple[NDArray[np.float64], ...]  #: of each run, without its equilibration
+    spacing_ps: float
+    temperature_K: float
+    system: int | None  #: of ``sys_configs``, if it is known
+    n_atoms: int | None
+    seconds_per_step: float | None
+
+
+def find(params: Params, root: Path) -> list[UnbiasedRun]:
+    """The newest unbiased runs of a run's folder.
+
+    Parameters
+    ----------
+    params : Params
+    root : Path
+        The run's folder.
+
+    Returns
+    -------
+    list of UnbiasedRun
+        The NVT parts of the newest exploration, one for each system and temperature; else the NVT
+        run of the init folder that the data or the structures are from; else nothing.
+    """
+    for iteration in sorted(root.glob("iter.*"), reverse=True):
+        tasks = _finished_tasks(iteration / "01.model_devi")
+        if tasks:
+            return _of_tasks(tasks, root)
+    named = [*params.init_data_sys, *(file for files in params.sys_configs for file in files)]
+    for folder in dict.fromkeys(parent for path in named for parent in path.parents):
+        if (folder / RESULT).is_file() and (folder / INIT_NVT).is_file():
+            return [_of_init(folder, root)]
+    return []
+
+
+def read(
+    path: Path, params: Params, root: Path, unit: str | None, temperature_K: float | None
+) -> list[UnbiasedRun]:
+    """The unbiased runs of a file or folder that the user names.
+
+    Parameters
+    ----------
+    path : Path
+        A folder of explorations or of one of them, an init folder, or a file of energies.
+    params : Params
+    root : Path
+        The run's folder.
+    unit : str, optional
+        Of the energies of a file: a name of :data:`wtemlp.units.ENERGY_IN_EV`.
+    temperature_K : float, optional
+        Of a file; by default the one temperature of the parameter file.
+
+    Raises
+    ------
+    InputError
+        If there is nothing, it cannot be read, or it is of a biased run.
+    """
+    if not path.exists():
+        raise InputError(str(path), "no such file or folder", "give the path of an unbiased run")
+    folder = path if path.is_dir() else path.parent
+    if path.name in (paths.COLVAR_NVT, folder.name) and (folder / paths.JOB).is_file():
+        return _of_tasks([folder], root)
+    if path.name == ENERGIES and (made := _init_folder(path)):
+        return [_of_init(made, root)]
+    if path.is_file():
+        return [_of_file(path, params, root, unit, temperature_K)]
+    if (folder / RESULT).is_file() and (folder / INIT_NVT).is_file():
+        return [_of_init(folder, root)]
+    for exploration in (folder, folder / "01.model_devi", *_newest_first(folder)):
+        if tasks := _finished_tasks(exploration):
+            return _of_tasks(tasks, root)
+    raise InputError(
+        str(path),
+        "no unbiased run is in this folder",
+        f"give an exploration task, an init folder ({RESULT}), or a file of energies",
+    )
+
+
+def _newest_first(root: Path) -> list[Path]:
+    return [folder / "01.model_devi" for folder in sorted(root.glob("iter.*"), reverse=True)]
+
+
+def _init_folder(energies: Path) -> Path | None:
+    """The init folder that a file of energies is in."""
+    folder = energies.absolute().parents[len(INIT_NVT.parts) - 1]
+    return folder if (folder / RESULT).is_file() else None
+
+
+def _finished_tasks(exploration: Path) -> list[Path]:
+    """Exploration tasks whose NVT part has ended: LAMMPS has written sigma then."""
+    tasks = sorted(exploration.glob("task.*"))
+    return [
+        task for task in tasks if (task / paths.SIGMA).is_file() and (task / paths.JOB).is_file()
+    ]
+
+
+def _of_tasks(tasks: Sequence[Path], root: Path) -> list[UnbiasedRun]:
+    """The NVT parts of exploration tasks, those of one system and temperature together."""
+    groups: dict[tuple[int, float], list[Path]] = {}
+    for task in tasks:
+        made = json.loads((task / paths.JOB).read_text())
+        groups.setdefault((int(made["system"]), float(made["temps"])), []).append(task)
+    return [_of_group(group, *key, root) for key, group in sorted(groups.items())]
+
+
+def _of_group(tasks: Sequence[Path], system: int, temperature_K: float, root: Path) -> UnbiasedRun:
+    series, spacing_ps = [], 0.0
+    for task in tasks:
+        file = task / paths.COLVAR_NVT
+        table = colvar.read(file)
+        if not table:
+            raise InputError(str(file), "holds no energies", "give another run")
+        times, spacing_ps = even_rows(table["time"], file)
+        series.append(equilibrated(table["ene"][times]))
+    loop = longest_run(tasks[0] / paths.LMP_LOG)
+    more = f" and {len(tasks) - 1} more like it" if len(tasks) > 1 else ""
+    return UnbiasedRun(
+        where=f"the NVT part of {_shown(tasks[0], root)}{more}",
+        engine=MODELS,
+        energies_eV=tuple(series),
+        spacing_ps=spacing_ps,
+        temperature_K=temperature_K,
+        system=system,
+        n_atoms=loop.n_atoms if loop else None,
+        seconds_per_step=loop.seconds_per_step if loop else None,
+    )
+
+
+def _of_init(folder: Path, root: Path) -> UnbiasedRun:
+    made = json.loads((folder / RESULT).read_text())
+    return of_reference(
+        folder / INIT_NVT,
+        temperature_K=float(made["parameters"]["temperature_K"]),
+        timestep_ps=1e-3 * float(made["parameters"]["timestep_fs"]),
+        system=None,
+        root=root,
+    )
+
+
+def of_reference(
+    energies: Path, *, temperature_K: float, timestep_ps: float, system: int | None, root: Path
+) -> UnbiasedRun:
+    """A run with the reference force field, whose equilibration was not recorded.
+
+    Parameters
+    ----------
+    energies : Path
+        As the scripts of :mod:`wtemlp.md.reference_runs` write them, the log beside them.
+    temperature_K, timestep_ps : float
+        Of the run.
+    system : int, optional
+        Its system of ``sys_configs``.
+    root : Path
+        The run's folder.
+    """
+    table = numbers(energies)
+    if table.shape[1] < 3:
+        raise InputError(str(energies), "must have three columns: step, temperature, energy")
+    rows, spacing = even_rows(table[:, 0], energies)
+    loop = longest_run(energies.with_name(LOG))
+    return UnbiasedRun(
+        where=_shown(energies, root),
+        engine=REFERENCE,
+        energies_eV=(table[rows, 2] * KCAL_MOL_IN_EV,),
+        spacing_ps=spacing * timestep_ps,
+        temperature_K=temperature_K,
+        system=system,
+        n_atoms=loop.n_atoms if loop else None,
+        seconds_per_step=loop.seconds_per_step if loop else None,
+    )
+
+
+def _of_file(
+    path: Path, params: Params, root: Path, unit: str | None, temperature_K: float | None
+) -> UnbiasedRun:
+    """A file of the user's: two columns, or a COLVAR; its first quarter is left out."""
+    if unit is None:
+        known = ", ".join(ENERGY_IN_EV)
+        raise InputError(
+            str(path), "the unit of its energies is not known", f"add --unit, one of: {known}"
+        )
+    names = fields(path)
+    biased = next((name for name in names if name.endswith("bias")), None)
+    if biased is not None:
+        raise InputError(
+            str(path), f"has a column {biased}: it is of a biased run", "give an unbiased one"
+        )
+    table = numbers(path)
+    columns = 2 if not names else len(names)
+    if table.shape[1] != columns or columns < 2:
+        raise InputError(
+            str(path),
+            f"has {table.shape[1]} columns",
+            "must have two: MD step and energy, or be a COLVAR with time and energy",
+        )
+    column = names.index("ene") if "ene" in names else 1
+    if not names and (table[:, 0] != np.rint(table[:, 0])).any():
+        raise InputError(
+            str(path),
+            "its first column is not the MD step",
+            'add a header "#! FIELDS time ene" if it is the time in ps',
+        )
+    rows, spacing = even_rows(table[:, 0], path)
+    loop = longest_run(path.with_name(LOG))
+    return UnbiasedRun(
+        where=f"{_shown(path, root)} without its first quarter",
+        engine="",
+        energies_eV=(equilibrated(table[rows, column] * ENERGY_IN_EV[unit]),),
+        spacing_ps=spacing * (1.0 if names else params.timestep_ps),
+        temperature_K=temperature_of(params, temperature_K, path),
+        system=None,
+        n_atoms=loop.n_atoms if loop else None,
+        seconds_per_step=loop.seconds_per_step if loop else None,
+    )
+
+
+def temperature_of(params: Params, given_K: float | None, path: Path) -> float:
+    """The temperature that the user gave, or the only one of the parameter file."""
+    if given_K is not None:
+        return given_K
+    temperatures = sorted({t for job in params.jobs for t in job.temps_K})
+    if len(temperatures) == 1:
+        return temperatures[0]
+    known = ", ".join(f"{t:g}" for t in temperatures) or "none"
+    raise InputError(
+        str(path),
+        f"its temperature is not known ({params.source.name} has {known})",
+        "add --temperature, in K",
+    )
+
+
+def _shown(path: Path, root: Path) -> str:
+    """A path for people: short where it is in the run's folder."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

@@ -1,0 +1,87 @@
+"""What must be there before anything is written: the engines of a run on this machine.
+
+Commands on other machines are not looked at here.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from wtemlp.config.records import Machines, MachineSection
+from wtemlp.errors import InputError, MissingEngine
+from wtemlp.md import kernel, lammps_library
+
+LOCAL_CONTEXTS = ("localcontext", "lazylocalcontext", "local", "lazylocal")
+LAPTOP = "pip install 'wtemlp[laptop]', then pip install --no-deps hillclimber==0.1.8"
+
+
+def is_local(section: MachineSection) -> bool:
+    """Whether a section's tasks run as processes of this machine."""
+    return (
+        str(section.machine.get("batch_type", "")).lower() == "shell"
+        and str(section.machine.get("context_type", "")).lower() in LOCAL_CONTEXTS
+    )
+
+
+def check_engines(machines: Machines, needed: tuple[str, ...]) -> None:
+    """Look for the programs of the stages that run on this machine.
+
+    Parameters
+    ----------
+    machines : Machines
+    needed : tuple of str
+        Stages to look at: ``"train"``, ``"model_devi"``, ``"fp"``.
+
+    Raises
+    ------
+    MissingEngine
+        For the first that is missing.
+    """
+    for stage in needed:
+        section: MachineSection = getattr(machines, stage)
+        if is_local(section):
+            _check_command(section, f"{machines.source.name}: {stage}.command")
+
+
+def _check_command(section: MachineSection, where: str) -> None:
+    try:
+        words = shlex.split(section.command)
+    except ValueError as error:
+        raise InputError(where, f"{section.command}: {error}", "mend the quotes") from error
+    for front_end, check in _FRONT_ENDS.items():
+        if tuple(words[:2]) == front_end:
+            check(section, where)
+            return
+    program = next((word for word in words if "=" not in word), "")
+    if shutil.which(program, path=_search_path()) is None:
+        raise MissingEngine(where, f"{section.command}: {program} is not found on this machine",
+                            "install it, or name another command")
+
+
+def _search_path() -> str:
+    return os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ.get("PATH", os.defpath)])
+
+
+def _check_dp(section: MachineSection, where: str) -> None:
+    for package in ("deepmd", "tensorflow"):
+        if lammps_library.package_folder(package) is None:
+            raise MissingEngine(where, f"{section.command}: {package} is not installed", LAPTOP)
+
+
+def _check_lmp(section: MachineSection, where: str) -> None:
+    lammps_library.find_library()
+    if section.stage == "model_devi":
+        kernel.find_kernel()
+        if lammps_library.deepmd_plugin_folder() is None:
+            raise MissingEngine(
+                where, f"{section.command}: DeePMD-kit's LAMMPS plugin is not installed", LAPTOP
+            )
+
+
+_FRONT_ENDS: dict[tuple[str, str], Callable[[MachineSection, str], None]] = {
+    ("wtemlp", "dp"): _check_dp,
+    ("wtemlp", "lmp"): _check_lmp,
+}

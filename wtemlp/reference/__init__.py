@@ -1,0 +1,1 @@
+"""Labellers: engines behind one small protocol."""

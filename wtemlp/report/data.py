@@ -1,0 +1,192 @@
+"""What a run's folder says, as typed arrays: the report's only reading of files.
+
+A run may be going on, or may have been killed: whatever is missing or cut short is left out, and
+what could not be read is named in :attr:`RunData.notes`.
+"""
+
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wtemlp import paths
+from wtemlp.analysis.energy import equilibrated, filled
+from wtemlp.analysis.frames import FrameTable, Phase, load_frames
+from wtemlp.md import colvar
+from wtemlp.report.systems import TrainingData, read_systems
+from wtemlp.summary import Summary, read_summary
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """The ``lcurve.out`` of one model."""
+
+    model: int
+    columns: dict[str, NDArray[np.float64]]  #: by DeePMD-kit's names; each (n_rows,)
+
+
+@dataclass(frozen=True)
+class WalkerEnergies:
+    """The energies of one walker."""
+
+    name: str  #: the task's folder
+    system: int
+    biasfactor: float
+    temperature_K: float
+    stopped: bool
+    nvt_eV: NDArray[np.float64]  #: (n_nvt,), unbiased part, after equilibration
+    wte_eV: NDArray[np.float64]  #: (n_wte,), biased part, once the bias has been filled
+    source: str  #: "COLVAR" or "frames"
+
+
+@dataclass(frozen=True)
+class IterationData:
+    """One ``iter.*`` folder."""
+
+    index: int
+    summary: Summary | None  #: ``None``: not finished
+    curves: list[LearningCurve] = field(default_factory=list)
+    frames: FrameTable | None = None
+    walkers: list[WalkerEnergies] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run's folder."""
+
+    iterations: list[IterationData]
+    initial: list[TrainingData]
+    labelled: list[TrainingData]
+    notes: list[str]  #: what could not be read, and why
+
+    @property
+    def summaries(self) -> list[Summary]:
+        """The summaries that there are, a bare one for an iteration that has none yet."""
+        return [it.summary or Summary(iteration=it.index) for it in self.iterations]
+
+
+def read_run(root: Path, init_data: Sequence[Path], type_map: Sequence[str]) -> RunData:
+    """Read a run's folder.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder.
+    init_data : sequence of Path
+        Folders of the initial labelled data (deepmd/npy), at any depth.
+    type_map : sequence of str
+        Element names, for data without a ``type_map.raw``.
+
+    Returns
+    -------
+    RunData
+    """
+    run = paths.RunPaths(root)
+    notes: list[str] = []
+    indices = sorted(
+        int(match.group(1))
+        for folder in root.glob("iter.*")
+        if folder.is_dir() and (match := re.fullmatch(r"iter\.(\d+)", folder.name))
+    )
+    iterations = [_read_iteration(run, index, notes) for index in indices]
+    label_folders = [
+        folder for i in indices for folder in sorted(run.label(i).glob("data.*")) if folder.is_dir()
+    ]
+    initial = read_systems(init_data, type_map, notes)
+    labelled = read_systems(label_folders, type_map, notes)
+    return RunData(iterations, initial, labelled, notes)
+
+
+def _read_iteration(run: paths.RunPaths, index: int, notes: list[str]) -> IterationData:
+    summary = read_summary(run.summary(index))
+    curves = []
+    for folder in sorted(run.train(index).glob("[0-9][0-9][0-9]")):
+        if (folder / paths.LCURVE).is_file():
+            columns = read_lcurve(folder / paths.LCURVE)
+            if columns:
+                curves.append(LearningCurve(int(folder.name), columns))
+    frames = None
+    if run.explored(index).is_file():
+        try:
+            frames = load_frames(run.explored(index))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            notes.append(f"{run.explored(index).relative_to(run.root)}: {error}")
+    walkers = _read_walkers(run, index, frames, summary) if frames is not None else []
+    return IterationData(index, summary, curves, frames, walkers)
+
+
+def read_lcurve(path: Path) -> dict[str, NDArray[np.float64]]:
+    """Columns of an ``lcurve.out`` by name; rows cut short are left out.
+
+    Returns
+    -------
+    dict of ndarray, shape (n_rows,)
+        Empty when there is no row yet.  The names are DeePMD-kit's: ``step``, ``rmse_e_val``,
+        ``rmse_f_trn``, ``lr``, ...
+    """
+    names: list[str] = []
+    rows: dict[float, list[float]] = {}
+    for line in path.read_text(errors="replace").splitlines():
+        words = line.lstrip("#").split()
+        if line.startswith("#"):
+            names = words if words[:1] == ["step"] else names
+        elif (row := _numbers(words)) is not None and names and len(row) == len(names):
+            rows[row[0]] = row  # a restarted training writes some steps again
+    if not rows:
+        return {}
+    table = np.array([rows[step] for step in sorted(rows)])
+    return {name: table[:, i] for i, name in enumerate(names)}
+
+
+def _numbers(words: list[str]) -> list[float] | None:
+    """The words as numbers, or ``None``: the last line of a file in use may be cut anywhere."""
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return None
+
+
+def _read_walkers(
+    run: paths.RunPaths, index: int, frames: FrameTable, summary: Summary | None
+) -> list[WalkerEnergies]:
+    """The energies of each task of an iteration: its COLVAR files, or its stored frames."""
+    stopped = {w.get("name") for w in summary.walkers if w.get("stopped")} if summary else set()
+    walkers = []
+    tasks = np.unique(np.stack([frames.system, frames.task], axis=1), axis=0)
+    for system, task in tasks.astype(int):
+        folder = run.explore_task(index, system, task)
+        rows = frames.where((frames.system == system) & (frames.task == task))
+        nvt, wte, source = _task_energies(folder, rows)
+        walkers.append(
+            WalkerEnergies(
+                name=folder.name,
+                system=system,
+                biasfactor=float(rows.biasfactor[0]),
+                temperature_K=float(rows.temperature_K[0]),
+                stopped=folder.name in stopped or (folder / paths.STOPPED).is_file(),
+                nvt_eV=nvt,
+                wte_eV=wte,
+                source=source,
+            )
+        )
+    return walkers
+
+
+def _task_energies(
+    folder: Path, rows: FrameTable
+) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+    series = []
+    for name in (paths.COLVAR_NVT, paths.COLVAR_WTE):
+        columns = colvar.read(folder / name)
+        series.append(columns.get("ene", np.empty(0)))
+    source = "COLVAR"
+    if not len(series[0]):
+        ordered = rows.where(np.argsort(rows.step, kind="stable"))
+        series = [ordered.energy_eV[ordered.phase == int(phase)] for phase in Phase]
+        source = "frames"
+    nvt, wte = equilibrated(series[0]), filled(series[1])
+    return nvt[np.isfinite(nvt)], wte[np.isfinite(wte)], source

@@ -1,0 +1,286 @@
+"""Exploration: models in, trajectories out, each frame stamped with who made it."""
+
+import itertools
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import dpdata
+import numpy as np
+
+from wtemlp import paths
+from wtemlp.analysis.energy import equilibrated, filled, statistical_inefficiency
+from wtemlp.analysis.frames import Decision, FrameTable, Phase
+from wtemlp.config.records import ExploreJob
+from wtemlp.dispatch.tasks import Task
+from wtemlp.errors import CalculationError
+from wtemlp.files import last_line, leading_int, write_json
+from wtemlp.md import colvar, wte_script
+from wtemlp.md.wte_script import Walker
+from wtemlp.stages.context import RunContext
+
+CONFS = "confs"
+PLUMED_LOG = "plumed.wte.log"
+
+
+@dataclass(frozen=True)
+class _Combination:
+    """What one walker is run with."""
+
+    system: int
+    task: int  #: number within its system
+    conf: str  #: file in the folder of starting structures
+    temperature_K: float
+    biasfactor: float
+    walker: int
+
+
+def _combinations(context: RunContext, job: ExploreJob) -> list[_Combination]:
+    """Every structure at every temperature and bias factor, `walkers` times."""
+    found = []
+    for system in job.sys_idx:
+        walkers = itertools.product(
+            range(len(context.params.sys_configs[system])),
+            job.temps_K,
+            job.wte.biasfactors,
+            range(job.wte.walkers),
+        )
+        for task, (conf, temperature, biasfactor, walker) in enumerate(walkers):
+            found.append(
+                _Combination(
+                    system, task, f"{system:03d}.{conf:04d}.lmp", temperature, biasfactor, walker
+                )
+            )
+    return found
+
+
+def prepare(context: RunContext, iteration: int) -> None:
+    """Make the exploration folders of an iteration.  What is there is made anew."""
+    folder = context.paths.explore(iteration)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    job = context.params.jobs[iteration]
+    graphs = _link_models(context, iteration)
+    write_json(folder / "cur_job.json", context.params.jdata["model_devi_jobs"][iteration])
+    _write_structures(context, job, folder / CONFS)
+    for combination in _combinations(context, job):
+        _prepare_task(context, iteration, job, combination, graphs)
+
+
+def _link_models(context: RunContext, iteration: int) -> list[str]:
+    models = sorted(context.paths.train(iteration).glob("graph.*"))
+    for model in models:
+        link = context.paths.explore(iteration) / model.name
+        link.symlink_to(f"../{context.paths.train(iteration).name}/{model.name}")
+    return [model.name for model in models]
+
+
+def _write_structures(context: RunContext, job: ExploreJob, folder: Path) -> None:
+    folder.mkdir()
+    params = context.params
+    for system in job.sys_idx:
+        for index, structure in enumerate(params.sys_configs[system]):
+            read = dpdata.System(
+                str(context.paths.root / structure),
+                fmt=params.sys_format,
+                type_map=list(params.type_map),
+            )
+            read.to_lammps_lmp(str(folder / f"{system:03d}.{index:04d}.lmp"))
+
+
+def _prepare_task(
+    context: RunContext,
+    iteration: int,
+    job: ExploreJob,
+    combination: _Combination,
+    graphs: list[str],
+) -> None:
+    params, c = context.params, combination
+    folder = context.paths.explore_task(iteration, c.system, c.task)
+    (folder / paths.TRAJ).mkdir(parents=True)
+    (folder / paths.CONF).symlink_to(f"../{CONFS}/{c.conf}")
+    purpose = ("explore", iteration, c.system, c.task)
+    walker = Walker(
+        graphs=tuple(f"../{graph}" for graph in graphs),
+        type_map=params.type_map,
+        mass_map=params.mass_map,
+        temperature_K=c.temperature_K,
+        biasfactor=c.biasfactor,
+        sigma_eV=job.wte.sigma_eV,
+        height_kT=job.wte.height_kT,
+        pace=job.wte.pace,
+        nvt_steps=job.wte.nvt_steps,
+        nsteps=job.nsteps,
+        trj_freq=job.trj_freq,
+        timestep_ps=params.timestep_ps,
+        trust_hi=params.f_trust_hi[c.system],
+        guard=job.wte.guard,
+        velocity_seed=context.seed(*purpose, "velocity"),
+        thermostat_seed=context.seed(*purpose, "thermostat"),
+    )
+    (folder / paths.LMP_INPUT).write_text(wte_script.script(walker))
+    (folder / wte_script.GUARD_AWK).write_text(wte_script.guard_awk(walker))
+    write_json(
+        folder / paths.JOB,
+        {
+            "ensemble": job.ensemble,
+            "temps": c.temperature_K,
+            "model_devi_dt": params.timestep_ps,
+            "system": c.system,
+            "structure": str(params.sys_configs[c.system][int(c.conf.split(".")[1])]),
+            "biasfactor": c.biasfactor,
+            "walker": c.walker,
+            "nvt_steps": job.wte.nvt_steps,
+            "nsteps": job.nsteps,
+            "velocity_seed": walker.velocity_seed,
+            "thermostat_seed": walker.thermostat_seed,
+        },
+    )
+
+
+def _task_folders(context: RunContext, iteration: int) -> list[Path]:
+    return sorted(context.paths.explore(iteration).glob("task.*"))
+
+
+def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
+    """The exploration tasks and the files that they share (the models)."""
+    folder = context.paths.explore(iteration)
+    common = sorted(path.name for path in folder.glob("graph.*"))
+    job = context.params.jobs[iteration]
+    results = (
+        paths.MODEL_DEVI, paths.LMP_LOG, paths.COLVAR_NVT, paths.TRAJ,
+        f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*", f"{paths.SIGMA}*", f"{paths.STOPPED}*",
+        "plumed.wte.*",
+    )
+    return [
+        Task(
+            name=task.name,
+            folder=task,
+            command=wte_script.command(context.machines.model_devi.command),
+            forward=(paths.CONF, paths.LMP_INPUT, wte_script.GUARD_AWK),
+            backward=results,
+            logs=(paths.LMP_LOG, PLUMED_LOG),
+            steps=job.wte.nvt_steps + job.nsteps,
+        )
+        for task in _task_folders(context, iteration)
+    ], common
+
+
+def done_steps(folder: Path) -> int:
+    """MD steps that a task has behind it, from its deviation file."""
+    return leading_int(last_line(folder / paths.MODEL_DEVI))
+
+
+def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]]:
+    """Read what the walkers left: every frame, and one summary a walker.
+
+    Returns
+    -------
+    FrameTable, list[dict]
+        All frames, with the decision still to be made (ACCURATE, or FAILED where a stopped
+        walker had left the physical world); and :attr:`wtemlp.summary.Summary.walkers`.
+    """
+    read = [_read_walker(context, iteration, task) for task in _task_folders(context, iteration)]
+    if not read:
+        raise CalculationError(f"{context.paths.explore(iteration)}: no walker was run")
+    return FrameTable.concatenate([table for table, _ in read]), [walker for _, walker in read]
+
+
+def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and largest force deviations of a ``model_devi.out``.
+
+    The rows at the seam of two runs are written twice, and the last row of a stopped job may be
+    cut: the first of equal steps is kept and an incomplete row is dropped.
+
+    Returns
+    -------
+    np.ndarray, np.ndarray
+        Steps, (n,); largest force deviations, (n,), eV/Angstrom.
+    """
+    rows = [line.split() for line in file.read_text().splitlines() if not line.startswith("#")]
+    rows = [row for row in rows if len(row) >= 7]
+    steps = np.array([int(row[0]) for row in rows], dtype=int)
+    deviations = np.array([float(row[4]) for row in rows])
+    steps, first = np.unique(steps, return_index=True)
+    return steps, deviations[first]
+
+
+def _read_walker(context: RunContext, iteration: int, folder: Path) -> tuple[FrameTable, dict]:
+    job = context.params.jobs[iteration]
+    made = json.loads((folder / paths.JOB).read_text())
+    steps, deviations = read_deviations(folder / paths.MODEL_DEVI)
+    stored = np.array([(folder / paths.TRAJ / f"{s}.lammpstrj").exists() for s in steps], bool)
+    steps, deviations = steps[stored], deviations[stored]
+    nvt = colvar.read(folder / paths.COLVAR_NVT)
+    wte = colvar.read(folder / paths.COLVAR_WTE)
+    energies, biases = _frame_energies(steps, nvt, wte, context.params.timestep_ps)
+    stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
+        else ""
+    decision = np.full(len(steps), int(Decision.ACCURATE))
+    if stopped:
+        # The guard looks back over these; what came before stands on its deviation alone.
+        decision[-job.wte.guard.devi_checks :] = int(Decision.FAILED)
+
+    def column(value: float) -> np.ndarray:
+        return np.full(len(steps), value)
+
+    table = FrameTable(
+        system=column(made["system"]),
+        task=column(int(folder.name.split(".")[-1])),
+        walker=column(made["walker"]),
+        biasfactor=column(float(made["biasfactor"])),
+        temperature_K=column(float(made["temps"])),
+        phase=np.where(steps <= made["nvt_steps"], int(Phase.NVT), int(Phase.WTE)),
+        step=steps,
+        energy_eV=energies,
+        bias_eV=biases,
+        max_devi_f=deviations,
+        decision=decision,
+    )
+    return table, _walker_summary(folder, made, nvt, wte, stopped)
+
+
+def _frame_energies(
+    steps: np.ndarray, nvt: dict, wte: dict, timestep_ps: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Energy and bias of each frame, eV; NaN where none was recorded."""
+    energies, biases = np.full(len(steps), np.nan), np.zeros(len(steps))
+    position = {int(step): row for row, step in enumerate(steps)}
+    for series in (nvt, wte):
+        if not series:
+            continue
+        bias = series.get("metad.bias", np.zeros(len(series["time"])))
+        recorded = np.rint(series["time"] / timestep_ps).astype(int)
+        for step, energy, value in zip(recorded, series["ene"], bias, strict=True):
+            row = position.get(int(step))
+            if row is not None:
+                energies[row], biases[row] = energy, value
+    return energies, biases
+
+
+def _walker_summary(folder: Path, made: dict, nvt: dict, wte: dict, stopped: str) -> dict:
+    unbiased = equilibrated(nvt.get("ene", np.empty(0)))
+    biased = filled(wte.get("ene", np.empty(0)))
+    inefficiency = None
+    measured: tuple[float | None, float | None] = (None, None)
+    if (folder / paths.SIGMA).exists():
+        measured = wte_script.parse_sigma((folder / paths.SIGMA).read_text())
+    if len(unbiased) > 2 and np.isfinite(unbiased).all():
+        inefficiency = float(statistical_inefficiency(unbiased))
+    return {
+        "name": folder.name,
+        "system": made["system"],
+        "biasfactor": float(made["biasfactor"]),
+        "temperature_K": float(made["temps"]),
+        "walker": made["walker"],
+        "mean_nvt_eV": measured[0],
+        "sigma_nvt_eV": measured[1],
+        "mean_wte_eV": float(biased.mean()) if len(biased) else None,
+        "sigma_wte_eV": float(biased.std()) if len(biased) else None,
+        "n_nvt": len(unbiased),
+        "n_wte": len(biased),
+        "statistical_inefficiency": inefficiency,
+        "stopped": stopped,
+    }

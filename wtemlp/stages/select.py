@@ -1,0 +1,81 @@
+"""Selection: a decision for every explored frame."""
+
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp.analysis.deviation import classify
+from wtemlp.analysis.frames import Decision, FrameTable, save_frames
+from wtemlp.paths import RunPaths
+from wtemlp.stages.context import RunContext
+
+#: DP-GEN's lists of frames in 02.fp, one file a system, and the decisions that each holds.
+LISTS = {
+    "candidate": (Decision.CANDIDATE, Decision.SELECTED),
+    "rest_accurate": (Decision.ACCURATE,),
+    "rest_failed": (Decision.FAILED,),
+}
+
+
+def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable:
+    """Decide on every frame by its force deviation, and select what is to be labelled.
+
+    Candidates are drawn at random, without regard to their deviation, with a seed of this
+    iteration; `fp_task_max` for each system at most, none where there are fewer than
+    `fp_task_min`.  A frame that is FAILED already (of a walker that had left the physical
+    world) stays so.
+
+    Parameters
+    ----------
+    table : FrameTable
+        The frames as the exploration left them.
+
+    Returns
+    -------
+    FrameTable
+        The same frames with their decisions.
+    """
+    params = context.params
+    decision = np.array(table.decision)
+    out = table.decision == Decision.FAILED
+    for system in np.unique(table.system):
+        rows = table.system == system
+        decision[rows] = classify(
+            table.max_devi_f[rows], params.f_trust_lo[system], params.f_trust_hi[system]
+        )
+        decision[out] = int(Decision.FAILED)
+        candidates = np.flatnonzero(rows & (decision == Decision.CANDIDATE))
+        number = min(params.fp_task_max, len(candidates))
+        if number < max(params.fp_task_min, 1):
+            continue
+        rng = np.random.default_rng(context.seed("select", iteration, int(system)))
+        decision[rng.choice(candidates, number, replace=False)] = int(Decision.SELECTED)
+    return FrameTable(**{**vars(table), "decision": decision})
+
+
+def record(context: RunContext, iteration: int, table: FrameTable) -> None:
+    """Keep the decisions: the table of all frames, and DP-GEN's lists."""
+    save_frames(context.paths.explored(iteration), table)
+    folder = context.paths.label(iteration)
+    rng = np.random.default_rng(context.seed("lists", iteration))
+    for system in np.unique(table.system):
+        for name, decisions in LISTS.items():
+            rows = np.flatnonzero(
+                (table.system == system) & np.isin(table.decision, [int(d) for d in decisions])
+            )
+            lines = [
+                f"{frame_folder(context.paths, iteration, table, row)} {table.step[row]}\n"
+                for row in rng.permutation(rows)
+            ]
+            (folder / f"{name}.shuffled.{system:03d}.out").write_text("".join(lines))
+
+
+def frame_folder(run: RunPaths, iteration: int, table: FrameTable, row: int) -> Path:
+    """The exploration task that a frame is from, relative to the run's folder."""
+    task = run.explore_task(iteration, int(table.system[row]), int(table.task[row]))
+    return task.relative_to(run.root)
+
+
+def accurate_ratio(table: FrameTable) -> float:
+    """Fraction of the explored frames on which the models agree; 0 where there are none."""
+    return table.count(Decision.ACCURATE) / len(table) if len(table) else 0.0

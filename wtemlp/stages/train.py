@@ -1,0 +1,224 @@
+"""Training: labelled frames in, four models out.
+
+DP-GEN prepares the folders and knows the commands; wtemlp adds the validation data and the test
+of each model on it, and runs everything through its dispatcher.
+"""
+
+import json
+import math
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp import dpgen_adapter, paths
+from wtemlp.config.training import EPOCHS
+from wtemlp.dispatch.tasks import Task
+from wtemlp.errors import CalculationError
+from wtemlp.files import last_line, leading_int, write_json
+from wtemlp.md import dp
+from wtemlp.stages.context import RunContext
+
+VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
+TEST_LOG = "validation.log"
+FRONT_END = "wtemlp dp"  #: runs several dp commands in one process
+COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
+
+
+def prepare(context: RunContext, iteration: int) -> None:
+    """Make the training folders of an iteration.  What is there is made anew."""
+    folder = context.paths.train(iteration)
+    if folder.exists():
+        shutil.rmtree(folder)
+    params, root = context.params, context.paths.root
+    dpgen_adapter.make_train(
+        root,
+        iteration,
+        params.jdata,
+        context.machines.mdata,
+        context.seed("train", iteration),
+    )
+    if (folder / COPIED).exists():
+        return
+    if params.validation_data_sys:
+        (folder / VALIDATION).mkdir()
+    for index, system in enumerate(params.validation_data_sys):
+        (folder / VALIDATION / f"{index:03d}").symlink_to((root / system).resolve())
+    for model in range(params.numb_models):
+        file = context.paths.model(iteration, model) / paths.TRAIN_INPUT
+        content = json.loads(file.read_text())
+        _add_validation(content["training"], len(params.validation_data_sys))
+        _epochs_to_steps(content["training"], file.parent)
+        write_json(file, content)
+
+
+def _add_validation(training: dict, n_systems: int) -> None:
+    """Name the validation data in a model's input, unless the user named some."""
+    if n_systems:
+        training.setdefault(
+            "validation_data",
+            {
+                "systems": [f"../{VALIDATION}/{index:03d}" for index in range(n_systems)],
+                "batch_size": 1,
+                "numb_btch": 3,
+            },
+        )
+
+
+def _epochs_to_steps(training: dict, folder: Path) -> None:
+    """Turn a length in epochs of the current data into steps.
+
+    ``dp compress`` reads the training input again, without data, and cannot resolve epochs.
+    An epoch draws as many frames as there are: DeePMD-kit draws system ``i`` with probability
+    ``n_i / N``, hence ``N / sum_i (n_i / N) b_i`` steps of batch sizes ``b_i``.
+    """
+    keys = [key for key in EPOCHS if key in training]
+    if not keys:
+        return
+    epochs = training.pop(keys[0])
+    data = training["training_data"]
+    systems = [folder / system for system in data["systems"]]
+    frames = np.array([count_frames(system) for system in systems])
+    atoms = np.array([len((system / "type.raw").read_text().split()) for system in systems])
+    sizes = data["batch_size"]
+    if not isinstance(sizes, list):
+        sizes = [sizes] * len(systems)
+    batches = np.array([_batch_size(size, n) for size, n in zip(sizes, atoms, strict=True)])
+    frames_a_step = np.sum(frames / frames.sum() * batches)
+    training["numb_steps"] = math.ceil(epochs * frames.sum() / frames_a_step)
+
+
+def _batch_size(size: int | str, n_atoms: int) -> int:
+    """Frames a step; ``"auto"`` is as many as have 32 atoms, as DeePMD-kit has it."""
+    if isinstance(size, int):
+        return size
+    rule, _, number = size.partition(":")
+    wanted = int(number or 32)
+    return wanted if rule == "mixed" else math.ceil(wanted / n_atoms)
+
+
+def count_frames(folder: Path) -> int:
+    """Labelled frames in DeePMD data (deepmd/npy) at or below a folder."""
+    return sum(
+        np.load(file, mmap_mode="r").shape[0] for file in folder.glob("**/set.*/energy.npy")
+    )
+
+
+def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
+    """The training tasks and the files that they share.
+
+    Returns
+    -------
+    list[Task], list[str]
+        Tasks (none, if the models are taken over) and files relative to the stage's folder.
+    """
+    params = context.params
+    job = dpgen_adapter.train_job(
+        context.paths.root, iteration, params.jdata, context.machines.mdata
+    )
+    if job is None:
+        return [], []
+    section = context.machines.train
+    model_file = "frozen_model_compressed.pb" if params.dp_compress else "frozen_model.pb"
+    test = ""
+    common, backward = list(job.forward_common), list(job.backward)
+    if params.validation_data_sys:
+        test = f"test -m {model_file} -s ../{VALIDATION} -n 0 -l {TEST_LOG}"
+        common += _validation_files(context.paths.train(iteration))
+        backward.append(TEST_LOG)
+    command = _command(section.command, job.commands, test)
+    return [
+        Task(
+            name=name,
+            folder=job.work_path / name,
+            command=f"{{ {command}; }} > {paths.TRAIN_LOG} 2>&1",
+            forward=job.forward,
+            backward=tuple(backward),
+            logs=(paths.TRAIN_LOG,),
+            steps=_steps(job.work_path / name),
+        )
+        for name in job.run_tasks
+    ], common
+
+
+def _validation_files(folder: Path) -> list[str]:
+    return [
+        str(path.relative_to(folder))
+        for system in sorted((folder / VALIDATION).iterdir())
+        for path in sorted([*system.glob("set.*"), *system.glob("type*.raw")])
+    ]
+
+
+def _command(program: str, commands: tuple[str, ...], test: str) -> str:
+    """One shell command of DP-GEN's, followed by the test on the validation data.
+
+    For wtemlp's own front end they become one process.
+    """
+    if program != FRONT_END:
+        tested = [f"{program} {test}"] if test else []
+        return " && ".join([*commands, *tested])
+    parts = [_train_command(commands[0]), *commands[1:]]
+    arguments = [part.removeprefix(program).strip() for part in parts]
+    separator = f" {dp.SEPARATOR} "
+    return f"{program} {separator.join([*arguments, *([test] if test else [])])}"
+
+
+def _train_command(shell: str) -> str:
+    """The ``dp train`` command in DP-GEN's ``if``: a task always starts in a clean folder."""
+    script = shlex.split(shell)[-1]
+    found = re.search(r"then (.+?); else", script)
+    if found is None:
+        raise CalculationError(f"DP-GEN's training command is not understood: {shell}")
+    return found.group(1)
+
+
+def _steps(folder: Path) -> int:
+    training = json.loads((folder / paths.TRAIN_INPUT).read_text())["training"]
+    return int(training.get("numb_steps") or training.get("stop_batch") or 0)
+
+
+def done_steps(folder: Path) -> int:
+    """Training steps that a model has behind it, from its learning curve."""
+    return leading_int(last_line(folder / paths.LCURVE))
+
+
+def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
+    """Link the models, and read their errors on the validation data.
+
+    Returns
+    -------
+    list[dict[str, float]]
+        Of each model: ``energy_rmse_meV_atom`` and ``force_rmse_meV_A``; empty without
+        validation data.
+    """
+    params, folder = context.params, context.paths.train(iteration)
+    dpgen_adapter.post_train(
+        context.paths.root, iteration, params.jdata, context.machines.mdata
+    )
+    if (folder / COPIED).exists() and params.dp_compress:
+        _link_compressed(folder, params.numb_models)
+    logs = [folder / f"{model:03d}" / TEST_LOG for model in range(params.numb_models)]
+    return [_errors(log) for log in logs] if params.validation_data_sys else []
+
+
+def _link_compressed(folder: Path, numb_models: int) -> None:
+    """DP-GEN links the uncompressed model when training is skipped."""
+    for model in range(numb_models):
+        link = folder / f"graph.{model:03d}.pb"
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"{model:03d}/frozen_model_compressed.pb")
+
+
+def _errors(log: Path) -> dict[str, float]:
+    """Errors over all validation systems: the last ones that ``dp test`` prints."""
+    text = log.read_text()
+    energy = re.findall(r"Energy RMSE/Natoms\s*:\s*(\S+) eV", text)
+    force = re.findall(r"Force\s+RMSE\s*:\s*(\S+) eV", text)
+    if not energy or not force:
+        raise CalculationError(f"{log}: no errors in the output of dp test")
+    return {
+        "energy_rmse_meV_atom": 1e3 * float(energy[-1]),
+        "force_rmse_meV_A": 1e3 * float(force[-1]),
+    }

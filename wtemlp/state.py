@@ -1,0 +1,139 @@
+"""Where a run stands: a small typed record, saved atomically after every step.
+
+The steps are DP-GEN's nine, with its numbers, so that ``record.dpgen`` can be kept beside the
+state and DP-GEN's own tools understand the folder.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from enum import IntEnum
+
+from wtemlp.errors import InputError
+from wtemlp.files import write_json, write_text
+from wtemlp.paths import RunPaths
+
+FORMAT = 1  #: version of the state file
+
+
+class Step(IntEnum):
+    """The steps of an iteration, in their order."""
+
+    MAKE_TRAIN = 0
+    RUN_TRAIN = 1
+    POST_TRAIN = 2
+    MAKE_EXPLORE = 3
+    RUN_EXPLORE = 4
+    POST_EXPLORE = 5
+    MAKE_LABEL = 6
+    RUN_LABEL = 7
+    POST_LABEL = 8
+
+    @property
+    def stage(self) -> str:
+        """The stage that the step belongs to."""
+        return ("train", "explore", "label")[self // 3]
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a run has behind it, and what must not change while it goes on."""
+
+    seed: int
+    type_map: tuple[str, ...]
+    numb_models: int
+    trust: tuple[float, float]  #: lowest and highest trust level of the first system, for plots
+    params: str  #: the parameter file, as the user named it
+    machine: str  #: the machine file
+    n_iterations: int  #: iterations that explore; one more training follows them
+    init_data: tuple[str, ...] = ()  #: the initial data, as the parameter file has it
+    versions: dict[str, str] = field(default_factory=dict)  #: of the programs, when it began
+    iteration: int = 0
+    step: Step = Step.MAKE_TRAIN  #: the next to do
+    final: int | None = None  #: iteration of the last training, once that is known
+    finished: str = ""  #: why the run ended; "" while it has not
+
+    def next(self) -> "RunState":
+        """The state after the current step is done."""
+        if self.step is Step.POST_LABEL:
+            return replace(self, iteration=self.iteration + 1, step=Step.MAKE_TRAIN)
+        return replace(self, step=Step(self.step + 1))
+
+
+def save(paths: RunPaths, state: RunState) -> None:
+    """Write the state so that a reader sees the old one or the new one."""
+    content = {"format": FORMAT, **asdict(state)}
+    write_json(paths.state, content)
+
+
+def load(paths: RunPaths) -> RunState | None:
+    """Read the state of a run, None where there is no run.
+
+    Raises
+    ------
+    InputError
+        If the file is not one that this version of wtemlp reads.
+    """
+    if not paths.state.exists():
+        return None
+    try:
+        content = json.loads(paths.state.read_text())
+        if content.pop("format") != FORMAT:
+            raise ValueError("another format")
+        content["step"] = Step(content["step"])
+        for key in ("type_map", "trust", "init_data"):
+            content[key] = tuple(content[key])
+        state = RunState(**content)
+        if not isinstance(state.iteration, int) or state.iteration < 0:
+            raise ValueError("no iteration")
+        return state
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            str(paths.state), f"not a state file of this version ({error})",
+            "run in another folder, or with the version of wtemlp that began this run",
+        ) from error
+
+
+def check_same(paths: RunPaths, old: RunState, new: RunState) -> None:
+    """Refuse to continue a run with parameters that would spoil it.
+
+    Raises
+    ------
+    InputError
+        If the seed, the elements or the number of models are not those of the run.
+    """
+    for key in ("seed", "type_map", "numb_models"):
+        before, now = getattr(old, key), getattr(new, key)
+        if before != now:
+            raise InputError(
+                f"{new.params}: {key}", f"{_text(now)}, but the run in {paths.root} has "
+                f"{_text(before)}", "keep it, or start in another folder (-C DIR)",
+            )
+
+
+def check_iterations(paths: RunPaths, state: RunState) -> None:
+    """Refuse a parameter file that lacks the job of an iteration that has begun.
+
+    Raises
+    ------
+    InputError
+        If ``model_devi_jobs`` is shorter than what the run has behind it.
+    """
+    last = state.n_iterations
+    if state.iteration > last or (state.iteration == last and state.step > Step.POST_TRAIN):
+        raise InputError(
+            f"{state.params}: model_devi_jobs",
+            f"{last} jobs, but the run in {paths.root} is in iteration {state.iteration}",
+            "keep the jobs of the iterations that have begun",
+        )
+
+
+def _text(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def record(paths: RunPaths, iteration: int, step: Step) -> None:
+    """Note a completed step in ``record.dpgen``, once."""
+    line = f"{iteration} {int(step)}\n"
+    done = paths.record.read_text() if paths.record.exists() else ""
+    if not done.endswith(line) or (done != line and not done.endswith("\n" + line)):
+        write_text(paths.record, done + line)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import dpdata
@@ -101,24 +102,34 @@ class Run:
         file = self.folder / "wtemlp.json"
         return json.loads(file.read_text()) if file.exists() else {"iteration": 0, "step": -1}
 
-    def kill_at(self, iteration: int, step: int, delay_s: float, everything: bool) -> None:
-        """SIGKILL ``wtemlp run``, and with `everything` its tasks, in a step of an iteration."""
-        process = self.start(CHEAP_ENGINE_SLEEP="0.5")
+    def kill_at(
+        self, iteration: int, step: int, delay_s: float, everything: bool, sleep_s: float = 0.5
+    ) -> None:
+        """SIGKILL ``wtemlp run``, and with `everything` its tasks, in a step of an iteration.
+
+        `sleep_s` is what the cheap engines take at least: where the step that is killed matters,
+        it is much longer than `delay_s`.
+        """
+        process = self.start(CHEAP_ENGINE_SLEEP=str(sleep_s))
         end = time.monotonic() + 120
         while (self.state()["iteration"], self.state()["step"]) < (iteration, step):
             assert process.poll() is None and time.monotonic() < end, process.communicate()[0]
             time.sleep(0.01)
         time.sleep(delay_s)
-        victims = psutil.Process(process.pid).children(recursive=True) if everything else []
+        children = psutil.Process(process.pid).children(recursive=True) if everything else []
         process.send_signal(signal.SIGKILL)
         if everything:
-            victims += [p for p in psutil.process_iter(["cmdline"]) if self._is_task(p)]
-        for victim in victims:
+            self.kill_tasks(children)
+        process.communicate()
+
+    def kill_tasks(self, more: Sequence[psutil.Process] = ()) -> None:
+        """SIGKILL all that works in the run's folder, and more."""
+        found = [p for p in psutil.process_iter(["cmdline"]) if self._is_task(p)]
+        for victim in (*more, *found):
             try:
                 victim.kill()
             except psutil.NoSuchProcess:
                 continue
-        process.communicate()
 
     def _is_task(self, process: psutil.Process) -> bool:
         try:

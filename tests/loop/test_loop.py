@@ -90,7 +90,6 @@ KILLS = [
     (0, Step.RUN_LABEL, 1.0, False),
     (0, Step.POST_LABEL, 0.0, True),
     (1, Step.MAKE_TRAIN, 0.0, True),
-    (2, Step.RUN_TRAIN, 1.0, True),
 ]
 
 
@@ -98,6 +97,7 @@ def test_killed_in_every_stage_and_resumed(undisturbed, tmp_path):
     run = make_run(tmp_path / "killed")
     for iteration, step, delay_s, everything in KILLS:
         run.kill_at(iteration, step, delay_s, everything)
+    run.kill_at(2, Step.RUN_TRAIN, 1.0, everything=True, sleep_s=20)
     output = run.finish()
     assert "going on in iteration 2" in output
     assert run.fingerprint() == undisturbed.fingerprint()
@@ -176,9 +176,10 @@ def test_a_second_client_is_told_so(tmp_path):
 @pytest.mark.parametrize("everything", [True, False])
 def test_status_while_it_runs_and_after_a_kill(tmp_path, everything):
     run = make_run(tmp_path / "watched")
-    run.kill_at(0, Step.RUN_TRAIN, 1.5, everything)
+    run.kill_at(0, Step.RUN_TRAIN, 1.5, everything, sleep_s=20)
     command = [sys.executable, "-c", "from wtemlp.cli import main; main()", "status"]
     done = subprocess.run(command, cwd=run.folder, text=True, capture_output=True)
+    run.kill_tasks()
     assert done.returncode == 0
     assert "iteration 0 of 2, train: running" in done.stdout
     assert "has ended); go on with: wtemlp run param.json machine.json" in done.stdout

@@ -26,7 +26,7 @@ ALLOWED = {
     "reference": BASE | {"reference", "md", "config", "analysis", "dispatch"},
     "stages": BASE | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter"},
     "report": BASE | {"report", "analysis", "summary", "md"},
-    "resume": BASE | {"state"},
+    "resume": BASE | {"state", "stages", "summary"},
     "loop": BASE
     | {"resume", "stages", "state", "summary", "progress", "analysis", "config", "dispatch"}
     | {"versions"},

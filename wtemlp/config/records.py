@@ -20,17 +20,22 @@ class Guard:
     energy_sigmas: float = 10.0  #: |U - <U>_NVT| above this many sigma_NVT sqrt(biasfactor)
 
 
+WTE, OPES = "wte", "opes"  #: ways to bias the energy: metadynamics, multithermal OPES
+
+
 @dataclass(frozen=True)
 class WteBlock:
     """Well-tempered-ensemble exploration (``model_devi_jobs[i].wte``)."""
 
-    biasfactors: tuple[float, ...]  #: each >= 1; 1 is unbiased MD
+    biasfactors: tuple[float | None, ...]  #: each >= 1; 1 is unbiased MD; None: from the window
     sigma_eV: float | None  #: width of the hills, eV; None: measured in the task's NVT part
     height_kT: float  #: initial height of the hills, in kT
     pace: int  #: steps between hills
     nvt_steps: int  #: unbiased NVT steps before the bias; sigma comes from the last 3/4 of them
     walkers: int  #: independent walkers per combination
     checkpoint: int = 10_000  #: biased steps between checkpoints; 0: none
+    method: str = WTE
+    window_K: tuple[float, float] | None = None  #: temperatures to cover
     guard: Guard = field(default_factory=Guard)
 
 

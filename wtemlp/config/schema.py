@@ -9,7 +9,7 @@ import copy
 from dargs import Argument
 
 from wtemlp import dpgen_adapter
-from wtemlp.config.records import ForceField, Guard, WteBlock
+from wtemlp.config.records import WTE, ForceField, Guard, WteBlock
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
 FP_STYLE = "lammps"  #: value of ``fp_style`` that this project adds
@@ -180,7 +180,20 @@ def _force_field(key: str = "force_field") -> list[Argument]:
 
 def _wte_block() -> Argument:
     fields = [
-        Argument("biasfactor", [float, list[float]], doc="Bias factors; 1 is unbiased MD."),
+        Argument(
+            "biasfactor",
+            [float, list[float], dict],
+            doc='Bias factors; 1 is unbiased MD; {"window_K": [250, 400]}: the one that covers '
+            "the energies of these temperatures, from the standard deviation that each task "
+            "measures.",
+        ),
+        Argument(
+            "method",
+            str,
+            optional=True,
+            default=WTE,
+            doc='"wte": metadynamics; "opes": the temperatures of window_K alike, by OPES.',
+        ),
         Argument(
             "sigma",
             [str, float],

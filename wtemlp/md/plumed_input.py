@@ -53,7 +53,7 @@ def nvt_input(stride: int, colvar: str, units: str, flush: int = FLUSH_STRIDE) -
 
 def wte_input(
     *,
-    biasfactor: float,
+    biasfactor: float | str,
     sigma: float | str,
     height: float | str,
     pace: int,
@@ -64,15 +64,16 @@ def wte_input(
     hills: str,
     colvar: str,
     units: str,
-    grid_bins: int | None = None,
+    grid_bins: int | str | None = None,
     flush: int = FLUSH_STRIDE,
 ) -> str:
     """PLUMED input of a well-tempered-ensemble run.
 
     Parameters
     ----------
-    biasfactor : float
-        1 is unbiased: the input is then that of :func:`nvt_input`, with no METAD in it.
+    biasfactor : float or str
+        1 is unbiased: the input is then that of :func:`nvt_input`, with no METAD in it.  With a
+        variable reference, `grid_bins` is needed.
     sigma : float or str
         Width of the hills: sigma_NVT, in the run's energy unit, or a LAMMPS variable reference.
     height : float or str
@@ -90,7 +91,7 @@ def wte_input(
         ps and the run's energy unit).
     units : str
         LAMMPS's unit style, ``"metal"`` or ``"real"``.
-    grid_bins : int, optional
+    grid_bins : int or str, optional
         Points of the grid; by default :func:`grid_bins_for`.
     flush : int
         Steps after which hills and energies are in their files.
@@ -100,11 +101,16 @@ def wte_input(
     str
         The text of the input file.
     """
-    if biasfactor < 1:
+    if isinstance(biasfactor, str):
+        bins = grid_bins
+    elif biasfactor < 1:
         raise ValueError(f"bias factor {biasfactor}: must be 1 or more")
-    if biasfactor == 1:
+    elif biasfactor == 1:
         return nvt_input(stride, colvar, units, flush)
-    bins = grid_bins_for(biasfactor) if grid_bins is None else grid_bins
+    else:
+        bins = grid_bins_for(biasfactor) if grid_bins is None else grid_bins
+    if bins is None:
+        raise ValueError("grid_bins is needed where the bias factor is a variable")
     return (
         f"{_head(units)}"
         f"metad: METAD ARG=ene SIGMA={_number(sigma)} HEIGHT={_number(height)} PACE={pace}"
@@ -112,6 +118,60 @@ def wte_input(
         f" GRID_MIN={_number(grid_min)} GRID_MAX={_number(grid_max)} GRID_BIN={bins}"
         f" FMT={HILLS_FORMAT}\n"
         f"PRINT ARG=ene,metad.bias STRIDE={stride} FILE={colvar} FMT=%.9f\n"
+        f"{_flush(flush)}"
+    )
+
+
+def opes_input(
+    *,
+    temperature_K: float,
+    window_K: tuple[float, float],
+    pace: int,
+    observation: int,
+    stride: int,
+    deltafs: str,
+    colvar: str,
+    units: str,
+    flush: int = FLUSH_STRIDE,
+) -> str:
+    """PLUMED input of a multithermal run: OPES with the potential energy as the variable.
+
+    One run at `temperature_K` samples the energies of all temperatures of the window alike
+    (Invernizzi, Piaggi and Parrinello, Phys. Rev. X 10, 041034, 2020).
+
+    Parameters
+    ----------
+    temperature_K : float
+        The thermostat's; LAMMPS does not tell PLUMED.
+    window_K : tuple of float
+        Lowest and highest temperature.
+    pace : int
+        Steps between updates of the bias.
+    observation : int
+        First, unbiased updates, from which PLUMED chooses the temperatures in between.
+    stride : int
+        Steps between lines of `colvar`.
+    deltafs, colvar : str
+        Files of the free-energy differences, one line an update, and of the energies (columns
+        ``time ene opes.bias``; ps and the run's energy unit).
+    units : str
+        LAMMPS's unit style, ``"metal"`` or ``"real"``.
+    flush : int
+        Steps after which what was printed is in the files.
+
+    Returns
+    -------
+    str
+        The text of the input file.
+    """
+    low_K, high_K = window_K
+    return (
+        f"{_head(units)}"
+        f"ecv: ECV_MULTITHERMAL ARG=ene TEMP={_number(temperature_K)}"
+        f" TEMP_MIN={_number(low_K)} TEMP_MAX={_number(high_K)}\n"
+        f"opes: OPES_EXPANDED ARG=ecv.* PACE={pace} OBSERVATION_STEPS={observation}"
+        f" PRINT_STRIDE=1 FILE={deltafs} FMT={HILLS_FORMAT}\n"
+        f"PRINT ARG=ene,opes.bias STRIDE={stride} FILE={colvar} FMT=%.9f\n"
         f"{_flush(flush)}"
     )
 
@@ -124,6 +184,10 @@ def grid_half_width(biasfactor: float) -> float:
 def grid_bins_for(biasfactor: float) -> int:
     """Points of a grid of that width, :data:`GRID_POINTS_PER_SIGMA` to one sigma_NVT."""
     return math.ceil(2 * grid_half_width(biasfactor) * GRID_POINTS_PER_SIGMA)
+
+
+#: Name of the bias in the files that the inputs have PLUMED write.
+BIAS_COLUMNS = ("metad.bias", "opes.bias")
 
 
 def lammps_print(text: str, file: str) -> str:

@@ -34,7 +34,7 @@ def command(lmp: str) -> str:
     earlier = " ".join(
         (paths.TRAJ, paths.MODEL_DEVI, paths.COLVAR_NVT, paths.STOPPED, paths.SIGMA)
         + (wte_script.VARIABLES, f"*{BEFORE}", f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*")
-        + ("plumed.*", "bck.*")
+        + (f"{paths.DELTAFS}*", "plumed.*", "bck.*")
     )
     return (
         f"if [ -f {paths.CHECKPOINT} ]; then {keep} else rm -rf {earlier}; fi;"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from wtemlp import paths
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
-from wtemlp.config.records import Guard
+from wtemlp.config.records import OPES, WTE, Guard
 from wtemlp.md import plumed_input
 from wtemlp.units import KB_EV
 
@@ -29,6 +29,8 @@ INPUTS = (paths.LMP_INPUT, GUARD_AWK, HILLS_AWK)  #: files of a walker's job, ma
 THERMOSTAT_PS = 0.1  #: relaxation time of the thermostat
 MAX_COLVAR_STRIDE = 10  #: steps
 END_LABEL = "end"
+OBSERVATION = 100  #: updates; PLUMED's own choice
+MIN_OBSERVATION = 10
 GUARD_EVERY = 10  #: steps between looks at temperature and energy
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Walker:
     type_map: tuple[str, ...]
     mass_map: tuple[float, ...]  #: g/mol
     temperature_K: float
-    biasfactor: float
+    biasfactor: float | None  #: None: that which covers `window_K`, from the measured sigma
     sigma_eV: float | None  #: None: measured
     height_kT: float
     pace: int
@@ -52,11 +54,23 @@ class Walker:
     velocity_seed: int
     thermostat_seed: int
     checkpoint: int = 0  #: steps of the biased part between checkpoints; 0: none
+    method: str = WTE
+    window_K: tuple[float, float] | None = None  #: temperatures whose energies are to be covered
 
     @property
     def colvar_stride(self) -> int:
         """Steps between recorded energies: divides `trj_freq`, so that frames have theirs."""
         return max(n for n in range(1, MAX_COLVAR_STRIDE + 1) if self.trj_freq % n == 0)
+
+    @property
+    def biased(self) -> bool:
+        """Whether there is a bias at all."""
+        return self.biasfactor != 1
+
+    @property
+    def observation(self) -> int:
+        """First, unbiased updates of OPES."""
+        return min(OBSERVATION, max(MIN_OBSERVATION, self.nsteps // self.pace // 10))
 
     @property
     def segment(self) -> int:
@@ -117,7 +131,9 @@ def guard_awk(walker: Walker) -> str:
     if 0 < w.checkpoint < w.nsteps:
         every = -(-w.checkpoint // w.segment) * w.segment
         new = f"{paths.CHECKPOINT}.new"
-        due = f"step > {w.nvt_steps} && step < {w.nvt_steps + w.nsteps}"
+        # Before its first update there is nothing that OPES could go on from.
+        first = w.nvt_steps + (w.observation * w.pace if w.method == OPES else 0)
+        due = f"step > {first} && step < {w.nvt_steps + w.nsteps}"
         text += (
             f"  else if ({due} && (step - {w.nvt_steps}) % {every} == 0)\n"
             f'    print "write_restart {new} noinit\\nshell mv {new} {paths.CHECKPOINT}"\n'
@@ -245,23 +261,28 @@ def _nvt(w: Walker) -> list[str]:
 def _sigma(w: Walker) -> list[str]:
     """Measure the energy, and write what the biased part is to be made with."""
     sigma = "sqrt(f_moments[2]-f_moments[1]^2)" if w.sigma_eV is None else f"{w.sigma_eV:.12g}"
-    window = w.guard.energy_sigmas * w.biasfactor**0.5
-    half = plumed_input.grid_half_width(w.biasfactor)
+    spread = "sqrt(${biasfactor})*${sigma_nvt}"
+    grid = f"{plumed_input.GRID_HALF_WIDTH:g}*{spread}"
+    guard = f"{w.guard.energy_sigmas:.12g}*{spread}"
     measured = [
         "variable        mean equal $(f_moments[1]+v_u0:%.15g)",
         "variable        sigma_nvt equal $(sqrt(f_moments[2]-f_moments[1]^2):%.15g)",
         f"variable        sigma equal $({sigma}:%.15g)",
         f"variable        height equal {w.height_kT * KB_EV * w.temperature_K:.12g}",
-        f"variable        grid_min equal ${{mean}}-{half:.12g}*${{sigma_nvt}}",
-        f"variable        grid_max equal ${{mean}}+{half:.12g}*${{sigma_nvt}}",
-        f"variable        u_min equal ${{mean}}-{window:.12g}*${{sigma_nvt}}",
-        f"variable        u_max equal ${{mean}}+{window:.12g}*${{sigma_nvt}}",
+        *_biasfactor(w),
+        f"variable        grid_min equal ${{mean}}-{grid}",
+        f"variable        grid_max equal ${{mean}}+{grid}",
+        f"variable        grid_bins equal "
+        f"ceil({plumed_input.grid_bins_for(1.0)}*sqrt(${{biasfactor}}))",
+        f"variable        u_min equal ${{mean}}-{guard}",
+        f"variable        u_max equal ${{mean}}+{guard}",
     ]
     bounds = "variable u_min equal ${u_min}\nvariable u_max equal ${u_max}"
     text = _plumed(w)
     return [
         *measured,
-        f'print           "mean_eV ${{mean}} sigma_eV ${{sigma_nvt}}" file {paths.SIGMA} screen no',
+        'print           "mean_eV ${mean} sigma_eV ${sigma_nvt} biasfactor ${biasfactor}"'
+        f" file {paths.SIGMA} screen no",
         plumed_input.lammps_print(bounds, VARIABLES).rstrip(),
         plumed_input.lammps_print(text, PLUMED_WTE).rstrip(),
         plumed_input.lammps_print(f"RESTART\n{text}", PLUMED_RESTART).rstrip(),
@@ -271,31 +292,52 @@ def _sigma(w: Walker) -> list[str]:
     ]
 
 
+def _biasfactor(w: Walker) -> list[str]:
+    """The bias factor, given, or that of a window of temperatures, rounded up.
+
+    ``g = (dT sigma / (k T^2))^2``, dT being the window's farther end
+    (:func:`wtemlp.analysis.planning.biasfactor_for_window`); 2 at least, for a bias there is.
+    """
+    if w.window_K is None:
+        return [f"variable        biasfactor equal {w.biasfactor:.12g}"]
+    reach_K = max(abs(w.temperature_K - end) for end in w.window_K)
+    factor = reach_K / (KB_EV * w.temperature_K**2)
+    return [
+        f"variable        exact equal ({factor:.15g}*${{sigma_nvt}})^2",
+        "variable        biasfactor equal $(ceil(v_exact)*(v_exact>1)+2*(v_exact<=1))",
+    ]
+
+
 def _plumed(w: Walker) -> str:
+    """The PLUMED input, with what is measured as LAMMPS variables."""
+    common = {
+        "pace": w.pace, "temperature_K": w.temperature_K, "stride": w.colvar_stride,
+        "colvar": paths.COLVAR_WTE, "units": "metal", "flush": w.trj_freq,
+    }  # fmt: skip
+    if w.method == OPES:
+        return plumed_input.opes_input(
+            window_K=w.window_K, observation=w.observation, deltafs=paths.DELTAFS, **common
+        )
     return plumed_input.wte_input(
-        biasfactor=w.biasfactor,
+        biasfactor="${biasfactor}" if w.biased else 1.0,
         sigma="${sigma}",
         height="${height}",
-        pace=w.pace,
-        temperature_K=w.temperature_K,
         grid_min="${grid_min}",
         grid_max="${grid_max}",
-        stride=w.colvar_stride,
+        grid_bins="${grid_bins}",
         hills=paths.HILLS,
-        colvar=paths.COLVAR_WTE,
-        units="metal",
-        flush=w.trj_freq,
+        **common,
     )
 
 
 def _resume(w: Walker) -> list[str]:
     """Take up the biased part: hills that came after the checkpoint are taken away."""
-    kept = f"{paths.HILLS}.kept"
+    hills = paths.DELTAFS if w.method == OPES else paths.HILLS
     lines = [f"include         {VARIABLES}"]
-    if w.biasfactor > 1:
+    if w.biased:
         lines.append(
-            f"shell awk -v until=$((step+0.5)*dt:%.9f) -f {HILLS_AWK} {paths.HILLS} > {kept}"
-            f" && mv -f {kept} {paths.HILLS}"
+            f"shell awk -v until=$((step+0.5)*dt:%.9f) -f {HILLS_AWK} {hills} > {hills}.kept"
+            f" && mv -f {hills}.kept {hills}"
         )
     return lines
 
@@ -311,8 +353,15 @@ def _wte(w: Walker) -> list[str]:
     ]
 
 
-def parse_sigma(text: str) -> tuple[float, float]:
-    """Mean and standard deviation of the NVT energy, eV, as the job wrote them."""
+def parse_sigma(text: str) -> tuple[float, float, float]:
+    """Mean and standard deviation of the NVT energy, eV, and the bias factor, from ``sigma.out``.
+
+    NaN what is not there.
+    """
     words = text.split()
-    return float(words[1]), float(words[3])
+    found = dict(zip(words[::2], words[1::2], strict=False))
+    mean, sigma, biasfactor = (
+        float(found.get(key, "nan")) for key in ("mean_eV", "sigma_eV", "biasfactor")
+    )
+    return mean, sigma, biasfactor
 

@@ -17,7 +17,7 @@ from wtemlp.config.records import ExploreJob
 from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
 from wtemlp.files import last_line, leading_int, write_json
-from wtemlp.md import colvar, wte_command, wte_script
+from wtemlp.md import colvar, plumed_input, wte_command, wte_script
 from wtemlp.md.wte_script import Walker
 from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
@@ -36,7 +36,7 @@ class _Combination:
     task: int  #: number within its system
     conf: str  #: file in the folder of starting structures
     temperature_K: float
-    biasfactor: float
+    biasfactor: float | None  #: None: from the window of temperatures
     walker: int
 
 
@@ -139,6 +139,8 @@ def _prepare_task(
         trust_hi=params.f_trust_hi[c.system],
         guard=job.wte.guard,
         checkpoint=job.wte.checkpoint,
+        method=job.wte.method,
+        window_K=job.wte.window_K,
         velocity_seed=context.seed(*purpose, "velocity"),
         thermostat_seed=context.seed(*purpose, "thermostat"),
     )
@@ -152,7 +154,9 @@ def _prepare_task(
             "model_devi_dt": params.timestep_ps,
             "system": c.system,
             "structure": str(params.sys_configs[c.system][int(c.conf.split(".")[1])]),
+            "method": job.wte.method,
             "biasfactor": c.biasfactor,
+            "window_K": job.wte.window_K,
             "walker": c.walker,
             "nvt_steps": job.wte.nvt_steps,
             "nsteps": job.nsteps,
@@ -181,8 +185,8 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     job = context.params.jobs[iteration]
     results = (
         paths.MODEL_DEVI, paths.LMP_LOG, paths.COLVAR_NVT, paths.TRAJ,
-        f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*", f"{paths.SIGMA}*", f"{paths.STOPPED}*",
-        "plumed.wte.*",
+        f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*", f"{paths.DELTAFS}*", f"{paths.SIGMA}*",
+        f"{paths.STOPPED}*", "plumed.wte.*",
     )
     return [
         Task(
@@ -255,6 +259,8 @@ def _read_walker(context: RunContext, iteration: int, folder: Path) -> tuple[Fra
         # The guard looks back over these; what came before stands on its deviation alone.
         decision[-job.wte.guard.devi_checks :] = int(Decision.FAILED)
 
+    measured = _measured(folder, made)
+
     def column(value: float) -> np.ndarray:
         return np.full(len(steps), value)
 
@@ -262,7 +268,7 @@ def _read_walker(context: RunContext, iteration: int, folder: Path) -> tuple[Fra
         system=column(made["system"]),
         task=column(int(folder.name.split(".")[-1])),
         walker=column(made["walker"]),
-        biasfactor=column(float(made["biasfactor"])),
+        biasfactor=column(measured[2]),
         temperature_K=column(float(made["temps"])),
         phase=np.where(steps <= made["nvt_steps"], int(Phase.NVT), int(Phase.WTE)),
         step=steps,
@@ -271,7 +277,15 @@ def _read_walker(context: RunContext, iteration: int, folder: Path) -> tuple[Fra
         max_devi_f=deviations,
         decision=decision,
     )
-    return table, _walker_summary(folder, made, nvt, wte, stopped)
+    return table, _walker_summary(folder, made, measured, nvt, wte, stopped)
+
+
+def _measured(folder: Path, made: dict) -> tuple[float, float, float]:
+    """Mean and sigma of NVT, eV, and the bias factor; NaN what was not measured."""
+    file = folder / paths.SIGMA
+    mean, sigma, biasfactor = wte_script.parse_sigma(file.read_text() if file.exists() else "")
+    given = made["biasfactor"]
+    return mean, sigma, biasfactor if given is None else float(given)
 
 
 def _stored_frames(folder: Path, stopped: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -300,7 +314,8 @@ def _frame_energies(
     for series in (nvt, wte):
         if not series:
             continue
-        bias = series.get("metad.bias", np.zeros(len(series["time"])))
+        none = np.zeros(len(series["time"]))
+        bias = next((series[name] for name in plumed_input.BIAS_COLUMNS if name in series), none)
         recorded = np.rint(series["time"] / timestep_ps).astype(int)
         for step, energy, value in zip(recorded, series["ene"], bias, strict=True):
             row = position.get(int(step))
@@ -309,23 +324,30 @@ def _frame_energies(
     return energies, biases
 
 
-def _walker_summary(folder: Path, made: dict, nvt: dict, wte: dict, stopped: str) -> dict:
+def _walker_summary(
+    folder: Path,
+    made: dict,
+    measured: tuple[float, float, float],
+    nvt: dict,
+    wte: dict,
+    stopped: str,
+) -> dict:
     unbiased = equilibrated(nvt.get("ene", np.empty(0)))
     biased = filled(wte.get("ene", np.empty(0)))
     inefficiency = None
-    measured: tuple[float | None, float | None] = (None, None)
-    if (folder / paths.SIGMA).exists():
-        measured = wte_script.parse_sigma((folder / paths.SIGMA).read_text())
+    mean, sigma, biasfactor = (value if np.isfinite(value) else None for value in measured)
     if len(unbiased) > 2 and np.isfinite(unbiased).all():
         inefficiency = float(statistical_inefficiency(unbiased))
     return {
         "name": folder.name,
         "system": made["system"],
-        "biasfactor": float(made["biasfactor"]),
+        "method": made["method"],
+        "biasfactor": biasfactor,
+        "window_K": made["window_K"],
         "temperature_K": float(made["temps"]),
         "walker": made["walker"],
-        "mean_nvt_eV": measured[0],
-        "sigma_nvt_eV": measured[1],
+        "mean_nvt_eV": mean,
+        "sigma_nvt_eV": sigma,
         "mean_wte_eV": float(biased.mean()) if len(biased) else None,
         "sigma_wte_eV": float(biased.std()) if len(biased) else None,
         "n_nvt": len(unbiased),

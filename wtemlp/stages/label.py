@@ -88,7 +88,7 @@ def _prepare_frame(
             "step": step,
             "phase": int(table.phase[row]),
             "walker": int(table.walker[row]),
-            "biasfactor": float(table.biasfactor[row]),
+            "biasfactor": _finite(table.biasfactor[row]),
             "temperature_K": float(table.temperature_K[row]),
             "energy_eV": _finite(table.energy_eV[row]),
             "bias_eV": _finite(table.bias_eV[row]),

@@ -22,8 +22,23 @@ from wtemlp.config.records import InitParams, Machines
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.errors import CalculationError, InputError
-from wtemlp.files import last_line, leading_int, write_json, write_text
-from wtemlp.initial_result import CONF, DATA, RESULT, Ensemble, InitResult, load_result
+from wtemlp.files import (
+    last_line,
+    leading_int,
+    read_record,
+    temporary,
+    write_json,
+    write_text,
+)
+from wtemlp.initial_result import (
+    CONF,
+    DATA,
+    PARAMETERS,
+    RESULT,
+    Ensemble,
+    InitResult,
+    load_result,
+)
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import read_dump
 from wtemlp.md.packmol import find_packmol, pack_water
@@ -44,7 +59,6 @@ from wtemlp.reference.lammps_ff import LammpsForceField
 from wtemlp.seeds import derive_seed
 from wtemlp.units import KCAL_MOL_IN_EV
 
-PARAMETERS = "init.parameters.json"  #: what the folder was made with
 EQUILIBRATE, WTE, LABEL = "00.equilibrate", "01.wte", "02.label"
 ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
 A3_G_PER_CM3_MOL = 0.602214076  #: 1 g/cm3 in g/mol/Angstrom^3
@@ -77,9 +91,11 @@ def run_init(
     CalculationError
         If a task failed.
     """
+    check_init(params, root)
     output = root / params.output
-    find_packmol()  # before anything is written
-    _claim(params, output)
+    if not (output / PARAMETERS).is_file():
+        output.mkdir(parents=True, exist_ok=True)
+        write_json(output / PARAMETERS, _parameters(params))
     if not (output / RESULT).is_file():
         _Init(params, machines, root, reporter).build()
     else:
@@ -99,25 +115,33 @@ def _parameters(params: InitParams) -> dict:
     return json.loads(json.dumps(record))
 
 
-def _claim(params: InitParams, output: Path) -> None:
-    """Make the output folder this run's, or refuse it."""
-    mine, file = _parameters(params), output / PARAMETERS
+def check_init(params: InitParams, root: Path) -> None:
+    """Refuse what :func:`run_init` cannot do, before anything is written.
+
+    Raises
+    ------
+    InputError
+        If the output folder holds something else than what an earlier, equal call left.
+    MissingEngine
+        If there is no Packmol.
+    """
+    find_packmol()
+    output = root / params.output
+    where, file = f"{params.source.name}: output", output / PARAMETERS
     if file.is_file():
-        other = json.loads(file.read_text())
+        mine = _parameters(params)
+        other = read_record(file, f"remove {output}, or give another folder as output")
         changed = sorted(key for key in mine | other if mine.get(key) != other.get(key))
         if changed:
             raise InputError(
-                f"{params.source.name}: output",
-                f"{output} holds data of another {', '.join(changed)}",
+                where, f"{output} holds data of another {', '.join(changed)}",
                 "give another folder, or remove that one",
             )
-        return
-    if output.is_dir() and any(output.iterdir()):
-        raise InputError(
-            f"{params.source.name}: output", f"{output} is not empty", "give another folder"
-        )
-    output.mkdir(parents=True, exist_ok=True)
-    write_json(file, mine)
+        if (output / RESULT).is_file():
+            load_result(output)
+    # A call that was killed in its first write leaves the beginning of that file.
+    elif output.is_dir() and {one.name for one in output.iterdir()} - {temporary(file).name}:
+        raise InputError(where, f"{output} is not empty", "give another folder")
 
 
 class _Init:
@@ -319,10 +343,7 @@ class _Init:
         failed = [result for result in results if not result.ok]
         if failed:
             more = f"\n  {len(failed) - 1} more of the tasks failed" if len(failed) > 1 else ""
-            raise CalculationError(
-                f"{work_dir}/{failed[0].message}{more}\n"
-                f"to go on: wtemlp init {self.params.source} {self.machines.source}"
-            )
+            raise CalculationError(f"{work_dir}/{failed[0].message}{more}")
 
 
 def _series(folder: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -2,17 +2,21 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from wtemlp import hints
 from wtemlp import state as states
 from wtemlp.config.init_params import load_init_params
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Machines, Params
 from wtemlp.errors import InputError, WtemlpError
-from wtemlp.initial import run_init
-from wtemlp.loop import Loop, locked, summaries, total_time
+from wtemlp.first import check_run
+from wtemlp.initial import check_init, run_init
+from wtemlp.lock import locked
+from wtemlp.loop import Loop, summaries, total_time
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import make_plan
@@ -54,6 +58,30 @@ def find_input(path: Path, root: Path) -> Path:
     return path if path.exists() or not (root / path).exists() else root / path
 
 
+@contextmanager
+def _at_work(paths: RunPaths, command: str, param: Path, machine: Path) -> Iterator[Reporter]:
+    """Hold the run's folder while a command is at work, and leave word how it ended."""
+    files = [hints.kept(file, paths.root) for file in (param, machine)]
+    with locked(paths):
+        _open_log(paths)
+        reporter = Reporter(paths.live, command=command, files=files)
+        reporter.begin()
+        try:
+            yield reporter
+        except WtemlpError as error:
+            logging.getLogger("wtemlp").error("%s", error)
+            again = hints.command(command, paths.root, *files)
+            if not isinstance(error, InputError):
+                reporter.say(f"stopped; go on with: {again}")
+            reporter.end(str(error))
+            raise
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            reporter.end("interrupted" if interrupted else f"{type(error).__name__}: {error}")
+            raise
+        reporter.end()
+
+
 def run_init_command(param: Path, machine: Path, root: Path) -> None:
     """Do ``wtemlp init``."""
     root = run_folder(root)
@@ -61,12 +89,11 @@ def run_init_command(param: Path, machine: Path, root: Path) -> None:
     params = load_init_params(param, root)
     machines = load_machines(machine, root)
     check_engines(machines, ("fp",))
-    paths = RunPaths(root)
-    with locked(paths):
-        _open_log(paths)
-        reporter = Reporter(paths.live)
+    check_init(params, root)
+    with _at_work(RunPaths(root), "init", param, machine) as reporter:
         result = run_init(params, machines, root, reporter)
-        reporter.say(result.describe())
+        reporter.table(result.describe())
+        reporter.say(f"go on with: {hints.command('run', root)}")
 
 
 def run_command(param: Path, machine: Path, root: Path) -> None:
@@ -77,16 +104,9 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     machines = load_machines(machine, root)
     check_engines(machines, ("train", "model_devi", "fp"))
     paths = RunPaths(root)
-    with locked(paths):
-        _open_log(paths)
-        reporter = Reporter(paths.live)
-        try:
-            state = Loop(RunContext(params, machines, paths), reporter).run()
-        except WtemlpError as error:
-            logging.getLogger("wtemlp").error("%s", error)
-            if not isinstance(error, InputError):
-                reporter.say(f"stopped; go on with: wtemlp run {param} {machine}")
-            raise
+    check_run(params, machines, paths)
+    with _at_work(paths, "run", param, machine) as reporter:
+        state = Loop(RunContext(params, machines, paths), reporter).run()
         rows = summaries(paths)
         reporter.table(format_table(rows))
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
@@ -109,7 +129,7 @@ def write_run_report(root: Path) -> Path:
     state = states.load(RunPaths(root))
     if state is None:
         raise InputError(str(root), "there is no run here",
-                         "start one with: wtemlp run PARAM MACHINE")
+                         f"start one with: {hints.command('run', root)}")
     return write_report(
         root,
         title=f"{root.name}: {Path(state.params).name}",

@@ -19,7 +19,7 @@ from wtemlp.lock import locked
 from wtemlp.loop import Loop, summaries, total_time
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
-from wtemlp.planning.plan import make_plan
+from wtemlp.planning.plan import check_window, make_plan
 from wtemlp.preflight import check_engines
 from wtemlp.progress import Reporter, reporter_on_stderr
 from wtemlp.report.page import write_report
@@ -190,6 +190,7 @@ def plan_command(
         runs = sources.find(params, root) if steps is None else []
     if not runs:
         own = own_run.OwnRun(params, root, steps or own_run.STEPS, temperature_K)
+        check_window(window_K, own.temperature_K)
         runs = [_do_own_run(own, params, machines, root)]
     plans = [make_plan(run, params, biasfactors, window_K) for run in runs]
     if as_json:

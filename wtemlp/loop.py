@@ -22,7 +22,7 @@ from wtemlp.errors import CalculationError
 from wtemlp.first import first_state
 from wtemlp.paths import RunPaths
 from wtemlp.progress import Reporter, StageProgress
-from wtemlp.resume import sound_step
+from wtemlp.resume import restore_labels, sound_step
 from wtemlp.stages import explore, label, select, train
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
@@ -46,6 +46,10 @@ class Loop:
         self.context, self.reporter = context, reporter
         self.paths = context.paths
         self.state = self._begin()
+        if not self.state.finished:
+            restore_labels(context, self.state.iteration, reporter.say)
+            if self.state.step in (Step.RUN_EXPLORE, Step.POST_EXPLORE):
+                explore.mind_changed_job(context, self.state.iteration, reporter.say)
 
     def run(self) -> RunState:
         """Do all steps that are left.
@@ -171,6 +175,28 @@ class Loop:
                 f"{len(decided)} frames: {row.accurate} accurate, {row.candidate} candidates, "
                 f"{row.failed} failed; {row.selected} go to the reference method"
             )
+        if not row.selected:
+            self._nothing_to_learn(row)
+
+    def _nothing_to_learn(self, row: Summary) -> None:
+        """No frame is to be labelled: well, if the models agree; else the run leads nowhere."""
+        if row.explored and row.accurate >= row.explored / 2:
+            return
+        stopped = [walker for walker in row.walkers if walker["stopped"]]
+        if len(stopped) < len(row.walkers):
+            self._say(
+                "warning: most frames are beyond the upper trust level and none is labelled, so "
+                "the next iteration has the same models; raise model_devi_f_trust_hi, or lower "
+                "the temperature or the bias factor"
+            )
+            return
+        self._go_back(Step.MAKE_EXPLORE)
+        raise CalculationError(
+            f"{self.paths.explore(self.state.iteration)}: all {len(stopped)} walkers were stopped "
+            f"and no frame is left to learn from; {stopped[0]['name']}: {stopped[0]['stopped']}; "
+            f"change model_devi_jobs[{self.state.iteration}] (lower bias factor or temperature, "
+            "fewer steps, a wider guard) or the initial data; the iteration then explores anew"
+        )
 
     def run_label(self) -> None:
         """Label them with the reference method."""
@@ -180,7 +206,11 @@ class Loop:
 
     def post_label(self) -> None:
         """Turn labels into training data, and see whether the models have converged."""
-        labelled, reasons = label.collect(self.context, self.state.iteration)
+        try:
+            labelled, reasons = label.collect(self.context, self.state.iteration)
+        except CalculationError:
+            self._go_back(Step.RUN_LABEL)
+            raise
         with self._summary() as row:
             row.labelled, row.label_failures = labelled, len(reasons)
         for name, reason in reasons.items():
@@ -200,6 +230,11 @@ class Loop:
         return all(select.accurate_ratio(table) >= rule.accurate_ratio for table in tables)
 
     # -- common to all
+    def _go_back(self, step: Step) -> None:
+        """Have the next call begin with an earlier step of this iteration."""
+        self.state = replace(self.state, step=step)
+        states.save(self.paths, self.state)
+
     def _run(
         self,
         tasks: Sequence[Task],

@@ -4,11 +4,17 @@ A file that an earlier step made and that has gone since (a clean-up, a full dis
 that need it invalid; the run goes back to the step that makes it, in the same iteration.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from wtemlp import paths as names
+from wtemlp.errors import CalculationError
 from wtemlp.paths import RunPaths
+from wtemlp.stages import explore, label, train
+from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
+from wtemlp.summary import read_summary
 
 #: For each step, the step that makes what it needs.
 MAKER = {
@@ -53,12 +59,51 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
     if step is Step.MAKE_EXPLORE:
         return [paths.train(iteration) / f"graph.{model:03d}.pb" for model in models]
     if step in (Step.RUN_EXPLORE, Step.POST_EXPLORE, Step.MAKE_LABEL):
-        tasks = sorted(paths.explore(iteration).glob("task.*"))
+        listed = paths.explore(iteration) / explore.WALKERS
+        if not listed.exists():
+            return [listed]
+        tasks = explore.task_folders(paths, iteration)
         inputs = [task / names.LMP_INPUT for task in tasks]
         if step is not Step.RUN_EXPLORE:
-            inputs += [task / names.MODEL_DEVI for task in tasks]
-        return inputs or [paths.explore(iteration)]
+            inputs += [task / name for task in tasks for name in (names.MODEL_DEVI, names.TRAJ)]
+        return inputs
     if step in (Step.RUN_LABEL, Step.POST_LABEL):
-        frames = sorted(paths.label(iteration).glob("task.*"))
-        return [paths.explored(iteration), *(frame / names.FRAME_DUMP for frame in frames)]
+        explored = paths.explored(iteration)
+        if not explored.exists():
+            return [explored]
+        frames = label.frame_folders(paths, iteration)
+        return [frame / names.FRAME_DUMP for frame in frames]
     return []
+
+
+def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], None]) -> None:
+    """See that the labels of the first iterations are all there; read lost ones anew.
+
+    Parameters
+    ----------
+    context : RunContext
+    n_iterations : int
+        Iterations that the run has behind it.
+    say : callable
+        Told what had gone.
+
+    Raises
+    ------
+    CalculationError
+        If labelled frames have gone, and the results of the jobs that made them, too.
+    """
+    for index in range(n_iterations):
+        row = read_summary(context.paths.summary(index))
+        if row is None or row.labelled is None:
+            continue
+        folder = context.paths.label(index)
+        if train.count_frames(folder) == row.labelled:
+            continue
+        say(f"{folder}: labelled frames have gone: reading them anew")
+        with suppress(CalculationError, FileNotFoundError):
+            label.collect(context, index)
+        if (found := train.count_frames(folder)) != row.labelled:
+            raise CalculationError(
+                f"{folder}: {found} labelled frames, but the run has made {row.labelled}; put "
+                "its data.* folders back, or start in another folder"
+            )

@@ -202,14 +202,22 @@ def test_a_sound_walker_goes_to_its_end(run):
 
 
 def test_guard_on_the_deviation(run):
-    """Three successive outputs above the limit end the walker, in the biased part."""
-    _, _, deviations = walk(run, "calm", nsteps=100)
+    """Three successive outputs above the limit end the walker, unbiased or not."""
+    _, steps, deviations = walk(run, "calm", nsteps=200)
+    guard = Guard(devi_factor=1.0, temp_factor=20.0)
     limit = float(np.min(deviations)) / 2
-    why, steps, found = walk(run, "doubtful", trust_hi=limit, guard=Guard(devi_factor=1.0,
-                                                                          temp_factor=20.0))
+    why, steps, found = walk(run, "doubtful", trust_hi=limit, guard=guard)
     assert why.startswith("force deviation ") and "on 3 successive outputs" in why
-    assert 200 < steps[-1] <= 200 + 3 * 10 + 10
-    assert (found[-3:] > limit).all()
+    assert "of NVT" in why and steps[-1] <= 3 * 10 + 10 and (found[-3:] > limit).all()
+    # A limit that only the biased part passes, three times in a row at a look of the guard.
+    walk_on = {"biasfactor": 400.0, "height_kT": 50.0, "sigma_eV": 1.0}
+    strong = Guard(devi_factor=1.0, temp_factor=1000.0, energy_sigmas=1e6)
+    _, steps, deviations = walk(run, "pushed", guard=Guard(1e6, 3, 1000.0, 1e6), **walk_on)
+    limit = 1.001 * float(deviations[steps <= 200].max())
+    assert (deviations[steps > 200] > limit).sum() > 6
+    why, steps, found = walk(run, "pushed.off", trust_hi=limit, guard=strong, **walk_on)
+    assert why.startswith("force deviation ") and "of NVT" not in why
+    assert steps[-1] > 200 and (found[-3:] > limit).all()
 
 
 def test_guard_on_the_temperature(run):

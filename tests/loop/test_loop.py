@@ -210,14 +210,93 @@ def set_state(run, **changes):
         (Step.POST_LABEL, "iter.000001/02.fp/task.000.000001/frame.lammpstrj", "has gone"),
         (Step.RUN_EXPLORE, "iter.000001/01.model_devi/task.000.000001/input.lammps", "has gone"),
         (Step.RUN_TRAIN, "iter.000001/00.train/002/input.json", "has gone"),
+        (Step.RUN_EXPLORE, "iter.000001/01.model_devi/task.000.000003", "has gone"),
+        (Step.MAKE_LABEL, "iter.000001/01.model_devi/task.000.000000", "has gone"),
+        (Step.POST_LABEL, "iter.000001/02.fp/task.000.000004", "has gone"),
     ],
 )
 def test_what_has_gone_is_made_again(undisturbed, copied, step, gone, words):
     shutil.rmtree(copied.folder / "iter.000002")
     set_state(copied, iteration=1, step=int(step), finished="")
-    (copied.folder / gone).unlink()
+    remove(copied.folder / gone)
     assert words in copied.finish()
     assert copied.fingerprint() == undisturbed.fingerprint()
+
+
+def remove(path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def test_labels_that_have_gone_are_read_anew(undisturbed, copied):
+    shutil.rmtree(copied.folder / "iter.000002")
+    set_state(copied, iteration=2, step=int(Step.MAKE_TRAIN), finished="")
+    shutil.rmtree(copied.folder / "iter.000000/02.fp/data.000")
+    assert "labelled frames have gone: reading them anew" in copied.finish()
+    assert copied.fingerprint() == undisturbed.fingerprint()
+
+
+def test_labels_that_cannot_be_had_again_end_the_run(copied):
+    set_state(copied, iteration=2, step=int(Step.RUN_TRAIN), finished="")
+    for path in copied.folder.glob("iter.000000/02.fp/*[0-9]"):
+        remove(path)
+    done = wtemlp(copied, "run", "param.json", "machine.json")
+    assert done.returncode == 1
+    assert "0 labelled frames, but the run has made 5" in done.stderr
+
+
+def test_a_hole_in_a_trajectory_is_told(copied):
+    set_state(copied, iteration=1, step=int(Step.POST_EXPLORE), finished="")
+    (copied.folder / "iter.000001/01.model_devi/task.000.000002/traj/300.lammpstrj").unlink()
+    done = wtemlp(copied, "run", "param.json", "machine.json")
+    assert done.returncode == 1 and "task.000.000002/traj/300.lammpstrj has gone" in done.stderr
+
+
+def test_failing_labels_are_calculated_anew(undisturbed, copied):
+    """A job that ended well without its labels fails the stage; given again, it is run again."""
+    shutil.rmtree(copied.folder / "iter.000002")
+    batch = copied.folder / "iter.000001/02.fp/batch.000.000"
+    for name in ("labels.dump", "labels.energy"):
+        (batch / name).write_text("")
+    set_state(copied, iteration=1, step=int(Step.POST_LABEL), finished="")
+    done = wtemlp(copied, "run", "param.json", "machine.json")
+    assert done.returncode == 1
+    assert "failed for 5 of 5 frames, more than ratio_failed = 0.0 allows" in done.stderr
+    copied.finish()
+    assert copied.fingerprint() == undisturbed.fingerprint()
+
+
+def test_a_changed_job_is_told(copied):
+    set_state(copied, iteration=1, step=int(Step.RUN_EXPLORE), finished="")
+    param = json.loads((copied.folder / "param.json").read_text())
+    param["model_devi_jobs"][1]["wte"]["biasfactor"] = [9]
+    (copied.folder / "param.json").write_text(json.dumps(param))
+    output = copied.finish()
+    assert "model_devi_jobs[1] has changed, but its walkers go on as they were" in output
+    shutil.rmtree(copied.folder / "iter.000001/01.model_devi")
+    shutil.rmtree(copied.folder / "iter.000002")
+    set_state(copied, iteration=1, step=int(Step.RUN_EXPLORE), finished="")
+    assert "01.model_devi/walkers.json has gone: going back" in copied.finish()
+    table = load_frames(copied.folder / "iter.000001/01.model_devi/explored.npz")
+    assert set(table.biasfactor) == {9.0}
+
+
+def test_all_walkers_stopped_is_a_failure(tmp_path):
+    run = make_run(tmp_path / "lost")
+    process = run.start(CHEAP_ENGINE_STOPS="1")
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 1
+    assert "all 4 walkers were stopped and no frame is left to learn from" in output
+    assert "task.000.000000: ERROR: Lost atoms" in output
+    run.finish()
+    assert labelled(run) == 10
+
+
+def test_most_frames_beyond_trust_is_a_warning(tmp_path):
+    run = make_run(tmp_path / "poor", model_devi_f_trust_lo=1e-4, model_devi_f_trust_hi=2e-4)
+    assert "warning: most frames are beyond the upper trust level" in run.finish()
 
 
 def test_damaged_files_are_no_traceback(copied):

@@ -27,7 +27,7 @@ ALLOWED = {
     "stages": BASE | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter"},
     "report": BASE | {"report", "analysis", "summary", "md"},
     "lock": BASE | {"progress"},
-    "resume": BASE | {"state"},
+    "resume": BASE | {"state", "stages", "summary"},
     "first": BASE | {"state", "config", "versions"},
     "loop": BASE
     | {"resume", "first", "stages", "state", "summary", "progress", "analysis", "config"}

@@ -73,6 +73,9 @@ def test_guard_looks_at_successive_deviations(tmp_path, deviations, stops):
         ("ERROR: Non-numeric pressure - simulation unstable (src/fix_nh.cpp:1)", True),
         ("ERROR on proc 0: Out of range atoms - cannot compute PPPM", True),
         ("ERROR: Pressure is nan (src/fix_nh.cpp:1)", True),
+        ("ERROR: Neighbor list overflow, boost neigh_modify one (src/npair.cpp:1)", True),
+        ("ERROR on proc 0: Too many neighbor bins (src/nbin_standard.cpp:213)", True),
+        ("ERROR: Fix ave/time index is out of range (src/fix_ave_time.cpp:1)", False),
         ("ERROR: The dominant term is missing", False),
         ("ERROR: Cannot open file /home/hernandez/nano/nan/plumed.dat", False),
         ("ERROR: Unrecognized pair style 'deepmd' is part of the DEEPMD package", False),
@@ -85,3 +88,12 @@ def test_what_a_lammps_error_means(tmp_path, error, stopped):
     note = tmp_path / "walker.stopped"
     assert (done.returncode == 0) == stopped == note.exists()
     assert not stopped or note.read_text().strip() == error
+    # What the job must leave is there even if it ended before its first step.
+    assert {(tmp_path / name).exists() for name in ("model_devi.out", "COLVAR.nvt")} == {stopped}
+
+
+def test_every_run_is_guarded():
+    """Unbiased or not: no part of a walker goes on without a look at the deviation."""
+    runs = [line for line in wte_script.script(WALKER).splitlines() if line.startswith("run ")]
+    assert len(runs) == 3
+    assert all("pre no every 60 " in line and '"include guard.lmp"' in line for line in runs)

@@ -60,3 +60,8 @@ def _is_locked(path: Path) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def forget_finished(folder: Path) -> None:
+    """Have a task run again in the next call, though it has finished: its results are no good."""
+    (folder / script.DONE).unlink(missing_ok=True)

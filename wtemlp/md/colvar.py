@@ -41,6 +41,21 @@ def read(path: Path) -> dict[str, NDArray[np.float64]]:
     return {name: table[:, column] for column, name in enumerate(names)}
 
 
+def read_series(path: Path) -> dict[str, NDArray[np.float64]]:
+    """As :func:`read`, for a file with one row a time, sorted by it.
+
+    The row at the seam of two runs is written twice, and a job that went on from a checkpoint
+    writes what came after that again: of rows of equal time the last counts.
+    """
+    columns = read(path)
+    if not columns:
+        return {}
+    reverse = columns["time"][::-1]
+    _, last = np.unique(reverse, return_index=True)
+    rows = len(reverse) - 1 - last
+    return {name: values[rows] for name, values in columns.items()}
+
+
 def _numbers(words: list[str]) -> list[float]:
     try:
         return [float(word) for word in words]

@@ -26,7 +26,8 @@ GUARD_EVERY = 10  #: steps between looks at temperature and energy
 
 #: LAMMPS errors that mean that the walker left the physical world, not that the job is broken.
 UNPHYSICAL = (
-    "Lost atoms|Non-numeric|Bond atoms? .* missing|Out of range atoms|out of range|"
+    "Lost atoms|Non-numeric|Bond atoms? .* missing|Out of range atoms|"
+    "Neighbor list overflow|Too many neighbor bins|"
     "outside the grid|Atoms have left|box dimensions|"
     "[^A-Za-z/_-]-?[Nn]a[Nn]([^A-Za-z/_-]|$)|floating point"
 )
@@ -84,12 +85,14 @@ def command(lmp: str) -> str:
     """The shell command of a task.
 
     A LAMMPS error that says that the walker has blown up is a result (the walker is stopped),
-    not a failure of the task.
+    not a failure of the task; it may come before anything was recorded.
     """
+    noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
+    recorded = f"touch {paths.MODEL_DEVI} {paths.COLVAR_NVT}"
     return (
         f"mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG}"
-        f" -screen none || {{ grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG}"
-        f" > {paths.STOPPED} || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"
+        f" -screen none || {{ {{ {noted} && {recorded}; }}"
+        f" || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"
     )
 
 
@@ -130,12 +133,24 @@ def _dynamics(w: Walker) -> list[str]:
         "",
         "# Guards: a comparison with NaN is false, so NaN stops the walker too.",
         f'variable        temp_ok equal "temp < {limit:.10g}"',
+        "variable        energy_ok equal 1",
         "variable        devi_stop equal 0",
         "variable        devi_last string 0",
-        f"fix             guard_temp all halt {GUARD_EVERY} v_temp_ok != 1 error continue"
-        " message no",
+        'variable        sound equal "v_temp_ok && v_energy_ok && (v_devi_stop == 0)"',
+        "# soft: a halt in one segment of a run ends all of them.",
+        f"fix             guard all halt {GUARD_EVERY} v_sound != 1 error soft message no",
         "",
     ]
+
+
+def _guarded_run(w: Walker, steps: int) -> str:
+    """A run with a look at the committee's force deviation after each few of its outputs."""
+    checks = w.guard.devi_checks
+    return (
+        f"run             {steps} pre no every {checks * w.trj_freq}"
+        f' "shell tail -n {checks} {paths.MODEL_DEVI} | awk -f {GUARD_AWK} > {GUARD_LMP}"'
+        f' "include {GUARD_LMP}"'
+    )
 
 
 def _halted(condition: str, reason: str) -> str:
@@ -147,9 +162,29 @@ def _halted(condition: str, reason: str) -> str:
     )
 
 
+def _stops(w: Walker, where: str) -> list[str]:
+    """End the job with a note if a guard has halted the run, in a part of it."""
+    checks = w.guard.devi_checks
+    window = f"{w.guard.energy_sigmas:g} sigma sqrt(biasfactor) from its NVT mean"
+    return [
+        _halted(
+            "$(v_temp_ok) != 1",
+            f"temperature $(temp:%.6g) K at step $(step){where}: above "
+            f"{w.guard.temp_factor * w.temperature_K:.6g} K",
+        ),
+        _halted(
+            "$(v_devi_stop) == 1",
+            f"force deviation ${{devi_last}} eV/Angstrom at step $(step){where}: above "
+            f"{w.guard.devi_factor * w.trust_hi:.6g} on {checks} successive outputs",
+        ),
+        _halted(
+            "$(v_energy_ok) != 1",
+            f"energy $(v_u:%.6f) eV at step $(step){where}: more than {window}",
+        ),
+    ]
+
+
 def _nvt(w: Walker) -> list[str]:
-    too_hot = f"temperature $(temp:%.6g) K at step $(step) of NVT: above " \
-              f"{w.guard.temp_factor * w.temperature_K:.6g} K"
     equilibration = int(NVT_EQUILIBRATION * w.nvt_steps)
     stride = w.colvar_stride
     return [
@@ -158,14 +193,14 @@ def _nvt(w: Walker) -> list[str]:
         "variable        u equal c_thermo_pe",
         f"fix             colvar all print {stride} \"$(v_time_ps:%.6f) $(v_u:%.9f)\""
         f" file {paths.COLVAR_NVT} screen no title \"#! FIELDS time ene\"",
-        f"run             {equilibration}",
-        _halted("$(v_temp_ok) != 1", too_hot),
+        _guarded_run(w, equilibration),
+        *_stops(w, " of NVT"),
         "variable        u0 equal $(v_u:%.15g)",
         "variable        du equal v_u-v_u0",
         "variable        du2 equal (v_u-v_u0)^2",
         f"fix             moments all ave/time {stride} 1 {stride} v_du v_du2 ave running",
-        f"run             {w.nvt_steps - equilibration}",
-        _halted("$(v_temp_ok) != 1", too_hot),
+        _guarded_run(w, w.nvt_steps - equilibration),
+        *_stops(w, " of NVT"),
         "",
     ]
 
@@ -204,35 +239,14 @@ def _wte(w: Walker) -> list[str]:
         colvar=paths.COLVAR_WTE,
         units="metal",
     )
-    window = f"{w.guard.energy_sigmas:g} sigma sqrt(biasfactor) from its NVT mean"
-    checks = w.guard.devi_checks
     return [
         plumed_input.lammps_print(text, PLUMED_WTE),
         f"fix             wte all plumed plumedfile {PLUMED_WTE} outfile plumed.wte.log",
         "# PLUMED's ENERGY must be the energy without the bias.",
         "fix_modify      wte energy no",
         'variable        energy_ok equal "(v_u > v_u_min) && (v_u < v_u_max)"',
-        'variable        sound equal "v_temp_ok && v_energy_ok && (v_devi_stop == 0)"',
-        "unfix           guard_temp",
-        "# soft: a halt in one segment of the run ends all of them.",
-        f"fix             guard all halt {GUARD_EVERY} v_sound != 1 error soft message no",
-        f"run             {w.nsteps} pre no every {checks * w.trj_freq}"
-        f' "shell tail -n {checks} {paths.MODEL_DEVI} | awk -f {GUARD_AWK} > {GUARD_LMP}"'
-        f' "include {GUARD_LMP}"',
-        _halted(
-            "$(v_temp_ok) != 1",
-            f"temperature $(temp:%.6g) K at step $(step): above "
-            f"{w.guard.temp_factor * w.temperature_K:.6g} K",
-        ),
-        _halted(
-            "$(v_devi_stop) == 1",
-            f"force deviation ${{devi_last}} eV/Angstrom at step $(step): above "
-            f"{w.guard.devi_factor * w.trust_hi:.6g} on {checks} successive outputs",
-        ),
-        _halted(
-            "$(v_energy_ok) != 1",
-            f"energy $(v_u:%.6f) eV at step $(step): more than {window}",
-        ),
+        _guarded_run(w, w.nsteps),
+        *_stops(w, ""),
         f"label           {END_LABEL}",
     ]
 

@@ -146,7 +146,7 @@ def _of_group(tasks: Sequence[Path], system: int, temperature_K: float, root: Pa
     series, spacing_ps = [], 0.0
     for task in tasks:
         file = task / paths.COLVAR_NVT
-        table = colvar.read(file)
+        table = colvar.read_series(file)
         if not table:
             raise InputError(str(file), "holds no energies", "give another run")
         times, spacing_ps = even_rows(table["time"], file)

@@ -181,7 +181,7 @@ def _task_energies(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
     series = []
     for name in (paths.COLVAR_NVT, paths.COLVAR_WTE):
-        columns = colvar.read(folder / name)
+        columns = colvar.read_series(folder / name)
         series.append(columns.get("ene", np.empty(0)))
     source = "COLVAR"
     if not len(series[0]):

@@ -3,7 +3,8 @@
 import itertools
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import dpdata
@@ -18,9 +19,12 @@ from wtemlp.errors import CalculationError
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import colvar, wte_script
 from wtemlp.md.wte_script import Walker
+from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
 
 CONFS = "confs"
+CUR_JOB = "cur_job.json"  #: the job as DP-GEN has it
+WALKERS = "walkers.json"  #: the task folders and their job; written when all are there
 PLUMED_LOG = "plumed.wte.log"
 
 
@@ -63,10 +67,27 @@ def prepare(context: RunContext, iteration: int) -> None:
     folder.mkdir(parents=True)
     job = context.params.jobs[iteration]
     graphs = _link_models(context, iteration)
-    write_json(folder / "cur_job.json", context.params.jdata["model_devi_jobs"][iteration])
+    write_json(folder / CUR_JOB, context.params.jdata["model_devi_jobs"][iteration])
     _write_structures(context, job, folder / CONFS)
-    for combination in _combinations(context, job):
+    combinations = _combinations(context, job)
+    for combination in combinations:
         _prepare_task(context, iteration, job, combination, graphs)
+    names = [context.paths.explore_task(iteration, c.system, c.task).name for c in combinations]
+    write_json(folder / WALKERS, {"tasks": names, "job": _as_json(job)})
+
+
+def _as_json(job: ExploreJob) -> dict:
+    return json.loads(json.dumps(asdict(job)))
+
+
+def mind_changed_job(context: RunContext, iteration: int, say: Callable[[str], None]) -> None:
+    """Say so, if the parameter file is not any more what the walkers were prepared with."""
+    listed = context.paths.explore(iteration) / WALKERS
+    if json.loads(listed.read_text())["job"] != _as_json(context.params.jobs[iteration]):
+        say(
+            f"model_devi_jobs[{iteration}] has changed, but its walkers go on as they were "
+            f"prepared; to explore anew, remove {listed.parent} and give the command again"
+        )
 
 
 def _link_models(context: RunContext, iteration: int) -> list[str]:
@@ -140,8 +161,16 @@ def _prepare_task(
     )
 
 
-def _task_folders(context: RunContext, iteration: int) -> list[Path]:
-    return sorted(context.paths.explore(iteration).glob("task.*"))
+def task_folders(run: RunPaths, iteration: int) -> list[Path]:
+    """The folders of an iteration's walkers, as they were prepared.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the exploration has not been prepared to its end.
+    """
+    folder = run.explore(iteration)
+    return [folder / name for name in json.loads((folder / WALKERS).read_text())["tasks"]]
 
 
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
@@ -164,7 +193,7 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
             logs=(paths.LMP_LOG, PLUMED_LOG),
             steps=job.wte.nvt_steps + job.nsteps,
         )
-        for task in _task_folders(context, iteration)
+        for task in task_folders(context.paths, iteration)
     ], common
 
 
@@ -181,18 +210,23 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]
     FrameTable, list[dict]
         All frames, with the decision still to be made (ACCURATE, or FAILED where a stopped
         walker had left the physical world); and :attr:`wtemlp.summary.Summary.walkers`.
+
+    Raises
+    ------
+    CalculationError
+        If a walker's trajectory is not whole.
     """
-    read = [_read_walker(context, iteration, task) for task in _task_folders(context, iteration)]
-    if not read:
-        raise CalculationError(f"{context.paths.explore(iteration)}: no walker was run")
+    folders = task_folders(context.paths, iteration)
+    read = [_read_walker(context, iteration, folder) for folder in folders]
     return FrameTable.concatenate([table for table, _ in read]), [walker for _, walker in read]
 
 
 def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Steps and largest force deviations of a ``model_devi.out``.
 
-    The rows at the seam of two runs are written twice, and the last row of a stopped job may be
-    cut: the first of equal steps is kept and an incomplete row is dropped.
+    The rows at the seam of two runs are written twice, as are those after a checkpoint from
+    which a job went on, and the last row of a stopped job may be cut: the last of equal steps is
+    kept and an incomplete row is dropped.
 
     Returns
     -------
@@ -201,23 +235,20 @@ def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     rows = [line.split() for line in file.read_text().splitlines() if not line.startswith("#")]
     rows = [row for row in rows if len(row) >= 7]
-    steps = np.array([int(row[0]) for row in rows], dtype=int)
-    deviations = np.array([float(row[4]) for row in rows])
-    steps, first = np.unique(steps, return_index=True)
-    return steps, deviations[first]
+    found = {int(row[0]): float(row[4]) for row in rows}
+    steps = np.array(sorted(found), dtype=int)
+    return steps, np.array([found[step] for step in steps], dtype=float)
 
 
 def _read_walker(context: RunContext, iteration: int, folder: Path) -> tuple[FrameTable, dict]:
     job = context.params.jobs[iteration]
     made = json.loads((folder / paths.JOB).read_text())
-    steps, deviations = read_deviations(folder / paths.MODEL_DEVI)
-    stored = np.array([(folder / paths.TRAJ / f"{s}.lammpstrj").exists() for s in steps], bool)
-    steps, deviations = steps[stored], deviations[stored]
-    nvt = colvar.read(folder / paths.COLVAR_NVT)
-    wte = colvar.read(folder / paths.COLVAR_WTE)
-    energies, biases = _frame_energies(steps, nvt, wte, context.params.timestep_ps)
     stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
         else ""
+    steps, deviations = _stored_frames(folder, bool(stopped))
+    nvt = colvar.read_series(folder / paths.COLVAR_NVT)
+    wte = colvar.read_series(folder / paths.COLVAR_WTE)
+    energies, biases = _frame_energies(steps, nvt, wte, context.params.timestep_ps)
     decision = np.full(len(steps), int(Decision.ACCURATE))
     if stopped:
         # The guard looks back over these; what came before stands on its deviation alone.
@@ -240,6 +271,23 @@ def _read_walker(context: RunContext, iteration: int, folder: Path) -> tuple[Fra
         decision=decision,
     )
     return table, _walker_summary(folder, made, nvt, wte, stopped)
+
+
+def _stored_frames(folder: Path, stopped: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and deviations of the frames that are in a walker's trajectory.
+
+    Only a walker that was stopped may lack some: the job ended before they were written.
+    """
+    steps, deviations = read_deviations(folder / paths.MODEL_DEVI)
+    files = [folder / paths.TRAJ / f"{step}.lammpstrj" for step in steps]
+    stored = np.array([file.exists() for file in files], dtype=bool)
+    if not (stored.all() or stopped):
+        missing = files[int(np.argmin(stored))]
+        raise CalculationError(
+            f"{missing} has gone; put it back, or remove the folder {folder} and give the same "
+            "command again: its iteration explores anew"
+        )
+    return steps[stored], deviations[stored]
 
 
 def _frame_energies(

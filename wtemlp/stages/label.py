@@ -10,10 +10,12 @@ import numpy as np
 
 from wtemlp import paths
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
+from wtemlp.dispatch.marks import forget_finished
 from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
 from wtemlp.files import write_json
 from wtemlp.md.dump import Dump, read_dump
+from wtemlp.paths import RunPaths
 from wtemlp.reference.base import Frames, Labeller
 from wtemlp.reference.dataset import Dataset, Origin, accepted, labelled_system
 from wtemlp.reference.lammps_ff import LammpsForceField
@@ -48,6 +50,16 @@ def prepare(context: RunContext, iteration: int, table: FrameTable) -> None:
     for system, rows in _selected(table).items():
         for number, row in enumerate(rows):
             _prepare_frame(context, iteration, table, row, (system, number))
+
+
+def frame_folders(run: RunPaths, iteration: int) -> list[Path]:
+    """The folders of the frames that were chosen, one each."""
+    chosen = _selected(load_frames(run.explored(iteration)))
+    return [
+        run.label_task(iteration, system, number)
+        for system, rows in chosen.items()
+        for number in range(len(rows))
+    ]
 
 
 def _selected(table: FrameTable) -> dict[int, np.ndarray]:
@@ -132,14 +144,17 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     ------
     CalculationError
         If the reference method failed for more than ``ratio_failed`` of the frames.  Frames that
-        it refused, because nobody should learn from them, do not count.
+        it refused, because nobody should learn from them, do not count.  The jobs that hold
+        failed frames are then no longer finished: they can be run again.
     """
     labeller = _labeller(context)
-    broken, reasons, outcomes = 0, {}, []
+    broken: dict[str, Path] = {}  # frames whose calculation failed, and its job's folder
+    reasons, outcomes = {}, []
     kept: dict[int, list[Dataset]] = defaultdict(list)
     for folder, frames in _batches(context, iteration).items():
         labels = labeller.collect(folder, frames)
-        broken += int((~labels.ok & ~labels.refused).sum())
+        failed = np.flatnonzero(~labels.ok & ~labels.refused)
+        broken |= {frames.names[index]: folder for index in failed}
         origins = []
         for name, ok, reason in zip(frames.names, labels.ok, labels.reasons, strict=True):
             made = json.loads((folder.parent / name / FRAME).read_text())
@@ -155,12 +170,14 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     outcomes.sort(key=lambda outcome: outcome["frame"])
     write_json(context.paths.label(iteration) / LABELS, outcomes)
     total = labelled + len(reasons)
-    if broken > context.params.ratio_failed * total:
-        name, reason = next(iter(reasons.items()))
+    if len(broken) > context.params.ratio_failed * total:
+        for folder in broken.values():
+            forget_finished(folder)
+        name = next(iter(broken))
         raise CalculationError(
-            f"{context.paths.label(iteration)}: the reference method failed for {broken} of "
+            f"{context.paths.label(iteration)}: the reference method failed for {len(broken)} of "
             f"{total} frames, more than ratio_failed = {context.params.ratio_failed} allows; "
-            f"{name}: {reason}"
+            f"{name}: {reasons[name]}"
         )
     return labelled, reasons
 

@@ -25,6 +25,7 @@ from wtemlp.progress import Reporter, reporter_on_stderr
 from wtemlp.report.page import write_report
 from wtemlp.report.table import format_table
 from wtemlp.stages.context import RunContext
+from wtemlp.user_files import check_user_files
 
 
 def _open_log(paths: RunPaths) -> None:
@@ -89,6 +90,7 @@ def run_init_command(param: Path, machine: Path, root: Path) -> None:
     params = load_init_params(param, root)
     machines = load_machines(machine, root)
     check_engines(machines, ("fp",))
+    check_user_files(machines, root)
     check_init(params, root)
     with _at_work(RunPaths(root), "init", param, machine) as reporter:
         result = run_init(params, machines, root, reporter)
@@ -103,6 +105,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     params = load_params(param, root)
     machines = load_machines(machine, root)
     check_engines(machines, ("train", "model_devi", "fp"))
+    check_user_files(machines, root)
     paths = RunPaths(root)
     check_run(params, machines, paths)
     with _at_work(paths, "run", param, machine) as reporter:
@@ -205,6 +208,7 @@ def _do_own_run(
         here = own_run.THIS_MACHINE
         machines = Machines(params.source, here, here, here, "3", {})
     check_engines(machines, ("fp",))
+    check_user_files(machines, root)
     paths = RunPaths(root / own_run.FOLDER)
     paths.root.mkdir(parents=True, exist_ok=True)
     with locked(paths):

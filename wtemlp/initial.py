@@ -58,6 +58,7 @@ from wtemlp.reference.dataset import (
 from wtemlp.reference.lammps_ff import LammpsForceField
 from wtemlp.seeds import derive_seed
 from wtemlp.units import KCAL_MOL_IN_EV
+from wtemlp.user_files import with_user_files
 
 EQUILIBRATE, WTE, LABEL = "00.equilibrate", "01.wte", "02.label"
 ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
@@ -325,6 +326,7 @@ class _Init:
         """Run the tasks of a stage; every one must succeed."""
         if not tasks:
             return
+        tasks = with_user_files(tasks, self.machines.fp, self.root)
         work_dir = tasks[0].folder.parent
         results: list[TaskResult] = []
         self.reporter.follow(

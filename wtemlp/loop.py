@@ -28,6 +28,7 @@ from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
 from wtemlp.text import duration
+from wtemlp.user_files import with_user_files
 
 CONVERGED = "converged"
 EXHAUSTED = "end of model_devi_jobs"
@@ -246,6 +247,7 @@ class Loop:
         """Run a stage's tasks; every one must succeed."""
         if not tasks:
             return
+        tasks = with_user_files(tasks, section, self.paths.root)
         results: list[TaskResult] = []
         title = f"iteration {self.state.iteration} of {self.state.n_iterations}: " \
                 f"{self.state.step.stage}"

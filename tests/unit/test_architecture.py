@@ -28,15 +28,17 @@ ALLOWED = {
     "report": BASE | {"report", "analysis", "summary", "md"},
     "lock": BASE | {"progress"},
     "resume": BASE | {"state", "stages", "summary"},
+    "user_files": BASE | {"config", "dispatch"},
     "first": BASE | {"state", "config", "versions"},
     "loop": BASE
     | {"resume", "first", "stages", "state", "summary", "progress", "analysis", "config"}
-    | {"dispatch"},
+    | {"dispatch", "user_files"},
     "initial_result": BASE | {"config", "analysis"},
-    "initial": BASE | {"initial_result", "reference", "md", "config", "dispatch", "progress"},
+    "initial": BASE
+    | {"initial_result", "reference", "md", "config", "dispatch", "progress", "user_files"},
     "planning": BASE
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
-    | {"dispatch", "progress"},
+    | {"dispatch", "progress", "user_files"},
     "preflight": BASE | {"config", "md"},
     "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
     "commands": None,

@@ -11,6 +11,7 @@ from wtemlp.md.reference_runs import ENERGIES
 from wtemlp.planning.sources import UnbiasedRun, of_reference
 from wtemlp.progress import Reporter, StageProgress
 from wtemlp.reference import short_nvt
+from wtemlp.user_files import with_user_files
 
 FOLDER = "plan"  #: in the run's folder
 STEPS = 40_000
@@ -84,12 +85,13 @@ class OwnRun:
         if self._is_another():
             shutil.rmtree(self.folder)
         task = short_nvt.task(self.folder, self._inputs, section.command, self.steps)
+        tasks = with_user_files([task], section, self.root)
         results = []
         reporter.follow(
             StageProgress(f"plan: {self.steps} steps of NVT", [task], done_steps),
             lambda on_progress: results.extend(
                 run_tasks(
-                    [task],
+                    tasks,
                     work_dir=self.root / FOLDER,
                     common_files=(),
                     section=section,

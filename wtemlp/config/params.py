@@ -282,7 +282,21 @@ def _per_system(params: Section, key: str, n_systems: int) -> tuple[float, ...]:
 def _check_data_lists(params: Section, record: Params) -> None:
     if not record.init_data_sys:
         raise params.wrong("init_data_sys", "must name one folder of labelled data or more")
+    _check_batch_sizes(params, "init_batch_size", "init_data_sys", fewer=False)
+    _check_batch_sizes(params, "sys_batch_size", "sys_configs", fewer=True)
     for index, path in enumerate(record.validation_data_sys):
         if path in record.init_data_sys:
             remedy = "is trained on (init_data_sys): validation needs data of its own"
             raise params.wrong("validation_data_sys", remedy, index)
+
+
+def _check_batch_sizes(params: Section, key: str, of: str, *, fewer: bool) -> None:
+    """What DP-GEN's preparation of a training takes; where a size is missing it takes "auto"."""
+    if key not in params:
+        return
+    sizes, n = params[key], len(params[of])
+    if not isinstance(sizes, list) or len(sizes) > n or (len(sizes) < n and not fewer):
+        raise params.wrong(key, f"must be a list of one batch size per item of {of} ({n})")
+    for index, size in enumerate(sizes):
+        if size != "auto" and (isinstance(size, str) or size < 1):
+            raise params.wrong(key, 'must be a positive integer or "auto"', index)

@@ -12,6 +12,7 @@ from wtemlp.config.init_params import load_init_params
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Machines, Params
+from wtemlp.config.wte import MAX_BIASFACTOR, MAX_TEMPERATURE_K
 from wtemlp.errors import InputError, WtemlpError
 from wtemlp.first import check_run
 from wtemlp.initial import check_init, run_init
@@ -182,9 +183,13 @@ def plan_command(
     if steps is not None and source is not None:
         raise InputError("--steps", "is the length of a run to be done, and --from names one",
                          "give one of them")  # fmt: skip
-    wrong = next((g for g in biasfactors if not 1 <= g < float("inf")), None)
+    wrong = next((g for g in biasfactors if not 1 <= g <= MAX_BIASFACTOR), None)
     if wrong is not None:
-        raise InputError("--biasfactor", f"{wrong:g}", "must be 1 or more")
+        raise InputError("--biasfactor", f"{wrong:g}",
+                         f"must be 1 or more, and {MAX_BIASFACTOR:g} or less")
+    if temperature_K is not None and not 0 < temperature_K <= MAX_TEMPERATURE_K:
+        raise InputError("--temperature", f"{temperature_K:g}",
+                         f"must be a positive number (K), {MAX_TEMPERATURE_K:g} or less")
     if source is not None:
         if not source.exists() and (root / source).exists():
             source = root / source

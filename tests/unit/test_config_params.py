@@ -341,6 +341,9 @@ WRONG_TEXT = [
     ("null", "params.json: holds nothing; must be one object"),
     ('{"seed": 1, "seed": 2}', 'params.json: the key "seed" is given twice'),
     ('{"seed": NaN}', "params.json: NaN is not a number of JSON"),
+    ('{"model_devi_dt": 1e400}', "params.json: 1e400 is too large; write a finite number"),
+    ('{"model_devi_dt": -1e999}', "params.json: -1e999 is too large"),
+    ('{"seed": 1' + 5000 * "0" + "}", "params.json: 10000000000000000... is too large"),
 ]
 
 
@@ -365,6 +368,24 @@ def test_binary_file(tmp_path):
     (tmp_path / "params.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"params\.json: not a text file"):
         load_params(tmp_path / "params.json", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: {b: [1, .inf]}", "params.yaml: a.b[1] = Infinity; write a finite number"),
+        ("a: -.inf", "params.yaml: a = -Infinity; write a finite number"),
+        ("a: .nan", "params.yaml: a = NaN; write a finite number"),
+        ("a: 1.0e+400", "params.yaml: a = Infinity; write a finite number"),
+        ("a: 1" + 400 * "0", "params.yaml: a is too large; write a finite number"),
+        ("a: 1" + 5000 * "0", "params.yaml: not valid YAML: Exceeds the limit"),
+    ],
+)
+def test_yaml_numbers_that_are_not_finite(tmp_path, text, line):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_params(tmp_path / "params.yaml", tmp_path)
+    assert str(caught.value).startswith(line)
 
 
 def test_wrong_yaml(tmp_path):
@@ -456,6 +477,16 @@ WRONG = [
     ({"init_batch_size": ["mixed"]}, ['init_batch_size[0] = "mixed"; must be a positive']),
     ({"sys_batch_size": [1, 0]}, ["sys_batch_size[1] = 0; must be a positive integer"]),
     # numbers
+    ({JOB + "nsteps": 10**30}, ["model_devi_jobs[0].nsteps = 10000", f"must be {2**53} or less"]),
+    ({WTE + "nvt_steps": 2**60}, ["[0].wte.nvt_steps = ", f"must be {2**53} or less"]),
+    ({WTE + "pace": 2**31}, ["[0].wte.pace = 2147483648; must be 2147483647 or less"]),
+    ({WTE + "biasfactor": 1e300}, ["[0].wte.biasfactor = 1e+300; must be 1e+06 or less"]),
+    ({WTE + "biasfactor": [16, 1e7]}, ["[0].wte.biasfactor[1] = 10000000.0; must be 1e+06"]),
+    ({WTE + "height": 1e9}, ["[0].wte.height = 1000000000.0; must be 1000 or less (kT)"]),
+    ({WTE + "sigma": "1e300 eV"}, ['wte.sigma = "1e300 eV"; must be 1e+12 eV or less']),
+    ({JOB + "temps": [300, 1e9]}, ["temps[1] = 1000000000.0; must be 100000 or less (K)"]),
+    ({"fp_task_max": 10**20}, ["fp_task_max = 100000000000000000000; must be 2147483647"]),
+    ({TRAIN + "training.numb_steps": 10**30}, ["training.numb_steps = 1000", "or less"]),
     ({"seed": -1}, ["seed = -1; must be 0 or more"]),
     ({"numb_models": 1}, ["numb_models = 1; must be 2 or more"]),
     ({"numb_models": 0}, ["numb_models = 0; must be a positive integer"]),

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from wtemlp.config.records import ExploreJob, MachineSection, Params
+from wtemlp.config.section import MAX_STEPS
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.errors import CalculationError, InputError
 from wtemlp.initial import done_steps
@@ -56,6 +57,8 @@ class OwnRun:
             )
         if steps < MIN_STEPS:
             raise InputError("--steps", f"{steps} is too short", f"give {MIN_STEPS} or more")
+        if steps > MAX_STEPS:
+            raise InputError("--steps", f"{steps} is too long", f"give {MAX_STEPS} or less")
         job: ExploreJob | None = params.jobs[0] if params.jobs else None
         if job is None and temperature_K is None:
             raise InputError(f"{name}: model_devi_jobs", "has no job, so no temperature",

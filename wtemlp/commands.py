@@ -15,7 +15,8 @@ from wtemlp.config.records import Machines, Params
 from wtemlp.config.wte import MAX_BIASFACTOR, MAX_TEMPERATURE_K
 from wtemlp.errors import InputError, WtemlpError
 from wtemlp.first import check_run
-from wtemlp.initial import check_init, run_init
+from wtemlp.initial import run_init
+from wtemlp.initial_folder import check_init
 from wtemlp.lock import locked
 from wtemlp.loop import Loop, summaries, total_time
 from wtemlp.paths import RunPaths

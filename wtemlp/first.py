@@ -15,7 +15,7 @@ def first_state(params: Params, machines: Machines, paths: RunPaths) -> RunState
         seed=params.seed,
         type_map=params.type_map,
         numb_models=params.numb_models,
-        trust=(params.f_trust_lo[0], params.f_trust_hi[0]) if params.f_trust_lo else (0, 0),
+        trust=tuple(zip(params.f_trust_lo, params.f_trust_hi, strict=True)),
         params=hints.kept(params.source, paths.root),
         machine=hints.kept(machines.source, paths.root),
         n_iterations=len(params.jobs),

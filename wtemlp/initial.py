@@ -8,7 +8,6 @@ Every input is a function of the parameters and the seed, and a finished task is
 a run that was killed goes on where it was and ends with the same data.
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -21,15 +20,9 @@ from wtemlp.config.init_params import WATER_G_MOL, box_length_A
 from wtemlp.config.records import InitParams, Machines
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Task, TaskResult
-from wtemlp.errors import CalculationError, InputError
-from wtemlp.files import (
-    last_line,
-    leading_int,
-    read_record,
-    temporary,
-    write_json,
-    write_text,
-)
+from wtemlp.errors import CalculationError
+from wtemlp.files import last_line, leading_int, write_json, write_text
+from wtemlp.initial_folder import check_init, parameters_of
 from wtemlp.initial_result import (
     CONF,
     DATA,
@@ -41,7 +34,7 @@ from wtemlp.initial_result import (
 )
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import read_dump
-from wtemlp.md.packmol import find_packmol, pack_water
+from wtemlp.md.packmol import pack_water
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
 from wtemlp.md.topology import make_whole, water_topology
 from wtemlp.progress import Reporter, StageProgress
@@ -96,7 +89,7 @@ def run_init(
     output = root / params.output
     if not (output / PARAMETERS).is_file():
         output.mkdir(parents=True, exist_ok=True)
-        write_json(output / PARAMETERS, _parameters(params))
+        write_json(output / PARAMETERS, parameters_of(params))
     if not (output / RESULT).is_file():
         _Init(params, machines, root, reporter).build()
     else:
@@ -107,42 +100,6 @@ def run_init(
 def done_steps(folder: Path) -> int:
     """MD steps that a task has behind it, from its log."""
     return leading_int(last_line(folder / LOG))
-
-
-def _parameters(params: InitParams) -> dict:
-    """What the data depend on."""
-    record = asdict(params)
-    del record["source"], record["output"]
-    return json.loads(json.dumps(record))
-
-
-def check_init(params: InitParams, root: Path) -> None:
-    """Refuse what :func:`run_init` cannot do, before anything is written.
-
-    Raises
-    ------
-    InputError
-        If the output folder holds something else than what an earlier, equal call left.
-    MissingEngine
-        If there is no Packmol.
-    """
-    find_packmol()
-    output = root / params.output
-    where, file = f"{params.source.name}: output", output / PARAMETERS
-    if file.is_file():
-        mine = _parameters(params)
-        other = read_record(file, f"remove {output}, or give another folder as output")
-        changed = sorted(key for key in mine | other if mine.get(key) != other.get(key))
-        if changed:
-            raise InputError(
-                where, f"{output} holds data of another {', '.join(changed)}",
-                "give another folder, or remove that one",
-            )
-        if (output / RESULT).is_file():
-            load_result(output)
-    # A call that was killed in its first write leaves the beginning of that file.
-    elif output.is_dir() and {one.name for one in output.iterdir()} - {temporary(file).name}:
-        raise InputError(where, f"{output} is not empty", "give another folder")
 
 
 class _Init:
@@ -294,7 +251,7 @@ class _Init:
         numbers = {key: value for key, value in asdict(result).items() if key != "output"}
         content = {
             "wtemlp": __version__,
-            "parameters": _parameters(self.params),
+            "parameters": parameters_of(self.params),
             "seeds": seeds,
             "result": numbers,
         }

@@ -34,8 +34,10 @@ ALLOWED = {
     | {"resume", "first", "stages", "state", "summary", "progress", "analysis", "config"}
     | {"dispatch", "user_files"},
     "initial_result": BASE | {"config", "analysis"},
+    "initial_folder": BASE | {"initial_result", "config", "md"},
     "initial": BASE
-    | {"initial_result", "reference", "md", "config", "dispatch", "progress", "user_files"},
+    | {"initial_folder", "initial_result", "reference", "md", "config", "dispatch", "progress"}
+    | {"user_files"},
     "planning": BASE
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
     | {"dispatch", "progress", "user_files"},

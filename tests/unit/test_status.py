@@ -25,7 +25,7 @@ def paths(tmp_path):
     paths = RunPaths(tmp_path / "two words")
     paths.root.mkdir()
     begun = RunState(
-        seed=1, type_map=("O", "H"), numb_models=4, trust=(0.1, 0.3), params="p a.json",
+        seed=1, type_map=("O", "H"), numb_models=4, trust=((0.1, 0.3),), params="p a.json",
         machine="../machine.json", n_iterations=2, step=Step.MAKE_EXPLORE,
     )  # fmt: skip
     state.save(paths, begun)
@@ -118,6 +118,13 @@ def test_init_from_its_beginning_to_its_end(tmp_path, monkeypatch):
 def _from(monkeypatch, folder, root):
     monkeypatch.chdir(folder)
     return describe(root).splitlines()[-1]
+
+
+@pytest.mark.parametrize("kept", [[0.1, 0.3], [[0.1, 0.3]]])
+def test_trust_levels_are_kept_for_each_system(paths, kept):
+    content = json.loads(paths.state.read_text())
+    paths.state.write_text(json.dumps(content | {"trust": kept}))
+    assert state.load(paths).trust == ((0.1, 0.3),)
 
 
 # -- the lock

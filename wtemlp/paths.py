@@ -23,7 +23,6 @@ LIVE = "wtemlp.live.json"  #: task counts of the stage that is running, for ``wt
 TRAIN_INPUT = "input.json"
 TRAIN_LOG = "train.log"
 LCURVE = "lcurve.out"
-MODEL_TEST = "validation.json"  #: energy and force RMSE on the validation data
 
 # -- files of an exploration task
 CONF = "conf.lmp"
@@ -37,7 +36,6 @@ COLVAR_WTE = "COLVAR.wte"
 HILLS = "HILLS"
 SIGMA = "sigma.out"  #: mean and standard deviation of U in the NVT part, as LAMMPS measured them
 STOPPED = "walker.stopped"  #: one line: why the guard ended the walker
-WALKER = "walker.npz"  #: the walker's frames and energies, collected
 
 # -- files of a frame to label
 FRAME_DUMP = "frame.lammpstrj"

@@ -150,7 +150,9 @@ class Loop:
         """Run NVT, measure sigma and run WTE with the models."""
         tasks, common = explore.tasks(self.context, self.state.iteration)
         folder = self.paths.explore(self.state.iteration)
-        self._run(tasks, common, folder, self.context.machines.model_devi, explore.done_steps)
+        section = self.context.machines.model_devi
+        # Not clean: a walker that was interrupted goes on from its checkpoint, if it has one.
+        self._run(tasks, common, folder, section, explore.done_steps, clean=False)
 
     def post_explore(self) -> None:
         """Note what the walkers saw."""
@@ -243,6 +245,7 @@ class Loop:
         folder: Path,
         section: MachineSection,
         done_steps: Callable[[Path], int],
+        clean: bool = True,
     ) -> None:
         """Run a stage's tasks; every one must succeed."""
         if not tasks:
@@ -256,7 +259,7 @@ class Loop:
             lambda on_progress: results.extend(
                 run_tasks(
                     tasks, work_dir=folder, common_files=common, section=section,
-                    on_progress=on_progress,
+                    on_progress=on_progress, clean=clean,
                 )
             ),
         )

@@ -36,6 +36,7 @@ COLVAR_WTE = "COLVAR.wte"
 HILLS = "HILLS"
 SIGMA = "sigma.out"  #: mean and standard deviation of U in the NVT part, as LAMMPS measured them
 STOPPED = "walker.stopped"  #: one line: why the guard ended the walker
+CHECKPOINT = "walker.restart"  #: LAMMPS's; while it is there, the job goes on from it
 
 # -- files of a frame to label
 FRAME_DUMP = "frame.lammpstrj"

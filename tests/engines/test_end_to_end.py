@@ -1,8 +1,11 @@
 """The whole loop with real engines, small: and killed, it ends with the same data."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,8 @@ from tests.engines.conftest import engine_environment, require_engine
 from tests.loop.conftest import PARAM, ROOT, Run, job
 from wtemlp.analysis.frames import Phase, load_frames
 from wtemlp.config.records import ForceField, Guard
-from wtemlp.md import colvar, wte_script
+from wtemlp.files import last_line, leading_int
+from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
@@ -171,8 +175,8 @@ def test_killed_and_resumed_it_ends_with_the_same_data(run, tmp_path):
     assert found == expected
 
 
-def walk(run, folder, **changes):
-    """A walker with the run's models, in a folder beside its tasks; why it was stopped."""
+def prepare_walk(run, folder, **changes):
+    """The folder of a walker with the run's models, beside its tasks."""
     task = run.folder / "iter.000000/01.model_devi" / folder
     task.mkdir()
     (task / "conf.lmp").symlink_to("../confs/000.0000.lmp")
@@ -183,17 +187,27 @@ def walk(run, folder, **changes):
         "nsteps": 400, "trj_freq": 10, "timestep_ps": 0.0005, "trust_hi": 10.0,
         "guard": Guard(temp_factor=20.0), "velocity_seed": 1, "thermostat_seed": 2,
     }
-    walker = wte_script.Walker(**settings | changes)
-    (task / "input.lammps").write_text(wte_script.script(walker))
-    (task / "guard.awk").write_text(wte_script.guard_awk(walker))
+    for name, text in wte_script.files(wte_script.Walker(**settings | changes)).items():
+        (task / name).write_text(text)
+    return task
+
+
+COMMAND = ["bash", "-c", wte_command.command(f"{sys.executable} -m wtemlp.md.lmp")]
+
+
+def finish_walk(task):
+    """Run a walker to its end; why it was stopped, and its deviations."""
     done = subprocess.run(
-        ["bash", "-c", wte_script.command(f"{sys.executable} -m wtemlp.md.lmp")],
-        cwd=task, env=engine_environment(), capture_output=True, text=True, timeout=300,
+        COMMAND, cwd=task, env=engine_environment(), capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr[-2000:]
     note = task / "walker.stopped"
     steps, deviations = read_deviations(task / "model_devi.out")
     return note.read_text().strip() if note.exists() else "", steps, deviations
+
+
+def walk(run, folder, **changes):
+    return finish_walk(prepare_walk(run, folder, **changes))
 
 
 def test_a_sound_walker_goes_to_its_end(run):
@@ -239,3 +253,69 @@ def test_given_sigma_and_no_bias(run):
     walk(run, "unbiased", biasfactor=1.0)
     task = run.folder / "iter.000000/01.model_devi/unbiased"
     assert not (task / "HILLS").exists() and len(colvar.read(task / "COLVAR.wte")["ene"]) == 41
+
+
+def kill_walk(task, until):
+    """Begin a walker and SIGKILL it, and LAMMPS with it, when something holds."""
+    process = subprocess.Popen(
+        COMMAND, cwd=task, env=engine_environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 120
+    while not until():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_a_killed_walker_goes_on_from_its_checkpoint(run):
+    """Each hill once, the bias continuous, nothing of the record lost; killed twice."""
+    calm = Guard(1e6, 3, 1e3, 1e6)
+    settings = {"nsteps": 1500, "checkpoint": 300, "pace": 10, "biasfactor": 4.0, "guard": calm}
+    assert walk(run, "whole", **settings)[0] == ""
+    task = prepare_walk(run, "interrupted", **settings)
+    devi, checkpoint = task / "model_devi.out", task / "walker.restart"
+    rows = lambda: leading_int(last_line(devi)) if devi.exists() else 0  # noqa: E731
+    kill_walk(task, lambda: rows() >= 150)
+    assert not checkpoint.exists()
+    kill_walk(task, lambda: checkpoint.exists() and rows() >= 650)
+    hills = colvar.read(task / "HILLS")
+    made = checkpoint.stat().st_mtime
+    kill_walk(task, lambda: rows() >= 1300)
+    assert checkpoint.stat().st_mtime > made
+    why, steps, _ = finish_walk(task)
+    assert why == "" and not checkpoint.exists()
+    np.testing.assert_array_equal(steps, np.arange(0, 1701, 10))
+    assert sorted(int(f.stem) for f in task.glob("traj/*")) == list(steps)
+    undisturbed = task.parent / "whole"
+    # Hills: one every 10 steps, none twice, the first ones those of the killed job.
+    found, expected = colvar.read(task / "HILLS"), colvar.read(undisturbed / "HILLS")
+    np.testing.assert_allclose(found["time"], expected["time"], atol=1e-9)
+    np.testing.assert_allclose(np.diff(found["time"]), 10 * 0.0005, atol=1e-9)
+    early = hills["time"] < (200 + 300) * 0.0005 + 1e-9
+    np.testing.assert_array_equal(found["ene"][: early.sum()], hills["ene"][early])
+    # The same dynamics as if it had not been killed, until rounding has grown.
+    with_, without = (colvar.read_series(f / "COLVAR.wte") for f in (task, undisturbed))
+    np.testing.assert_allclose(with_["time"], without["time"], atol=1e-9)
+    near = with_["time"] < (200 + 300 + 80) * 0.0005
+    np.testing.assert_allclose(with_["ene"][near], without["ene"][near], atol=1e-5)
+    np.testing.assert_allclose(with_["metad.bias"][near], without["metad.bias"][near], atol=1e-5)
+    # All the way, the bias is the sum of the hills so far.
+    np.testing.assert_allclose(
+        with_["metad.bias"], [bias_of(found, t, u) for t, u in
+                              zip(with_["time"], with_["ene"], strict=True)], atol=2e-5,
+    )
+
+
+def bias_of(hills, time_ps, energy):
+    """The bias that the hills deposited before a time make at an energy.
+
+    Heights in the file are those of the free energy, gamma / (gamma - 1) times the bias's; the
+    Gaussians are stretched to be zero at their cut-off, x^2 / 2 = 6.25 (PLUMED's manual, METAD).
+    """
+    there = hills["time"] < time_ps - 1e-9
+    half_square = ((energy - hills["ene"][there]) / hills["sigma_ene"][there]) ** 2 / 2
+    end = np.exp(-6.25)
+    shape = np.where(half_square < 6.25, (np.exp(-half_square) - end) / (1 - end), 0.0)
+    return float(np.sum(hills["height"][there] * (1 - 1 / hills["biasf"][there]) * shape))

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from wtemlp.config.records import Guard
-from wtemlp.md import wte_script
+from wtemlp.md import wte_command, wte_script
 from wtemlp.md.wte_script import Walker
 
 WALKER = Walker(
@@ -25,7 +25,8 @@ def test_energy_of_the_fix_is_off_right_after_it():
 
 def test_no_forces_in_the_trajectory():
     dumps = [line for line in wte_script.script(WALKER).splitlines() if line.startswith("dump ")]
-    assert len(dumps) == 1 and dumps[0].endswith("id type x y z")
+    assert len(dumps) == 2  # one of a job that begins, one of a job that goes on
+    assert all(line.endswith("id type x y z") for line in dumps)
 
 
 def test_temperature_and_units_are_said():
@@ -84,7 +85,7 @@ def test_guard_looks_at_successive_deviations(tmp_path, deviations, stops):
 def test_what_a_lammps_error_means(tmp_path, error, stopped):
     (tmp_path / "lmp").write_text(f"#!/bin/sh\necho '{error}' > log.lammps\nexit 1\n")
     (tmp_path / "lmp").chmod(0o755)
-    done = subprocess.run(["bash", "-c", wte_script.command("./lmp")], cwd=tmp_path)
+    done = subprocess.run(["bash", "-c", wte_command.command("./lmp")], cwd=tmp_path)
     note = tmp_path / "walker.stopped"
     assert (done.returncode == 0) == stopped == note.exists()
     assert not stopped or note.read_text().strip() == error
@@ -97,3 +98,23 @@ def test_every_run_is_guarded():
     runs = [line for line in wte_script.script(WALKER).splitlines() if line.startswith("run ")]
     assert len(runs) == 3
     assert all("pre no every 60 " in line and '"include guard.lmp"' in line for line in runs)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "step", "due"),
+    [(100, 2120, True), (100, 2060, False), (100, 2240, True), (100, 2000, False),
+     (100, 1940, False), (0, 2120, False), (4000, 4000, False), (60, 2060, True)],
+)  # fmt: skip
+def test_checkpoints_are_written_between_segments(tmp_path, checkpoint, step, due):
+    """At multiples of the guard's segment (60 steps) in the biased part, but at its end."""
+    walker = Walker(**vars(WALKER) | {"checkpoint": checkpoint})
+    told = awk(tmp_path, [f"{s} 9 9 9 0.1 9 9" for s in (step - 40, step - 20, step)], walker)
+    expected = "write_restart walker.restart.new noinit\n" \
+               "shell mv walker.restart.new walker.restart\n"
+    assert told == (expected if due else "")
+
+
+def test_a_walker_that_is_to_be_stopped_leaves_no_checkpoint(tmp_path):
+    walker = Walker(**vars(WALKER) | {"checkpoint": 60})
+    told = awk(tmp_path, [f"{s} 9 9 9 99 9 9" for s in (2020, 2040, 2060)], walker)
+    assert "devi_stop" in told and "write_restart" not in told

@@ -30,6 +30,7 @@ class WteBlock:
     pace: int  #: steps between hills
     nvt_steps: int  #: unbiased NVT steps before the bias; sigma comes from the last 3/4 of them
     walkers: int  #: independent walkers per combination
+    checkpoint: int = 10_000  #: biased steps between checkpoints; 0: none
     guard: Guard = field(default_factory=Guard)
 
 

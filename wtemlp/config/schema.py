@@ -9,7 +9,7 @@ import copy
 from dargs import Argument
 
 from wtemlp import dpgen_adapter
-from wtemlp.config.records import ForceField, Guard
+from wtemlp.config.records import ForceField, Guard, WteBlock
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
 FP_STYLE = "lammps"  #: value of ``fp_style`` that this project adds
@@ -207,6 +207,14 @@ def _wte_block() -> Argument:
             optional=True,
             default=1,
             doc="Independent walkers per structure, temperature and bias factor.",
+        ),
+        Argument(
+            "checkpoint",
+            int,
+            optional=True,
+            default=WteBlock.checkpoint,
+            doc="Biased steps between checkpoints, from which a job that was killed goes on; "
+            "0: none. A biased part that is not longer has none.",
         ),
         Argument("guard", dict, _guard(), optional=True, doc="When a walker is stopped."),
     ]

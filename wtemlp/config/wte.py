@@ -48,6 +48,7 @@ def read_wte(block: Section, trj_freq: int) -> WteBlock:
         pace=block.integer("pace"),
         nvt_steps=nvt_steps,
         walkers=block.integer("walkers"),
+        checkpoint=block.integer("checkpoint", 0),
         guard=_read_guard(block.section("guard")) if "guard" in block else Guard(),
     )
 

@@ -1,5 +1,6 @@
 """Reading PLUMED's text files (COLVAR, HILLS)."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -42,18 +43,23 @@ def read(path: Path) -> dict[str, NDArray[np.float64]]:
 
 
 def read_series(path: Path) -> dict[str, NDArray[np.float64]]:
-    """As :func:`read`, for a file with one row a time, sorted by it.
+    """As :func:`read`, for a file with one row a time, in the order of time.
 
     The row at the seam of two runs is written twice, and a job that went on from a checkpoint
-    writes what came after that again: of rows of equal time the last counts.
+    writes that row and what came after it again.  What came after the checkpoint first is left
+    out; of the two rows at the checkpoint the first counts, whose bias is the one that acted.
     """
     columns = read(path)
     if not columns:
         return {}
-    reverse = columns["time"][::-1]
-    _, last = np.unique(reverse, return_index=True)
-    rows = len(reverse) - 1 - last
-    return {name: values[rows] for name, values in columns.items()}
+    time = columns["time"]
+    begins = [0, *(np.flatnonzero(np.diff(time) <= 0) + 1), len(time)]
+    kept = np.empty(0, dtype=int)
+    for first, end in itertools.pairwise(begins):
+        kept = kept[time[kept] <= time[first]]
+        again = len(kept) > 0 and time[kept[-1]] == time[first]
+        kept = np.concatenate([kept, np.arange(first + again, end)])
+    return {name: values[kept] for name, values in columns.items()}
 
 
 def _numbers(words: list[str]) -> list[float]:

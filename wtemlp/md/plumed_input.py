@@ -25,8 +25,11 @@ ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol"}  #: PLUMED's name of LAMMPS's
 GRID_HALF_WIDTH = 100.0
 GRID_POINTS_PER_SIGMA = 5  #: with PLUMED's splines the bias is then smooth to 1e-4 of a hill
 
+FLUSH_STRIDE = 1000  #: steps
+HILLS_FORMAT = "%24.15g"  #: a run that goes on has the bias that it had; the width parts columns
 
-def nvt_input(stride: int, colvar: str, units: str) -> str:
+
+def nvt_input(stride: int, colvar: str, units: str, flush: int = FLUSH_STRIDE) -> str:
     """PLUMED input of an unbiased run: only prints the energy.
 
     Parameters
@@ -37,13 +40,15 @@ def nvt_input(stride: int, colvar: str, units: str) -> str:
         File of the energies: columns ``time ene``, ps and the run's energy unit.
     units : str
         LAMMPS's unit style, ``"metal"`` or ``"real"``.
+    flush : int
+        Steps after which what was printed is in the files.
 
     Returns
     -------
     str
         The text of the input file.
     """
-    return f"{_head(units)}PRINT ARG=ene STRIDE={stride} FILE={colvar} FMT=%.9f\n"
+    return f"{_head(units)}PRINT ARG=ene STRIDE={stride} FILE={colvar} FMT=%.9f\n{_flush(flush)}"
 
 
 def wte_input(
@@ -60,6 +65,7 @@ def wte_input(
     colvar: str,
     units: str,
     grid_bins: int | None = None,
+    flush: int = FLUSH_STRIDE,
 ) -> str:
     """PLUMED input of a well-tempered-ensemble run.
 
@@ -86,6 +92,8 @@ def wte_input(
         LAMMPS's unit style, ``"metal"`` or ``"real"``.
     grid_bins : int, optional
         Points of the grid; by default :func:`grid_bins_for`.
+    flush : int
+        Steps after which hills and energies are in their files.
 
     Returns
     -------
@@ -95,14 +103,16 @@ def wte_input(
     if biasfactor < 1:
         raise ValueError(f"bias factor {biasfactor}: must be 1 or more")
     if biasfactor == 1:
-        return nvt_input(stride, colvar, units)
+        return nvt_input(stride, colvar, units, flush)
     bins = grid_bins_for(biasfactor) if grid_bins is None else grid_bins
     return (
         f"{_head(units)}"
         f"metad: METAD ARG=ene SIGMA={_number(sigma)} HEIGHT={_number(height)} PACE={pace}"
         f" BIASFACTOR={_number(biasfactor)} TEMP={_number(temperature_K)} FILE={hills}"
-        f" GRID_MIN={_number(grid_min)} GRID_MAX={_number(grid_max)} GRID_BIN={bins}\n"
+        f" GRID_MIN={_number(grid_min)} GRID_MAX={_number(grid_max)} GRID_BIN={bins}"
+        f" FMT={HILLS_FORMAT}\n"
         f"PRINT ARG=ene,metad.bias STRIDE={stride} FILE={colvar} FMT=%.9f\n"
+        f"{_flush(flush)}"
     )
 
 
@@ -147,9 +157,16 @@ def lammps_print(text: str, file: str) -> str:
 
 def _head(units: str) -> str:
     """The lines that both inputs begin with."""
-    # Without FLUSH, PLUMED keeps up to 10,000 steps of its files in memory: a killed job
-    # would lose them, and a live display would lag.
-    return f"UNITS LENGTH=A TIME=ps ENERGY={ENERGY_UNITS[units]}\nFLUSH STRIDE=1000\nene: ENERGY\n"
+    return f"UNITS LENGTH=A TIME=ps ENERGY={ENERGY_UNITS[units]}\nene: ENERGY\n"
+
+
+def _flush(stride: int) -> str:
+    """The last line of an input: it comes after the hill and the energy of its step.
+
+    Without it PLUMED keeps up to 10,000 steps of its files in memory: a killed job would lose
+    them, and a live display would lag.
+    """
+    return f"FLUSH STRIDE={stride}\n"
 
 
 def _number(value: float | str) -> str:

@@ -17,7 +17,7 @@ from wtemlp.config.records import ExploreJob
 from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
 from wtemlp.files import last_line, leading_int, write_json
-from wtemlp.md import colvar, wte_script
+from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.wte_script import Walker
 from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
@@ -138,11 +138,12 @@ def _prepare_task(
         timestep_ps=params.timestep_ps,
         trust_hi=params.f_trust_hi[c.system],
         guard=job.wte.guard,
+        checkpoint=job.wte.checkpoint,
         velocity_seed=context.seed(*purpose, "velocity"),
         thermostat_seed=context.seed(*purpose, "thermostat"),
     )
-    (folder / paths.LMP_INPUT).write_text(wte_script.script(walker))
-    (folder / wte_script.GUARD_AWK).write_text(wte_script.guard_awk(walker))
+    for name, text in wte_script.files(walker).items():
+        (folder / name).write_text(text)
     write_json(
         folder / paths.JOB,
         {
@@ -187,8 +188,8 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
         Task(
             name=task.name,
             folder=task,
-            command=wte_script.command(context.machines.model_devi.command),
-            forward=(paths.CONF, paths.LMP_INPUT, wte_script.GUARD_AWK),
+            command=wte_command.command(context.machines.model_devi.command),
+            forward=(paths.CONF, *wte_script.INPUTS),
             backward=results,
             logs=(paths.LMP_LOG, PLUMED_LOG),
             steps=job.wte.nvt_steps + job.nsteps,

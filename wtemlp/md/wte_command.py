@@ -1,0 +1,45 @@
+"""The shell command of a walker's job: LAMMPS, and what comes before and after it."""
+
+from wtemlp import paths
+from wtemlp.md import wte_script
+
+BEFORE = ".before"  #: suffix of what a job that goes on from a checkpoint has found
+
+#: LAMMPS errors that mean that the walker left the physical world, not that the job is broken.
+UNPHYSICAL = (
+    "Lost atoms|Non-numeric|Bond atoms? .* missing|Out of range atoms|"
+    "Neighbor list overflow|Too many neighbor bins|"
+    "outside the grid|Atoms have left|box dimensions|"
+    "[^A-Za-z/_-]-?[Nn]a[Nn]([^A-Za-z/_-]|$)|floating point"
+)
+
+
+def command(lmp: str) -> str:
+    """The shell command of a task.
+
+    A LAMMPS error that says that the walker has blown up is a result (the walker is stopped),
+    not a failure of the task; it may come before anything was recorded.  Where there is a
+    checkpoint, what the killed job has recorded is kept before LAMMPS begins the files anew, and
+    put before the new at the end; where there is none, nothing of an earlier attempt is.
+    """
+    noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
+    recorded = f"touch {paths.MODEL_DEVI} {paths.COLVAR_NVT}"
+    continued = (paths.MODEL_DEVI, paths.LMP_LOG)
+    keep = " ".join(f"cat {name} >> {name}{BEFORE};" for name in continued)
+    join = " ".join(
+        f"if [ -f {name}{BEFORE} ]; then cat {name} >> {name}{BEFORE}"
+        f" && mv {name}{BEFORE} {name}; fi;"
+        for name in continued
+    )
+    earlier = " ".join(
+        (paths.TRAJ, paths.MODEL_DEVI, paths.COLVAR_NVT, paths.STOPPED, paths.SIGMA)
+        + (wte_script.VARIABLES, f"*{BEFORE}", f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*")
+        + ("plumed.*", "bck.*")
+    )
+    return (
+        f"if [ -f {paths.CHECKPOINT} ]; then {keep} else rm -rf {earlier}; fi;"
+        f" mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG}"
+        f" -screen none || {{ {{ {noted} && {recorded}; }}"
+        f" || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"
+        f" && {{ {join} rm -f {paths.CHECKPOINT}*; }}"
+    )

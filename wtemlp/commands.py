@@ -22,7 +22,7 @@ from wtemlp.loop import Loop, summaries, total_time
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import check_window, make_plan
-from wtemlp.preflight import check_engines
+from wtemlp.preflight import check_machines
 from wtemlp.progress import Reporter, reporter_on_stderr
 from wtemlp.report.page import write_report
 from wtemlp.report.table import format_table
@@ -91,7 +91,7 @@ def run_init_command(param: Path, machine: Path, root: Path) -> None:
     param, machine = find_input(param, root), find_input(machine, root)
     params = load_init_params(param, root)
     machines = load_machines(machine, root)
-    check_engines(machines, ("fp",))
+    check_machines(machines, ("fp",), root)
     check_user_files(machines, root)
     check_init(params, root)
     with _at_work(RunPaths(root), "init", param, machine) as reporter:
@@ -106,7 +106,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     param, machine = find_input(param, root), find_input(machine, root)
     params = load_params(param, root)
     machines = load_machines(machine, root)
-    check_engines(machines, ("train", "model_devi", "fp"))
+    check_machines(machines, ("train", "model_devi", "fp"), root)
     check_user_files(machines, root)
     paths = RunPaths(root)
     check_run(params, machines, paths)
@@ -213,7 +213,7 @@ def _do_own_run(
     if machines is None:
         here = own_run.THIS_MACHINE
         machines = Machines(params.source, here, here, here, "3", {})
-    check_engines(machines, ("fp",))
+    check_machines(machines, ("fp",), root)
     check_user_files(machines, root)
     paths = RunPaths(root / own_run.FOLDER)
     paths.root.mkdir(parents=True, exist_ok=True)

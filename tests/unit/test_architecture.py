@@ -41,7 +41,7 @@ ALLOWED = {
     "planning": BASE
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
     | {"dispatch", "progress", "user_files"},
-    "preflight": BASE | {"config", "md"},
+    "preflight": BASE | {"config", "md", "dispatch"},
     "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
     "commands": None,
     "cli": None,

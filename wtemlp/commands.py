@@ -2,25 +2,32 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from wtemlp import hints
 from wtemlp import state as states
 from wtemlp.config.init_params import load_init_params
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Machines, Params
+from wtemlp.config.wte import MAX_BIASFACTOR, MAX_TEMPERATURE_K
 from wtemlp.errors import InputError, WtemlpError
+from wtemlp.first import check_run
 from wtemlp.initial import run_init
-from wtemlp.loop import Loop, locked, summaries, total_time
+from wtemlp.initial_folder import check_init
+from wtemlp.lock import locked
+from wtemlp.loop import Loop, summaries, total_time
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
-from wtemlp.planning.plan import make_plan
-from wtemlp.preflight import check_engines
+from wtemlp.planning.plan import check_window, make_plan
+from wtemlp.preflight import check_machines
 from wtemlp.progress import Reporter, reporter_on_stderr
 from wtemlp.report.page import write_report
 from wtemlp.report.table import format_table
 from wtemlp.stages.context import RunContext
+from wtemlp.user_files import check_user_files
 
 
 def _open_log(paths: RunPaths) -> None:
@@ -54,19 +61,43 @@ def find_input(path: Path, root: Path) -> Path:
     return path if path.exists() or not (root / path).exists() else root / path
 
 
+@contextmanager
+def _at_work(paths: RunPaths, command: str, param: Path, machine: Path) -> Iterator[Reporter]:
+    """Hold the run's folder while a command is at work, and leave word how it ended."""
+    files = [hints.kept(file, paths.root) for file in (param, machine)]
+    with locked(paths):
+        _open_log(paths)
+        reporter = Reporter(paths.live, command=command, files=files)
+        reporter.begin()
+        try:
+            yield reporter
+        except WtemlpError as error:
+            logging.getLogger("wtemlp").error("%s", error)
+            again = hints.command(command, paths.root, *files)
+            if not isinstance(error, InputError):
+                reporter.say(f"stopped; go on with: {again}")
+            reporter.end(str(error))
+            raise
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            reporter.end("interrupted" if interrupted else f"{type(error).__name__}: {error}")
+            raise
+        reporter.end()
+
+
 def run_init_command(param: Path, machine: Path, root: Path) -> None:
     """Do ``wtemlp init``."""
     root = run_folder(root)
     param, machine = find_input(param, root), find_input(machine, root)
     params = load_init_params(param, root)
     machines = load_machines(machine, root)
-    check_engines(machines, ("fp",))
-    paths = RunPaths(root)
-    with locked(paths):
-        _open_log(paths)
-        reporter = Reporter(paths.live)
+    check_machines(machines, ("fp",), root)
+    check_user_files(machines, root)
+    check_init(params, root)
+    with _at_work(RunPaths(root), "init", param, machine) as reporter:
         result = run_init(params, machines, root, reporter)
-        reporter.say(result.describe())
+        reporter.table(result.describe())
+        reporter.say(f"go on with: {hints.command('run', root)}")
 
 
 def run_command(param: Path, machine: Path, root: Path) -> None:
@@ -75,18 +106,12 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     param, machine = find_input(param, root), find_input(machine, root)
     params = load_params(param, root)
     machines = load_machines(machine, root)
-    check_engines(machines, ("train", "model_devi", "fp"))
+    check_machines(machines, ("train", "model_devi", "fp"), root)
+    check_user_files(machines, root)
     paths = RunPaths(root)
-    with locked(paths):
-        _open_log(paths)
-        reporter = Reporter(paths.live)
-        try:
-            state = Loop(RunContext(params, machines, paths), reporter).run()
-        except WtemlpError as error:
-            logging.getLogger("wtemlp").error("%s", error)
-            if not isinstance(error, InputError):
-                reporter.say(f"stopped; go on with: wtemlp run {param} {machine}")
-            raise
+    check_run(params, machines, paths)
+    with _at_work(paths, "run", param, machine) as reporter:
+        state = Loop(RunContext(params, machines, paths), reporter).run()
         rows = summaries(paths)
         reporter.table(format_table(rows))
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
@@ -109,7 +134,7 @@ def write_run_report(root: Path) -> Path:
     state = states.load(RunPaths(root))
     if state is None:
         raise InputError(str(root), "there is no run here",
-                         "start one with: wtemlp run PARAM MACHINE")
+                         f"start one with: {hints.command('run', root)}")
     return write_report(
         root,
         title=f"{root.name}: {Path(state.params).name}",
@@ -159,9 +184,13 @@ def plan_command(
     if steps is not None and source is not None:
         raise InputError("--steps", "is the length of a run to be done, and --from names one",
                          "give one of them")  # fmt: skip
-    wrong = next((g for g in biasfactors if not 1 <= g < float("inf")), None)
+    wrong = next((g for g in biasfactors if not 1 <= g <= MAX_BIASFACTOR), None)
     if wrong is not None:
-        raise InputError("--biasfactor", f"{wrong:g}", "must be 1 or more")
+        raise InputError("--biasfactor", f"{wrong:g}",
+                         f"must be 1 or more, and {MAX_BIASFACTOR:g} or less")
+    if temperature_K is not None and not 0 < temperature_K <= MAX_TEMPERATURE_K:
+        raise InputError("--temperature", f"{temperature_K:g}",
+                         f"must be a positive number (K), {MAX_TEMPERATURE_K:g} or less")
     if source is not None:
         if not source.exists() and (root / source).exists():
             source = root / source
@@ -170,6 +199,7 @@ def plan_command(
         runs = sources.find(params, root) if steps is None else []
     if not runs:
         own = own_run.OwnRun(params, root, steps or own_run.STEPS, temperature_K)
+        check_window(window_K, own.temperature_K)
         runs = [_do_own_run(own, params, machines, root)]
     plans = [make_plan(run, params, biasfactors, window_K) for run in runs]
     if as_json:
@@ -183,7 +213,8 @@ def _do_own_run(
     if machines is None:
         here = own_run.THIS_MACHINE
         machines = Machines(params.source, here, here, here, "3", {})
-    check_engines(machines, ("fp",))
+    check_machines(machines, ("fp",), root)
+    check_user_files(machines, root)
     paths = RunPaths(root / own_run.FOLDER)
     paths.root.mkdir(parents=True, exist_ok=True)
     with locked(paths):

@@ -4,17 +4,49 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wtemlp.errors import InputError
+
+
+def temporary(path: Path) -> Path:
+    """Where a file is written before it takes its place."""
+    return path.with_name(path.name + ".tmp")
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a file so that a reader, or a killed writer, leaves the old one or the new one."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
+    new = temporary(path)
+    new.write_text(text)
+    new.replace(path)
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON with :func:`write_text`."""
     write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def read_record(path: Path, remedy: str) -> dict[str, Any]:
+    """Read a JSON object that wtemlp wrote.
+
+    Parameters
+    ----------
+    path : Path
+    remedy : str
+        What to do about a damaged file.
+
+    Raises
+    ------
+    InputError
+        If it is not there, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read ({error.strerror})", remedy) from None
+    except (ValueError, RecursionError):
+        raise InputError(str(path), "is damaged: it is not JSON", remedy) from None
+    if not isinstance(content, dict):
+        raise InputError(str(path), "is damaged: it holds no object", remedy)
+    return content
 
 
 def last_line(path: Path) -> str:

@@ -8,7 +8,6 @@ Every input is a function of the parameters and the seed, and a finished task is
 a run that was killed goes on where it was and ends with the same data.
 """
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -21,12 +20,21 @@ from wtemlp.config.init_params import WATER_G_MOL, box_length_A
 from wtemlp.config.records import InitParams, Machines
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Task, TaskResult
-from wtemlp.errors import CalculationError, InputError
+from wtemlp.errors import CalculationError
 from wtemlp.files import last_line, leading_int, write_json, write_text
-from wtemlp.initial_result import CONF, DATA, RESULT, Ensemble, InitResult, load_result
+from wtemlp.initial_folder import check_init, parameters_of
+from wtemlp.initial_result import (
+    CONF,
+    DATA,
+    PARAMETERS,
+    RESULT,
+    Ensemble,
+    InitResult,
+    load_result,
+)
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import read_dump
-from wtemlp.md.packmol import find_packmol, pack_water
+from wtemlp.md.packmol import pack_water
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
 from wtemlp.md.topology import make_whole, water_topology
 from wtemlp.progress import Reporter, StageProgress
@@ -43,8 +51,8 @@ from wtemlp.reference.dataset import (
 from wtemlp.reference.lammps_ff import LammpsForceField
 from wtemlp.seeds import derive_seed
 from wtemlp.units import KCAL_MOL_IN_EV
+from wtemlp.user_files import with_user_files
 
-PARAMETERS = "init.parameters.json"  #: what the folder was made with
 EQUILIBRATE, WTE, LABEL = "00.equilibrate", "01.wte", "02.label"
 ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
 A3_G_PER_CM3_MOL = 0.602214076  #: 1 g/cm3 in g/mol/Angstrom^3
@@ -77,9 +85,11 @@ def run_init(
     CalculationError
         If a task failed.
     """
+    check_init(params, root)
     output = root / params.output
-    find_packmol()  # before anything is written
-    _claim(params, output)
+    if not (output / PARAMETERS).is_file():
+        output.mkdir(parents=True, exist_ok=True)
+        write_json(output / PARAMETERS, parameters_of(params))
     if not (output / RESULT).is_file():
         _Init(params, machines, root, reporter).build()
     else:
@@ -90,34 +100,6 @@ def run_init(
 def done_steps(folder: Path) -> int:
     """MD steps that a task has behind it, from its log."""
     return leading_int(last_line(folder / LOG))
-
-
-def _parameters(params: InitParams) -> dict:
-    """What the data depend on."""
-    record = asdict(params)
-    del record["source"], record["output"]
-    return json.loads(json.dumps(record))
-
-
-def _claim(params: InitParams, output: Path) -> None:
-    """Make the output folder this run's, or refuse it."""
-    mine, file = _parameters(params), output / PARAMETERS
-    if file.is_file():
-        other = json.loads(file.read_text())
-        changed = sorted(key for key in mine | other if mine.get(key) != other.get(key))
-        if changed:
-            raise InputError(
-                f"{params.source.name}: output",
-                f"{output} holds data of another {', '.join(changed)}",
-                "give another folder, or remove that one",
-            )
-        return
-    if output.is_dir() and any(output.iterdir()):
-        raise InputError(
-            f"{params.source.name}: output", f"{output} is not empty", "give another folder"
-        )
-    output.mkdir(parents=True, exist_ok=True)
-    write_json(file, mine)
 
 
 class _Init:
@@ -269,7 +251,7 @@ class _Init:
         numbers = {key: value for key, value in asdict(result).items() if key != "output"}
         content = {
             "wtemlp": __version__,
-            "parameters": _parameters(self.params),
+            "parameters": parameters_of(self.params),
             "seeds": seeds,
             "result": numbers,
         }
@@ -301,6 +283,7 @@ class _Init:
         """Run the tasks of a stage; every one must succeed."""
         if not tasks:
             return
+        tasks = with_user_files(tasks, self.machines.fp, self.root)
         work_dir = tasks[0].folder.parent
         results: list[TaskResult] = []
         self.reporter.follow(
@@ -319,10 +302,7 @@ class _Init:
         failed = [result for result in results if not result.ok]
         if failed:
             more = f"\n  {len(failed) - 1} more of the tasks failed" if len(failed) > 1 else ""
-            raise CalculationError(
-                f"{work_dir}/{failed[0].message}{more}\n"
-                f"to go on: wtemlp init {self.params.source} {self.machines.source}"
-            )
+            raise CalculationError(f"{work_dir}/{failed[0].message}{more}")
 
 
 def _series(folder: Path) -> tuple[np.ndarray, np.ndarray]:

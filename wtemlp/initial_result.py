@@ -1,14 +1,16 @@
 """The numbers that ``wtemlp init`` ends with."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from wtemlp.analysis.energy import moments
+from wtemlp.errors import InputError
+from wtemlp.files import read_record
 
 RESULT = "init.json"  #: provenance and numbers; written last
+PARAMETERS = "init.parameters.json"  #: what the folder was made with; written first
 DATA, CONF = "data", "conf"  #: folders in the output: labelled frames, starting structures
 
 
@@ -82,11 +84,18 @@ class InitResult:
 
 
 def load_result(output: Path) -> InitResult:
-    """Read the result of a finished ``wtemlp init`` from its folder."""
-    found = json.loads((output / RESULT).read_text())["result"]
-    return InitResult(
-        output=output,
-        nvt=Ensemble(**found.pop("nvt")),
-        wte=tuple(Ensemble(**one) for one in found.pop("wte")),
-        **found,
-    )
+    """Read the result of a finished ``wtemlp init`` from its folder.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    file = output / RESULT
+    remedy = "remove it: the same wtemlp init makes it anew from what is in the folder"
+    try:
+        found = dict(read_record(file, remedy)["result"])
+        nvt, wte = Ensemble(**found.pop("nvt")), [Ensemble(**one) for one in found.pop("wte")]
+        return InitResult(output=output, nvt=nvt, wte=tuple(wte), **found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(str(file), f"is damaged ({error})", remedy) from None

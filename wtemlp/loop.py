@@ -12,23 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from wtemlp import state as states
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.config.records import MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Task, TaskResult
-from wtemlp.errors import CalculationError, InputError, WtemlpError
+from wtemlp.errors import CalculationError
+from wtemlp.first import first_state
 from wtemlp.paths import RunPaths
-from wtemlp.progress import Reporter, StageProgress, read_live
+from wtemlp.progress import Reporter, StageProgress
 from wtemlp.resume import restore_labels, sound_step
 from wtemlp.stages import explore, label, select, train
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
 from wtemlp.text import duration
-from wtemlp.versions import installed_versions
+from wtemlp.user_files import with_user_files
 
 CONVERGED = "converged"
 EXHAUSTED = "end of model_devi_jobs"
@@ -77,18 +77,7 @@ class Loop:
         return self.state
 
     def _begin(self) -> RunState:
-        params = self.context.params
-        fresh = RunState(
-            seed=params.seed,
-            type_map=params.type_map,
-            numb_models=params.numb_models,
-            trust=(params.f_trust_lo[0], params.f_trust_hi[0]) if params.f_trust_lo else (0, 0),
-            params=str(params.source),
-            machine=str(self.context.machines.source),
-            n_iterations=len(params.jobs),
-            init_data=tuple(map(str, params.init_data_sys)),
-            versions=installed_versions(),
-        )
+        fresh = first_state(self.context.params, self.context.machines, self.paths)
         old = states.load(self.paths)
         if old is None:
             states.save(self.paths, fresh)
@@ -261,6 +250,7 @@ class Loop:
         """Run a stage's tasks; every one must succeed."""
         if not tasks:
             return
+        tasks = with_user_files(tasks, section, self.paths.root)
         results: list[TaskResult] = []
         title = f"iteration {self.state.iteration} of {self.state.n_iterations}: " \
                 f"{self.state.step.stage}"
@@ -318,40 +308,6 @@ STEPS: dict[Step, Callable[[Loop], None]] = {
     Step.RUN_LABEL: Loop.run_label,
     Step.POST_LABEL: Loop.post_label,
 }
-
-
-def _locked_error(paths: RunPaths) -> WtemlpError:
-    holder = read_live(paths.live)
-    who = f" (process {holder['pid']} on {holder['host']})" if holder else ""
-    return WtemlpError(
-        f"{paths.root}: another wtemlp is at work here{who}; "
-        f"see it with: wtemlp status {paths.root}"
-    )
-
-
-@contextmanager
-def locked(paths: RunPaths) -> Iterator[None]:
-    """Hold the run's lock.
-
-    Raises
-    ------
-    WtemlpError
-        If another process has it; the message says which.
-    """
-    lock = FileLock(paths.lock)
-    try:
-        paths.root.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
-    except OSError as error:
-        if isinstance(error, Timeout):
-            raise _locked_error(paths) from error
-        raise InputError(
-            str(paths.root), f"cannot be written ({error.strerror})", "take another folder"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def summaries(paths: RunPaths) -> list[Summary]:

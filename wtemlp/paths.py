@@ -23,7 +23,6 @@ LIVE = "wtemlp.live.json"  #: task counts of the stage that is running, for ``wt
 TRAIN_INPUT = "input.json"
 TRAIN_LOG = "train.log"
 LCURVE = "lcurve.out"
-MODEL_TEST = "validation.json"  #: energy and force RMSE on the validation data
 
 # -- files of an exploration task
 CONF = "conf.lmp"
@@ -39,7 +38,6 @@ DELTAFS = "DELTAFS"  #: what HILLS is to metadynamics, to OPES
 SIGMA = "sigma.out"  #: mean and standard deviation of U in NVT, and the bias factor
 STOPPED = "walker.stopped"  #: one line: why the guard ended the walker
 CHECKPOINT = "walker.restart"  #: LAMMPS's; while it is there, the job goes on from it
-WALKER = "walker.npz"  #: the walker's frames and energies, collected
 
 # -- files of a frame to label
 FRAME_DUMP = "frame.lammpstrj"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wtemlp.config.records import Machines, MachineSection
+from wtemlp.dispatch.settings import read_section
 from wtemlp.errors import InputError, MissingEngine
 from wtemlp.md import kernel, lammps_library
 
@@ -26,22 +27,27 @@ def is_local(section: MachineSection) -> bool:
     )
 
 
-def check_engines(machines: Machines, needed: tuple[str, ...]) -> None:
-    """Look for the programs of the stages that run on this machine.
+def check_machines(machines: Machines, needed: tuple[str, ...], root: Path) -> None:
+    """Look at how the stages are to be run, and for the programs of those that run here.
 
     Parameters
     ----------
     machines : Machines
     needed : tuple of str
         Stages to look at: ``"train"``, ``"model_devi"``, ``"fp"``.
+    root : Path
+        The run's folder.
 
     Raises
     ------
+    InputError
+        If the tasks could not be handed out.
     MissingEngine
-        For the first that is missing.
+        For the first program that is missing.
     """
     for stage in needed:
         section: MachineSection = getattr(machines, stage)
+        read_section(section, root)
         if is_local(section):
             _check_command(section, f"{machines.source.name}: {stage}.command")
 

@@ -79,14 +79,30 @@ class StageProgress:
         return ", ".join(parts)
 
 
+#: What every live file has, and of what kind.
+LIVE_KEYS = {
+    "host": str, "pid": int, "time": (int, float), "line": str, "ended": bool, "error": str,
+    "command": str, "files": list,
+}  # fmt: skip
+
+
 def read_live(path: Path) -> dict[str, Any]:
-    """What the last client wrote of itself; empty where there is nothing sound."""
+    """What the last client wrote of itself; empty where there is nothing sound.
+
+    Returns
+    -------
+    dict
+        ``host``, ``pid``, ``time`` (s since the epoch) and ``line`` of its last word; ``ended``,
+        and ``error``, "" where it ended well; ``command`` and ``files``, to do it again.
+    """
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    keys = {"host", "pid", "time", "line"}
-    return content if isinstance(content, dict) and keys <= content.keys() else {}
+    if not isinstance(content, dict):
+        return {}
+    sound = all(isinstance(content.get(key), kind) for key, kind in LIVE_KEYS.items())
+    return content if sound else {}
 
 
 class Reporter:
@@ -98,14 +114,34 @@ class Reporter:
         Where ``wtemlp status`` looks; None: nowhere.
     console : Console, optional
         Where to say it; by default standard output.
+    command : str, optional
+        What is being done, as ``"run"``.
+    files : sequence of str, optional
+        Its input files, relative to the run's folder.
     """
 
-    def __init__(self, live: Path | None, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        live: Path | None,
+        console: Console | None = None,
+        command: str = "",
+        files: Sequence[str] = (),
+    ) -> None:
         self._live, self._console = live, console or Console(highlight=False)
+        self._command, self._files = command, list(files)
         self._last_line, self._last_time = "", 0.0
+
+    def begin(self) -> None:
+        """Leave word that the command is at work; the error of the one before is forgotten."""
+        self._write_live("starting")
+
+    def end(self, error: str = "") -> None:
+        """Leave word that it is no more, and why: "" if it has done what it had to do."""
+        self._write_live("ended", ended=True, error=error)
 
     def say(self, text: str) -> None:
         """A line that stays."""
+        self._write_live(text)
         stamp = "" if self._console.is_terminal else time.strftime("%Y-%m-%d %H:%M:%S ")
         self._console.print(stamp + text, markup=False, soft_wrap=True)
 
@@ -136,7 +172,7 @@ class Reporter:
 
             def show(counts: Progress) -> None:
                 stage.update(counts)
-                self._write_live(stage)
+                self._write_stage(stage)
                 bar.update(row, completed=stage.fraction, description=stage.line())
 
             run(show)
@@ -144,27 +180,39 @@ class Reporter:
     def _plain(self, stage: StageProgress, counts: Progress) -> None:
         changed = counts != stage.counts
         stage.update(counts)
-        self._write_live(stage)
+        self._write_stage(stage)
         line = stage.line()
         waited = time.monotonic() - self._last_time
         if line != self._last_line and (changed or waited > PLAIN_EVERY_S):
             self.say(line)
             self._last_line, self._last_time = line, time.monotonic()
 
-    def _write_live(self, stage: StageProgress) -> None:
+    def _write_stage(self, stage: StageProgress) -> None:
+        self._write_live(
+            stage.line(),
+            title=stage.title,
+            counts=vars(stage.counts),
+            fraction=stage.fraction,
+            seconds_left=stage.seconds_left,
+        )
+
+    def _write_live(
+        self, line: str, *, ended: bool = False, error: str = "", **stage: Any
+    ) -> None:
         if self._live is None:
             return
         write_json(
             self._live,
             {
+                "command": self._command,
+                "files": self._files,
                 "host": socket.gethostname(),
                 "pid": os.getpid(),
                 "time": time.time(),
-                "line": stage.line(),
-                "title": stage.title,
-                "counts": vars(stage.counts),
-                "fraction": stage.fraction,
-                "seconds_left": stage.seconds_left,
+                "line": line,
+                "ended": ended,
+                "error": error,
+                **stage,
             },
         )
 

@@ -41,7 +41,7 @@ class RunState:
     seed: int
     type_map: tuple[str, ...]
     numb_models: int
-    trust: tuple[float, float]  #: lowest and highest trust level of the first system, for plots
+    trust: tuple[tuple[float, float], ...]  #: lower and upper trust level of each system
     params: str  #: the parameter file, as the user named it
     machine: str  #: the machine file
     n_iterations: int  #: iterations that explore; one more training follows them
@@ -80,8 +80,9 @@ def load(paths: RunPaths) -> RunState | None:
         if content.pop("format") != FORMAT:
             raise ValueError("another format")
         content["step"] = Step(content["step"])
-        for key in ("type_map", "trust", "init_data"):
+        for key in ("type_map", "init_data"):
             content[key] = tuple(content[key])
+        content["trust"] = tuple((float(low), float(high)) for low, high in _pairs(content))
         state = RunState(**content)
         if not isinstance(state.iteration, int) or state.iteration < 0:
             raise ValueError("no iteration")
@@ -91,6 +92,12 @@ def load(paths: RunPaths) -> RunState | None:
             str(paths.state), f"not a state file of this version ({error})",
             "run in another folder, or with the version of wtemlp that began this run",
         ) from error
+
+
+def _pairs(content: dict) -> list:
+    """The trust levels; the first runs kept those of one system only."""
+    levels = content["trust"]
+    return [levels] if levels and not isinstance(levels[0], list) else levels
 
 
 def check_same(paths: RunPaths, old: RunState, new: RunState) -> None:

@@ -1,12 +1,15 @@
 """Where a run stands, from its files alone."""
 
-import os
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
+from wtemlp import hints
 from wtemlp import state as states
 from wtemlp.errors import InputError
+from wtemlp.initial_result import PARAMETERS, RESULT, load_result
+from wtemlp.lock import is_held
 from wtemlp.loop import summaries
 from wtemlp.paths import RunPaths
 from wtemlp.progress import read_live
@@ -14,10 +17,12 @@ from wtemlp.report.table import format_table
 from wtemlp.text import duration
 
 STEP_WORDS = {
-    "MAKE": "about to be prepared",
-    "RUN": "running",
-    "POST": "results being read",
+    "MAKE": ("about to be prepared", "being prepared"),
+    "RUN": ("running", "running"),
+    "POST": ("results to be read", "results being read"),
 }
+#: Where the output folders of `wtemlp init` are looked for.
+OUTPUTS = (f"*/{PARAMETERS}", f"*/*/{PARAMETERS}")
 
 
 def describe(root: Path) -> str:
@@ -29,11 +34,10 @@ def describe(root: Path) -> str:
         If there is no run in the folder.
     """
     paths = RunPaths(root)
-    state = states.load(paths)
+    state, live = states.load(paths), read_live(paths.live)
+    at_work = bool(is_held(paths))
     if state is None:
-        raise InputError(str(root), "there is no run here",
-                         "start one with: wtemlp run PARAM MACHINE")
-    live = read_live(paths.live)
+        return "\n".join(_before(root, live, at_work))
     lines = [f"run in {root}, seed {state.seed}"]
     if state.finished:
         lines.append(f"finished: {state.finished}")
@@ -41,29 +45,49 @@ def describe(root: Path) -> str:
         verb, _ = state.step.name.split("_")
         lines.append(
             f"iteration {state.iteration} of {state.n_iterations}, {state.step.stage}: "
-            f"{STEP_WORDS[verb]}"
+            f"{STEP_WORDS[verb][at_work]}"
         )
-        lines.append(_client(live, state))
+    if at_work or not state.finished or live.get("error"):
+        again = hints.command("run", root, state.params, state.machine)
+        lines += _client(live, at_work, again)
     return "\n".join([*lines, "", format_table(summaries(paths))])
 
 
-def _client(live: dict, state: states.RunState) -> str:
-    """Whether a wtemlp is at work on the run, and how far it is."""
-    again = f"go on with: wtemlp run {state.params} {state.machine}"
+def _before(root: Path, live: dict[str, Any], at_work: bool) -> list[str]:
+    """What there is in a folder without a run: its beginning, or that of its data."""
+    start = hints.command("run", root)
+    outputs = [file.parent for depth in OUTPUTS for file in sorted(root.glob(depth))]
+    if live.get("command") == "run" and not outputs:
+        head = [f"run in {root}: nothing is done yet"]
+        return head + _client(live, at_work, hints.command("run", root, *live["files"]))
+    if live.get("command") != "init" and not outputs:
+        raise InputError(str(root), "there is no run here", f"start one with: {start}")
+    done = [output for output in outputs if (output / RESULT).is_file()]
+    if not done or at_work or (live.get("command") == "init" and live["error"]):
+        files = live.get("files", [])
+        again = hints.command("init", root, *files)
+        return [f"wtemlp init in {root}", *_client(live, at_work, again)]
+    results = [f"wtemlp init in {root} is done", *(load_result(one).describe() for one in done)]
+    if live.get("command") == "run":
+        return results + _client(live, at_work, hints.command("run", root, *live["files"]))
+    return [*results, f"go on with: {start}"]
+
+
+def _client(live: dict[str, Any], at_work: bool, again: str) -> list[str]:
+    """Whether a wtemlp is at work in the folder, how far it is, or why it stopped."""
+    again = f"go on with: {again}"
     if not live:
-        return f"no wtemlp is at work on it; {again}"
-    ago = duration(max(0.0, time.time() - live["time"]))
+        return ["a wtemlp is at work"] if at_work else [f"no wtemlp is at work on it; {again}"]
+    ago = f"{duration(max(0.0, time.time() - live['time']))} ago"
     where = f"process {live['pid']} on {live['host']}"
-    if live["host"] == socket.gethostname() and not _alive(live["pid"]):
-        return f"no wtemlp is at work on it (the last, {where}, has ended); {again}"
-    return f"{live['line']} ({ago} ago, {where})"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    if live["ended"]:
+        if at_work:
+            return ["a wtemlp is at work, which has not said anything yet"]
+        why = f": {live['error']}" if live["error"] else ""
+        return [f"the last wtemlp stopped {ago}{why}", again]
+    if at_work:
+        return [f"{live['line']} ({ago}, {where})"]
+    if live["host"] != socket.gethostname():
+        # Not every file system knows the locks of other hosts.
+        return [f"{live['line']} ({ago}, {where})", f"if that has ended, {again}"]
+    return [f"no wtemlp is at work on it (the last, {where}, has ended); {again}"]

@@ -16,10 +16,11 @@ import pytest
 from rich.console import Console
 
 from tests.engines.conftest import require_engine
+from wtemlp.cli import main
 from wtemlp.config.records import ForceField, InitParams, Machines, MachineSection
 from wtemlp.errors import CalculationError, InputError, MissingEngine
 from wtemlp.initial import run_init
-from wtemlp.initial_result import RESULT, load_result
+from wtemlp.initial_result import PARAMETERS, RESULT, load_result
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.packmol import pack_water
 from wtemlp.md.topology import bond_lengths, water_topology
@@ -211,14 +212,97 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     assert [file.name for file in (tmp_path / "start").iterdir()] == ["thesis.tex"]
 
 
+FILE = {
+    "seed": 5, "type_map": ["H", "O"], "n_molecules": 16,
+    "force_field": {"name": "tip3p-flexible", "cutoff_A": 5.0}, "temperature_K": 300,
+    "npt_steps": 300, "nvt_steps": 400, "frames_per_ensemble": 10, "validation_fraction": 0.25,
+    "starting_structures": 3, "output": "start",
+}  # fmt: skip
+
+
+def write_files(folder, command=LMP):
+    """The parameter and machine file of the command line."""
+    machine = {"batch_type": "Shell", "context_type": "LazyLocalContext", "local_root": "./"}
+    resources = {"number_node": 1, "cpu_per_node": 1, "group_size": 1, "queue_name": ""}
+    section = {"command": command, "machine": machine, "resources": resources}
+    content = {"api_version": "1.0", "deepmd_version": "3.2.0"}
+    content |= dict.fromkeys(("train", "model_devi", "fp"), section)
+    (folder / "init.json").write_text(json.dumps(FILE))
+    (folder / "machine.json").write_text(json.dumps(content))
+
+
+def wtemlp(folder, *args):
+    program = [sys.executable, "-c", "from wtemlp.cli import main; main()"]
+    path = os.pathsep.join(filter(None, sys.path))
+    return subprocess.run(
+        [*program, *args], cwd=folder, text=True, capture_output=True,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+
+
+def init(folder):
+    return wtemlp(folder, "init", "init.json", "machine.json")
+
+
 def test_a_failed_task_is_named_with_the_next_command(tmp_path):
-    command = "echo 'ERROR: no licence' > log.lammps; false"
-    with pytest.raises(CalculationError) as caught:
-        run_init(PARAMS, machines(command), tmp_path, reporter())
-    message = str(caught.value)
-    assert str(tmp_path / "start" / "00.equilibrate" / "nvt") in message
-    assert "no licence" in message
-    assert "wtemlp init init.json machine.json" in message
+    write_files(tmp_path, "echo 'ERROR: no licence' > log.lammps; false")
+    done = init(tmp_path)
+    assert done.returncode == 1
+    assert str(tmp_path / "start" / "00.equilibrate" / "nvt") in done.stderr
+    assert "no licence" in done.stderr
+    assert "stopped; go on with: wtemlp init init.json machine.json" in done.stdout
+    shown = wtemlp(tmp_path, "status").stdout
+    assert "no licence" in shown and "go on with: wtemlp init init.json machine.json" in shown
+
+
+def test_the_command_to_its_end_and_with_damaged_files(tmp_path):
+    write_files(tmp_path)
+    done = init(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "go on with: wtemlp run PARAM MACHINE" in done.stdout
+    shown = wtemlp(tmp_path, "status").stdout
+    assert "is done\n16 waters in" in shown and "go on with: wtemlp run PARAM MACHINE" in shown
+    for name, remedy in ((RESULT, "remove it"), (PARAMETERS, "or give another folder")):
+        whole = (tmp_path / "start" / name).read_text()
+        for text in ("", "{ nonsense", "[]", "{}", '{"result": {}}', '{"result": 3}'):
+            (tmp_path / "start" / name).write_text(text)
+            done = init(tmp_path)
+            assert done.returncode == 2, done.stderr
+            assert done.stderr.count("\n") == 1 and str(tmp_path / "start") in done.stderr
+            assert remedy in done.stderr or "another" in done.stderr
+        (tmp_path / "start" / name).write_text(whole)
+    (tmp_path / "start" / RESULT).unlink()  # as the message says
+    assert init(tmp_path).returncode == 0
+
+
+def test_killed_in_its_first_write(tmp_path):
+    """Half of the first file, under its temporary name, locks nobody out."""
+    write_files(tmp_path)
+    (tmp_path / "start").mkdir()
+    (tmp_path / "start" / f"{PARAMETERS}.tmp").write_text('{"seed"')
+    done = init(tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("why", ["another folder's files", "no Packmol"])
+def test_a_refused_command_leaves_nothing_behind(tmp_path, monkeypatch, capsys, why):
+    write_files(tmp_path)
+    if why == "no Packmol":
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+        monkeypatch.setenv("PATH", os.defpath)
+    else:
+        (tmp_path / "start").mkdir()
+        (tmp_path / "start" / "thesis.tex").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["wtemlp", "init", "init.json", "machine.json"])
+    machine = json.loads((tmp_path / "machine.json").read_text())
+    machine["fp"]["command"] = "sh"
+    (tmp_path / "machine.json").write_text(json.dumps(machine))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2, capsys.readouterr()
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_result_is_plain_json(finished):

@@ -259,6 +259,8 @@ def test_several_ranks(lmp: Run, metad: str, tmp_path: Path) -> None:
         ([], "no script is given"),
         (["-in"], "without a file name"),
         (["-in", "nowhere.in"], "nowhere.in: no such file"),
+        (["-in", "."], ".: is a folder; name the LAMMPS script in it"),
+        (["-in", "/dev/null/in.lammps"], "cannot be read (Not a directory)"),
     ],
 )
 def test_command_line(tmp_path: Path, words: list[str], expected: str) -> None:

@@ -12,7 +12,7 @@ ROOT = Path(wtemlp.__file__).parent
 
 #: Layers from the bottom; a room may import from its own layer's rooms below it in the list of
 #: `ALLOWED`, and nothing else of wtemlp.
-BASE = {"errors", "units", "seeds", "paths", "files", "text", "__init__"}
+BASE = {"errors", "units", "seeds", "paths", "files", "text", "hints", "__init__"}
 ALLOWED = {
     "versions": BASE,
     "dpgen_adapter": BASE,
@@ -26,17 +26,23 @@ ALLOWED = {
     "reference": BASE | {"reference", "md", "config", "analysis", "dispatch"},
     "stages": BASE | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter"},
     "report": BASE | {"report", "analysis", "summary", "md"},
+    "lock": BASE | {"progress"},
     "resume": BASE | {"state", "stages", "summary"},
+    "user_files": BASE | {"config", "dispatch"},
+    "first": BASE | {"state", "config", "versions"},
     "loop": BASE
-    | {"resume", "stages", "state", "summary", "progress", "analysis", "config", "dispatch"}
-    | {"versions"},
+    | {"resume", "first", "stages", "state", "summary", "progress", "analysis", "config"}
+    | {"dispatch", "user_files"},
     "initial_result": BASE | {"config", "analysis"},
-    "initial": BASE | {"initial_result", "reference", "md", "config", "dispatch", "progress"},
+    "initial_folder": BASE | {"initial_result", "config", "md"},
+    "initial": BASE
+    | {"initial_folder", "initial_result", "reference", "md", "config", "dispatch", "progress"}
+    | {"user_files"},
     "planning": BASE
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
-    | {"dispatch", "progress"},
-    "preflight": BASE | {"config", "md"},
-    "status": BASE | {"state", "loop", "report", "progress"},
+    | {"dispatch", "progress", "user_files"},
+    "preflight": BASE | {"config", "md", "dispatch"},
+    "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
     "commands": None,
     "cli": None,
 }

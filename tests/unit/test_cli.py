@@ -88,6 +88,26 @@ def test_a_command_with_an_open_quote(folder, monkeypatch, capsys):
     refused(folder, monkeypatch, capsys, ["machine.json: fp.command", "No closing quotation"])
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"context_type": "HDFSContext"}, ["fp.machine.context_type", "HDFSContext"]),
+        (
+            {
+                "context_type": "SSHContext", "remote_root": "/scratch",
+                "remote_profile": {"hostname": "h", "username": "u", "key_filename": "no_key"},
+            },
+            ["key_filename", "no_key does not exist"],
+        ),
+    ],
+)
+def test_tasks_that_could_not_be_handed_out(folder, monkeypatch, capsys, changes, words):
+    content = json.loads((folder / "machine.json").read_text())
+    content["fp"]["machine"] |= changes
+    (folder / "machine.json").write_text(json.dumps(content))
+    refused(folder, monkeypatch, capsys, words)
+
+
 def test_no_plumed_kernel(folder, monkeypatch, capsys):
     content = json.loads((folder / "machine.json").read_text())
     content["model_devi"]["command"] = "wtemlp lmp"

@@ -100,6 +100,10 @@ def test_loading_writes_nothing(tmp_path, monkeypatch):
 
 FF = GOOD["force_field"]
 WRONG = [
+    ({"npt_steps": 10**30}, f"must be {2**53} or less"),
+    ({"n_molecules": 10**10}, "n_molecules = 10000000000; must be 2147483647 or less"),
+    ({"temperature_K": 1e300}, "temperature_K = 1e+300; must be 100000 or less (K)"),
+    ({"pressure_bar": -1e300}, "pressure_bar = -1e+300; must be 1e+12 or less (bar)"),
     *(({key: ...}, f"{key} is missing; add it") for key in REQUIRED),
     ({"n_molecule": 3}, 'n_molecule = 3; unknown key, did you mean "n_molecules"?'),
     ({"biasfactors": 3}, 'biasfactors = 3; unknown key, did you mean "biasfactor"?'),

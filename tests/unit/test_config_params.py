@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import wtemlp
 from wtemlp import dpgen_adapter
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Convergence, ForceField, Guard
+from wtemlp.config.schema import run_schema
 from wtemlp.errors import InputError
 from wtemlp.units import KCAL_MOL_IN_EV
 
@@ -300,6 +302,7 @@ def test_dpgens_defaults_are_dpgens(root):
     ours = dict(load(root, GOOD).jdata)
     for key in ("fp_style", "fp_params"):  # the one thing that is not DP-GEN's
         del ours[key], theirs[key]
+    assert (ours.pop("model_devi_clean_traj"), theirs.pop("model_devi_clean_traj")) == (False, True)
     assert ours.pop("ratio_failed") == 0.05  # its code's default; its schema has none
     assert ours == theirs
 
@@ -338,6 +341,9 @@ WRONG_TEXT = [
     ("null", "params.json: holds nothing; must be one object"),
     ('{"seed": 1, "seed": 2}', 'params.json: the key "seed" is given twice'),
     ('{"seed": NaN}', "params.json: NaN is not a number of JSON"),
+    ('{"model_devi_dt": 1e400}', "params.json: 1e400 is too large; write a finite number"),
+    ('{"model_devi_dt": -1e999}', "params.json: -1e999 is too large"),
+    ('{"seed": 1' + 5000 * "0" + "}", "params.json: 10000000000000000... is too large"),
 ]
 
 
@@ -362,6 +368,24 @@ def test_binary_file(tmp_path):
     (tmp_path / "params.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"params\.json: not a text file"):
         load_params(tmp_path / "params.json", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: {b: [1, .inf]}", "params.yaml: a.b[1] = Infinity; write a finite number"),
+        ("a: -.inf", "params.yaml: a = -Infinity; write a finite number"),
+        ("a: .nan", "params.yaml: a = NaN; write a finite number"),
+        ("a: 1.0e+400", "params.yaml: a = Infinity; write a finite number"),
+        ("a: 1" + 400 * "0", "params.yaml: a is too large; write a finite number"),
+        ("a: 1" + 5000 * "0", "params.yaml: not valid YAML: Exceeds the limit"),
+    ],
+)
+def test_yaml_numbers_that_are_not_finite(tmp_path, text, line):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_params(tmp_path / "params.yaml", tmp_path)
+    assert str(caught.value).startswith(line)
 
 
 def test_wrong_yaml(tmp_path):
@@ -438,7 +462,31 @@ WRONG = [
     ({"train_backend": "pytorch"}, ['train_backend = "pytorch"; not supported']),
     ({JOB + "template": {"lmp": "x"}}, ["model_devi_jobs[0].template = ", "not supported"]),
     ({JOB + "model_devi_f_trust_lo": 0.1}, ["[0].model_devi_f_trust_lo = 0.1; not supported"]),
+    ({"model_devi_clean_traj": True}, ["model_devi_clean_traj = true", "use false"]),
+    ({"model_devi_clean_traj": 3}, ["model_devi_clean_traj = 3; not supported"]),
+    ({"detailed_report_make_fp": False}, ["detailed_report_make_fp = false; not supported"]),
+    ({"epsilon": 1.0}, ["epsilon = 1.0; not supported by this version of wtemlp, remove it"]),
+    ({"epsilon_v": 1.0}, ["epsilon_v = 1.0; not supported"]),
+    ({"model_devi_numb_candi_f": 10}, ["model_devi_numb_candi_f = 10; not supported"]),
+    ({"model_devi_perc_candi_v": 1.0}, ["model_devi_perc_candi_v = 1.0; not supported"]),
+    ({"training_reuse_numb_steps": 9}, ["training_reuse_numb_steps = 9; not supported"]),
+    ({"training_reuse_old_ratio": 0.5}, ["training_reuse_old_ratio = 0.5; not supported"]),
+    ({JOB + "press": [1.0, 2.0]}, ["model_devi_jobs[0].press = [1.0, 2.0]; must be left out"]),
+    ({"init_batch_size": "auto"}, ['init_batch_size = "auto"; must be a list of one batch size']),
+    ({"init_batch_size": [1, 2]}, ["init_batch_size = [1, 2]; must be a list of one", "(1)"]),
+    ({"init_batch_size": ["mixed"]}, ['init_batch_size[0] = "mixed"; must be a positive']),
+    ({"sys_batch_size": [1, 0]}, ["sys_batch_size[1] = 0; must be a positive integer"]),
     # numbers
+    ({JOB + "nsteps": 10**30}, ["model_devi_jobs[0].nsteps = 10000", f"must be {2**53} or less"]),
+    ({WTE + "nvt_steps": 2**60}, ["[0].wte.nvt_steps = ", f"must be {2**53} or less"]),
+    ({WTE + "pace": 2**31}, ["[0].wte.pace = 2147483648; must be 2147483647 or less"]),
+    ({WTE + "biasfactor": 1e300}, ["[0].wte.biasfactor = 1e+300; must be 1e+06 or less"]),
+    ({WTE + "biasfactor": [16, 1e7]}, ["[0].wte.biasfactor[1] = 10000000.0; must be 1e+06"]),
+    ({WTE + "height": 1e9}, ["[0].wte.height = 1000000000.0; must be 1000 or less (kT)"]),
+    ({WTE + "sigma": "1e300 eV"}, ['wte.sigma = "1e300 eV"; must be 1e+12 eV or less']),
+    ({JOB + "temps": [300, 1e9]}, ["temps[1] = 1000000000.0; must be 100000 or less (K)"]),
+    ({"fp_task_max": 10**20}, ["fp_task_max = 100000000000000000000; must be 2147483647"]),
+    ({TRAIN + "training.numb_steps": 10**30}, ["training.numb_steps = 1000", "or less"]),
     ({"seed": -1}, ["seed = -1; must be 0 or more"]),
     ({"numb_models": 1}, ["numb_models = 1; must be 2 or more"]),
     ({"numb_models": 0}, ["numb_models = 0; must be a positive integer"]),
@@ -589,3 +637,33 @@ def test_structure_of_another_element(root):
 def test_structure_that_is_no_poscar(root):
     (root / "conf" / "a.POSCAR").write_text("water\n")
     assert 'sys_format = "vasp/poscar"; ' in error_of(root, {})
+
+
+# -- no key is accepted and then forgotten
+
+#: Keys that DP-GEN's own preparation of a training reads from what it is handed.
+FOR_DPGEN = {"init_batch_size", "sys_batch_size", "dp_train_skip_neighbor_stat"}
+#: Keys that mean nothing at constant volume, to DP-GEN as here.
+OF_NPT = {"press", "taup"}
+
+
+def test_every_key_is_read_or_refused():
+    schema = run_schema()
+    engine = schema.sub_variants["model_devi_engine"].choice_dict["wte"]
+    training = schema.sub_variants["mlp_engine"].choice_dict["dp"]
+    jobs = engine.sub_fields["model_devi_jobs"]
+    keys = {*schema.sub_fields, *engine.sub_fields, *training.sub_fields, *jobs.sub_fields}
+    folder = Path(wtemlp.__file__).parent / "config"
+    modules = [file for file in folder.glob("*.py") if file.name != "schema.py"]
+    source = "".join(file.read_text() for file in modules)
+    forgotten = {key for key in keys if f'"{key}"' not in source} - FOR_DPGEN - OF_NPT
+    assert not forgotten
+
+
+def test_keys_at_their_defaults_are_accepted(root):
+    defaults = {
+        "model_devi_clean_traj": False, "detailed_report_make_fp": True, "use_relative": False,
+        "training_reuse_old_ratio": "auto", "training_reuse_iter": None, JOB + "press": [1.0],
+        JOB + "taup": 0.5, "init_batch_size": ["auto"], "sys_batch_size": [4],
+    }  # fmt: skip
+    assert load(root, changed(defaults)).jdata["model_devi_clean_traj"] is False

@@ -250,6 +250,21 @@ def test_two_temperatures_and_a_file(folder, plan):
     refused(folder, plan, FILE, ["300, 330", "--temperature"])
 
 
+@pytest.mark.parametrize("text", ["", "{ nonsense", "[]", "{}", '{"system": "x", "temps": 1}'])
+def test_damaged_files_of_a_run_are_one_line(folder, plan, text):
+    task = folder / "iter.000000" / "01.model_devi" / "task.000.000000"
+    write_task(task, 1)
+    (task / "job.json").write_text(text)
+    refused(folder, plan, [], ["task.000.000000/job.json", "--from PATH"])
+    write_init(folder / "init", 5)
+    (folder / "init" / "init.json").write_text(text)
+    refused(folder, plan, ["--from", "init"], ["init/init.json", "--from PATH"])
+
+
+def test_a_window_is_looked_at_before_a_run_is_done(folder, plan):
+    refused(folder, plan, ["--steps", "4000", "--window", "310", "400"], ["--window", "300"])
+
+
 def refused(folder, plan, arguments, words):
     before = sorted(folder.rglob("*"))
     code, out, err = plan(*arguments)

@@ -62,7 +62,7 @@ class Page(HTMLParser):
 def _page(run: SyntheticRun, **changes) -> Page:
     arguments = {
         "title": "Water <27> & more",
-        "trust": TRUST,
+        "trust": (TRUST,),
         "init_data": run.init_data,
         "type_map": TYPE_MAP,
         "versions": {"wtemlp": "0.1.0", "LAMMPS": "2025.7.22"},
@@ -155,7 +155,7 @@ def test_a_run_that_lacks_something(synthetic_run, lost):
     assert gone
     for found in gone:
         shutil.rmtree(found) if found.is_dir() else found.unlink()
-    page = _page(synthetic_run, trust=None)
+    page = _page(synthetic_run, trust=())
     assert page.plots
     assert set(page.plots) <= set(page.ids)
 
@@ -219,3 +219,13 @@ def test_a_browser_draws_every_figure_without_a_word_or_a_request(synthetic_run,
     for name in page.plots:
         drawn = shown.stdout.split(f'id="{name}"', 1)[1][:3000]
         assert "js-plotly-plot" in shown.stdout and "main-svg" in drawn
+
+
+def test_trust_levels_of_each_system(synthetic_run):
+    page = _page(synthetic_run, trust=((0.05, 0.2), (0.1, 0.3), (0.05, 0.2)))
+    words = "Trust levels: 0.05 and 0.2 eV/Å (systems 0, 2); 0.1 and 0.3 eV/Å (system 1)."
+    assert words in page.words
+    bands = [s for s in page.plots["deviation-0"]["layout"]["shapes"] if s["type"] == "rect"]
+    assert [band["label"]["text"] for band in bands] == ["systems 0, 2", "system 1"]
+    page = _page(synthetic_run, trust=(TRUST, TRUST))
+    assert "Trust levels: 0.05 and 0.2 eV/Å." in page.words

@@ -1,12 +1,18 @@
 """Reading a JSON or YAML file into a dictionary, with one line for everything that can go wrong."""
 
 import json
+import math
 from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.section import key_path, wrong_value
 from wtemlp.errors import InputError
+
+MAX_DIGITS = 300  #: of an integer; a double holds 308
+
+_FINITE = "write a finite number"
 
 
 class Kind(Enum):
@@ -65,6 +71,11 @@ def _refuse_other_kind(path: Path, data: Mapping[str, Any], wanted: Kind) -> Non
             raise InputError(path.name, f"is {kind.value[0]}", remedy)
 
 
+def _shortened(literal: str) -> str:
+    """A number as it was written, or the beginning of a very long one."""
+    return literal if len(literal) <= 20 else f"{literal[:17]}..."
+
+
 def _parse_json(path: Path, text: str) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
@@ -74,10 +85,24 @@ def _parse_json(path: Path, text: str) -> Any:
         return dict(pairs)
 
     def finite(name: str) -> float:
-        raise InputError(path.name, f"{name} is not a number of JSON", "write a finite number")
+        raise InputError(path.name, f"{name} is not a number of JSON", _FINITE)
+
+    def in_range(literal: str) -> float:
+        value = float(literal)
+        if math.isinf(value):
+            raise InputError(path.name, f"{_shortened(literal)} is too large", _FINITE)
+        return value
+
+    def whole(literal: str) -> int:
+        if len(literal) > MAX_DIGITS:
+            raise InputError(path.name, f"{_shortened(literal)} is too large", _FINITE)
+        return int(literal)
 
     try:
-        return json.loads(text, object_pairs_hook=once, parse_constant=finite)
+        return json.loads(
+            text, object_pairs_hook=once, parse_constant=finite, parse_float=in_range,
+            parse_int=whole,
+        )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(
@@ -92,7 +117,9 @@ def _parse_yaml(path: Path, text: str) -> Any:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        data = YAML(typ="safe", pure=True).load(text)
+        _refuse_infinite(path, data)
+        return data
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -101,3 +128,17 @@ def _parse_yaml(path: Path, text: str) -> Any:
     except YAMLError as error:
         problem = f"not valid YAML: {str(error).splitlines()[0]}"
         raise InputError(path.name, problem, "correct the text") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(path.name, f"not valid YAML: {error}", "correct the text") from None
+
+
+def _refuse_infinite(path: Path, value: Any, keys: tuple[str | int, ...] = ()) -> None:
+    """YAML has words for what is no number (.inf, .nan), and reads 1e400 as one."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise wrong_value(path.name, keys, value, _FINITE)
+    if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        raise InputError(path.name, f"{key_path(keys)} is too large", _FINITE)
+    if isinstance(value, (dict, list)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            _refuse_infinite(path, item, (*keys, key))

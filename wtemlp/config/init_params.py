@@ -6,8 +6,13 @@ from wtemlp.config.files import Kind, read_object
 from wtemlp.config.messages import validated
 from wtemlp.config.records import InitParams
 from wtemlp.config.schema import init_schema
-from wtemlp.config.section import Section
-from wtemlp.config.wte import read_biasfactors, read_force_field, read_height
+from wtemlp.config.section import MAX_NUMBER, MAX_SEED, Section
+from wtemlp.config.wte import (
+    MAX_TEMPERATURE_K,
+    read_biasfactors,
+    read_force_field,
+    read_height,
+)
 
 WATER_G_MOL = 18.01528
 NM3_PER_CM3_MOL = 1.66053906660  #: Angstrom^3 per molecule at 1 g/mol and 1 g/cm3: 1e24 / N_A
@@ -47,16 +52,16 @@ def load_init_params(path: Path, root: Path, check_files: bool = True) -> InitPa
     biasfactors = read_biasfactors(data, may_be_empty=True)
     record = InitParams(
         source=path,
-        seed=data.integer("seed", 0),
+        seed=data.integer("seed", 0, MAX_SEED),
         type_map=tuple(data["type_map"]),
         n_molecules=data.integer("n_molecules"),
         density_g_cm3=data.number("density_g_cm3", "g/cm3"),
         force_field=read_force_field(data.section("force_field"), "name"),
-        temperature_K=data.number("temperature_K", "K"),
-        pressure_bar=float(data["pressure_bar"]),
+        temperature_K=data.number("temperature_K", "K", MAX_TEMPERATURE_K),
+        pressure_bar=_read_pressure(data),
         timestep_fs=_read_timestep(data),
-        npt_steps=data.integer("npt_steps"),
-        nvt_steps=data.integer("nvt_steps"),
+        npt_steps=data.steps("npt_steps"),
+        nvt_steps=data.steps("nvt_steps"),
         biasfactors=biasfactors,
         wte_steps=_read_wte_steps(data, biasfactors),
         height_kT=read_height(data, "height_kT"),
@@ -78,9 +83,15 @@ def _read_timestep(data: Section) -> float:
     return timestep_fs
 
 
+def _read_pressure(data: Section) -> float:
+    if abs(data["pressure_bar"]) > MAX_NUMBER:
+        raise data.wrong("pressure_bar", f"must be {MAX_NUMBER:g} or less (bar)")
+    return float(data["pressure_bar"])
+
+
 def _read_wte_steps(data: Section, biasfactors: tuple[float, ...]) -> int:
     if "wte_steps" in data:
-        return data.integer("wte_steps", 1 if biasfactors else 0)
+        return data.steps("wte_steps", 1 if biasfactors else 0)
     if biasfactors:
         raise data.missing("wte_steps", "add it: steps of the run at each bias factor")
     return 0

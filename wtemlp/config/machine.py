@@ -15,6 +15,8 @@ from wtemlp.config.records import Machines, MachineSection
 from wtemlp.config.schema import STAGES, machine_schema
 from wtemlp.config.section import Section, wrong_value
 
+USER_FILES = ("user_forward_files", "user_backward_files")
+
 
 def load_machines(path: Path, root: Path) -> Machines:
     """Read and check a machine file.
@@ -47,8 +49,16 @@ def load_machines(path: Path, root: Path) -> Machines:
         model_devi=model_devi,
         fp=fp,
         deepmd_version=data["deepmd_version"],
-        mdata=dpgen_adapter.flat_mdata(data.data),
+        mdata=dpgen_adapter.flat_mdata(_without_user_files(data.data)),
     )
+
+
+def _without_user_files(data: Mapping[str, Any]) -> dict[str, Any]:
+    """wtemlp hands the user's files on itself, in the same way for all stages."""
+    return {
+        key: {k: v for k, v in value.items() if k not in USER_FILES} if key in STAGES else value
+        for key, value in data.items()
+    }
 
 
 def _prepared(data: Mapping[str, Any], file: str, schema: Argument) -> dict[str, Any]:

@@ -9,11 +9,17 @@ from wtemlp.config.files import Kind, read_object
 from wtemlp.config.messages import validated
 from wtemlp.config.records import Convergence, ExploreJob, ForceField, Params, WteBlock
 from wtemlp.config.schema import ENGINE, FP_STYLE, run_schema
-from wtemlp.config.section import Section
+from wtemlp.config.section import MAX_SEED, Section
 from wtemlp.config.systems import check_structures, read_data_systems, read_sys_configs
 from wtemlp.config.training import check_training
 from wtemlp.config.unsupported import refuse_unsupported
-from wtemlp.config.wte import AUTO_HEIGHT_KT, MIN_NVT_STEPS, read_force_field, read_wte
+from wtemlp.config.wte import (
+    AUTO_HEIGHT_KT,
+    MAX_TEMPERATURE_K,
+    MIN_NVT_STEPS,
+    read_force_field,
+    read_wte,
+)
 
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 MAX_TIMESTEP_PS = 0.01
@@ -66,7 +72,7 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     return Params(
         source=path,
         jdata=_dpgen_view(params.data, mass_map),
-        seed=params.integer("seed", 0),
+        seed=params.integer("seed", 0, MAX_SEED),
         type_map=type_map,
         mass_map=mass_map,
         init_data_sys=read_data_systems(params, "init_data_sys", root, type_map, check_files),
@@ -184,9 +190,11 @@ def _read_job(params: Section, job: Section) -> ExploreJob:
     if not job["temps"]:
         raise job.wrong("temps", "must have one temperature or more (K)")
     for index, temperature in enumerate(job["temps"]):
-        if not 0 < temperature < float("inf"):
+        if not temperature > 0:
             raise job.wrong("temps", "must be a positive number (K)", index)
-    nsteps, trj_freq = job.integer("nsteps"), job.integer("trj_freq")
+        if temperature > MAX_TEMPERATURE_K:
+            raise job.wrong("temps", f"must be {MAX_TEMPERATURE_K:g} or less (K)", index)
+    nsteps, trj_freq = job.steps("nsteps"), job.integer("trj_freq")
     if trj_freq > nsteps:
         raise job.wrong("trj_freq", f"must not be above nsteps ({nsteps}): no frame is stored")
     if not biased:
@@ -282,7 +290,21 @@ def _per_system(params: Section, key: str, n_systems: int) -> tuple[float, ...]:
 def _check_data_lists(params: Section, record: Params) -> None:
     if not record.init_data_sys:
         raise params.wrong("init_data_sys", "must name one folder of labelled data or more")
+    _check_batch_sizes(params, "init_batch_size", "init_data_sys", fewer=False)
+    _check_batch_sizes(params, "sys_batch_size", "sys_configs", fewer=True)
     for index, path in enumerate(record.validation_data_sys):
         if path in record.init_data_sys:
             remedy = "is trained on (init_data_sys): validation needs data of its own"
             raise params.wrong("validation_data_sys", remedy, index)
+
+
+def _check_batch_sizes(params: Section, key: str, of: str, *, fewer: bool) -> None:
+    """What DP-GEN's preparation of a training takes; where a size is missing it takes "auto"."""
+    if key not in params:
+        return
+    sizes, n = params[key], len(params[of])
+    if not isinstance(sizes, list) or len(sizes) > n or (len(sizes) < n and not fewer):
+        raise params.wrong(key, f"must be a list of one batch size per item of {of} ({n})")
+    for index, size in enumerate(sizes):
+        if size != "auto" and (isinstance(size, str) or size < 1):
+            raise params.wrong(key, 'must be a positive integer or "auto"', index)

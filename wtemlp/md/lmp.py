@@ -48,8 +48,8 @@ def main(argv: list[str]) -> int:
         # LAMMPS runs in C: Python's own handler would wait for it to end.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         script, switches = split_arguments(argv)
-        if script is not None and not script.is_file():
-            raise InputError(str(script), "no such file")
+        if script is not None:
+            _check_script(script)
         _restart_with_library_path(argv)
         return _run(script, switches)
     except WtemlpError as error:
@@ -78,6 +78,18 @@ def split_arguments(argv: list[str]) -> tuple[Path | None, list[str]]:
     if script is None and not any(word in NO_SCRIPT_SWITCHES for word in switches):
         raise InputError("-in", "no script is given", USAGE)
     return (Path(script) if script is not None else None), switches
+
+
+def _check_script(script: Path) -> None:
+    """Say what is wrong with a script that cannot be read; LAMMPS says only that it cannot."""
+    if script.is_dir():
+        raise InputError(str(script), "is a folder", "name the LAMMPS script in it")
+    try:
+        script.open("rb").close()
+    except FileNotFoundError:
+        raise InputError(str(script), "no such file", USAGE) from None
+    except OSError as error:
+        raise InputError(str(script), f"cannot be read ({error.strerror})", USAGE) from None
 
 
 def _restart_with_library_path(argv: list[str]) -> None:

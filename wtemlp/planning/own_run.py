@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from wtemlp.config.records import ExploreJob, MachineSection, Params
+from wtemlp.config.section import MAX_STEPS
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.errors import CalculationError, InputError
 from wtemlp.initial import done_steps
@@ -11,6 +12,7 @@ from wtemlp.md.reference_runs import ENERGIES
 from wtemlp.planning.sources import UnbiasedRun, of_reference
 from wtemlp.progress import Reporter, StageProgress
 from wtemlp.reference import short_nvt
+from wtemlp.user_files import with_user_files
 
 FOLDER = "plan"  #: in the run's folder
 STEPS = 40_000
@@ -55,6 +57,8 @@ class OwnRun:
             )
         if steps < MIN_STEPS:
             raise InputError("--steps", f"{steps} is too short", f"give {MIN_STEPS} or more")
+        if steps > MAX_STEPS:
+            raise InputError("--steps", f"{steps} is too long", f"give {MAX_STEPS} or less")
         job: ExploreJob | None = params.jobs[0] if params.jobs else None
         if job is None and temperature_K is None:
             raise InputError(f"{name}: model_devi_jobs", "has no job, so no temperature",
@@ -84,12 +88,13 @@ class OwnRun:
         if self._is_another():
             shutil.rmtree(self.folder)
         task = short_nvt.task(self.folder, self._inputs, section.command, self.steps)
+        tasks = with_user_files([task], section, self.root)
         results = []
         reporter.follow(
             StageProgress(f"plan: {self.steps} steps of NVT", [task], done_steps),
             lambda on_progress: results.extend(
                 run_tasks(
-                    [task],
+                    tasks,
                     work_dir=self.root / FOLDER,
                     common_files=(),
                     section=section,

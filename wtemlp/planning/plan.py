@@ -122,14 +122,27 @@ def _job(params: Params, system: int | None) -> ExploreJob | None:
     return next((job for job in params.jobs if system is None or system in job.sys_idx), None)
 
 
-def _window(nvt: Fluctuations, low_K: float, high_K: float) -> Window:
-    temperature = nvt.temperature_K
-    if not 0 < low_K < high_K < math.inf or not low_K <= temperature <= high_K:
+def check_window(window_K: tuple[float, float] | None, temperature_K: float) -> None:
+    """Refuse a window of temperatures that does not have that of the run in it.
+
+    Raises
+    ------
+    InputError
+    """
+    if window_K is None:
+        return
+    low_K, high_K = window_K
+    if not 0 < low_K < high_K < math.inf or not low_K <= temperature_K <= high_K:
         raise InputError(
             "--window",
             f"{low_K:g} {high_K:g}",
-            f"must be two temperatures (K), with that of the run, {temperature:g}, between them",
+            f"must be two temperatures (K), with that of the run, {temperature_K:g}, between them",
         )
+
+
+def _window(nvt: Fluctuations, low_K: float, high_K: float) -> Window:
+    temperature = nvt.temperature_K
+    check_window((low_K, high_K), temperature)
     reach = max(temperature - low_K, high_K - temperature)
     exact = biasfactor_for_window(nvt.sigma_eV, temperature, reach)
     return Window(low_K, high_K, reach, exact, float(max(1, math.ceil(exact - 1e-9))), None)

@@ -1,6 +1,5 @@
 """Unbiased runs that are there already: found in a run's folder, or named by the user."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from wtemlp import paths
 from wtemlp.analysis.energy import equilibrated
 from wtemlp.config.records import Params
 from wtemlp.errors import InputError
+from wtemlp.files import read_record
 from wtemlp.initial import EQUILIBRATE
 from wtemlp.initial_result import RESULT
 from wtemlp.md import colvar
@@ -23,6 +23,7 @@ from wtemlp.units import ENERGY_IN_EV, KCAL_MOL_IN_EV
 
 MODELS = "the models"
 REFERENCE = "the reference force field"
+ANOTHER = "name another unbiased run with --from PATH, or do one with --steps"
 INIT_NVT = Path(EQUILIBRATE) / "nvt" / ENERGIES  #: energies of NVT in an init folder
 
 
@@ -131,8 +132,13 @@ def _of_tasks(tasks: Sequence[Path], root: Path) -> list[UnbiasedRun]:
     """The NVT parts of exploration tasks, those of one system and temperature together."""
     groups: dict[tuple[int, float], list[Path]] = {}
     for task in tasks:
-        made = json.loads((task / paths.JOB).read_text())
-        groups.setdefault((int(made["system"]), float(made["temps"])), []).append(task)
+        file = task / paths.JOB
+        made = read_record(file, ANOTHER)
+        try:
+            key = int(made["system"]), float(made["temps"])
+        except (KeyError, TypeError, ValueError):
+            raise InputError(str(file), "is damaged: system or temps", ANOTHER) from None
+        groups.setdefault(key, []).append(task)
     return [_of_group(group, *key, root) for key, group in sorted(groups.items())]
 
 
@@ -160,11 +166,16 @@ def _of_group(tasks: Sequence[Path], system: int, temperature_K: float, root: Pa
 
 
 def _of_init(folder: Path, root: Path) -> UnbiasedRun:
-    made = json.loads((folder / RESULT).read_text())
+    file = folder / RESULT
+    made = read_record(file, ANOTHER).get("parameters")
+    try:
+        temperature_K, timestep_fs = float(made["temperature_K"]), float(made["timestep_fs"])
+    except (KeyError, TypeError, ValueError):
+        raise InputError(str(file), "is damaged: its parameters", ANOTHER) from None
     return of_reference(
         folder / INIT_NVT,
-        temperature_K=float(made["parameters"]["temperature_K"]),
-        timestep_ps=1e-3 * float(made["parameters"]["timestep_fs"]),
+        temperature_K=temperature_K,
+        timestep_ps=1e-3 * timestep_fs,
         system=None,
         root=root,
     )

@@ -1,6 +1,7 @@
 """Figures of the exploration: decisions, deviations, energy distributions, their widths."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -57,7 +58,7 @@ def outcomes_figure(run: RunData) -> Figure:
     return Figure("outcomes", "Explored frames", caption, [Plot(plot)])
 
 
-def deviation_figure(run: RunData, trust: tuple[float, float] | None) -> Figure:
+def deviation_figure(run: RunData, trust: Sequence[tuple[float, float]]) -> Figure:
     """Distributions of the force deviation: by iteration, and by bias factor in the last one."""
     caption = Markup(
         "Largest force deviation of each explored frame among the models, with the band of "
@@ -72,7 +73,7 @@ def deviation_figure(run: RunData, trust: tuple[float, float] | None) -> Figure:
     values = np.concatenate([it.frames.max_devi_f[_usable(it.frames)] for it in explored])
     edges = log_bins(values.min(), values.max())
     # A hole of the potential gives any number: the axis keeps to what most frames have.
-    reach = [*np.quantile(values, [0.005, 0.995]), *(trust or ())]
+    reach = [*np.quantile(values, [0.005, 0.995]), *(level for levels in trust for level in levels)]
     low, high = max(min(reach) / 1.3, 1e-6), max(reach) * 1.3
     beyond = 100 * float(np.mean(values > high))
     by_iteration = _deviation_plot(trust, low, high)
@@ -124,18 +125,40 @@ def _samplings(frames: FrameTable) -> list[tuple[str, str, FrameTable]]:
     return parts
 
 
-def _deviation_plot(trust: tuple[float, float] | None, low: float, high: float) -> go.Figure:
+def _deviation_plot(trust: Sequence[tuple[float, float]], low: float, high: float) -> go.Figure:
     plot = style.figure("largest force deviation (eV/Å)", "share of frames (%)")
     style.log_axis("x", plot, low, high)
     plot.update_yaxes(rangemode="tozero")
-    if trust is not None:
-        candidate = style.DECISIONS["labelled"]
+    candidate = style.DECISIONS["labelled"]
+    for place, (name, levels) in enumerate(trust_levels(trust).items()):
+        label = {"text": name, "textposition": "top center", "yanchor": "top"}
         plot.add_vrect(
-            *trust, fillcolor=style.fade(candidate, 0.1), line={"width": 0}, layer="below"
+            *levels, fillcolor=style.fade(candidate, 0.1), line={"width": 0}, layer="below",
+            label=label if name else None,
         )
-        for level in trust:
-            plot.add_vline(level, line={"color": candidate, "width": 1.2, "dash": "dash"})
+        dash = ("dash", "dot", "dashdot")[place % 3]
+        for level in levels:
+            plot.add_vline(level, line={"color": candidate, "width": 1.2, "dash": dash})
     return plot
+
+
+def trust_levels(trust: Sequence[tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """Distinct pairs of trust levels, each by the systems that have it.
+
+    Returns
+    -------
+    dict of str to (float, float)
+        The name is "" if all systems have the same, else as ``"systems 0, 2"``.
+    """
+    owners: dict[tuple[float, float], list[int]] = {}
+    for system, levels in enumerate(trust):
+        owners.setdefault(tuple(levels), []).append(system)
+    if len(owners) == 1:
+        return {"": next(iter(owners))}
+    return {
+        f"system{'s' * (len(systems) > 1)} {', '.join(map(str, systems))}": levels
+        for levels, systems in owners.items()
+    }
 
 
 def energy_figure(run: RunData) -> Figure:

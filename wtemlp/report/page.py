@@ -45,7 +45,7 @@ def write_report(
     root: Path,
     *,
     title: str,
-    trust: tuple[float, float] | None,
+    trust: Sequence[tuple[float, float]],
     init_data: Sequence[Path],
     type_map: Sequence[str],
     versions: Mapping[str, str] | None = None,
@@ -60,8 +60,8 @@ def write_report(
         The run's folder.
     title : str
         Heading of the page.
-    trust : tuple of float, or None
-        Lower and upper trust level of the force deviation, eV/Angstrom.
+    trust : sequence of (float, float)
+        Lower and upper trust level of the force deviation of each system, eV/Angstrom.
     init_data : sequence of Path
         Folders of the initial labelled data (deepmd/npy).
     type_map : sequence of str
@@ -85,7 +85,7 @@ def write_report(
     return target
 
 
-def all_figures(run: RunData, trust: tuple[float, float] | None) -> list[Figure]:
+def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figure]:
     """The figures of a run, in the order of the page."""
     return [
         figures.rmse_figure(run),
@@ -102,7 +102,7 @@ def all_figures(run: RunData, trust: tuple[float, float] | None) -> list[Figure]
 def render(
     run: RunData,
     title: str,
-    trust: tuple[float, float] | None,
+    trust: Sequence[tuple[float, float]],
     versions: Mapping[str, str],
     seed: int | None,
     status: str,
@@ -134,7 +134,7 @@ def render(
         failures=failures(run.summaries),
         figures=shown,
         notes=run.notes,
-        trust=trust,
+        trust=levels_in_words(trust),
         versions=dict(versions),
         seed=seed,
         citations=CITATIONS,
@@ -149,6 +149,18 @@ def typeset(text: str) -> str:
     for plain, sign in (("sigma ", "σ "), ("g=", "γ = "), ("(x", "(×"), ("meV/A", "meV/Å")):
         text = text.replace(plain, sign)
     return text
+
+
+def levels_in_words(trust: Sequence[tuple[float, float]]) -> str:
+    """The trust levels as a sentence; "" if there are none."""
+    groups = figures_explore.trust_levels(trust)
+    if not groups:
+        return ""
+    parts = [
+        f"{low:g} and {high:g} eV/Å" + (f" ({name})" if name else "")
+        for name, (low, high) in groups.items()
+    ]
+    return f"Trust levels: {'; '.join(parts)}."
 
 
 def _embedded(content: Any) -> Markup:

@@ -1,0 +1,74 @@
+"""The list of requirements is true: all that is imported is on it, and nothing else."""
+
+import ast
+import configparser
+import re
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+import wtemlp
+
+ROOT = Path(wtemlp.__file__).parents[1]
+PROGRAMS = {"packmol", "ruff"}  #: packages that are run, not imported
+OWN = {"wtemlp", "tests", "wte_law", "wte_law_analysis", "wte_law_figures", "wte_law_files"}
+
+
+def required(section: str, key: str) -> set[str]:
+    """Names of a list of requirements."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    lines = config[section][key].split("\n")
+    return {re.split(r"[\[<>=,]", line)[0].lower() for line in lines if re.match("[A-Za-z]", line)}
+
+
+def imported(folder: str) -> dict[str, str]:
+    """Packages of others that a folder's modules import, each with a module that does."""
+    found = {}
+    for file in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text())):
+            for name in _names(node):
+                found.setdefault(name.split(".")[0], str(file))
+    return {k: v for k, v in found.items() if k not in OWN | set(sys.stdlib_module_names)}
+
+
+def _names(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [node.module]
+    # The adapter imports by name.
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_quietly":
+        return [one.value for one in node.args if isinstance(one, ast.Constant)]
+    return []
+
+
+def distributions(package: str) -> set[str]:
+    return {name.lower() for name in packages_distributions().get(package, [package])}
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"),
+    [("wtemlp", ["laptop"]), ("tests", ["test"]), ("benchmarks", ["benchmarks"])],
+)
+def test_what_is_imported_is_required(folder, extras):
+    known = required("options", "install_requires")
+    for extra in extras:
+        known |= required("options.extras_require", extra)
+    missing = {p: f for p, f in imported(folder).items() if not distributions(p) & known}
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "folder"),
+    [
+        ("options", "install_requires", "wtemlp"),
+        ("options.extras_require", "test", "tests"),
+        ("options.extras_require", "benchmarks", "benchmarks"),
+    ],
+)
+def test_what_is_required_is_imported(section, key, folder):
+    used = {name for package in imported(folder) for name in distributions(package)}
+    assert not required(section, key) - used - PROGRAMS

@@ -14,13 +14,15 @@ import pytest
 from tests.engines.conftest import engine_environment, require_engine
 from tests.loop.conftest import PARAM, ROOT, Run, job
 from wtemlp.analysis.frames import Phase, load_frames
+from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.config.records import ForceField, Guard
 from wtemlp.files import last_line, leading_int
 from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
-from wtemlp.stages.explore import read_deviations
+from wtemlp.md.walker import Walker
+from wtemlp.stages.walkers import read_deviations
 from wtemlp.state import Step
 from wtemlp.units import KCAL_MOL_IN_EV
 
@@ -187,7 +189,7 @@ def prepare_walk(run, folder, **changes):
         "nsteps": 400, "trj_freq": 10, "timestep_ps": 0.0005, "trust_hi": 10.0,
         "guard": Guard(temp_factor=20.0), "velocity_seed": 1, "thermostat_seed": 2,
     }
-    for name, text in wte_script.files(wte_script.Walker(**settings | changes)).items():
+    for name, text in wte_script.files(Walker(**settings | changes)).items():
         (task / name).write_text(text)
     return task
 
@@ -306,6 +308,45 @@ def test_a_killed_walker_goes_on_from_its_checkpoint(run):
         with_["metad.bias"], [bias_of(found, t, u) for t, u in
                               zip(with_["time"], with_["ene"], strict=True)], atol=2e-5,
     )
+
+
+def test_the_bias_factor_of_a_window_is_that_of_the_measured_sigma(run):
+    walk(run, "window", biasfactor=None, window_K=(250.0, 420.0), nsteps=100)
+    task = run.folder / "iter.000000/01.model_devi/window"
+    _, sigma, biasfactor = wte_script.parse_sigma((task / "sigma.out").read_text())
+    exact = biasfactor_for_window(sigma, 300.0, 120.0)
+    assert biasfactor == max(2, np.ceil(exact)) and exact > 1
+    hills = colvar.read(task / "HILLS")
+    np.testing.assert_allclose(hills["biasf"], biasfactor)
+
+
+def test_a_killed_multithermal_walker_goes_on(run):
+    """As with hills: each update of OPES once, and the bias continuous.
+
+    The update at the checkpoint's step acts half a step earlier than in the undisturbed run.
+    """
+    settings = {
+        "nsteps": 1500, "checkpoint": 300, "pace": 10, "method": "opes", "biasfactor": None,
+        "window_K": (250.0, 420.0), "guard": Guard(1e6, 3, 1e3, 1e6),
+    }
+    assert walk(run, "opes.whole", **settings)[0] == ""
+    task = prepare_walk(run, "opes.interrupted", **settings)
+    checkpoint, devi = task / "walker.restart", task / "model_devi.out"
+    kill_walk(task, lambda: checkpoint.exists() and leading_int(last_line(devi)) >= 750)
+    why, steps, _ = finish_walk(task)
+    assert why == "" and steps[-1] == 1700
+    updates, whole = (
+        colvar.read(folder / "DELTAFS") for folder in (task, task.parent / "opes.whole")
+    )
+    assert len(updates["time"]) > 100 and not (task / "HILLS").exists()
+    np.testing.assert_allclose(updates["time"], whole["time"], atol=1e-9)
+    with_, without = (
+        colvar.read_series(f / "COLVAR.wte") for f in (task, task.parent / "opes.whole")
+    )
+    near = with_["time"] < (200 + 300 + 80) * 0.0005
+    assert np.abs(with_["opes.bias"][near]).max() > 0.01
+    for name in ("ene", "opes.bias"):
+        np.testing.assert_allclose(with_[name][near], without[name][near], atol=0.01)
 
 
 def bias_of(hills, time_ps, energy):

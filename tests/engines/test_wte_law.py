@@ -166,3 +166,28 @@ def test_oscillators_have_their_exact_moments_under_the_bias_and_reweighted(lmp,
     kept &= np.arange(len(energy)) % apart == 0
     assert kept.sum() > 200
     assert stats.kstest(energy[kept], EXACT.cdf).pvalue > 0.001
+
+
+def test_oscillators_have_their_exact_energy_at_every_temperature_of_a_multithermal_run(
+    lmp, tmp_path
+):
+    """One OPES run at 300 K: reweighted, the mean energy is 3/2 N kT' from end to end."""
+    require_engine("lammps", "plumed")
+    window_K = (240.0, 390.0)
+    text = plumed_input.opes_input(
+        temperature_K=T_OSCILLATORS, window_K=window_K, pace=50, observation=100, stride=10,
+        deltafs="DELTAFS", colvar="COLVAR", units="real",
+    )  # fmt: skip
+    sample = oscillators(lmp, tmp_path, text, 160_000)
+    energy, bias = sample["ene"], sample["opes.bias"]
+    for temperature_K in (*window_K, T_OSCILLATORS):
+        change = 1 / temperature_K - 1 / T_OSCILLATORS
+        exponents = bias / KT - change * energy * KCAL_MOL_IN_EV / KB_EV
+        weights = np.exp(exponents - exponents.max())
+        weights *= len(weights) / weights.sum()
+        exact = stats.gamma(SHAPE, scale=KT * temperature_K / T_OSCILLATORS)
+        offset = moments(weights * (energy - exact.mean()))
+        assert abs(offset.mean) < 4 * offset.mean_error < 0.3 * exact.std()
+    # Every temperature's energies are visited: about a third of the time beyond each end's mean.
+    beyond = [EXACT.mean() * end / T_OSCILLATORS for end in window_K]
+    assert (energy < beyond[0]).mean() > 0.05 and (energy > beyond[1]).mean() > 0.05

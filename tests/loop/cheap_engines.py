@@ -59,9 +59,9 @@ def explore() -> None:
     rng = np.random.default_rng(int.from_bytes(seed, "big"))
     job = json.loads(Path("job.json").read_text()) if Path("job.json").exists() else {}
     every = int(re.search(r"out_freq (\d+)", script).group(1))
-    equilibration, sampling, biased = map(int, re.findall(r"^run +(\d+) pre no", script, re.M))
+    runs = re.findall(r"^run +(\d+)(?: upto)? pre no", script, re.M)
+    equilibration, sampling, total = map(int, runs)
     nvt = equilibration + sampling
-    total = nvt + biased
     bounds, atoms = _read_conf(Path("conf.lmp"))
     rows = ["# step v v v max_devi_f f f"]
     Path("traj").mkdir(exist_ok=True)

@@ -200,6 +200,12 @@ def test_sigma_with_a_unit(root, text, sigma_eV):
     assert params.jobs[0].wte.sigma_eV == pytest.approx(sigma_eV)
 
 
+def test_a_window_of_temperatures(root):
+    block = {"biasfactor": {"window_K": [250, 400]}, "method": "opes", "nvt_steps": 1000}
+    wte = load(root, changed({JOB + "wte": block})).jobs[0].wte
+    assert (wte.biasfactors, wte.window_K, wte.method) == ((None,), (250.0, 400.0), "opes")
+
+
 def test_trust_levels_per_system(root):
     data = changed(
         {"model_devi_f_trust_lo": [0.1, 0.2], "model_devi_f_trust_hi": {"0": 0.4, "1": 0.5}}
@@ -434,7 +440,7 @@ WRONG = [
     ({"model_devi_jobs": {}}, ["model_devi_jobs = {}; must be a list"]),
     ({"model_devi_jobs": [1]}, ["model_devi_jobs[0] = 1; must be an object"]),
     ({JOB + "wte": 16}, ["model_devi_jobs[0].wte = 16; must be an object"]),
-    ({WTE + "biasfactor": "16"}, ['[0].wte.biasfactor = "16"; must be a number or a list of']),
+    ({WTE + "biasfactor": "16"}, ['[0].wte.biasfactor = "16"; must be a number, an object or a']),
     ({"fp_params": "water"}, ['fp_params = "water"; must be an object']),
     ({"default_training_param": 1}, ["default_training_param = 1; must be an object or a list"]),
     # choices
@@ -509,6 +515,21 @@ WRONG = [
     ({WTE + "biasfactor": [16, 0]}, ["[0].wte.biasfactor[1] = 0; must be 1 or more"]),
     ({WTE + "biasfactor": [16, 16]}, ["[0].wte.biasfactor[1] = 16; is given twice"]),
     ({WTE + "biasfactor": []}, ["[0].wte.biasfactor = []; must have one bias factor"]),
+    ({WTE + "biasfactor": {}}, ['wte.biasfactor = {}; must be a number, a list of numbers, or {']),
+    ({WTE + "biasfactor": {"window": [1, 2]}}, ['or {"window_K": [low, high]} (K)']),
+    ({WTE + "biasfactor": {"window_K": [400, 250]}}, ['or {"window_K": [low, high]} (K)']),
+    ({WTE + "biasfactor": {"window_K": [250, "400"]}}, ['or {"window_K": [low, high]} (K)']),
+    (
+        {WTE + "biasfactor": {"window_K": [310, 400]}},
+        ["the window must have the run's temperature in it, and 300 K is not"],
+    ),
+    ({WTE + "method": "metad"}, ['wte.method = "metad"; must be "wte" or "opes"']),
+    ({WTE + "method": "opes"}, ['[0].wte.biasfactor = [16, 64]; "opes" samples temperatures']),
+    (
+        {WTE + "method": "opes", WTE + "biasfactor": {"window_K": [250, 400]}},
+        ['[0].wte.sigma = "12 kcal/mol"; "opes" has no hills: remove it'],
+    ),
+    ({WTE + "checkpoint": -1}, ["[0].wte.checkpoint = -1; must be 0 or more"]),
     ({WTE + "pace": 0}, ["model_devi_jobs[0].wte.pace = 0; must be a positive integer"]),
     ({WTE + "nvt_steps": 0}, ["[0].wte.nvt_steps = 0; must be a positive integer"]),
     ({WTE + "nvt_steps": 1010}, ["[0].wte.nvt_steps = 1010; must be a multiple of trj_freq"]),

@@ -5,8 +5,8 @@ import subprocess
 import pytest
 
 from wtemlp.config.records import Guard
-from wtemlp.md import wte_command, wte_script
-from wtemlp.md.wte_script import Walker
+from wtemlp.md import wte_command, wte_guard, wte_script
+from wtemlp.md.walker import Walker
 
 WALKER = Walker(
     graphs=("../graph.000.pb", "../graph.001.pb"), type_map=("O", "H"), mass_map=(15.9994, 1.008),
@@ -41,7 +41,7 @@ def test_frames_have_an_energy(trj_freq, stride):
 
 
 def awk(tmp_path, rows, walker=WALKER):
-    (tmp_path / "guard.awk").write_text(wte_script.guard_awk(walker))
+    (tmp_path / "guard.awk").write_text(wte_guard.awk_program(walker))
     return subprocess.run(
         ["awk", "-f", "guard.awk"], cwd=tmp_path, input="\n".join(rows) + "\n", text=True,
         capture_output=True, check=True,

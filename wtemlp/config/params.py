@@ -204,7 +204,7 @@ def _read_job(params: Section, job: Section) -> ExploreJob:
     elif nsteps % trj_freq:
         raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
     else:
-        wte = read_wte(job.section("wte"), trj_freq)
+        wte = read_wte(job.section("wte"), trj_freq, job["temps"])
     return ExploreJob(
         sys_idx=_read_sys_idx(job, len(params["sys_configs"])),
         temps_K=tuple(float(temperature) for temperature in job["temps"]),

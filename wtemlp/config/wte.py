@@ -1,8 +1,9 @@
 """The ``wte`` block of an exploration, and what the init file shares with it."""
 
 import re
+from collections.abc import Sequence
 
-from wtemlp.config.records import ForceField, Guard, WteBlock
+from wtemlp.config.records import OPES, WTE, ForceField, Guard, WteBlock
 from wtemlp.config.schema import FORCE_FIELDS
 from wtemlp.config.section import MAX_NUMBER, Section
 from wtemlp.units import ENERGY_IN_EV
@@ -21,7 +22,7 @@ _QUANTITY = re.compile(r"\s*([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([A-Za-z/]+)\s*")
 _UNITS = {name.lower(): factor for name, factor in ENERGY_IN_EV.items()}
 
 
-def read_wte(block: Section, trj_freq: int) -> WteBlock:
+def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float]) -> WteBlock:
     """The record of a ``wte`` block.
 
     Parameters
@@ -30,7 +31,11 @@ def read_wte(block: Section, trj_freq: int) -> WteBlock:
         The block.
     trj_freq : int
         Steps between stored frames of its job.
+    temps_K : sequence of float
+        Temperatures of its job.
     """
+    window_K = _read_window(block, temps_K)
+    method = _read_method(block, window_K)
     sigma_eV = read_sigma(block)
     nvt_steps = block.steps("nvt_steps")
     if sigma_eV is None and nvt_steps < MIN_NVT_STEPS_AUTO:
@@ -42,15 +47,53 @@ def read_wte(block: Section, trj_freq: int) -> WteBlock:
     if nvt_steps % trj_freq:
         raise block.wrong("nvt_steps", f"must be a multiple of trj_freq ({trj_freq})")
     return WteBlock(
-        biasfactors=read_biasfactors(block),
+        biasfactors=(None,) if window_K else read_biasfactors(block),
         sigma_eV=sigma_eV,
         height_kT=read_height(block, "height"),
         pace=block.integer("pace"),
         nvt_steps=nvt_steps,
         walkers=block.integer("walkers"),
         checkpoint=block.integer("checkpoint", 0),
+        method=method,
+        window_K=window_K,
         guard=_read_guard(block.section("guard")) if "guard" in block else Guard(),
     )
+
+
+def _read_window(block: Section, temps_K: Sequence[float]) -> tuple[float, float] | None:
+    """The temperatures of ``"biasfactor": {"window_K": [250, 400]}``; None if it has numbers."""
+    given = block["biasfactor"]
+    if not isinstance(given, dict):
+        return None
+    ends = given.get("window_K")
+    numbers = isinstance(ends, list) and len(ends) == 2 and all(map(_is_number, ends))
+    if set(given) != {"window_K"} or not numbers or not 0 < ends[0] < ends[1]:
+        remedy = 'must be a number, a list of numbers, or {"window_K": [low, high]} (K)'
+        raise block.wrong("biasfactor", remedy)
+    if ends[1] > MAX_TEMPERATURE_K:
+        raise block.wrong("biasfactor", f"temperatures must be {MAX_TEMPERATURE_K:g} K or less")
+    outside = [temperature for temperature in temps_K if not ends[0] <= temperature <= ends[1]]
+    if outside:
+        remedy = f"the window must have the run's temperature in it, and {outside[0]:g} K is not"
+        raise block.wrong("biasfactor", remedy)
+    return float(ends[0]), float(ends[1])
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _read_method(block: Section, window_K: tuple[float, float] | None) -> str:
+    method = block["method"]
+    if method not in (WTE, OPES):
+        raise block.wrong("method", f'must be "{WTE}" or "{OPES}"')
+    if method == OPES and window_K is None:
+        remedy = f'"{OPES}" samples temperatures: must be {{"window_K": [low, high]}} (K)'
+        raise block.wrong("biasfactor", remedy)
+    for key in ("sigma", "height"):
+        if method == OPES and block[key] != AUTO:
+            raise block.wrong(key, f'"{OPES}" has no hills: remove it')
+    return method
 
 
 def read_biasfactors(section: Section, may_be_empty: bool = False) -> tuple[float, ...]:

@@ -3,86 +3,31 @@
 The same script runs with stock LAMMPS (``fix plumed`` from its PLUMED package) and with
 ``wtemlp lmp``.  LAMMPS itself measures sigma between the two parts and writes the PLUMED input.
 
-Guards are LAMMPS's own ``fix halt``, so they work wherever the job runs.  The committee's force
-deviation is not a LAMMPS variable: a line of ``awk`` looks at the last rows of
-``model_devi.out`` between segments of the run and sets the variable that ``fix halt`` reads.
-
 A long biased part leaves checkpoints: a job that was killed goes on from the last one, with the
 hills that were there at that step and no others.  It is given again with the same command.
 """
 
-from dataclasses import dataclass
-
 from wtemlp import paths
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
-from wtemlp.config.records import OPES, WTE, Guard
+from wtemlp.config.records import OPES
 from wtemlp.md import plumed_input
+from wtemlp.md.walker import Walker
+from wtemlp.md.wte_guard import END_LABEL, GUARD_AWK, awk_program, guarded_run, stops
 from wtemlp.units import KB_EV
 
-GUARD_AWK = "guard.awk"
-GUARD_LMP = "guard.lmp"
 PLUMED_WTE = "plumed.wte.dat"
 PLUMED_RESTART = "plumed.restart.dat"
 VARIABLES = "walker.lmp"  #: what the NVT part has measured, for a job that goes on
 HILLS_AWK = "hills.awk"
 INPUTS = (paths.LMP_INPUT, GUARD_AWK, HILLS_AWK)  #: files of a walker's job, made here
 THERMOSTAT_PS = 0.1  #: relaxation time of the thermostat
-MAX_COLVAR_STRIDE = 10  #: steps
-END_LABEL = "end"
-OBSERVATION = 100  #: updates; PLUMED's own choice
-MIN_OBSERVATION = 10
 GUARD_EVERY = 10  #: steps between looks at temperature and energy
-
-@dataclass(frozen=True)
-class Walker:
-    """One exploration task: everything that its script depends on."""
-
-    graphs: tuple[str, ...]  #: model files, relative to the task's folder
-    type_map: tuple[str, ...]
-    mass_map: tuple[float, ...]  #: g/mol
-    temperature_K: float
-    biasfactor: float | None  #: None: that which covers `window_K`, from the measured sigma
-    sigma_eV: float | None  #: None: measured
-    height_kT: float
-    pace: int
-    nvt_steps: int
-    nsteps: int
-    trj_freq: int
-    timestep_ps: float
-    trust_hi: float  #: eV/Angstrom
-    guard: Guard
-    velocity_seed: int
-    thermostat_seed: int
-    checkpoint: int = 0  #: steps of the biased part between checkpoints; 0: none
-    method: str = WTE
-    window_K: tuple[float, float] | None = None  #: temperatures whose energies are to be covered
-
-    @property
-    def colvar_stride(self) -> int:
-        """Steps between recorded energies: divides `trj_freq`, so that frames have theirs."""
-        return max(n for n in range(1, MAX_COLVAR_STRIDE + 1) if self.trj_freq % n == 0)
-
-    @property
-    def biased(self) -> bool:
-        """Whether there is a bias at all."""
-        return self.biasfactor != 1
-
-    @property
-    def observation(self) -> int:
-        """First, unbiased updates of OPES."""
-        return min(OBSERVATION, max(MIN_OBSERVATION, self.nsteps // self.pace // 10))
-
-    @property
-    def segment(self) -> int:
-        """Steps between two looks of the deviation guard."""
-        return self.guard.devi_checks * self.trj_freq
-
 
 def files(walker: Walker) -> dict[str, str]:
     """The files of a walker's job, by name: all but the structure and the models."""
     return {
         paths.LMP_INPUT: script(walker),
-        GUARD_AWK: guard_awk(walker),
+        GUARD_AWK: awk_program(walker),
         HILLS_AWK: "/^#/ || $1 + 0 <= until\n",
     }
 
@@ -111,34 +56,6 @@ def script(walker: Walker) -> str:
             "",
         ]
     )
-
-
-def guard_awk(walker: Walker) -> str:
-    """The ``awk`` program that reads the last rows of ``model_devi.out``.
-
-    It prints the LAMMPS command that stops the walker, if all of them are above the limit; else
-    those that write a checkpoint, when one is due.  Column 1 is the step, column 5 the largest
-    force deviation, eV/Angstrom.
-    """
-    w = walker
-    limit = w.guard.devi_factor * w.trust_hi
-    text = (
-        f"!/^#/ {{ rows++; if ($5 ~ /nan|inf/ || $5 + 0 > {limit:.10g}) high++\n"
-        "  last = $5; step = $1 }\n"
-        f"END {{ if (rows >= {w.guard.devi_checks} && high == rows)\n"
-        '    printf "variable devi_stop equal 1\\nvariable devi_last string %s\\n", last\n'
-    )
-    if 0 < w.checkpoint < w.nsteps:
-        every = -(-w.checkpoint // w.segment) * w.segment
-        new = f"{paths.CHECKPOINT}.new"
-        # Before its first update there is nothing that OPES could go on from.
-        first = w.nvt_steps + (w.observation * w.pace if w.method == OPES else 0)
-        due = f"step > {first} && step < {w.nvt_steps + w.nsteps}"
-        text += (
-            f"  else if ({due} && (step - {w.nvt_steps}) % {every} == 0)\n"
-            f'    print "write_restart {new} noinit\\nshell mv {new} {paths.CHECKPOINT}"\n'
-        )
-    return text + "}\n"
 
 
 def _head() -> list[str]:
@@ -199,46 +116,6 @@ def _dynamics(w: Walker) -> list[str]:
     ]
 
 
-def _guarded_run(w: Walker, steps: str) -> str:
-    """A run with a look at the committee's force deviation after each few of its outputs."""
-    return (
-        f"run             {steps} pre no every {w.segment}"
-        f' "shell tail -n {w.guard.devi_checks} {paths.MODEL_DEVI} | awk -f {GUARD_AWK}'
-        f' > {GUARD_LMP}" "include {GUARD_LMP}"'
-    )
-
-
-def _halted(condition: str, reason: str) -> str:
-    """End the job with a note if a guard has halted the run."""
-    return (
-        f'if "{condition}" then &\n'
-        f"  'print \"{reason}\" file {paths.STOPPED}' &\n"
-        f'  "jump SELF {END_LABEL}"'
-    )
-
-
-def _stops(w: Walker, where: str) -> list[str]:
-    """End the job with a note if a guard has halted the run, in a part of it."""
-    checks = w.guard.devi_checks
-    window = f"{w.guard.energy_sigmas:g} sigma sqrt(biasfactor) from its NVT mean"
-    return [
-        _halted(
-            "$(v_temp_ok) != 1",
-            f"temperature $(temp:%.6g) K at step $(step){where}: above "
-            f"{w.guard.temp_factor * w.temperature_K:.6g} K",
-        ),
-        _halted(
-            "$(v_devi_stop) == 1",
-            f"force deviation ${{devi_last}} eV/Angstrom at step $(step){where}: above "
-            f"{w.guard.devi_factor * w.trust_hi:.6g} on {checks} successive outputs",
-        ),
-        _halted(
-            "$(v_energy_ok) != 1",
-            f"energy $(v_u:%.6f) eV at step $(step){where}: more than {window}",
-        ),
-    ]
-
-
 def _nvt(w: Walker) -> list[str]:
     equilibration = int(NVT_EQUILIBRATION * w.nvt_steps)
     stride = w.colvar_stride
@@ -246,14 +123,14 @@ def _nvt(w: Walker) -> list[str]:
         "# NVT: sigma is the standard deviation of the potential energy, which has no bias here.",
         f"fix             colvar all print {stride} \"$(v_time_ps:%.6f) $(v_u:%.9f)\""
         f" file {paths.COLVAR_NVT} screen no title \"#! FIELDS time ene\"",
-        _guarded_run(w, f"{equilibration}"),
-        *_stops(w, " of NVT"),
+        guarded_run(w, f"{equilibration}"),
+        *stops(w, " of NVT"),
         "variable        u0 equal $(v_u:%.15g)",
         "variable        du equal v_u-v_u0",
         "variable        du2 equal (v_u-v_u0)^2",
         f"fix             moments all ave/time {stride} 1 {stride} v_du v_du2 ave running",
-        _guarded_run(w, f"{w.nvt_steps - equilibration}"),
-        *_stops(w, " of NVT"),
+        guarded_run(w, f"{w.nvt_steps - equilibration}"),
+        *stops(w, " of NVT"),
         "",
     ]
 
@@ -348,8 +225,8 @@ def _wte(w: Walker) -> list[str]:
         "# PLUMED's ENERGY must be the energy without the bias.",
         "fix_modify      wte energy no",
         'variable        energy_ok equal "(v_u > v_u_min) && (v_u < v_u_max)"',
-        _guarded_run(w, f"{w.nvt_steps + w.nsteps} upto"),
-        *_stops(w, ""),
+        guarded_run(w, f"{w.nvt_steps + w.nsteps} upto"),
+        *stops(w, ""),
     ]
 
 

@@ -81,7 +81,10 @@ def make_plan(
     hills = Hills(AUTO_HEIGHT_KT, None, PACE)
     if job is not None:
         hills = Hills(job.wte.height_kT, job.wte.sigma_eV, job.wte.pace)
-    factors = set(biasfactors) or {*BIASFACTORS, *(job.wte.biasfactors if job else ())}
+    own = (job.wte.biasfactors if job else ()) if not biasfactors else ()
+    factors = set(biasfactors) or {*BIASFACTORS, *(g for g in own if g is not None)}
+    if window_K is None and job is not None:
+        window_K = job.wte.window_K
     window = None if window_K is None else _window(nvt, *window_K)
     if window is not None:
         factors.add(window.biasfactor)

@@ -1,0 +1,54 @@
+"""One exploration task: everything that its LAMMPS job depends on."""
+
+from dataclasses import dataclass
+
+from wtemlp.config.records import WTE, Guard
+
+MAX_COLVAR_STRIDE = 10  #: steps
+OBSERVATION = 100  #: updates; PLUMED's own choice
+MIN_OBSERVATION = 10
+
+
+@dataclass(frozen=True)
+class Walker:
+    """One exploration task: everything that its script depends on."""
+
+    graphs: tuple[str, ...]  #: model files, relative to the task's folder
+    type_map: tuple[str, ...]
+    mass_map: tuple[float, ...]  #: g/mol
+    temperature_K: float
+    biasfactor: float | None  #: None: that which covers `window_K`, from the measured sigma
+    sigma_eV: float | None  #: None: measured
+    height_kT: float
+    pace: int
+    nvt_steps: int
+    nsteps: int
+    trj_freq: int
+    timestep_ps: float
+    trust_hi: float  #: eV/Angstrom
+    guard: Guard
+    velocity_seed: int
+    thermostat_seed: int
+    checkpoint: int = 0  #: steps of the biased part between checkpoints; 0: none
+    method: str = WTE
+    window_K: tuple[float, float] | None = None  #: temperatures whose energies are to be covered
+
+    @property
+    def colvar_stride(self) -> int:
+        """Steps between recorded energies: divides `trj_freq`, so that frames have theirs."""
+        return max(n for n in range(1, MAX_COLVAR_STRIDE + 1) if self.trj_freq % n == 0)
+
+    @property
+    def biased(self) -> bool:
+        """Whether there is a bias at all."""
+        return self.biasfactor != 1
+
+    @property
+    def observation(self) -> int:
+        """First, unbiased updates of OPES."""
+        return min(OBSERVATION, max(MIN_OBSERVATION, self.nsteps // self.pace // 10))
+
+    @property
+    def segment(self) -> int:
+        """Steps between two looks of the deviation guard."""
+        return self.guard.devi_checks * self.trj_freq

@@ -1,0 +1,82 @@
+"""The guards of a walker: when its job ends before its last step, and how it says so.
+
+They are LAMMPS's own ``fix halt``, so they work wherever the job runs.  The committee's force
+deviation is not a LAMMPS variable: a line of ``awk`` looks at the last rows of
+``model_devi.out`` between segments of the run and sets the variable that ``fix halt`` reads.
+"""
+
+from wtemlp import paths
+from wtemlp.config.records import OPES
+from wtemlp.md.walker import Walker
+
+GUARD_AWK = "guard.awk"
+GUARD_LMP = "guard.lmp"
+END_LABEL = "end"
+
+
+def awk_program(walker: Walker) -> str:
+    """The ``awk`` program that reads the last rows of ``model_devi.out``.
+
+    It prints the LAMMPS command that stops the walker, if all of them are above the limit; else
+    those that write a checkpoint, when one is due.  Column 1 is the step, column 5 the largest
+    force deviation, eV/Angstrom.
+    """
+    w = walker
+    limit = w.guard.devi_factor * w.trust_hi
+    text = (
+        f"!/^#/ {{ rows++; if ($5 ~ /nan|inf/ || $5 + 0 > {limit:.10g}) high++\n"
+        "  last = $5; step = $1 }\n"
+        f"END {{ if (rows >= {w.guard.devi_checks} && high == rows)\n"
+        '    printf "variable devi_stop equal 1\\nvariable devi_last string %s\\n", last\n'
+    )
+    if 0 < w.checkpoint < w.nsteps:
+        every = -(-w.checkpoint // w.segment) * w.segment
+        new = f"{paths.CHECKPOINT}.new"
+        # Before its first update there is nothing that OPES could go on from.
+        first = w.nvt_steps + (w.observation * w.pace if w.method == OPES else 0)
+        due = f"step > {first} && step < {w.nvt_steps + w.nsteps}"
+        text += (
+            f"  else if ({due} && (step - {w.nvt_steps}) % {every} == 0)\n"
+            f'    print "write_restart {new} noinit\\nshell mv {new} {paths.CHECKPOINT}"\n'
+        )
+    return text + "}\n"
+
+
+def guarded_run(w: Walker, steps: str) -> str:
+    """A run with a look at the committee's force deviation after each few of its outputs."""
+    return (
+        f"run             {steps} pre no every {w.segment}"
+        f' "shell tail -n {w.guard.devi_checks} {paths.MODEL_DEVI} | awk -f {GUARD_AWK}'
+        f' > {GUARD_LMP}" "include {GUARD_LMP}"'
+    )
+
+
+def _halted(condition: str, reason: str) -> str:
+    """End the job with a note if a guard has halted the run."""
+    return (
+        f'if "{condition}" then &\n'
+        f"  'print \"{reason}\" file {paths.STOPPED}' &\n"
+        f'  "jump SELF {END_LABEL}"'
+    )
+
+
+def stops(w: Walker, where: str) -> list[str]:
+    """End the job with a note if a guard has halted the run, in a part of it."""
+    checks = w.guard.devi_checks
+    window = f"{w.guard.energy_sigmas:g} sigma sqrt(biasfactor) from its NVT mean"
+    return [
+        _halted(
+            "$(v_temp_ok) != 1",
+            f"temperature $(temp:%.6g) K at step $(step){where}: above "
+            f"{w.guard.temp_factor * w.temperature_K:.6g} K",
+        ),
+        _halted(
+            "$(v_devi_stop) == 1",
+            f"force deviation ${{devi_last}} eV/Angstrom at step $(step){where}: above "
+            f"{w.guard.devi_factor * w.trust_hi:.6g} on {checks} successive outputs",
+        ),
+        _halted(
+            "$(v_energy_ok) != 1",
+            f"energy $(v_u:%.6f) eV at step $(step){where}: more than {window}",
+        ),
+    ]

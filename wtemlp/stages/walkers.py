@@ -1,0 +1,161 @@
+"""What a walker's job left in its folder: its frames, and how it fared."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp import paths
+from wtemlp.analysis.energy import equilibrated, filled, statistical_inefficiency
+from wtemlp.analysis.frames import Decision, FrameTable, Phase
+from wtemlp.errors import CalculationError
+from wtemlp.md import colvar, plumed_input, wte_script
+
+
+def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and largest force deviations of a ``model_devi.out``.
+
+    The rows at the seam of two runs are written twice, as are those after a checkpoint from
+    which a job went on, and the last row of a stopped job may be cut: the last of equal steps is
+    kept and an incomplete row is dropped.
+
+    Returns
+    -------
+    np.ndarray, np.ndarray
+        Steps, (n,); largest force deviations, (n,), eV/Angstrom.
+    """
+    rows = [line.split() for line in file.read_text().splitlines() if not line.startswith("#")]
+    rows = [row for row in rows if len(row) >= 7]
+    found = {int(row[0]): float(row[4]) for row in rows}
+    steps = np.array(sorted(found), dtype=int)
+    return steps, np.array([found[step] for step in steps], dtype=float)
+
+
+def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTable, dict]:
+    """What a walker's job left in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+    checks : int
+        Last frames of a stopped walker that are FAILED whatever their deviation.
+    timestep_ps : float
+
+    Returns
+    -------
+    FrameTable, dict
+        Its frames, and its row of :attr:`wtemlp.summary.Summary.walkers`.
+
+    Raises
+    ------
+    CalculationError
+        If its trajectory is not whole.
+    """
+    made = json.loads((folder / paths.JOB).read_text())
+    stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
+        else ""
+    steps, deviations = _stored_frames(folder, bool(stopped))
+    nvt = colvar.read_series(folder / paths.COLVAR_NVT)
+    wte = colvar.read_series(folder / paths.COLVAR_WTE)
+    energies, biases = _frame_energies(steps, nvt, wte, timestep_ps)
+    decision = np.full(len(steps), int(Decision.ACCURATE))
+    if stopped:
+        # The guard looks back over these; what came before stands on its deviation alone.
+        decision[-checks:] = int(Decision.FAILED)
+
+    measured = _measured(folder, made)
+
+    def column(value: float) -> np.ndarray:
+        return np.full(len(steps), value)
+
+    table = FrameTable(
+        system=column(made["system"]),
+        task=column(int(folder.name.split(".")[-1])),
+        walker=column(made["walker"]),
+        biasfactor=column(measured[2]),
+        temperature_K=column(float(made["temps"])),
+        phase=np.where(steps <= made["nvt_steps"], int(Phase.NVT), int(Phase.WTE)),
+        step=steps,
+        energy_eV=energies,
+        bias_eV=biases,
+        max_devi_f=deviations,
+        decision=decision,
+    )
+    return table, _walker_summary(folder, made, measured, nvt, wte, stopped)
+
+
+def _measured(folder: Path, made: dict) -> tuple[float, float, float]:
+    """Mean and sigma of NVT, eV, and the bias factor; NaN what was not measured."""
+    file = folder / paths.SIGMA
+    mean, sigma, biasfactor = wte_script.parse_sigma(file.read_text() if file.exists() else "")
+    given = made["biasfactor"]
+    return mean, sigma, biasfactor if given is None else float(given)
+
+
+def _stored_frames(folder: Path, stopped: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and deviations of the frames that are in a walker's trajectory.
+
+    Only a walker that was stopped may lack some: the job ended before they were written.
+    """
+    steps, deviations = read_deviations(folder / paths.MODEL_DEVI)
+    files = [folder / paths.TRAJ / f"{step}.lammpstrj" for step in steps]
+    stored = np.array([file.exists() for file in files], dtype=bool)
+    if not (stored.all() or stopped):
+        missing = files[int(np.argmin(stored))]
+        raise CalculationError(
+            f"{missing} has gone; put it back, or remove the folder {folder} and give the same "
+            "command again: its iteration explores anew"
+        )
+    return steps[stored], deviations[stored]
+
+
+def _frame_energies(
+    steps: np.ndarray, nvt: dict, wte: dict, timestep_ps: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Energy and bias of each frame, eV; NaN where none was recorded."""
+    energies, biases = np.full(len(steps), np.nan), np.zeros(len(steps))
+    position = {int(step): row for row, step in enumerate(steps)}
+    for series in (nvt, wte):
+        if not series:
+            continue
+        none = np.zeros(len(series["time"]))
+        bias = next((series[name] for name in plumed_input.BIAS_COLUMNS if name in series), none)
+        recorded = np.rint(series["time"] / timestep_ps).astype(int)
+        for step, energy, value in zip(recorded, series["ene"], bias, strict=True):
+            row = position.get(int(step))
+            if row is not None:
+                energies[row], biases[row] = energy, value
+    return energies, biases
+
+
+def _walker_summary(
+    folder: Path,
+    made: dict,
+    measured: tuple[float, float, float],
+    nvt: dict,
+    wte: dict,
+    stopped: str,
+) -> dict:
+    unbiased = equilibrated(nvt.get("ene", np.empty(0)))
+    biased = filled(wte.get("ene", np.empty(0)))
+    inefficiency = None
+    mean, sigma, biasfactor = (value if np.isfinite(value) else None for value in measured)
+    if len(unbiased) > 2 and np.isfinite(unbiased).all():
+        inefficiency = float(statistical_inefficiency(unbiased))
+    return {
+        "name": folder.name,
+        "system": made["system"],
+        "method": made["method"],
+        "biasfactor": biasfactor,
+        "window_K": made["window_K"],
+        "temperature_K": float(made["temps"]),
+        "walker": made["walker"],
+        "mean_nvt_eV": mean,
+        "sigma_nvt_eV": sigma,
+        "mean_wte_eV": float(biased.mean()) if len(biased) else None,
+        "sigma_wte_eV": float(biased.std()) if len(biased) else None,
+        "n_nvt": len(unbiased),
+        "n_wte": len(biased),
+        "statistical_inefficiency": inefficiency,
+        "stopped": stopped,
+    }

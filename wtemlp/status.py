@@ -35,7 +35,7 @@ def describe(root: Path) -> str:
     """
     paths = RunPaths(root)
     state, live = states.load(paths), read_live(paths.live)
-    at_work = bool(is_held(paths))
+    at_work = is_held(paths)
     if state is None:
         return "\n".join(_before(root, live, at_work))
     lines = [f"run in {root}, seed {state.seed}"]
@@ -45,7 +45,7 @@ def describe(root: Path) -> str:
         verb, _ = state.step.name.split("_")
         lines.append(
             f"iteration {state.iteration} of {state.n_iterations}, {state.step.stage}: "
-            f"{STEP_WORDS[verb][at_work]}"
+            f"{STEP_WORDS[verb][bool(at_work)]}"
         )
     if at_work or not state.finished or live.get("error"):
         again = hints.command("run", root, state.params, state.machine)
@@ -53,7 +53,7 @@ def describe(root: Path) -> str:
     return "\n".join([*lines, "", format_table(summaries(paths))])
 
 
-def _before(root: Path, live: dict[str, Any], at_work: bool) -> list[str]:
+def _before(root: Path, live: dict[str, Any], at_work: bool | None) -> list[str]:
     """What there is in a folder without a run: its beginning, or that of its data."""
     start = hints.command("run", root)
     outputs = [file.parent for depth in OUTPUTS for file in sorted(root.glob(depth))]
@@ -87,7 +87,7 @@ def _client(live: dict[str, Any], at_work: bool, again: str) -> list[str]:
         return [f"the last wtemlp stopped {ago}{why}", again]
     if at_work:
         return [f"{live['line']} ({ago}, {where})"]
-    if live["host"] != socket.gethostname():
-        # Not every file system knows the locks of other hosts.
+    if at_work is None or live["host"] != socket.gethostname():
+        # The lock of another user, or a file system that does not know the locks of other hosts.
         return [f"{live['line']} ({ago}, {where})", f"if that has ended, {again}"]
     return [f"no wtemlp is at work on it (the last, {where}, has ended); {again}"]

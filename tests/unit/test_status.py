@@ -80,6 +80,14 @@ def test_a_run_on_another_host_may_be_alive(paths):
     assert "1 min 00 s ago, process" in text and "if that has ended, go on with: wtemlp" in text
 
 
+def test_a_lock_that_cannot_be_asked_is_no_verdict(paths):
+    reporter(paths).begin()
+    paths.lock.mkdir()  # stands for the file of another user: it cannot be opened
+    assert is_held(paths) is None
+    text = describe(paths.root)
+    assert f"starting (0 s ago, process {os.getpid()}" in text and "if that has ended" in text
+
+
 @pytest.mark.parametrize("change", [{"time": "noon"}, {"host": None}, {"ended": 1}, {"files": 3}])
 def test_a_damaged_live_file_is_as_none(paths, change):
     reporter(paths).begin()

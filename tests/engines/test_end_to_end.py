@@ -349,6 +349,28 @@ def test_a_killed_multithermal_walker_goes_on(run):
         np.testing.assert_allclose(with_[name][near], without[name][near], atol=0.01)
 
 
+def test_a_killed_walker_at_constant_pressure_goes_on(run):
+    """The barostat goes on, too: the volume is that of an undisturbed walker."""
+    settings = {
+        "nsteps": 800, "checkpoint": 300, "pace": 10, "biasfactor": 4.0, "pressure_bar": 1.0,
+        "barostat": "iso", "guard": Guard(1e6, 3, 1e3, 1e6),
+    }
+    assert walk(run, "npt.whole", **settings)[0] == ""
+    task = prepare_walk(run, "npt.interrupted", **settings)
+    checkpoint, devi = task / "walker.restart", task / "model_devi.out"
+    kill_walk(task, lambda: checkpoint.exists() and leading_int(last_line(devi)) >= 600)
+    assert finish_walk(task)[0] == ""
+    whole = task.parent / "npt.whole"
+    volumes = [volume(task / f"traj/{step}.lammpstrj") for step in range(200, 580, 10)]
+    expected = [volume(whole / f"traj/{step}.lammpstrj") for step in range(200, 580, 10)]
+    assert np.ptp(expected) > 1e-4 * np.mean(expected)
+    np.testing.assert_allclose(volumes, expected, rtol=1e-6)
+
+
+def volume(dump):
+    return np.linalg.det(read_dump(dump).cells[0])
+
+
 def bias_of(hills, time_ps, energy):
     """The bias that the hills deposited before a time make at an energy.
 

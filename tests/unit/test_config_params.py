@@ -200,6 +200,13 @@ def test_sigma_with_a_unit(root, text, sigma_eV):
     assert params.jobs[0].wte.sigma_eV == pytest.approx(sigma_eV)
 
 
+def test_constant_pressure(root):
+    changes = {JOB + "ensemble": "npt-a", JOB + "press": [1, 1000.0], JOB + "taup": 1}
+    job, second = load(root, changed(changes)).jobs
+    assert (job.press_bar, job.barostat, job.barostat_ps) == ((1.0, 1000.0), "aniso", 1.0)
+    assert (second.press_bar, second.barostat) == ((), "")
+
+
 def test_a_window_of_temperatures(root):
     block = {"biasfactor": {"window_K": [250, 400]}, "method": "opes", "nvt_steps": 1000}
     wte = load(root, changed({JOB + "wte": block})).jobs[0].wte
@@ -462,7 +469,13 @@ WRONG = [
         },
         ['fp_style = "vasp"; not supported by this version of wtemlp, use "lammps"'],
     ),
-    ({JOB + "ensemble": "npt"}, ['[0].ensemble = "npt"; biasing the energy', '"nvt" only']),
+    ({JOB + "ensemble": "npt"}, ["[0].press is missing; add it: a list (bar)"]),
+    ({JOB + "ensemble": "nve"}, ['[0].ensemble = "nve"; must be one of "nvt", "npt", "npt-i"']),
+    (
+        {JOB + "ensemble": "npt", JOB + "press": [1.0, 1.0]},
+        ["[0].press[1] = 1.0; is given twice, remove one"],
+    ),
+    ({JOB + "ensemble": "npt", JOB + "press": [1.0], JOB + "taup": 0}, ["[0].taup = 0; must be"]),
     ({"use_relative": True}, ["use_relative = true; not supported by this version"]),
     ({"model_devi_v_trust_hi": 0.3}, ["model_devi_v_trust_hi = 0.3; not supported"]),
     ({"train_backend": "pytorch"}, ['train_backend = "pytorch"; not supported']),
@@ -664,8 +677,6 @@ def test_structure_that_is_no_poscar(root):
 
 #: Keys that DP-GEN's own preparation of a training reads from what it is handed.
 FOR_DPGEN = {"init_batch_size", "sys_batch_size", "dp_train_skip_neighbor_stat"}
-#: Keys that mean nothing at constant volume, to DP-GEN as here.
-OF_NPT = {"press", "taup"}
 
 
 def test_every_key_is_read_or_refused():
@@ -677,7 +688,7 @@ def test_every_key_is_read_or_refused():
     folder = Path(wtemlp.__file__).parent / "config"
     modules = [file for file in folder.glob("*.py") if file.name != "schema.py"]
     source = "".join(file.read_text() for file in modules)
-    forgotten = {key for key in keys if f'"{key}"' not in source} - FOR_DPGEN - OF_NPT
+    forgotten = {key for key in keys if f'"{key}"' not in source} - FOR_DPGEN
     assert not forgotten
 
 

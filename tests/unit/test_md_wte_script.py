@@ -23,6 +23,18 @@ def test_energy_of_the_fix_is_off_right_after_it():
     assert after[0].split() == ["fix_modify", "wte", "energy", "no"]
 
 
+def test_a_barostat_comes_after_the_bias():
+    """LAMMPS's rule: what integrates with the virial comes after what adds to it."""
+    walker = Walker(**vars(WALKER) | {"pressure_bar": 1.0, "barostat": "aniso"})
+    lines = wte_script.script(walker).splitlines()
+    assert not any(line.endswith("all nve") for line in lines)
+    places = [i for i, line in enumerate(lines) if "integrate" in line.split()[1:2]]
+    words = [lines[i].split()[0] for i in places]
+    bias = next(i for i, line in enumerate(lines) if " all plumed " in line)
+    assert words == ["fix", "unfix", "fix"] and places[1] < bias < places[2]
+    assert "all nph aniso 1 1 0.5" in lines[places[2]]
+
+
 def test_no_forces_in_the_trajectory():
     dumps = [line for line in wte_script.script(WALKER).splitlines() if line.startswith("dump ")]
     assert len(dumps) == 2  # one of a job that begins, one of a job that goes on

@@ -6,19 +6,16 @@ from typing import Any
 
 from wtemlp import dpgen_adapter
 from wtemlp.config.files import Kind, read_object
+from wtemlp.config.jobs import read_job
 from wtemlp.config.messages import validated
-from wtemlp.config.records import Convergence, ExploreJob, ForceField, Params, WteBlock
-from wtemlp.config.schema import ENGINE, FP_STYLE, run_schema
+from wtemlp.config.records import Convergence, ForceField, Params
+from wtemlp.config.schema import FP_STYLE, run_schema
 from wtemlp.config.section import MAX_SEED, Section
 from wtemlp.config.systems import check_structures, read_data_systems, read_sys_configs
 from wtemlp.config.training import check_training
 from wtemlp.config.unsupported import refuse_unsupported
 from wtemlp.config.wte import (
-    AUTO_HEIGHT_KT,
-    MAX_TEMPERATURE_K,
-    MIN_NVT_STEPS,
     read_force_field,
-    read_wte,
 )
 
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
@@ -64,7 +61,7 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
 def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     type_map = _read_type_map(params)
     mass_map = _read_mass_map(params, type_map)
-    jobs = tuple(_read_job(params, job) for job in params.sections("model_devi_jobs"))
+    jobs = tuple(read_job(params, job) for job in params.sections("model_devi_jobs"))
     lo, hi = _read_trust_levels(params)
     force_field = _read_reference(params, type_map)
     task_max, task_min = _read_task_numbers(params)
@@ -180,79 +177,6 @@ def _read_reference(params: Section, type_map: tuple[str, ...]) -> ForceField | 
         remedy = f'must be O and H, in any order: the reference is water ("{force_field.name}")'
         raise params.wrong("type_map", remedy)
     return force_field
-
-
-def _read_job(params: Section, job: Section) -> ExploreJob:
-    biased = params.get("model_devi_engine", "lammps") == ENGINE
-    for key, what in (("ensemble", '"nvt"'), ("temps", "a list (K)"), ("nsteps", "an integer")):
-        if key not in job:
-            raise job.missing(key, f"add it: {what}")
-    if not job["temps"]:
-        raise job.wrong("temps", "must have one temperature or more (K)")
-    for index, temperature in enumerate(job["temps"]):
-        if not temperature > 0:
-            raise job.wrong("temps", "must be a positive number (K)", index)
-        if temperature > MAX_TEMPERATURE_K:
-            raise job.wrong("temps", f"must be {MAX_TEMPERATURE_K:g} or less (K)", index)
-    nsteps, trj_freq = job.steps("nsteps"), job.integer("trj_freq")
-    if trj_freq > nsteps:
-        raise job.wrong("trj_freq", f"must not be above nsteps ({nsteps}): no frame is stored")
-    if not biased:
-        nsteps, wte = _plain_md(job, nsteps, trj_freq)
-    elif "wte" not in job:
-        raise job.missing("wte", 'add it, as {"biasfactor": [16, 64]}, or change model_devi_engine')
-    elif nsteps % trj_freq:
-        raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
-    else:
-        wte = read_wte(job.section("wte"), trj_freq, job["temps"])
-    return ExploreJob(
-        sys_idx=_read_sys_idx(job, len(params["sys_configs"])),
-        temps_K=tuple(float(temperature) for temperature in job["temps"]),
-        ensemble=job["ensemble"],
-        nsteps=nsteps,
-        trj_freq=trj_freq,
-        wte=wte,
-    )
-
-
-def _plain_md(job: Section, nsteps: int, trj_freq: int) -> tuple[int, WteBlock]:
-    """Unbiased MD in the terms of a biased run: a first quarter that measures the energy for the
-    guard, then a run with bias factor 1; together they have `nsteps` steps."""
-    nvt_steps = max(nsteps // 4 // trj_freq, 1) * trj_freq
-    if nvt_steps < MIN_NVT_STEPS or nvt_steps >= nsteps:
-        remedy = f"must be {4 * MIN_NVT_STEPS} or more: the first quarter measures the energy"
-        raise job.wrong("nsteps", f"{remedy}, for the guard")
-    block = WteBlock(
-        (1.0,), sigma_eV=None, height_kT=AUTO_HEIGHT_KT, pace=100, nvt_steps=nvt_steps, walkers=1
-    )
-    return nsteps - nvt_steps, block
-
-
-def _read_sys_idx(job: Section, n_systems: int) -> tuple[int, ...]:
-    """Indices of systems; ``"0-4"`` and ``"0-4:2"`` are Python ranges, as for DP-GEN."""
-    indices: list[int] = []
-    for place, item in enumerate(job["sys_idx"]):
-        if isinstance(item, str):
-            span, _, step = item.partition(":")
-            bounds = span.split("-")
-            if len(bounds) != 2 or not all(part.isdigit() for part in (*bounds, step or "1")):
-                raise job.wrong("sys_idx", 'must be an index, or a range as "0-4"', place)
-            if int(step or 1) == 0:
-                raise job.wrong("sys_idx", "the step of a range must be positive", place)
-            new = list(range(int(bounds[0]), int(bounds[1]), int(step or 1)))
-        else:
-            new = [item]
-        if any(not 0 <= index < n_systems for index in new):
-            remedy = f"must be from 0 to {n_systems - 1}: sys_configs has {n_systems} systems"
-            if n_systems == 0:
-                remedy = "sys_configs has no system"
-            raise job.wrong("sys_idx", remedy, place)
-        if set(new) & set(indices):
-            raise job.wrong("sys_idx", "is given twice, remove one", place)
-        indices += new
-    if not indices:
-        raise job.wrong("sys_idx", "must have one system or more")
-    return tuple(indices)
 
 
 def _read_trust_levels(params: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -45,10 +45,13 @@ class ExploreJob:
 
     sys_idx: tuple[int, ...]
     temps_K: tuple[float, ...]
-    ensemble: str  #: "nvt"
+    ensemble: str  #: "nvt", or "npt" and its kin
     nsteps: int  #: biased steps
     trj_freq: int  #: steps between stored frames
     wte: WteBlock
+    press_bar: tuple[float, ...] = ()  #: of the barostat; empty at constant volume
+    barostat: str = ""  #: "iso", "aniso", "tri"; "" at constant volume
+    barostat_ps: float = 0.5  #: its relaxation time
 
 
 @dataclass(frozen=True)

@@ -81,15 +81,6 @@ def refuse_unsupported(params: Section) -> None:
         raise params.wrong("model_devi_clean_traj", remedy)
     for job in params.sections("model_devi_jobs"):
         _refuse(job, _JOB)
-        if len(job.get("press") or ()) > 1:
-            # One value changes nothing at constant volume, neither here nor in DP-GEN.
-            raise job.wrong("press", "must be left out: at constant volume there is no pressure")
-        if job.get("ensemble", "nvt") != "nvt":
-            if "wte" in job:
-                remedy = 'biasing the energy is supported with "nvt" only'
-            else:
-                remedy = f'{_REMEDY}, use "nvt"'
-            raise job.wrong("ensemble", remedy)
 
 
 def _refuse(section: Section, features: dict[str, tuple]) -> None:

@@ -31,6 +31,9 @@ class Walker:
     thermostat_seed: int
     checkpoint: int = 0  #: steps of the biased part between checkpoints; 0: none
     method: str = WTE
+    pressure_bar: float | None = None  #: None: constant volume
+    barostat: str = ""  #: what of the cell moves: "iso", "aniso", "tri"
+    barostat_ps: float = 0.5
     window_K: tuple[float, float] | None = None  #: temperatures whose energies are to be covered
 
     @property

@@ -35,7 +35,7 @@ def files(walker: Walker) -> dict[str, str]:
 def script(walker: Walker) -> str:
     """The text of ``input.lammps``."""
     w = walker
-    fresh = [*_structure(w), *_model(w), *_velocities(w), *_dynamics(w), *_nvt(w), *_sigma(w)]
+    fresh = [*_structure(w), *_model(w), *_velocities(w), *_dynamics(w), *_unbiased(w), *_sigma(w)]
     resumed = [f"read_restart    {paths.CHECKPOINT}", *_model(w), *_dynamics(w), *_resume(w)]
     return "\n".join(
         [
@@ -99,7 +99,7 @@ def _velocities(w: Walker) -> list[str]:
 def _dynamics(w: Walker) -> list[str]:
     limit = w.guard.temp_factor * w.temperature_K
     return [
-        "fix             integrate all nve",
+        *(_integrator(w) if w.pressure_bar is None else []),
         f"fix             thermostat all temp/csvr {w.temperature_K:.10g} {w.temperature_K:.10g}"
         f" {THERMOSTAT_PS} {w.thermostat_seed}",
         "variable        time_ps equal step*dt",
@@ -114,6 +114,22 @@ def _dynamics(w: Walker) -> list[str]:
         f"fix             guard all halt {GUARD_EVERY} v_sound != 1 error soft message no",
         "",
     ]
+
+
+def _integrator(w: Walker) -> list[str]:
+    """Constant volume, or a Nose-Hoover barostat, which must come after the bias."""
+    if w.pressure_bar is None:
+        return ["fix             integrate all nve"]
+    pressure = f"{w.pressure_bar:.10g}"
+    return [
+        f"fix             integrate all nph {w.barostat} {pressure} {pressure} {w.barostat_ps:.10g}"
+    ]
+
+
+def _unbiased(w: Walker) -> list[str]:
+    if w.pressure_bar is None:
+        return _nvt(w)
+    return [*_integrator(w), *_nvt(w), "unfix           integrate"]
 
 
 def _nvt(w: Walker) -> list[str]:
@@ -224,6 +240,7 @@ def _wte(w: Walker) -> list[str]:
         "fix             wte all plumed plumedfile ${plumed} outfile plumed.wte.log",
         "# PLUMED's ENERGY must be the energy without the bias.",
         "fix_modify      wte energy no",
+        *(_integrator(w) if w.pressure_bar is not None else []),
         'variable        energy_ok equal "(v_u > v_u_min) && (v_u < v_u_max)"',
         guarded_run(w, f"{w.nvt_steps + w.nsteps} upto"),
         *stops(w, ""),

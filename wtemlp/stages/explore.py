@@ -34,26 +34,25 @@ class _Combination:
     task: int  #: number within its system
     conf: str  #: file in the folder of starting structures
     temperature_K: float
+    pressure_bar: float | None  #: None: constant volume
     biasfactor: float | None  #: None: from the window of temperatures
     walker: int
 
 
 def _combinations(context: RunContext, job: ExploreJob) -> list[_Combination]:
-    """Every structure at every temperature and bias factor, `walkers` times."""
+    """Every structure at every temperature, pressure and bias factor, `walkers` times."""
     found = []
     for system in job.sys_idx:
         walkers = itertools.product(
             range(len(context.params.sys_configs[system])),
             job.temps_K,
+            job.press_bar or (None,),
             job.wte.biasfactors,
             range(job.wte.walkers),
         )
-        for task, (conf, temperature, biasfactor, walker) in enumerate(walkers):
-            found.append(
-                _Combination(
-                    system, task, f"{system:03d}.{conf:04d}.lmp", temperature, biasfactor, walker
-                )
-            )
+        for task, (conf, *conditions) in enumerate(walkers):
+            name = f"{system:03d}.{conf:04d}.lmp"
+            found.append(_Combination(system, task, name, *conditions))
     return found
 
 
@@ -139,6 +138,9 @@ def _prepare_task(
         checkpoint=job.wte.checkpoint,
         method=job.wte.method,
         window_K=job.wte.window_K,
+        pressure_bar=c.pressure_bar,
+        barostat=job.barostat,
+        barostat_ps=job.barostat_ps,
         velocity_seed=context.seed(*purpose, "velocity"),
         thermostat_seed=context.seed(*purpose, "thermostat"),
     )
@@ -149,6 +151,7 @@ def _prepare_task(
         {
             "ensemble": job.ensemble,
             "temps": c.temperature_K,
+            **({} if c.pressure_bar is None else {"press": c.pressure_bar}),
             "model_devi_dt": params.timestep_ps,
             "system": c.system,
             "structure": str(params.sys_configs[c.system][int(c.conf.split(".")[1])]),

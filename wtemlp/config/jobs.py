@@ -1,0 +1,123 @@
+"""The entries of ``model_devi_jobs``: what each iteration explores."""
+
+from wtemlp.config.records import ExploreJob, WteBlock
+from wtemlp.config.schema import ENGINE
+from wtemlp.config.section import MAX_NUMBER, Section
+from wtemlp.config.wte import AUTO_HEIGHT_KT, MAX_TEMPERATURE_K, MIN_NVT_STEPS, read_wte
+
+#: What an entry must have beside DP-GEN's own required keys.
+NEEDED = {"ensemble": '"nvt" or "npt"', "temps": "a list (K)", "nsteps": "an integer"}
+BAROSTAT_PS = 0.5  #: DP-GEN's relaxation time
+#: DP-GEN's names of the ensembles, and what of the cell moves in them.
+BAROSTATS = {
+    "nvt": "",
+    "npt": "iso", "npt-i": "iso", "npt-iso": "iso",
+    "npt-a": "aniso", "npt-aniso": "aniso",
+    "npt-t": "tri", "npt-tri": "tri",
+}  # fmt: skip
+
+
+def read_job(params: Section, job: Section) -> ExploreJob:
+    """The record of an entry of ``model_devi_jobs``.
+
+    Parameters
+    ----------
+    params : Section
+        The whole file.
+    job : Section
+        The entry.
+    """
+    biased = params.get("model_devi_engine", "lammps") == ENGINE
+    for key, what in NEEDED.items():
+        if key not in job:
+            raise job.missing(key, f"add it: {what}")
+    if not job["temps"]:
+        raise job.wrong("temps", "must have one temperature or more (K)")
+    for index, temperature in enumerate(job["temps"]):
+        if not temperature > 0:
+            raise job.wrong("temps", "must be a positive number (K)", index)
+        if temperature > MAX_TEMPERATURE_K:
+            raise job.wrong("temps", f"must be {MAX_TEMPERATURE_K:g} or less (K)", index)
+    nsteps, trj_freq = job.steps("nsteps"), job.integer("trj_freq")
+    if trj_freq > nsteps:
+        raise job.wrong("trj_freq", f"must not be above nsteps ({nsteps}): no frame is stored")
+    if not biased:
+        nsteps, wte = _plain_md(job, nsteps, trj_freq)
+    elif "wte" not in job:
+        raise job.missing("wte", 'add it, as {"biasfactor": [16, 64]}, or change model_devi_engine')
+    elif nsteps % trj_freq:
+        raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
+    else:
+        wte = read_wte(job.section("wte"), trj_freq, job["temps"])
+    return ExploreJob(
+        sys_idx=_read_sys_idx(job, len(params["sys_configs"])),
+        temps_K=tuple(float(temperature) for temperature in job["temps"]),
+        ensemble=job["ensemble"],
+        nsteps=nsteps,
+        trj_freq=trj_freq,
+        wte=wte,
+        press_bar=_read_pressures(job),
+        barostat=BAROSTATS[job["ensemble"]],
+        barostat_ps=job.number("taup", "ps") if job.get("taup") is not None else BAROSTAT_PS,
+    )
+
+
+def _read_pressures(job: Section) -> tuple[float, ...]:
+    """Pressures of the barostat, bar; none at constant volume."""
+    if job["ensemble"] not in BAROSTATS:
+        known = ", ".join(f'"{name}"' for name in BAROSTATS)
+        raise job.wrong("ensemble", f"must be one of {known}: the thermostat is CSVR")
+    given = job.get("press") or []
+    if not BAROSTATS[job["ensemble"]]:
+        if len(given) > 1:
+            # One value changes nothing at constant volume, neither here nor in DP-GEN.
+            raise job.wrong("press", "must be left out: at constant volume there is no pressure")
+        return ()
+    if not given:
+        raise job.missing("press", "add it: a list (bar)")
+    for index, pressure in enumerate(given):
+        if abs(pressure) > MAX_NUMBER:
+            raise job.wrong("press", f"must be {MAX_NUMBER:g} or less (bar)", index)
+        if pressure in given[:index]:
+            raise job.wrong("press", "is given twice, remove one", index)
+    return tuple(float(pressure) for pressure in given)
+
+
+def _plain_md(job: Section, nsteps: int, trj_freq: int) -> tuple[int, WteBlock]:
+    """Unbiased MD in the terms of a biased run: a first quarter that measures the energy for the
+    guard, then a run with bias factor 1; together they have `nsteps` steps."""
+    nvt_steps = max(nsteps // 4 // trj_freq, 1) * trj_freq
+    if nvt_steps < MIN_NVT_STEPS or nvt_steps >= nsteps:
+        remedy = f"must be {4 * MIN_NVT_STEPS} or more: the first quarter measures the energy"
+        raise job.wrong("nsteps", f"{remedy}, for the guard")
+    block = WteBlock(
+        (1.0,), sigma_eV=None, height_kT=AUTO_HEIGHT_KT, pace=100, nvt_steps=nvt_steps, walkers=1
+    )
+    return nsteps - nvt_steps, block
+
+
+def _read_sys_idx(job: Section, n_systems: int) -> tuple[int, ...]:
+    """Indices of systems; ``"0-4"`` and ``"0-4:2"`` are Python ranges, as for DP-GEN."""
+    indices: list[int] = []
+    for place, item in enumerate(job["sys_idx"]):
+        if isinstance(item, str):
+            span, _, step = item.partition(":")
+            bounds = span.split("-")
+            if len(bounds) != 2 or not all(part.isdigit() for part in (*bounds, step or "1")):
+                raise job.wrong("sys_idx", 'must be an index, or a range as "0-4"', place)
+            if int(step or 1) == 0:
+                raise job.wrong("sys_idx", "the step of a range must be positive", place)
+            new = list(range(int(bounds[0]), int(bounds[1]), int(step or 1)))
+        else:
+            new = [item]
+        if any(not 0 <= index < n_systems for index in new):
+            remedy = f"must be from 0 to {n_systems - 1}: sys_configs has {n_systems} systems"
+            if n_systems == 0:
+                remedy = "sys_configs has no system"
+            raise job.wrong("sys_idx", remedy, place)
+        if set(new) & set(indices):
+            raise job.wrong("sys_idx", "is given twice, remove one", place)
+        indices += new
+    if not indices:
+        raise job.wrong("sys_idx", "must have one system or more")
+    return tuple(indices)

@@ -367,6 +367,31 @@ def test_a_killed_walker_at_constant_pressure_goes_on(run):
     np.testing.assert_allclose(volumes, expected, rtol=1e-6)
 
 
+def test_hills_of_another_model_are_moved_to_its_mean_energy(run):
+    """The first bias that acts is that of the other model's hills, shifted; they stay in HILLS."""
+    calm = Guard(1e6, 3, 1e3, 1e6)
+    settings = {"biasfactor": 4.0, "guard": calm, "pace": 10}
+    walk(run, "hills.first", **settings)
+    first = run.folder / "iter.000000/01.model_devi/hills.first"
+    mean, *_ = wte_script.parse_sigma((first / "sigma.out").read_text())
+    other_mean = mean - 7.5  # as if the other model's energies were lower
+    task = prepare_walk(run, "hills.second", previous_mean_eV=other_mean, **settings)
+    (task / "previous.hills").write_text((first / "HILLS").read_text())
+    assert finish_walk(task)[0] == ""
+    old, all_ = colvar.read(first / "HILLS"), colvar.read(task / "HILLS")
+    assert len(old["time"]) == 40 and len(all_["time"]) == 80
+    np.testing.assert_allclose(all_["ene"][:40], old["ene"] + 7.5, atol=1e-9)
+    np.testing.assert_array_equal(all_["time"][:40], 0.0)
+    np.testing.assert_allclose(np.diff(all_["time"][40:]), 10 * 0.0005, atol=1e-9)
+    acted = colvar.read_series(task / "COLVAR.wte")
+    # The walk is the same so far, and its energy is near the old hills, not 7.5 eV from them.
+    unshifted = {**old, "ene": old["ene"] + 7.5}
+    expected = bias_of(unshifted, np.inf, acted["ene"][0])
+    assert acted["metad.bias"][0] == pytest.approx(expected, abs=2e-5)
+    acted_by_first = bias_of(old, np.inf, acted["ene"][0] - 7.5)
+    assert acted_by_first == pytest.approx(expected, abs=1e-12)
+
+
 def volume(dump):
     return np.linalg.det(read_dump(dump).cells[0])
 

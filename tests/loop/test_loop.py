@@ -283,6 +283,24 @@ def test_a_changed_job_is_told(copied):
     assert set(table.biasfactor) == {9.0}
 
 
+def test_hills_are_taken_over_from_the_same_walker_of_the_iteration_before(tmp_path):
+    shifting = job() | {"wte": {"biasfactor": [1, 4, 16], "nvt_steps": 800, "hills": "shift"}}
+    run = make_run(tmp_path / "shift", model_devi_jobs=[job(), shifting])
+    run.finish()
+    made = {
+        task.name: json.loads((task / "job.json").read_text())
+        for task in sorted((run.folder / "iter.000001/01.model_devi").glob("task.*"))
+    }
+    sources = {name: m.get("hills_from", "").split("/")[-2:-1] for name, m in made.items()}
+    # Bias factors 1, 4, 16 here; 4, 16 in the iteration before, for each of two structures.
+    assert list(sources.values()) == [
+        [], ["task.000.000000"], ["task.000.000001"], [], ["task.000.000002"], ["task.000.000003"]
+    ]
+    has = {task: (run.folder / "iter.000001/01.model_devi" / task / "previous.hills").exists()
+           for task in made}
+    assert has == {task: bool(source) for task, source in sources.items()}
+
+
 def test_all_walkers_stopped_is_a_failure(tmp_path):
     run = make_run(tmp_path / "lost")
     process = run.start(CHEAP_ENGINE_STOPS="1")

@@ -542,6 +542,7 @@ WRONG = [
         {WTE + "method": "opes", WTE + "biasfactor": {"window_K": [250, 400]}},
         ['[0].wte.sigma = "12 kcal/mol"; "opes" has no hills: remove it'],
     ),
+    ({WTE + "hills": "keep"}, ['[0].wte.hills = "keep"; must be "drop" or "shift"']),
     ({WTE + "checkpoint": -1}, ["[0].wte.checkpoint = -1; must be 0 or more"]),
     ({WTE + "pace": 0}, ["model_devi_jobs[0].wte.pace = 0; must be a positive integer"]),
     ({WTE + "nvt_steps": 0}, ["[0].wte.nvt_steps = 0; must be a positive integer"]),

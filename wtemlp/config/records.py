@@ -20,6 +20,7 @@ class Guard:
     energy_sigmas: float = 10.0  #: |U - <U>_NVT| above this many sigma_NVT sqrt(biasfactor)
 
 
+DROP, SHIFT = "drop", "shift"  #: what becomes of the hills when the models have changed
 WTE, OPES = "wte", "opes"  #: ways to bias the energy: metadynamics, multithermal OPES
 
 
@@ -34,6 +35,7 @@ class WteBlock:
     nvt_steps: int  #: unbiased NVT steps before the bias; sigma comes from the last 3/4 of them
     walkers: int  #: independent walkers per combination
     checkpoint: int = 10_000  #: biased steps between checkpoints; 0: none
+    hills: str = DROP
     method: str = WTE
     window_K: tuple[float, float] | None = None  #: temperatures to cover
     guard: Guard = field(default_factory=Guard)

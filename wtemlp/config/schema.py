@@ -9,7 +9,7 @@ import copy
 from dargs import Argument
 
 from wtemlp import dpgen_adapter
-from wtemlp.config.records import WTE, ForceField, Guard, WteBlock
+from wtemlp.config.records import DROP, WTE, ForceField, Guard, WteBlock
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
 FP_STYLE = "lammps"  #: value of ``fp_style`` that this project adds
@@ -220,6 +220,15 @@ def _wte_block() -> Argument:
             optional=True,
             default=1,
             doc="Independent walkers per structure, temperature and bias factor.",
+        ),
+        Argument(
+            "hills",
+            str,
+            optional=True,
+            default=DROP,
+            doc='What becomes of the hills when the models have been trained anew: "drop": each '
+            'walker begins without; "shift": it begins with those of the same walker in the '
+            "previous iteration, moved by the difference of the two models' mean energies.",
         ),
         Argument(
             "checkpoint",

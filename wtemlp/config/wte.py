@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from wtemlp.config.records import OPES, WTE, ForceField, Guard, WteBlock
+from wtemlp.config.records import DROP, OPES, SHIFT, WTE, ForceField, Guard, WteBlock
 from wtemlp.config.schema import FORCE_FIELDS
 from wtemlp.config.section import MAX_NUMBER, Section
 from wtemlp.units import ENERGY_IN_EV
@@ -54,6 +54,7 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float]) -> WteBloc
         nvt_steps=nvt_steps,
         walkers=block.integer("walkers"),
         checkpoint=block.integer("checkpoint", 0),
+        hills=_read_hills(block, method),
         method=method,
         window_K=window_K,
         guard=_read_guard(block.section("guard")) if "guard" in block else Guard(),
@@ -94,6 +95,14 @@ def _read_method(block: Section, window_K: tuple[float, float] | None) -> str:
         if method == OPES and block[key] != AUTO:
             raise block.wrong(key, f'"{OPES}" has no hills: remove it')
     return method
+
+
+def _read_hills(block: Section, method: str) -> str:
+    if block["hills"] not in (DROP, SHIFT):
+        raise block.wrong("hills", f'must be "{DROP}" or "{SHIFT}"')
+    if block["hills"] == SHIFT and method == OPES:
+        raise block.wrong("hills", f'"{OPES}" has no hills: remove it')
+    return block["hills"]
 
 
 def read_biasfactors(section: Section, may_be_empty: bool = False) -> tuple[float, ...]:

@@ -34,6 +34,8 @@ class Walker:
     pressure_bar: float | None = None  #: None: constant volume
     barostat: str = ""  #: what of the cell moves: "iso", "aniso", "tri"
     barostat_ps: float = 0.5
+    previous_mean_eV: float | None = None
+    """Mean energy of the model whose hills are in ``previous.hills``; None: no such file."""
     window_K: tuple[float, float] | None = None  #: temperatures whose energies are to be covered
 
     @property

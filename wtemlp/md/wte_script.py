@@ -19,7 +19,9 @@ PLUMED_WTE = "plumed.wte.dat"
 PLUMED_RESTART = "plumed.restart.dat"
 VARIABLES = "walker.lmp"  #: what the NVT part has measured, for a job that goes on
 HILLS_AWK = "hills.awk"
-INPUTS = (paths.LMP_INPUT, GUARD_AWK, HILLS_AWK)  #: files of a walker's job, made here
+PREVIOUS_HILLS = "previous.hills"
+SHIFT_AWK = "shift.awk"
+INPUTS = (paths.LMP_INPUT, GUARD_AWK, HILLS_AWK, SHIFT_AWK)  #: files of a walker's job, made here
 THERMOSTAT_PS = 0.1  #: relaxation time of the thermostat
 GUARD_EVERY = 10  #: steps between looks at temperature and energy
 
@@ -29,6 +31,8 @@ def files(walker: Walker) -> dict[str, str]:
         paths.LMP_INPUT: script(walker),
         GUARD_AWK: awk_program(walker),
         HILLS_AWK: "/^#/ || $1 + 0 <= until\n",
+        # Hills of another model are older than any step of this one: time 0.
+        SHIFT_AWK: '!/^#/ { $1 = 0; $2 = sprintf("%.15g", $2 + shift) } { print }\n',
     }
 
 
@@ -43,7 +47,7 @@ def script(walker: Walker) -> str:
             f'if "$(is_file({paths.CHECKPOINT})) == 1" then "jump SELF resume"',
             "",
             *fresh,
-            f"variable        plumed string {PLUMED_WTE}",
+            *_begin_bias(w),
             "jump            SELF wte",
             "",
             "label           resume",
@@ -221,6 +225,17 @@ def _plumed(w: Walker) -> str:
         hills=paths.HILLS,
         **common,
     )
+
+
+def _begin_bias(w: Walker) -> list[str]:
+    """Begin without hills, or with those of another model, whose energies are others."""
+    if w.previous_mean_eV is None:
+        return [f"variable        plumed string {PLUMED_WTE}"]
+    return [
+        f"shell awk -v shift=$(v_mean-({w.previous_mean_eV:.15g}):%.15g) -f {SHIFT_AWK}"
+        f" {PREVIOUS_HILLS} > {paths.HILLS}",
+        f"variable        plumed string {PLUMED_RESTART}",
+    ]
 
 
 def _resume(w: Walker) -> list[str]:

@@ -11,13 +11,14 @@ import dpdata
 
 from wtemlp import paths
 from wtemlp.analysis.frames import FrameTable
-from wtemlp.config.records import ExploreJob
+from wtemlp.config.records import SHIFT, ExploreJob
 from wtemlp.dispatch.tasks import Task
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import wte_command, wte_script
 from wtemlp.md.walker import Walker
 from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.previous import PreviousHills, find_hills
 from wtemlp.stages.walkers import read_walker
 
 CONFS = "confs"
@@ -108,6 +109,33 @@ def _write_structures(context: RunContext, job: ExploreJob, folder: Path) -> Non
             read.to_lammps_lmp(str(folder / f"{system:03d}.{index:04d}.lmp"))
 
 
+def _provenance(context: RunContext, job: ExploreJob, c: _Combination) -> dict[str, object]:
+    """What identifies a walker's conditions, in its ``job.json``."""
+    params = context.params
+    return {
+        "ensemble": job.ensemble,
+        "temps": c.temperature_K,
+        **({} if c.pressure_bar is None else {"press": c.pressure_bar}),
+        "model_devi_dt": params.timestep_ps,
+        "system": c.system,
+        "structure": str(params.sys_configs[c.system][int(c.conf.split(".")[1])]),
+        "method": job.wte.method,
+        "biasfactor": c.biasfactor,
+        "window_K": job.wte.window_K and list(job.wte.window_K),
+        "walker": c.walker,
+        "nvt_steps": job.wte.nvt_steps,
+        "nsteps": job.nsteps,
+    }
+
+
+def _previous_hills(
+    context: RunContext, iteration: int, job: ExploreJob, made: dict[str, object]
+) -> PreviousHills | None:
+    if job.wte.hills != SHIFT or iteration == 0 or made["biasfactor"] == 1:
+        return None
+    return find_hills(task_folders(context.paths, iteration - 1), made)
+
+
 def _prepare_task(
     context: RunContext,
     iteration: int,
@@ -116,6 +144,8 @@ def _prepare_task(
     graphs: list[str],
 ) -> None:
     params, c = context.params, combination
+    made = _provenance(context, job, c)
+    previous = _previous_hills(context, iteration, job, made)
     folder = context.paths.explore_task(iteration, c.system, c.task)
     (folder / paths.TRAJ).mkdir(parents=True)
     (folder / paths.CONF).symlink_to(f"../{CONFS}/{c.conf}")
@@ -141,30 +171,17 @@ def _prepare_task(
         pressure_bar=c.pressure_bar,
         barostat=job.barostat,
         barostat_ps=job.barostat_ps,
+        previous_mean_eV=previous.mean_eV if previous else None,
         velocity_seed=context.seed(*purpose, "velocity"),
         thermostat_seed=context.seed(*purpose, "thermostat"),
     )
     for name, text in wte_script.files(walker).items():
         (folder / name).write_text(text)
-    write_json(
-        folder / paths.JOB,
-        {
-            "ensemble": job.ensemble,
-            "temps": c.temperature_K,
-            **({} if c.pressure_bar is None else {"press": c.pressure_bar}),
-            "model_devi_dt": params.timestep_ps,
-            "system": c.system,
-            "structure": str(params.sys_configs[c.system][int(c.conf.split(".")[1])]),
-            "method": job.wte.method,
-            "biasfactor": c.biasfactor,
-            "window_K": job.wte.window_K,
-            "walker": c.walker,
-            "nvt_steps": job.wte.nvt_steps,
-            "nsteps": job.nsteps,
-            "velocity_seed": walker.velocity_seed,
-            "thermostat_seed": walker.thermostat_seed,
-        },
-    )
+    if previous:
+        shutil.copyfile(previous.file, folder / wte_script.PREVIOUS_HILLS)
+        made["hills_from"] = str(previous.file.relative_to(context.paths.root))
+    seeds = {name: getattr(walker, name) for name in ("velocity_seed", "thermostat_seed")}
+    write_json(folder / paths.JOB, made | seeds)
 
 
 def task_folders(run: RunPaths, iteration: int) -> list[Path]:
@@ -194,13 +211,19 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
             name=task.name,
             folder=task,
             command=wte_command.command(context.machines.model_devi.command),
-            forward=(paths.CONF, *wte_script.INPUTS),
+            forward=_inputs(task),
             backward=results,
             logs=(paths.LMP_LOG, PLUMED_LOG),
             steps=job.wte.nvt_steps + job.nsteps,
         )
         for task in task_folders(context.paths, iteration)
     ], common
+
+
+def _inputs(task: Path) -> tuple[str, ...]:
+    previous = wte_script.PREVIOUS_HILLS
+    more = (previous,) if (task / previous).exists() else ()
+    return (paths.CONF, *wte_script.INPUTS, *more)
 
 
 def done_steps(folder: Path) -> int:

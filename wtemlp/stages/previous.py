@@ -1,0 +1,50 @@
+"""What a walker can take over from the one before it: the hills of the previous iteration."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from wtemlp import paths
+from wtemlp.md import wte_script
+
+#: What two walkers must have in common: the same system in the same conditions.
+ALIKE = ("system", "structure", "temps", "press", "method", "biasfactor", "window_K", "walker")
+
+
+@dataclass(frozen=True)
+class PreviousHills:
+    """Hills that another model's walker has left."""
+
+    file: Path
+    mean_eV: float  #: mean energy of that walker's unbiased part
+
+
+def find_hills(folders: Iterable[Path], job: Mapping[str, object]) -> PreviousHills | None:
+    """The hills of the walker that is like another, if it was not stopped.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Tasks of the previous iteration.
+    job : mapping
+        The other walker's provenance, as it is kept in ``job.json``.
+
+    Returns
+    -------
+    PreviousHills or None
+    """
+    for folder in folders:
+        made = json.loads((folder / paths.JOB).read_text())
+        if all(made.get(key) == job.get(key) for key in ALIKE):
+            return _of(folder)
+    return None
+
+
+def _of(folder: Path) -> PreviousHills | None:
+    hills, sigma = folder / paths.HILLS, folder / paths.SIGMA
+    if (folder / paths.STOPPED).exists() or not hills.exists() or not sigma.exists():
+        return None
+    mean_eV, *_ = wte_script.parse_sigma(sigma.read_text())
+    return PreviousHills(hills, mean_eV) if math.isfinite(mean_eV) else None

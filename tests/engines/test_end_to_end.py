@@ -1,5 +1,6 @@
 """The whole loop with real engines, small: and killed, it ends with the same data."""
 
+import itertools
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from tests.engines.conftest import engine_environment, require_engine
 from tests.loop.conftest import PARAM, ROOT, Run, job
 from wtemlp.analysis.frames import Phase, load_frames
 from wtemlp.analysis.planning import biasfactor_for_window
-from wtemlp.config.records import ForceField, Guard
+from wtemlp.config.records import Extra, ExtraVariable, ForceField, Guard
 from wtemlp.files import last_line, leading_int
 from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.dump import read_dump
@@ -392,18 +393,50 @@ def test_hills_of_another_model_are_moved_to_its_mean_energy(run):
     assert acted_by_first == pytest.approx(expected, abs=1e-12)
 
 
+def test_own_variables_are_biased_with_the_energy_or_without(run):
+    """COLVAR has them; the bias is that of the hills on them, and on the energy where asked."""
+    d = ExtraVariable("d", 0.2, 0.0, 12.0)
+    for name, energy in (("own.both", True), ("own.only", False)):
+        extra = Extra("d: DISTANCE ATOMS=1,4 NOPBC\n", (d,), energy)
+        settings = {"extra": extra, "biasfactor": 4.0, "guard": Guard(1e6, 3, 1e3, 1e6), "pace": 10}
+        assert walk(run, name, **settings)[0] == ""
+        task = run.folder / "iter.000000/01.model_devi" / name
+        acted, hills = colvar.read_series(task / "COLVAR.wte"), colvar.read(task / "HILLS")
+        assert ("sigma_ene" in hills) == energy and (hills["sigma_d"] == 0.2).all()
+        frame = read_dump(task / "traj/600.lammpstrj")
+        apart = frame.coords[0, 0] - frame.coords[0, 3]
+        shifts = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
+        images = apart + frame.cells[0][0, 0] * shifts
+        assert np.abs(np.linalg.norm(images, axis=1) - acted["d"][-1]).min() < 1e-5
+        names = ["ene", "d"] if energy else ["d"]
+        expected = [
+            bias_on(hills, acted["time"][row], {n: acted[n][row] for n in names})
+            for row in range(len(acted["time"]))
+        ]
+        assert max(expected) > 0.01
+        np.testing.assert_allclose(acted["metad.bias"], expected, atol=5e-5)
+
+
 def volume(dump):
     return np.linalg.det(read_dump(dump).cells[0])
 
 
 def bias_of(hills, time_ps, energy):
-    """The bias that the hills deposited before a time make at an energy.
+    """The bias that the hills deposited before a time make at an energy."""
+    return bias_on(hills, time_ps, {"ene": energy})
+
+
+def bias_on(hills, time_ps, point):
+    """The bias that the hills deposited before a time make at values of their variables.
 
     Heights in the file are those of the free energy, gamma / (gamma - 1) times the bias's; the
     Gaussians are stretched to be zero at their cut-off, x^2 / 2 = 6.25 (PLUMED's manual, METAD).
     """
     there = hills["time"] < time_ps - 1e-9
-    half_square = ((energy - hills["ene"][there]) / hills["sigma_ene"][there]) ** 2 / 2
+    half_square = sum(
+        ((value - hills[name][there]) / hills[f"sigma_{name}"][there]) ** 2 / 2
+        for name, value in point.items()
+    )
     end = np.exp(-6.25)
     shape = np.where(half_square < 6.25, (np.exp(-half_square) - end) / (1 - end), 0.0)
     return float(np.sum(hills["height"][there] * (1 - 1 / hills["biasf"][there]) * shape))

@@ -11,7 +11,7 @@ import pytest
 import wtemlp
 from wtemlp import dpgen_adapter
 from wtemlp.config.params import load_params
-from wtemlp.config.records import Convergence, ForceField, Guard
+from wtemlp.config.records import Convergence, ExtraVariable, ForceField, Guard
 from wtemlp.config.schema import run_schema
 from wtemlp.errors import InputError
 from wtemlp.units import KCAL_MOL_IN_EV
@@ -198,6 +198,15 @@ def test_good_file_exploration(root):
 def test_sigma_with_a_unit(root, text, sigma_eV):
     params = load(root, changed({"model_devi_jobs.0.wte.sigma": text}))
     assert params.jobs[0].wte.sigma_eV == pytest.approx(sigma_eV)
+
+
+def test_own_variables(root):
+    (root / "cv.plumed").write_text("t: TORSION ATOMS=1,2,3,4")
+    variables = [{"name": "t", "sigma": 0.3, "min": "-pi", "max": "pi"}]
+    changes = {WTE + "plumed": "cv.plumed", WTE + "variables": variables, WTE + "bias": "variables"}
+    extra = load(root, changed(changes)).jobs[0].wte.extra
+    assert extra.lines == "t: TORSION ATOMS=1,2,3,4\n" and not extra.energy
+    assert extra.variables == (ExtraVariable("t", 0.3, "-pi", "pi"),)
 
 
 def test_constant_pressure(root):
@@ -541,6 +550,20 @@ WRONG = [
     (
         {WTE + "method": "opes", WTE + "biasfactor": {"window_K": [250, 400]}},
         ['[0].wte.sigma = "12 kcal/mol"; "opes" has no hills: remove it'],
+    ),
+    ({WTE + "plumed": ["UNITS LENGTH=nm"]}, ['"UNITS" is in the generated input already']),
+    ({WTE + "plumed": ["ene: ENERGY"]}, ['"ene:" is in the generated input already']),
+    ({WTE + "plumed": "none.dat"}, ["must be the path of a text file, or a list of PLUMED lines"]),
+    ({WTE + "bias": "variables"}, ["there are no variables to bias"]),
+    ({WTE + "bias": "all"}, ['wte.bias = "all"; must be "both" or "variables"']),
+    (
+        {WTE + "variables": [{"name": "d", "sigma": 0.1, "min": 0, "max": 5}]},
+        ['wte.variables[0].name = "d"; no line of plumed defines it: add "d: ..."'],
+    ),
+    (
+        {WTE + "plumed": ["d: DISTANCE ATOMS=1,2"],
+         WTE + "variables": [{"name": "d", "sigma": 0.1, "min": 5, "max": 5}]},
+        ["variables[0].max = 5; must be above min"],
     ),
     ({WTE + "hills": "keep"}, ['[0].wte.hills = "keep"; must be "drop" or "shift"']),
     ({WTE + "checkpoint": -1}, ["[0].wte.checkpoint = -1; must be 0 or more"]),

@@ -1,5 +1,7 @@
 """The entries of ``model_devi_jobs``: what each iteration explores."""
 
+from pathlib import Path
+
 from wtemlp.config.records import ExploreJob, WteBlock
 from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import MAX_NUMBER, Section
@@ -17,7 +19,7 @@ BAROSTATS = {
 }  # fmt: skip
 
 
-def read_job(params: Section, job: Section) -> ExploreJob:
+def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
     """The record of an entry of ``model_devi_jobs``.
 
     Parameters
@@ -26,6 +28,8 @@ def read_job(params: Section, job: Section) -> ExploreJob:
         The whole file.
     job : Section
         The entry.
+    root : Path
+        The run's folder.
     """
     biased = params.get("model_devi_engine", "lammps") == ENGINE
     for key, what in NEEDED.items():
@@ -48,7 +52,7 @@ def read_job(params: Section, job: Section) -> ExploreJob:
     elif nsteps % trj_freq:
         raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
     else:
-        wte = read_wte(job.section("wte"), trj_freq, job["temps"])
+        wte = read_wte(job.section("wte"), trj_freq, job["temps"], root)
     return ExploreJob(
         sys_idx=_read_sys_idx(job, len(params["sys_configs"])),
         temps_K=tuple(float(temperature) for temperature in job["temps"]),

@@ -61,7 +61,7 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
 def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     type_map = _read_type_map(params)
     mass_map = _read_mass_map(params, type_map)
-    jobs = tuple(read_job(params, job) for job in params.sections("model_devi_jobs"))
+    jobs = tuple(read_job(params, job, root) for job in params.sections("model_devi_jobs"))
     lo, hi = _read_trust_levels(params)
     force_field = _read_reference(params, type_map)
     task_max, task_min = _read_task_numbers(params)

@@ -20,6 +20,25 @@ class Guard:
     energy_sigmas: float = 10.0  #: |U - <U>_NVT| above this many sigma_NVT sqrt(biasfactor)
 
 
+@dataclass(frozen=True)
+class ExtraVariable:
+    """A collective variable of the user's own that is biased (``wte.variables[i]``)."""
+
+    name: str  #: PLUMED label of the value, as ``"d"`` or ``"c.x"``
+    sigma: float  #: width of the hills, in the variable's unit (Angstrom, radian, ...)
+    minimum: float | str  #: bounds of the grid; ``"-pi"`` and ``"pi"`` make it periodic
+    maximum: float | str
+
+
+@dataclass(frozen=True)
+class Extra:
+    """The user's own PLUMED lines, and what of them is biased."""
+
+    lines: str = ""  #: text for the PLUMED input; Angstrom, ps, eV
+    variables: tuple[ExtraVariable, ...] = ()
+    energy: bool = True  #: whether the energy is biased, too
+
+
 DROP, SHIFT = "drop", "shift"  #: what becomes of the hills when the models have changed
 WTE, OPES = "wte", "opes"  #: ways to bias the energy: metadynamics, multithermal OPES
 
@@ -36,6 +55,7 @@ class WteBlock:
     walkers: int  #: independent walkers per combination
     checkpoint: int = 10_000  #: biased steps between checkpoints; 0: none
     hills: str = DROP
+    extra: Extra = field(default_factory=Extra)
     method: str = WTE
     window_K: tuple[float, float] | None = None  #: temperatures to cover
     guard: Guard = field(default_factory=Guard)

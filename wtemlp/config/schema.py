@@ -9,7 +9,8 @@ import copy
 from dargs import Argument
 
 from wtemlp import dpgen_adapter
-from wtemlp.config.records import DROP, WTE, ForceField, Guard, WteBlock
+from wtemlp.config.records import ForceField
+from wtemlp.config.wte_schema import wte_block
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
 FP_STYLE = "lammps"  #: value of ``fp_style`` that this project adds
@@ -31,7 +32,7 @@ def run_schema() -> Argument:
     wte = copy.deepcopy(engines.choice_dict["lammps"])
     wte.name = ENGINE
     wte.doc = "LAMMPS with the potential energy biased by PLUMED: the well-tempered ensemble"
-    wte.sub_fields["model_devi_jobs"].extend_subfields([_wte_block()])
+    wte.sub_fields["model_devi_jobs"].extend_subfields([wte_block()])
     engines.extend_choices([wte])
     doc = "LAMMPS with a force field as the reference method"
     force_field = Argument("fp_params", dict, _force_field(), doc="The reference force field.")
@@ -177,84 +178,5 @@ def _force_field(key: str = "force_field") -> list[Argument]:
             optional=True,
             default=ForceField.kspace_accuracy,
             doc="Relative accuracy of PPPM.",
-        ),
-    ]
-
-
-def _wte_block() -> Argument:
-    fields = [
-        Argument(
-            "biasfactor",
-            [float, list[float], dict],
-            doc='Bias factors; 1 is unbiased MD; {"window_K": [250, 400]}: the one that covers '
-            "the energies of these temperatures, from the standard deviation that each task "
-            "measures.",
-        ),
-        Argument(
-            "method",
-            str,
-            optional=True,
-            default=WTE,
-            doc='"wte": metadynamics; "opes": the temperatures of window_K alike, by OPES.',
-        ),
-        Argument(
-            "sigma",
-            [str, float],
-            optional=True,
-            default="auto",
-            doc='Width of the hills with its unit, as "0.5 eV"; "auto": the standard deviation of '
-            "the potential energy in the task's NVT part.",
-        ),
-        Argument(
-            "height",
-            [str, float],
-            optional=True,
-            default="auto",
-            doc='First height of the hills, kT; "auto" is 0.5.',
-        ),
-        Argument("pace", int, optional=True, default=100, doc="Steps between hills."),
-        Argument("nvt_steps", int, optional=True, default=2000, doc="NVT steps before the bias."),
-        Argument(
-            "walkers",
-            int,
-            optional=True,
-            default=1,
-            doc="Independent walkers per structure, temperature and bias factor.",
-        ),
-        Argument(
-            "hills",
-            str,
-            optional=True,
-            default=DROP,
-            doc='What becomes of the hills when the models have been trained anew: "drop": each '
-            'walker begins without; "shift": it begins with those of the same walker in the '
-            "previous iteration, moved by the difference of the two models' mean energies.",
-        ),
-        Argument(
-            "checkpoint",
-            int,
-            optional=True,
-            default=WteBlock.checkpoint,
-            doc="Biased steps between checkpoints, from which a job that was killed goes on; "
-            "0: none. A biased part that is not longer has none.",
-        ),
-        Argument("guard", dict, _guard(), optional=True, doc="When a walker is stopped."),
-    ]
-    return Argument("wte", dict, fields, doc="The well-tempered ensemble.")
-
-
-def _guard() -> list[Argument]:
-    def field(name: str, kind: type, doc: str) -> Argument:
-        return Argument(name, kind, optional=True, default=getattr(Guard, name), doc=doc)
-
-    return [
-        field("devi_factor", float, "Force deviation, in units of the upper trust level ..."),
-        field("devi_checks", int, "... that stops a walker on this many successive outputs."),
-        field("temp_factor", float, "Temperature that stops it, in units of the target."),
-        field(
-            "energy_sigmas",
-            float,
-            "Distance of the energy from the NVT mean that stops it, in units of "
-            "sigma_NVT sqrt(biasfactor).",
         ),
     ]

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
+from wtemlp.config.plumed import read_extra
 from wtemlp.config.records import DROP, OPES, SHIFT, WTE, ForceField, Guard, WteBlock
 from wtemlp.config.schema import FORCE_FIELDS
 from wtemlp.config.section import MAX_NUMBER, Section
@@ -22,7 +24,7 @@ _QUANTITY = re.compile(r"\s*([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([A-Za-z/]+)\s*")
 _UNITS = {name.lower(): factor for name, factor in ENERGY_IN_EV.items()}
 
 
-def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float]) -> WteBlock:
+def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path) -> WteBlock:
     """The record of a ``wte`` block.
 
     Parameters
@@ -33,6 +35,8 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float]) -> WteBloc
         Steps between stored frames of its job.
     temps_K : sequence of float
         Temperatures of its job.
+    root : Path
+        The run's folder: a file of PLUMED lines is relative to it.
     """
     window_K = _read_window(block, temps_K)
     method = _read_method(block, window_K)
@@ -55,6 +59,7 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float]) -> WteBloc
         walkers=block.integer("walkers"),
         checkpoint=block.integer("checkpoint", 0),
         hills=_read_hills(block, method),
+        extra=read_extra(block, root),
         method=method,
         window_K=window_K,
         guard=_read_guard(block.section("guard")) if "guard" in block else Guard(),

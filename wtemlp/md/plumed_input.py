@@ -17,6 +17,8 @@ writes the input in its middle, with the commands of :func:`lammps_print`.
 
 import math
 
+from wtemlp.config.records import Extra, ExtraVariable
+
 ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol"}  #: PLUMED's name of LAMMPS's energy unit
 
 #: Half width of METAD's grid in units of sigma_NVT sqrt(biasfactor), the expected standard
@@ -26,10 +28,14 @@ GRID_HALF_WIDTH = 100.0
 GRID_POINTS_PER_SIGMA = 5  #: with PLUMED's splines the bias is then smooth to 1e-4 of a hill
 
 FLUSH_STRIDE = 1000  #: steps
+EXTRA_LINES = "extra.plumed"  #: file of the user's own lines
+_NOTHING = Extra()
 HILLS_FORMAT = "%24.15g"  #: a run that goes on has the bias that it had; the width parts columns
 
 
-def nvt_input(stride: int, colvar: str, units: str, flush: int = FLUSH_STRIDE) -> str:
+def nvt_input(
+    stride: int, colvar: str, units: str, flush: int = FLUSH_STRIDE, extra: Extra = _NOTHING
+) -> str:
     """PLUMED input of an unbiased run: only prints the energy.
 
     Parameters
@@ -42,13 +48,19 @@ def nvt_input(stride: int, colvar: str, units: str, flush: int = FLUSH_STRIDE) -
         LAMMPS's unit style, ``"metal"`` or ``"real"``.
     flush : int
         Steps after which what was printed is in the files.
+    extra : Extra
+        The user's own lines, and variables that are printed, too.
 
     Returns
     -------
     str
         The text of the input file.
     """
-    return f"{_head(units)}PRINT ARG=ene STRIDE={stride} FILE={colvar} FMT=%.9f\n{_flush(flush)}"
+    names = ",".join(["ene", *(variable.name for variable in extra.variables)])
+    return (
+        f"{_head(units, extra)}PRINT ARG={names} STRIDE={stride} FILE={colvar} FMT=%.9f\n"
+        f"{_flush(flush)}"
+    )
 
 
 def wte_input(
@@ -66,6 +78,7 @@ def wte_input(
     units: str,
     grid_bins: int | str | None = None,
     flush: int = FLUSH_STRIDE,
+    extra: Extra = _NOTHING,
 ) -> str:
     """PLUMED input of a well-tempered-ensemble run.
 
@@ -95,6 +108,8 @@ def wte_input(
         Points of the grid; by default :func:`grid_bins_for`.
     flush : int
         Steps after which hills and energies are in their files.
+    extra : Extra
+        The user's own lines, and variables that are biased with the energy or in its place.
 
     Returns
     -------
@@ -106,20 +121,44 @@ def wte_input(
     elif biasfactor < 1:
         raise ValueError(f"bias factor {biasfactor}: must be 1 or more")
     elif biasfactor == 1:
-        return nvt_input(stride, colvar, units, flush)
+        return nvt_input(stride, colvar, units, flush, extra)
     else:
         bins = grid_bins_for(biasfactor) if grid_bins is None else grid_bins
     if bins is None:
         raise ValueError("grid_bins is needed where the bias factor is a variable")
+    columns = [("ene", _number(sigma), _number(grid_min), _number(grid_max), str(bins))]
+    columns = columns * extra.energy + [_metad_columns(one) for one in extra.variables]
+    printed = ",".join(["ene", *(variable.name for variable in extra.variables), "metad.bias"])
     return (
-        f"{_head(units)}"
-        f"metad: METAD ARG=ene SIGMA={_number(sigma)} HEIGHT={_number(height)} PACE={pace}"
+        f"{_head(units, extra)}"
+        f"metad: METAD {_metad_grid(columns)} HEIGHT={_number(height)} PACE={pace}"
         f" BIASFACTOR={_number(biasfactor)} TEMP={_number(temperature_K)} FILE={hills}"
-        f" GRID_MIN={_number(grid_min)} GRID_MAX={_number(grid_max)} GRID_BIN={bins}"
         f" FMT={HILLS_FORMAT}\n"
-        f"PRINT ARG=ene,metad.bias STRIDE={stride} FILE={colvar} FMT=%.9f\n"
+        f"PRINT ARG={printed} STRIDE={stride} FILE={colvar} FMT=%.9f\n"
         f"{_flush(flush)}"
     )
+
+
+def _metad_grid(columns: list[tuple[str, str, str, str, str]]) -> str:
+    """METAD's keywords of its variables: name, width and grid of each."""
+    joined = (",".join(column) for column in zip(*columns, strict=True))
+    keys = ("ARG", "SIGMA", "GRID_MIN", "GRID_MAX", "GRID_BIN")
+    text = " ".join(f"{key}={value}" for key, value in zip(keys, joined, strict=True))
+    # A grid of several dimensions is as large as their product, and most of it stays empty.
+    return text + " GRID_SPARSE" * (len(columns) > 1)
+
+
+def _metad_columns(variable: ExtraVariable) -> tuple[str, str, str, str, str]:
+    """Name, width and grid of a variable, as METAD has them."""
+    ends = [
+        math.copysign(math.pi, -end.startswith("-")) if isinstance(end, str) else end
+        for end in (variable.minimum, variable.maximum)
+    ]
+    bins = math.ceil(abs(ends[1] - ends[0]) / variable.sigma * GRID_POINTS_PER_SIGMA)
+    return (
+        variable.name, _number(variable.sigma), _number(variable.minimum),
+        _number(variable.maximum), str(bins),
+    )  # fmt: skip
 
 
 def opes_input(
@@ -133,6 +172,7 @@ def opes_input(
     colvar: str,
     units: str,
     flush: int = FLUSH_STRIDE,
+    extra: Extra = _NOTHING,
 ) -> str:
     """PLUMED input of a multithermal run: OPES with the potential energy as the variable.
 
@@ -158,6 +198,8 @@ def opes_input(
         LAMMPS's unit style, ``"metal"`` or ``"real"``.
     flush : int
         Steps after which what was printed is in the files.
+    extra : Extra
+        The user's own lines; nothing of them is biased by this method.
 
     Returns
     -------
@@ -166,7 +208,7 @@ def opes_input(
     """
     low_K, high_K = window_K
     return (
-        f"{_head(units)}"
+        f"{_head(units, extra)}"
         f"ecv: ECV_MULTITHERMAL ARG=ene TEMP={_number(temperature_K)}"
         f" TEMP_MIN={_number(low_K)} TEMP_MAX={_number(high_K)}\n"
         f"opes: OPES_EXPANDED ARG=ecv.* PACE={pace} OBSERVATION_STEPS={observation}"
@@ -219,9 +261,10 @@ def lammps_print(text: str, file: str) -> str:
     )
 
 
-def _head(units: str) -> str:
+def _head(units: str, extra: Extra) -> str:
     """The lines that both inputs begin with."""
-    return f"UNITS LENGTH=A TIME=ps ENERGY={ENERGY_UNITS[units]}\nene: ENERGY\n"
+    include = f"INCLUDE FILE={EXTRA_LINES}\n" if extra.lines else ""
+    return f"UNITS LENGTH=A TIME=ps ENERGY={ENERGY_UNITS[units]}\nene: ENERGY\n{include}"
 
 
 def _flush(stride: int) -> str:

@@ -1,8 +1,8 @@
 """One exploration task: everything that its LAMMPS job depends on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from wtemlp.config.records import WTE, Guard
+from wtemlp.config.records import WTE, Extra, Guard
 
 MAX_COLVAR_STRIDE = 10  #: steps
 OBSERVATION = 100  #: updates; PLUMED's own choice
@@ -34,6 +34,7 @@ class Walker:
     pressure_bar: float | None = None  #: None: constant volume
     barostat: str = ""  #: what of the cell moves: "iso", "aniso", "tri"
     barostat_ps: float = 0.5
+    extra: Extra = field(default_factory=Extra)
     previous_mean_eV: float | None = None
     """Mean energy of the model whose hills are in ``previous.hills``; None: no such file."""
     window_K: tuple[float, float] | None = None  #: temperatures whose energies are to be covered

@@ -27,7 +27,8 @@ GUARD_EVERY = 10  #: steps between looks at temperature and energy
 
 def files(walker: Walker) -> dict[str, str]:
     """The files of a walker's job, by name: all but the structure and the models."""
-    return {
+    extra = {plumed_input.EXTRA_LINES: w.extra.lines} if (w := walker).extra.lines else {}
+    return extra | {
         paths.LMP_INPUT: script(walker),
         GUARD_AWK: awk_program(walker),
         HILLS_AWK: "/^#/ || $1 + 0 <= until\n",
@@ -210,6 +211,7 @@ def _plumed(w: Walker) -> str:
     common = {
         "pace": w.pace, "temperature_K": w.temperature_K, "stride": w.colvar_stride,
         "colvar": paths.COLVAR_WTE, "units": "metal", "flush": w.trj_freq,
+        "extra": w.extra,
     }  # fmt: skip
     if w.method == OPES:
         return plumed_input.opes_input(

@@ -14,7 +14,7 @@ from wtemlp.analysis.frames import FrameTable
 from wtemlp.config.records import SHIFT, ExploreJob
 from wtemlp.dispatch.tasks import Task
 from wtemlp.files import last_line, leading_int, write_json
-from wtemlp.md import wte_command, wte_script
+from wtemlp.md import plumed_input, wte_command, wte_script
 from wtemlp.md.walker import Walker
 from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
@@ -171,6 +171,7 @@ def _prepare_task(
         pressure_bar=c.pressure_bar,
         barostat=job.barostat,
         barostat_ps=job.barostat_ps,
+        extra=job.wte.extra,
         previous_mean_eV=previous.mean_eV if previous else None,
         velocity_seed=context.seed(*purpose, "velocity"),
         thermostat_seed=context.seed(*purpose, "thermostat"),
@@ -221,8 +222,8 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
 
 
 def _inputs(task: Path) -> tuple[str, ...]:
-    previous = wte_script.PREVIOUS_HILLS
-    more = (previous,) if (task / previous).exists() else ()
+    optional = (wte_script.PREVIOUS_HILLS, plumed_input.EXTRA_LINES)
+    more = (name for name in optional if (task / name).exists())
     return (paths.CONF, *wte_script.INPUTS, *more)
 
 

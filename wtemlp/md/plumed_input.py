@@ -116,16 +116,9 @@ def wte_input(
     str
         The text of the input file.
     """
-    if isinstance(biasfactor, str):
-        bins = grid_bins
-    elif biasfactor < 1:
-        raise ValueError(f"bias factor {biasfactor}: must be 1 or more")
-    elif biasfactor == 1:
+    if biasfactor == 1:
         return nvt_input(stride, colvar, units, flush, extra)
-    else:
-        bins = grid_bins_for(biasfactor) if grid_bins is None else grid_bins
-    if bins is None:
-        raise ValueError("grid_bins is needed where the bias factor is a variable")
+    bins = _bins(biasfactor) if grid_bins is None else grid_bins
     columns = [("ene", _number(sigma), _number(grid_min), _number(grid_max), str(bins))]
     columns = columns * extra.energy + [_metad_columns(one) for one in extra.variables]
     printed = ",".join(["ene", *(variable.name for variable in extra.variables), "metad.bias"])
@@ -137,6 +130,14 @@ def wte_input(
         f"PRINT ARG={printed} STRIDE={stride} FILE={colvar} FMT=%.9f\n"
         f"{_flush(flush)}"
     )
+
+
+def _bins(biasfactor: float | str) -> int:
+    if isinstance(biasfactor, str):
+        raise ValueError("grid_bins is needed where the bias factor is a variable")
+    if biasfactor < 1:
+        raise ValueError(f"bias factor {biasfactor}: must be 1 or more")
+    return grid_bins_for(biasfactor)
 
 
 def _metad_grid(columns: list[tuple[str, str, str, str, str]]) -> str:

@@ -22,7 +22,7 @@ from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
-from wtemlp.md.walker import Walker
+from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.stages.walkers import read_deviations
 from wtemlp.state import Step
 from wtemlp.units import KCAL_MOL_IN_EV
@@ -415,6 +415,35 @@ def test_own_variables_are_biased_with_the_energy_or_without(run):
         ]
         assert max(expected) > 0.01
         np.testing.assert_allclose(acted["metad.bias"], expected, atol=5e-5)
+
+
+def test_walkers_that_share_their_hills(run):
+    """The second feels the first one's hills and its own; killed, it goes on with both."""
+    settings = {
+        "biasfactor": 4.0, "guard": Guard(1e6, 3, 1e3, 1e6), "pace": 10, "nsteps": 800,
+        "checkpoint": 300,
+    }
+    tasks = [
+        prepare_walk(run, f"shared.{k}", shared=SharedHills("../hills.shared", 2, k),
+                     velocity_seed=k + 1, **settings)
+        for k in range(2)
+    ]
+    assert finish_walk(tasks[0])[0] == ""
+    checkpoint, devi = tasks[1] / "walker.restart", tasks[1] / "model_devi.out"
+    kill_walk(tasks[1], lambda: checkpoint.exists() and leading_int(last_line(devi)) >= 600)
+    assert finish_walk(tasks[1])[0] == ""
+    hills = [colvar.read(task / "HILLS") for task in tasks]
+    assert [len(of["time"]) for of in hills] == [80, 80]
+    assert (np.diff(hills[1]["time"]) > 0).all()
+    acted = colvar.read_series(tasks[1] / "COLVAR.wte")
+    # After the first look at the other's file, 50 steps after its own beginning.
+    rows = np.flatnonzero(acted["time"] > (200 + 60) * 0.0005)
+    expected = [
+        bias_of(hills[0], np.inf, acted["ene"][r])
+        + bias_of(hills[1], acted["time"][r], acted["ene"][r]) for r in rows
+    ]
+    assert max(bias_of(hills[0], np.inf, u) for u in acted["ene"][rows]) > 0.01
+    np.testing.assert_allclose(acted["metad.bias"][rows], expected, atol=5e-5)
 
 
 def volume(dump):

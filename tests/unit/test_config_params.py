@@ -565,6 +565,15 @@ WRONG = [
          WTE + "variables": [{"name": "d", "sigma": 0.1, "min": 5, "max": 5}]},
         ["variables[0].max = 5; must be above min"],
     ),
+    ({WTE + "share_hills": True, WTE + "walkers": 1}, ["needs walkers of 2 or more"]),
+    (
+        {WTE + "share_hills": True, WTE + "biasfactor": {"window_K": [250, 400]}},
+        ["each walker of a window has a bias factor of its own"],
+    ),
+    (
+        {WTE + "share_hills": True, WTE + "hills": "shift"},
+        ['[0].wte.share_hills = true; not supported with "hills": "shift"'],
+    ),
     ({WTE + "hills": "keep"}, ['[0].wte.hills = "keep"; must be "drop" or "shift"']),
     ({WTE + "checkpoint": -1}, ["[0].wte.checkpoint = -1; must be 0 or more"]),
     ({WTE + "pace": 0}, ["model_devi_jobs[0].wte.pace = 0; must be a positive integer"]),

@@ -52,9 +52,10 @@ class WteBlock:
     height_kT: float  #: initial height of the hills, in kT
     pace: int  #: steps between hills
     nvt_steps: int  #: unbiased NVT steps before the bias; sigma comes from the last 3/4 of them
-    walkers: int  #: independent walkers per combination
+    walkers: int  #: walkers per combination
     checkpoint: int = 10_000  #: biased steps between checkpoints; 0: none
     hills: str = DROP
+    share_hills: bool = False  #: whether the walkers of a combination add to one bias
     extra: Extra = field(default_factory=Extra)
     method: str = WTE
     window_K: tuple[float, float] | None = None  #: temperatures to cover

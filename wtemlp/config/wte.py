@@ -59,6 +59,7 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path
         walkers=block.integer("walkers"),
         checkpoint=block.integer("checkpoint", 0),
         hills=_read_hills(block, method),
+        share_hills=_read_share_hills(block, method, window_K),
         extra=read_extra(block, root),
         method=method,
         window_K=window_K,
@@ -108,6 +109,21 @@ def _read_hills(block: Section, method: str) -> str:
     if block["hills"] == SHIFT and method == OPES:
         raise block.wrong("hills", f'"{OPES}" has no hills: remove it')
     return block["hills"]
+
+
+def _read_share_hills(block: Section, method: str, window_K: tuple | None) -> bool:
+    if not block["share_hills"]:
+        return False
+    if block["walkers"] < 2:
+        raise block.wrong("share_hills", "needs walkers of 2 or more")
+    if method == OPES:
+        raise block.wrong("share_hills", f'"{OPES}" has no hills: remove it')
+    if window_K:
+        remedy = "each walker of a window has a bias factor of its own: give biasfactor as a number"
+        raise block.wrong("share_hills", remedy)
+    if block["hills"] == SHIFT:
+        raise block.wrong("share_hills", f'not supported with "hills": "{SHIFT}", use "{DROP}"')
+    return True
 
 
 def read_biasfactors(section: Section, may_be_empty: bool = False) -> tuple[float, ...]:

@@ -52,8 +52,10 @@ def _bias() -> list[Argument]:
 def _run() -> list[Argument]:
     return [
         _optional("nvt_steps", int, 2000, "Unbiased steps before the bias."),
+        _optional("walkers", int, 1, "Walkers per structure, temperature and bias factor."),
         _optional(
-            "walkers", int, 1, "Independent walkers per structure, temperature and bias factor."
+            "share_hills", bool, False,
+            "Whether these walkers fill one bias together; else they are independent.",
         ),
         _optional(
             "checkpoint", int, WteBlock.checkpoint,

@@ -79,6 +79,7 @@ def wte_input(
     grid_bins: int | str | None = None,
     flush: int = FLUSH_STRIDE,
     extra: Extra = _NOTHING,
+    more: str = "",
 ) -> str:
     """PLUMED input of a well-tempered-ensemble run.
 
@@ -110,6 +111,8 @@ def wte_input(
         Steps after which hills and energies are in their files.
     extra : Extra
         The user's own lines, and variables that are biased with the energy or in its place.
+    more : str
+        More keywords of METAD.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def wte_input(
         f"{_head(units, extra)}"
         f"metad: METAD {_metad_grid(columns)} HEIGHT={_number(height)} PACE={pace}"
         f" BIASFACTOR={_number(biasfactor)} TEMP={_number(temperature_K)} FILE={hills}"
-        f" FMT={HILLS_FORMAT}\n"
+        f" FMT={HILLS_FORMAT}{more}\n"
         f"PRINT ARG={printed} STRIDE={stride} FILE={colvar} FMT=%.9f\n"
         f"{_flush(flush)}"
     )

@@ -2,11 +2,26 @@
 
 from dataclasses import dataclass, field
 
+from wtemlp import paths
 from wtemlp.config.records import WTE, Extra, Guard
 
 MAX_COLVAR_STRIDE = 10  #: steps
 OBSERVATION = 100  #: updates; PLUMED's own choice
 MIN_OBSERVATION = 10
+
+
+@dataclass(frozen=True)
+class SharedHills:
+    """Where walkers that fill one bias together keep their hills."""
+
+    folder: str  #: relative to the walker's folder
+    walkers: int
+    walker: int  #: this one's number
+
+    @property
+    def file(self) -> str:
+        """This walker's hills, as PLUMED names them."""
+        return f"{self.folder}/{paths.HILLS}.{self.walker}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,7 @@ class Walker:
     pressure_bar: float | None = None  #: None: constant volume
     barostat: str = ""  #: what of the cell moves: "iso", "aniso", "tri"
     barostat_ps: float = 0.5
+    shared: SharedHills | None = None  #: None: hills of its own
     extra: Extra = field(default_factory=Extra)
     previous_mean_eV: float | None = None
     """Mean energy of the model whose hills are in ``previous.hills``; None: no such file."""

@@ -31,9 +31,11 @@ def command(lmp: str) -> str:
         f" && mv {name}{BEFORE} {name}; fi;"
         for name in continued
     )
+    shared = wte_script.SHARED_HILLS
+    home = f"if [ -f {shared} ]; then cp -f $(cat {shared}) {paths.HILLS}; fi;"
     earlier = " ".join(
         (paths.TRAJ, paths.MODEL_DEVI, paths.COLVAR_NVT, paths.STOPPED, paths.SIGMA)
-        + (wte_script.VARIABLES, f"*{BEFORE}", f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*")
+        + (wte_script.VARIABLES, shared, f"*{BEFORE}", f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*")
         + (f"{paths.DELTAFS}*", "plumed.*", "bck.*")
     )
     return (
@@ -41,5 +43,5 @@ def command(lmp: str) -> str:
         f" mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG}"
         f" -screen none || {{ {{ {noted} && {recorded}; }}"
         f" || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"
-        f" && {{ {join} rm -f {paths.CHECKPOINT}*; }}"
+        f" && {{ {join} {home} rm -f {paths.CHECKPOINT}*; }}"
     )

@@ -20,6 +20,8 @@ PLUMED_RESTART = "plumed.restart.dat"
 VARIABLES = "walker.lmp"  #: what the NVT part has measured, for a job that goes on
 HILLS_AWK = "hills.awk"
 PREVIOUS_HILLS = "previous.hills"
+SHARED_HILLS = "shared.hills"  #: the path of this walker's hills, where they are shared
+READ_PACES = 5  #: hills between two looks at those of the other walkers
 SHIFT_AWK = "shift.awk"
 INPUTS = (paths.LMP_INPUT, GUARD_AWK, HILLS_AWK, SHIFT_AWK)  #: files of a walker's job, made here
 THERMOSTAT_PS = 0.1  #: relaxation time of the thermostat
@@ -225,12 +227,30 @@ def _plumed(w: Walker) -> str:
         grid_max="${grid_max}",
         grid_bins="${grid_bins}",
         hills=paths.HILLS,
+        more=_sharing(w),
         **common,
+    )
+
+
+def _sharing(w: Walker) -> str:
+    """METAD's keywords for walkers that read each other's hills."""
+    if w.shared is None:
+        return ""
+    return (
+        f" WALKERS_N={w.shared.walkers} WALKERS_ID={w.shared.walker}"
+        f" WALKERS_DIR={w.shared.folder} WALKERS_RSTRIDE={READ_PACES * w.pace}"
     )
 
 
 def _begin_bias(w: Walker) -> list[str]:
     """Begin without hills, or with those of another model, whose energies are others."""
+    if w.shared is not None:
+        folder, own = w.shared.folder, w.shared.file
+        return [
+            f"shell test -d {folder} || mkdir -p {folder}; rm -f {own}",
+            f'print "{own}" file {SHARED_HILLS} screen no',
+            f"variable        plumed string {PLUMED_WTE}",
+        ]
     if w.previous_mean_eV is None:
         return [f"variable        plumed string {PLUMED_WTE}"]
     return [
@@ -243,6 +263,7 @@ def _begin_bias(w: Walker) -> list[str]:
 def _resume(w: Walker) -> list[str]:
     """Take up the biased part: hills that came after the checkpoint are taken away."""
     hills = paths.DELTAFS if w.method == OPES else paths.HILLS
+    hills = w.shared.file if w.shared else hills
     lines = [f"include         {VARIABLES}"]
     if w.biased:
         lines.append(

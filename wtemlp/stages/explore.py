@@ -15,7 +15,7 @@ from wtemlp.config.records import SHIFT, ExploreJob
 from wtemlp.dispatch.tasks import Task
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import plumed_input, wte_command, wte_script
-from wtemlp.md.walker import Walker
+from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.previous import PreviousHills, find_hills
@@ -136,6 +136,14 @@ def _previous_hills(
     return find_hills(task_folders(context.paths, iteration - 1), made)
 
 
+def _shared_hills(job: ExploreJob, c: _Combination) -> SharedHills | None:
+    """Where the walkers of a combination share their hills, called after the first of them."""
+    if not job.wte.share_hills or c.biasfactor == 1:
+        return None
+    folder = f"../hills.{c.system:03d}.{c.task - c.walker:06d}"
+    return SharedHills(folder, job.wte.walkers, c.walker)
+
+
 def _prepare_task(
     context: RunContext,
     iteration: int,
@@ -172,6 +180,7 @@ def _prepare_task(
         barostat=job.barostat,
         barostat_ps=job.barostat_ps,
         extra=job.wte.extra,
+        shared=_shared_hills(job, c),
         previous_mean_eV=previous.mean_eV if previous else None,
         velocity_seed=context.seed(*purpose, "velocity"),
         thermostat_seed=context.seed(*purpose, "thermostat"),

@@ -9,7 +9,7 @@ from typing import Any
 from wtemlp.config.records import MachineSection
 from wtemlp.errors import InputError
 
-OWN_KEYS = ("poll_seconds", "outage_seconds")
+OWN_KEYS = ("poll_seconds", "outage_seconds", "known_hosts_file")
 DAY = 86_400.0
 #: Contexts whose folders can be asked and whose commands can be run.
 CONTEXTS = ("lazylocal", "local", "ssh")

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,23 @@ class Cluster:
         for child in map(int, children):
             os.kill(child, signal.SIGKILL)
 
+    @contextmanager
+    def second_sshd(self, port: int) -> Iterator[None]:
+        """Another sshd, on another port."""
+        pid_file = self.dir / "ssh" / "second.pid"
+        program = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+        process = subprocess.Popen(
+            [program, "-D", "-f", self.dir / "ssh" / "sshd_config", "-p", str(port),
+             "-o", f"PidFile={pid_file}"],
+            start_new_session=True,
+        )
+        try:
+            until(pid_file.exists)
+            yield
+        finally:
+            process.terminate()
+            process.wait(10)
+
     # -- Slurm
 
     def slurm(self, *command: str) -> str:
@@ -93,39 +111,35 @@ class Cluster:
         return self.slurm("squeue", "-h", *states, "-o", "%i").split()
 
     def ended(self) -> list[dict[str, str]]:
-        """The jobs that really ended, as Slurm's completion log has them."""
+        """The jobs that ran and ended, as Slurm's completion log has them."""
         file = self.dir / "log" / "jobcomp.log"
         lines = file.read_text().splitlines() if file.exists() else []
-        return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+        jobs = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+        return [job for job in jobs if job["NodeList"] != "(null)"]
 
     # -- shims
 
-    def shim(self, program: str, fault: str, times: int = 1) -> Path:
-        """Have a program misbehave for the login, the first few times that it is called.
+    def shim(self, program: str, fault: str, when: str = "true") -> None:
+        """Have a program misbehave for the login, once.
 
         Parameters
         ----------
         program : str
             As ``sbatch``.
         fault : str
-            Shell lines; ``$real`` is the program itself and ``$@`` its arguments.
-        times : int
-            How often.
-
-        Returns
-        -------
-        Path
-            A file with a line for each call, misbehaving or not.
+            Shell lines; ``$real`` is the program itself and ``$@`` its arguments.  Unless they
+            end the shell, the program itself follows.
+        when : str
+            Shell condition: the first call on which it is true misbehaves.
         """
-        calls, real = self.bin / f".{program}.calls", shutil.which(program)
-        path = self.bin / program
+        path, real = self.bin / program, shutil.which(program, path="/usr/local/bin:/usr/bin:/bin")
+        assert real is not None
         path.write_text(
-            f"#!/bin/bash\nreal={real}\necho call >> {calls}\n"
-            f"for i in $(seq {times}); do\n  if mkdir {self.bin}/.{program}.$i 2>/dev/null; then\n"
-            f"{fault}\n  fi\ndone\nexec $real \"$@\"\n"
+            f"#!/bin/bash\nreal={real}\n"
+            f"if {when} && mkdir {self.bin}/.{program} 2>/dev/null; then\n{fault}\nfi\n"
+            'exec $real "$@"\n'
         )
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return calls
 
     @property
     def cut_this_login(self) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from wtemlp import state as states
@@ -10,6 +11,8 @@ from wtemlp.config.init_params import load_init_params
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Machines, Params
+from wtemlp.dispatch.cancel import cancel_tasks
+from wtemlp.dispatch.journal import JOURNAL
 from wtemlp.errors import InputError, WtemlpError
 from wtemlp.initial import run_init
 from wtemlp.loop import Loop, locked, summaries, total_time
@@ -23,8 +26,24 @@ from wtemlp.report.table import format_table
 from wtemlp.stages.context import RunContext
 
 
-def _open_log(paths: RunPaths) -> None:
-    """Send the program's log, and DP-GEN's and dpdispatcher's, to the run's log file."""
+class _ToUser(logging.Handler):
+    """Shows the first line of what is logged."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        super().__init__(logging.WARNING)
+        self.say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a line."""
+        self.say(record.getMessage().partition("\n")[0])
+
+
+def _open_log(paths: RunPaths, say: Callable[[str], object]) -> None:
+    """Send the program's log, and DP-GEN's and dpdispatcher's, to the run's log file.
+
+    What the dispatcher warns of (it waits for a host, a task is tried again) is also said.
+    """
+    logging.getLogger("wtemlp.dispatch").handlers[:] = [_ToUser(say)]
     handler = logging.FileHandler(paths.log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     root = logging.getLogger()
@@ -63,8 +82,8 @@ def run_init_command(param: Path, machine: Path, root: Path) -> None:
     check_engines(machines, ("fp",))
     paths = RunPaths(root)
     with locked(paths):
-        _open_log(paths)
         reporter = Reporter(paths.live)
+        _open_log(paths, reporter.say)
         result = run_init(params, machines, root, reporter)
         reporter.say(result.describe())
 
@@ -78,8 +97,8 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     check_engines(machines, ("train", "model_devi", "fp"))
     paths = RunPaths(root)
     with locked(paths):
-        _open_log(paths)
         reporter = Reporter(paths.live)
+        _open_log(paths, reporter.say)
         try:
             state = Loop(RunContext(params, machines, paths), reporter).run()
         except WtemlpError as error:
@@ -91,6 +110,75 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
         reporter.table(format_table(rows))
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
         reporter.say(f"report: {write_run_report(root)}")
+
+
+#: Sections of the machine file, by the stage's folder; `wtemlp init` runs all with the last.
+_SECTIONS = {"00.train": "train", "01.model_devi": "model_devi", "02.fp": "fp"}
+
+
+def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object]) -> str:
+    """Do ``wtemlp cancel``.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder.
+    machine : Path, optional
+        The machine file; by default the one that the run was last given.
+    say : callable
+        Takes a line for the user.
+
+    Returns
+    -------
+    str
+        What was done.
+
+    Raises
+    ------
+    InputError
+        There is no run in the folder, or no machine file.
+    WtemlpError
+        Another wtemlp is at work on the run: it would take the jobs for failed.
+    TransportError
+        The host or the queue did not answer.
+    """
+    root = run_folder(root)
+    paths = RunPaths(root)
+    state, journals = states.load(paths), list(_journals(root))
+    if state is None and not journals:
+        raise InputError(str(root), "there is no run here", "give the folder of one")
+    machines = load_machines(machine or _recorded_machine(state, root), root)
+    with locked(paths):
+        _open_log(paths, say)
+        ended = sum(
+            cancel_tasks(
+                folder, getattr(machines, _SECTIONS.get(folder.name, "fp")), root
+            )
+            for folder in journals
+        )
+    jobs = {0: "this run had no jobs", 1: "1 job was ended"}.get(ended, f"{ended} jobs were ended")
+    again = f"; go on with: wtemlp run {state.params} {state.machine}" if state else ""
+    return jobs + again
+
+
+def _journals(root: Path) -> Iterator[Path]:
+    """The folders of a run in which jobs were dispatched."""
+    for folder, subfolders, files in os.walk(root):
+        if JOURNAL in files:
+            subfolders.clear()  # only tasks are below
+            yield Path(folder)
+
+
+def _recorded_machine(state: states.RunState | None, root: Path) -> Path:
+    names = [state.machine_path, str(root / Path(state.machine).name)] if state else []
+    for name in filter(None, names):
+        if Path(name).is_file():
+            return Path(name)
+    raise InputError(
+        names[0] if names else str(root),
+        "the machine file of this run is not there" if names else "no machine file is recorded",
+        "give it with --machine FILE",
+    )
 
 
 def write_run_report(root: Path) -> Path:
@@ -187,5 +275,6 @@ def _do_own_run(
     paths = RunPaths(root / own_run.FOLDER)
     paths.root.mkdir(parents=True, exist_ok=True)
     with locked(paths):
-        _open_log(paths)
-        return own.do(machines.fp, reporter_on_stderr())
+        reporter = reporter_on_stderr()
+        _open_log(paths, reporter.say)
+        return own.do(machines.fp, reporter)

@@ -81,6 +81,7 @@ class Loop:
             trust=(params.f_trust_lo[0], params.f_trust_hi[0]) if params.f_trust_lo else (0, 0),
             params=str(params.source),
             machine=str(self.context.machines.source),
+            machine_path=str(self.context.machines.source.absolute()),
             n_iterations=len(params.jobs),
             init_data=tuple(map(str, params.init_data_sys)),
             versions=installed_versions(),
@@ -92,7 +93,7 @@ class Loop:
         states.check_same(self.paths, old, fresh)
         current = replace(
             old, trust=fresh.trust, n_iterations=fresh.n_iterations, params=fresh.params,
-            machine=fresh.machine, init_data=fresh.init_data,
+            machine=fresh.machine, machine_path=fresh.machine_path, init_data=fresh.init_data,
         )
         if old.finished == EXHAUSTED and fresh.n_iterations > old.iteration:
             # The parameter file got more jobs: the last training is that of a new iteration.

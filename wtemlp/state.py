@@ -43,7 +43,7 @@ class RunState:
     numb_models: int
     trust: tuple[float, float]  #: lowest and highest trust level of the first system, for plots
     params: str  #: the parameter file, as the user named it
-    machine: str  #: the machine file
+    machine: str  #: the machine file, likewise
     n_iterations: int  #: iterations that explore; one more training follows them
     init_data: tuple[str, ...] = ()  #: the initial data, as the parameter file has it
     versions: dict[str, str] = field(default_factory=dict)  #: of the programs, when it began
@@ -51,6 +51,7 @@ class RunState:
     step: Step = Step.MAKE_TRAIN  #: the next to do
     final: int | None = None  #: iteration of the last training, once that is known
     finished: str = ""  #: why the run ended; "" while it has not
+    machine_path: str = ""  #: the machine file's absolute path, when the run last began
 
     def next(self) -> "RunState":
         """The state after the current step is done."""

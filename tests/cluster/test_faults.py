@@ -17,6 +17,7 @@ import pytest
 
 from tests.cluster.conftest import Cluster, until
 from tests.cluster.faults import FAULTS, Observation, note
+from tests.cluster.run import ClusterRun, end
 from tests.cluster.stage import Client, QueueStage, said
 from tests.loop.test_dispatch_local import once_each
 from wtemlp.dispatch import backend
@@ -287,6 +288,28 @@ def test_other_port_and_key_path(row, tmp_path, cluster):
     assert f"[127.0.0.1]:{port} ssh-ed25519 " in (tmp_path / "known").read_text()
     new = rf"the SSH host \[127\.0\.0\.1\]:{port} is new: its key ssh-ed25519 SHA256:.* is added to"
     row.holds(results, jobs=3, told=(new,))
+
+
+def test_two_clients(row, tmp_path):
+    row.client("SSHContext")
+    run, began = ClusterRun(tmp_path / "run", row.cluster, training_s=3.0), time.monotonic()
+    first = run.start()
+    try:
+        until(lambda: len(row.cluster.queue("R")) == 4 or first.poll() is not None, 60)
+        second = run.wtemlp("run", "param.json", "machine.json")
+        assert second.returncode == 1
+        assert second.stdout == ""
+        (line,) = second.stderr.splitlines()
+        assert f"another wtemlp is at work here (process {first.pid} on" in line
+        until(lambda: run.trained() or first.poll() is not None, 60)
+        assert run.trained()
+    finally:
+        end(first)
+    row.seconds = time.monotonic() - began
+    row.lines.append(line)
+    row.note(
+        "the second is told so and ends; the first goes on", 4, ("wtemlp: .* another wtemlp is at",)
+    )
 
 
 # -- the login

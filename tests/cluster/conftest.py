@@ -189,10 +189,9 @@ def require_cluster() -> None:
     pytest.skip(why)
 
 
-@pytest.fixture(scope="session")
-def loopback() -> Iterator[Cluster]:
-    """The cluster of the session: it starts in about a second and ends with the session."""
-    require_cluster()
+@contextmanager
+def started() -> Iterator[Cluster]:
+    """A cluster in a folder of its own."""
     # Not tmp_path: the Unix sockets in it need a short name.
     short = tempfile.gettempdir() if len(tempfile.gettempdir()) < 50 else "/tmp"
     base = Path(tempfile.mkdtemp(prefix="lb", dir=short))
@@ -209,6 +208,14 @@ def loopback() -> Iterator[Cluster]:
         process.wait(60)
         process.stdout.close()
         shutil.rmtree(base, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def loopback() -> Iterator[Cluster]:
+    """The cluster of the session: it starts in about a second and ends with the session."""
+    require_cluster()
+    with started() as cluster:
+        yield cluster
 
 
 @pytest.fixture

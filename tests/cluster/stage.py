@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cluster.conftest import Cluster
@@ -95,11 +96,16 @@ class Client:
         Tasks of the stage.
     seconds : float
         How long each takes.
+    environment : mapping, optional
+        Its environment variables; by default this process's.
     keys
         Keys of the machine section; ``task``: keys of the tasks.
     """
 
-    def __init__(self, stage: QueueStage, count: int, seconds: float, **keys: object) -> None:
+    def __init__(
+        self, stage: QueueStage, count: int, seconds: float,
+        environment: Mapping[str, str] | None = None, **keys: object,
+    ) -> None:
         code = (
             "import logging, sys; from pathlib import Path\n"
             "from tests.cluster.conftest import Cluster\n"
@@ -113,7 +119,8 @@ class Client:
             "sys.exit(0 if all(r.ok for r in results) else 1)\n"
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT)},
+            [sys.executable, "-c", code],
+            env={**(environment or os.environ), "PYTHONPATH": str(ROOT)},
             stderr=subprocess.PIPE, text=True,
         )
 

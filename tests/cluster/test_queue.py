@@ -28,7 +28,11 @@ def test_all_finish(cluster, client, tmp_path, context):
 
 def test_a_gpu_for_each_task(cluster, client, tmp_path):
     stage = QueueStage(tmp_path, cluster, client("SSHContext"))
-    command = "sleep 0.5; echo ${{CUDA_VISIBLE_DEVICES-none}} > out.txt"
+    # neither ends before both have begun
+    command = (
+        "echo begin >> {log}; for i in $(seq 300); do [ $(wc -l < {log}) -lt 2 ] || break;"
+        " sleep 0.1; done; echo ${{CUDA_VISIBLE_DEVICES-none}} > out.txt"
+    )
     tasks = [stage.task(index, command, backward=("out.txt",)) for index in range(2)]
     gpu = {"queue_name": "gpu", "gpu_per_node": 1}
     assert all(r.ok for r in stage.go(tasks, resources=gpu))

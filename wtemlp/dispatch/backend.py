@@ -25,7 +25,7 @@ from wtemlp.dispatch.library import (
 from wtemlp.dispatch.marks import Mark, parse_probe, read_mark
 from wtemlp.dispatch.patience import Patience, one_line
 from wtemlp.dispatch.settings import Settings, cores_at_hand
-from wtemlp.dispatch.ssh import SSHContext
+from wtemlp.dispatch.ssh import FOLDERS_AT_ONCE, SSHContext
 from wtemlp.dispatch.staging import StageFiles, expand
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dispatch.units import JOBS, UnitJob, UnitTask, View
@@ -34,7 +34,6 @@ from wtemlp.errors import InputError
 log = logging.getLogger("wtemlp.dispatch")
 T = TypeVar("T")
 
-_PROBE_AT_ONCE = 400  #: folders in one command line: the limit is 128 KiB
 GRACE_S = 10.0  #: how long to wait for a dead job's last words: network file systems lag behind
 
 
@@ -241,8 +240,8 @@ class Backend:
         if self.settings.local:
             return {task.name: read_mark(self.files.folder(task)) for task in tasks}
         lines: list[str] = []
-        for first in range(0, len(tasks), _PROBE_AT_ONCE):
-            folders = [self.files.path(task) for task in tasks[first : first + _PROBE_AT_ONCE]]
+        for first in range(0, len(tasks), FOLDERS_AT_ONCE):
+            folders = [self.files.path(task) for task in tasks[first : first + FOLDERS_AT_ONCE]]
             lines += self._call(script.probe_command(folders)).splitlines()
         found = parse_probe(lines)
         return {task.name: found.get(self.files.path(task), Mark()) for task in tasks}

@@ -12,6 +12,7 @@ import pytest
 from tests.cluster.conftest import SCRIPT, require_cluster, until
 
 pytestmark = pytest.mark.cluster
+Failed = pytest.fail.Exception
 
 
 def processes_naming(folder: Path) -> list[str]:
@@ -66,3 +67,11 @@ def test_it_starts_and_stops(short_folder, user, end):
     assert not list((short_folder / "c" / "pids").iterdir())
     until(lambda: not processes_naming(short_folder), 5)
     assert max(started, stopped) < 10, (started, stopped)  # about a second each
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", Failed)])
+def test_without_slurm_it_is_skipped_and_on_ci_it_fails(monkeypatch, ci, outcome):
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr("tests.cluster.conftest.NEEDED", ("sh", "no-such-daemon"))
+    with pytest.raises(outcome, match="needs no-such-daemon"):
+        require_cluster()

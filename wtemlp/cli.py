@@ -196,6 +196,28 @@ def status(root: Path) -> None:
 
 @cli.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path())
+@click.option(
+    "--machine", type=click.Path(path_type=Path),
+    help="The machine file; the default is the one that the run was last given.",
+)
+def cancel(root: Path, machine: Path | None) -> None:
+    """End the jobs of the run in ROOT, and no others.
+
+    What has finished stays; `wtemlp run` goes on from there.  A wtemlp that is at work on the run
+    must be ended first (Ctrl-C).
+
+    \b
+    Examples:
+      wtemlp cancel
+      wtemlp cancel runs/water
+    """
+    from wtemlp.commands import cancel_command
+
+    click.echo(cancel_command(root, machine, lambda line: click.echo(line, err=True)))
+
+
+@cli.command()
+@click.argument("root", type=click.Path(path_type=Path), default=Path())
 def report(root: Path) -> None:
     """Write report.html of the run in ROOT, finished or not.
 
@@ -286,6 +308,6 @@ def _log_unexpected() -> None:
 def _interrupted() -> None:
     click.echo(
         "\nwtemlp: interrupted; the state is saved and running tasks go on; "
-        "give the same command again to go on", err=True,
+        "give the same command again to go on, or end them with: wtemlp cancel", err=True,
     )
     sys.exit(EXIT_INTERRUPTED)

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Machines, Params
 from wtemlp.config.wte import MAX_BIASFACTOR, MAX_TEMPERATURE_K
+from wtemlp.dispatch.cancel import cancel_tasks
+from wtemlp.dispatch.journal import JOURNAL
 from wtemlp.errors import InputError, WtemlpError
 from wtemlp.first import check_run
 from wtemlp.initial import run_init
@@ -30,8 +33,24 @@ from wtemlp.stages.context import RunContext
 from wtemlp.user_files import check_user_files
 
 
-def _open_log(paths: RunPaths) -> None:
-    """Send the program's log, and DP-GEN's and dpdispatcher's, to the run's log file."""
+class _ToUser(logging.Handler):
+    """Shows the first line of what is logged."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        super().__init__(logging.WARNING)
+        self.say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a line."""
+        self.say(record.getMessage().partition("\n")[0])
+
+
+def _open_log(paths: RunPaths, say: Callable[[str], object]) -> None:
+    """Send the program's log, and DP-GEN's and dpdispatcher's, to the run's log file.
+
+    What the dispatcher warns of (it waits for a host, a task is tried again) is also said.
+    """
+    logging.getLogger("wtemlp.dispatch").handlers[:] = [_ToUser(say)]
     handler = logging.FileHandler(paths.log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     root = logging.getLogger()
@@ -66,8 +85,8 @@ def _at_work(paths: RunPaths, command: str, param: Path, machine: Path) -> Itera
     """Hold the run's folder while a command is at work, and leave word how it ended."""
     files = [hints.kept(file, paths.root) for file in (param, machine)]
     with locked(paths):
-        _open_log(paths)
         reporter = Reporter(paths.live, command=command, files=files)
+        _open_log(paths, reporter.say)
         reporter.begin()
         try:
             yield reporter
@@ -116,6 +135,75 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
         reporter.table(format_table(rows))
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
         reporter.say(f"report: {write_run_report(root)}")
+
+
+#: Sections of the machine file, by the stage's folder; `wtemlp init` runs all with the last.
+_SECTIONS = {"00.train": "train", "01.model_devi": "model_devi", "02.fp": "fp"}
+
+
+def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object]) -> str:
+    """Do ``wtemlp cancel``.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder.
+    machine : Path, optional
+        The machine file; by default the one that the run was last given.
+    say : callable
+        Takes a line for the user.
+
+    Returns
+    -------
+    str
+        What was done.
+
+    Raises
+    ------
+    InputError
+        There is no run in the folder, or no machine file.
+    WtemlpError
+        Another wtemlp is at work on the run: it would take the jobs for failed.
+    TransportError
+        The host or the queue did not answer.
+    """
+    root = run_folder(root)
+    paths = RunPaths(root)
+    state, journals = states.load(paths), list(_journals(root))
+    if state is None and not journals:
+        raise InputError(str(root), "there is no run here", "give the folder of one")
+    machines = load_machines(machine or _recorded_machine(state, root), root)
+    with locked(paths):
+        _open_log(paths, say)
+        ended = sum(
+            cancel_tasks(
+                folder, getattr(machines, _SECTIONS.get(folder.name, "fp")), root
+            )
+            for folder in journals
+        )
+    jobs = {0: "this run had no jobs", 1: "1 job was ended"}.get(ended, f"{ended} jobs were ended")
+    files = (state.params, state.machine) if state else ()
+    again = f"; go on with: {hints.command('run', root, *files)}" if state else ""
+    return jobs + again
+
+
+def _journals(root: Path) -> Iterator[Path]:
+    """The folders of a run in which jobs were dispatched."""
+    for folder, subfolders, files in os.walk(root):
+        if JOURNAL in files:
+            subfolders.clear()  # only tasks are below
+            yield Path(folder)
+
+
+def _recorded_machine(state: states.RunState | None, root: Path) -> Path:
+    if state is None:
+        raise InputError(str(root), "no machine file is recorded", "give it with --machine FILE")
+    file = root / state.machine
+    if not file.is_file():
+        raise InputError(
+            str(file), "the machine file of this run is not there", "give it with --machine FILE"
+        )
+    return file
 
 
 def write_run_report(root: Path) -> Path:
@@ -218,5 +306,6 @@ def _do_own_run(
     paths = RunPaths(root / own_run.FOLDER)
     paths.root.mkdir(parents=True, exist_ok=True)
     with locked(paths):
-        _open_log(paths)
-        return own.do(machines.fp, reporter_on_stderr())
+        reporter = reporter_on_stderr()
+        _open_log(paths, reporter.say)
+        return own.do(machines.fp, reporter)

@@ -43,7 +43,7 @@ class RunState:
     numb_models: int
     trust: tuple[tuple[float, float], ...]  #: lower and upper trust level of each system
     params: str  #: the parameter file, as the user named it
-    machine: str  #: the machine file
+    machine: str  #: the machine file, likewise
     n_iterations: int  #: iterations that explore; one more training follows them
     init_data: tuple[str, ...] = ()  #: the initial data, as the parameter file has it
     versions: dict[str, str] = field(default_factory=dict)  #: of the programs, when it began

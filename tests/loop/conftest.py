@@ -124,12 +124,15 @@ class Run:
 
     def kill_tasks(self, more: Sequence[psutil.Process] = ()) -> None:
         """SIGKILL all that works in the run's folder, and more."""
-        found = [p for p in psutil.process_iter(["cmdline"]) if self._is_task(p)]
-        for victim in (*more, *found):
+        for victim in (*more, *self.tasks()):
             try:
                 victim.kill()
             except psutil.NoSuchProcess:
                 continue
+
+    def tasks(self) -> list[psutil.Process]:
+        """What works in the run's folder."""
+        return [p for p in psutil.process_iter(["cmdline"]) if self._is_task(p)]
 
     def _is_task(self, process: psutil.Process) -> bool:
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from wtemlp.config.records import MachineSection
-from wtemlp.dispatch import backend, journal
+from wtemlp.dispatch import backend, journal, script
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.journal import Journal
@@ -448,15 +448,16 @@ def test_a_forgotten_job_is_waited_for_not_run_twice(tmp_path, context):
 def test_a_moved_run_goes_on(tmp_path, context):
     stage = Stage(tmp_path)
     client = Client(tmp_path, context)
-    until(lambda: any(key.startswith("end") for key in stage.events()))
+    until(lambda: list(stage.run.rglob(script.DONE)))
     client.kill()
     kill_jobs(stage.run)
-    before = {key for key in stage.events() if key.startswith("end")}
+    before = {f"end {tag.parent.name}" for tag in stage.run.rglob(script.DONE)}
     stage.run.rename(tmp_path / "moved")
     Client(tmp_path, context, "moved").finish()
     moved = Stage(tmp_path, "moved")
     assert moved.results() == moved.expected(6)
     assert all(moved.events()[key] == 1 for key in before)
+    assert before
     assert sum(key.startswith("end") for key in moved.events()) == 6
 
 

@@ -1,6 +1,7 @@
 """The whole loop with cheap engines: what it leaves, and that kills change nothing."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -183,6 +184,20 @@ def test_status_while_it_runs_and_after_a_kill(tmp_path, everything):
     assert done.returncode == 0
     assert "iteration 0 of 2, train: running" in done.stdout
     assert "has ended); go on with: wtemlp run param.json machine.json" in done.stdout
+
+
+def test_cancel_ends_what_a_killed_client_left(tmp_path):
+    run = make_run(tmp_path / "left")
+    run.kill_at(0, Step.RUN_TRAIN, 1.5, everything=False, sleep_s=200)
+    assert run.tasks()
+    done = wtemlp(run, "cancel")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(
+        r"(1 job was|\d+ jobs were) ended; go on with: wtemlp run param.json machine.json\n",
+        done.stdout,
+    )
+    assert not run.tasks()
+    assert wtemlp(run, "cancel").stdout.startswith("this run had no jobs;")
 
 
 def wtemlp(run, *args):

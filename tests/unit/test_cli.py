@@ -144,7 +144,7 @@ def refused(folder, monkeypatch, capsys, words, command="run"):
     assert sorted(folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("command", [["status"], ["report"]])
+@pytest.mark.parametrize("command", [["status"], ["report"], ["cancel"]])
 def test_where_there_is_no_run(tmp_path, monkeypatch, capsys, command):
     code, text = wtemlp(monkeypatch, capsys, *command, tmp_path)
     assert code == 2 and "there is no run here" in text
@@ -159,7 +159,7 @@ def test_an_unknown_command_and_missing_arguments(monkeypatch, capsys):
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; from click.testing import CliRunner; from wtemlp.cli import cli\n"
-        "for c in ([], ['run'], ['init'], ['status'], ['report'], ['lmp'], ['dp']):\n"
+        "for c in ([], ['run'], ['init'], ['status'], ['report'], ['cancel'], ['lmp'], ['dp']):\n"
         "    assert CliRunner().invoke(cli, [*c, '--help']).exit_code == 0\n"
         "assert not {'dpgen', 'dpdata', 'tensorflow', 'MDAnalysis'} & set(sys.modules)"
     )

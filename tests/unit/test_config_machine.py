@@ -118,6 +118,13 @@ def test_patience_is_ours(tmp_path):
     assert (machine["poll_seconds"], machine["outage_seconds"]) == (5, 3600.0)
 
 
+def test_trust_in_hosts_is_ours(tmp_path):
+    given = {"strict_host_key_checking": "accept-new", "known_hosts_file": "~/known"}
+    data = changed({f"train.machine.{key}": value for key, value in given.items()})
+    machine = load(tmp_path, data).train.machine
+    assert {key: machine[key] for key in given} == given
+
+
 def test_lower_case_names_as_dpdispatcher_takes_them(tmp_path):
     data = changed({"fp.machine.batch_type": "shell", "fp.machine.context_type": "LazyLocal"})
     assert load(tmp_path, data).fp.machine["batch_type"] == "shell"
@@ -169,6 +176,12 @@ WRONG = [
     ({"train.machine.local_root": "/tmp"}, 'train.machine.local_root = "/tmp"; must be "./"'),
     ({"train.machine.retry_count": -1}, "train.machine.retry_count = -1; must be 0 or more"),
     ({"fp.machine.poll_seconds": -1}, "fp.machine.poll_seconds = -1; must be 0 or more (s)"),
+    (
+        {"train.machine.strict_host_key_checking": "off"},
+        'strict_host_key_checking = "off"; must be one of "yes", "accept-new", "no"',
+    ),
+    ({"train.machine.strict_host_key_checking": False}, "strict_host_key_checking = false; must"),
+    ({"train.machine.known_hosts_file": 1}, "known_hosts_file = 1; must be a string"),
     ({"fp.machine.outage_seconds": "1 d"}, 'fp.machine.outage_seconds = "1 d"; must be a number'),
     ({"train.machine.retry": 1}, 'train.machine.retry = 1; unknown key, did you mean "retry_c'),
     ({"train.resources.group_size": ...}, "train.resources.group_size is missing; add it: an int"),

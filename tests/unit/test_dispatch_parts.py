@@ -11,7 +11,7 @@ from wtemlp.config.records import MachineSection
 from wtemlp.dispatch import library, queues
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.journal import JobEntry, Journal
-from wtemlp.dispatch.patience import Patience, Stopped
+from wtemlp.dispatch.patience import Patience, Refused, Stopped
 from wtemlp.dispatch.settings import read_section, run_folder
 from wtemlp.dispatch.staging import expand, expand_to_files
 from wtemlp.dispatch.tasks import Task
@@ -82,6 +82,15 @@ def test_our_keys_are_not_shown_to_dpdispatcher(tmp_path):
     assert given.machine["poll_seconds"] == 3  # the caller's dictionary is left alone
     with pytest.raises(InputError, match=r"fp\.machine\.poll_seconds: '1 s'"):
         read_section(section(poll_seconds="1 s"), tmp_path)
+
+
+def test_known_hosts_are_those_of_the_run_or_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    far = {"context_type": "SSHContext", "remote_profile": {}, "remote_root": "/far"}
+    for given, file in (("known", tmp_path / "known"), ("~/known", "/home/me/known")):
+        read = read_section(section(**far, known_hosts_file=given), tmp_path)
+        assert read.machine["known_hosts_file"] == str(file)
+    assert "known_hosts_file" not in read_section(section(known_hosts_file="k"), tmp_path).machine
 
 
 def test_polling_is_quick_here_and_polite_there(tmp_path):
@@ -176,6 +185,24 @@ def test_what_waiting_does_not_mend_fails_at_once(error):
         Patience(60).steady("asking", Flaky(error))
 
 
+@pytest.mark.parametrize("status", [126, 127])
+def test_a_question_is_asked_again_unless_nobody_can_answer(status):
+    odd = RuntimeError("squeue: exit status 1: some new complaint")
+    assert Patience(60, longest_s=0.01).steady("asking", Flaky(odd), question=True) == "answer"
+    with pytest.raises(TransportError, match="not found"):
+        missing = RuntimeError(f"squeue: exit status {status}: squeue: not found")
+        Patience(60).steady("asking", Flaky(missing), question=True)
+
+
+def test_a_refusal_is_told_from_an_outage():
+    with pytest.raises(Refused, match=r"no such queue$"):
+        no = RuntimeError("command fails\nerror message:no such queue\nreturn code 1\n")
+        Patience(60).steady("asking", Flaky(no))
+    with pytest.raises(TransportError) as outage:
+        Patience(0).steady("asking", Flaky(OSError("refused")))
+    assert not isinstance(outage.value, Refused)
+
+
 def test_an_outage_has_a_limit_and_no_secret_is_told():
     with pytest.raises(TransportError) as caught:
         told = OSError("pass hunter2 was\nrefused")
@@ -207,6 +234,27 @@ def test_secrets_are_found_and_blanked(tmp_path):
     text = (tmp_path / "log").read_text()
     assert "login *** with *** at h" in text
     assert logger.handlers == before
+
+
+def test_dpdispatchers_retries_are_taken_off():
+    from dpdispatcher.utils.utils import RetrySignal, retry
+
+    class Busy:
+        asked = 0
+
+        @retry(sleep=3600)
+        def ask(self):
+            self.asked += 1
+            raise RetrySignal
+
+        def plain(self):
+            return 7
+
+    busy = Busy()
+    with pytest.raises(RetrySignal):
+        library.without_retries(busy.ask)()
+    assert busy.asked == 1
+    assert library.without_retries(busy.plain)() == 7
 
 
 def test_importing_leaves_nothing_in_the_working_directory(tmp_path):

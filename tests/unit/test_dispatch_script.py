@@ -91,6 +91,28 @@ def test_another_attempt_starts_from_what_was_there(make, tmp_path):
     assert names == ["./in put", "./late/input", "./sub/kept"]
 
 
+def test_a_list_that_was_cut_short_takes_nothing_away(make, tmp_path):
+    (tmp_path / "input").write_text("input")
+    (tmp_path / script.BEFORE).write_text("./inp")  # killed while it was written
+    assert execute(make("cat input; touch new; exit 1")) == 1
+    assert execute(make("[ -e input ] && [ ! -e new ]")) == 0
+
+
+def test_odd_names_before_the_first_attempt_are_kept(make, tmp_path):
+    names = ["-n", "a b", "*", ".hidden", "sub/.deep/x", "it's", "back\\slash", "%s"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("/usr")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    execute(make("shopt dotglob nullglob globstar; touch 'new one' sub/.deep/new; exit 1"))
+    assert (tmp_path / script.OUT).read_text().count("off") == 3  # the task's shell is as usual
+    assert execute(make("true")) == 0
+    assert all((tmp_path / name).exists() for name in [*names, "link"])
+    assert (tmp_path / "dangling").is_symlink()
+    assert not list(tmp_path.rglob("new*"))
+
+
 def test_an_attempt_that_restarts_by_itself_finds_what_it_left(make, tmp_path):
     execute(make("touch restart; exit 1"), clean=False)
     assert execute(make("[ -e restart ]"), clean=False) == 0

@@ -12,7 +12,7 @@ from wtemlp import dpgen_adapter
 from wtemlp.config.files import Kind, read_object
 from wtemlp.config.messages import validated
 from wtemlp.config.records import Machines, MachineSection
-from wtemlp.config.schema import STAGES, machine_schema
+from wtemlp.config.schema import HOST_KEY_CHECKING, STAGES, WORDS, machine_schema
 from wtemlp.config.section import Section, wrong_value
 
 USER_FILES = ("user_forward_files", "user_backward_files")
@@ -131,6 +131,9 @@ def _check_machine(machine: Section) -> None:
     for key in ("poll_seconds", "outage_seconds"):
         if key in machine and not 0 <= machine[key] < float("inf"):
             raise machine.wrong(key, "must be 0 or more (s)")
+    checking = machine.get("strict_host_key_checking", HOST_KEY_CHECKING[0])
+    if checking not in HOST_KEY_CHECKING:
+        raise machine.wrong("strict_host_key_checking", f"must be one of {WORDS}")
     context = machine["context_type"].lower().removesuffix("context")
     remote = machine.get("remote_root")
     if context in ("local", "ssh"):

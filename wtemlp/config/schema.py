@@ -49,12 +49,15 @@ def machine_schema() -> Argument:
         section = schema.sub_fields[stage]
         doc = "Tasks in one job, where resources.group_size is 1."
         section.extend_subfields([Argument("group_size", int, optional=True, doc=doc)])
-        section.sub_fields["machine"].extend_subfields(_patience())
+        section.sub_fields["machine"].extend_subfields(_own_machine_keys())
         for key in ("user_forward_files", "user_backward_files"):
             section.sub_fields[key].set_dtype([list[str]])
     return schema
 
 
+#: What ``strict_host_key_checking`` may be; the first is usual.
+HOST_KEY_CHECKING = ("yes", "accept-new", "no")
+WORDS = ", ".join(f'"{word}"' for word in HOST_KEY_CHECKING)
 STAGES = ("train", "model_devi", "fp")  #: sections of a machine file
 
 
@@ -115,7 +118,7 @@ def init_schema() -> Argument:
 _DOC_SEED = "Every random number of the run derives from it."
 
 
-def _patience() -> list[Argument]:
+def _own_machine_keys() -> list[Argument]:
     """Keys of a machine that are not dpdispatcher's."""
     return [
         Argument("poll_seconds", float, optional=True, doc="Time between two looks at the jobs."),
@@ -125,6 +128,13 @@ def _patience() -> list[Argument]:
             optional=True,
             doc="How long to wait for a host or queue that does not answer.",
         ),
+        Argument(
+            "strict_host_key_checking",
+            str,
+            optional=True,
+            doc="Which SSH hosts are trusted, with the words of ssh_config: " + WORDS + ".",
+        ),
+        Argument("known_hosts_file", str, optional=True, doc="File of the known SSH host keys."),
     ]
 
 

@@ -9,18 +9,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import paramiko
+
 from wtemlp.dispatch import queues, script
 from wtemlp.dispatch.library import (
     ArgumentError,
     JobStatus,
     Machine,
     Resources,
+    RetrySignal,
     redact,
     secrets_of,
+    without_retries,
 )
 from wtemlp.dispatch.marks import Mark, parse_probe, read_mark
 from wtemlp.dispatch.patience import Patience, one_line
 from wtemlp.dispatch.settings import Settings, cores_at_hand
+from wtemlp.dispatch.ssh import FOLDERS_AT_ONCE, SSHContext
 from wtemlp.dispatch.staging import StageFiles, expand
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dispatch.units import JOBS, UnitJob, UnitTask, View
@@ -29,7 +34,7 @@ from wtemlp.errors import InputError
 log = logging.getLogger("wtemlp.dispatch")
 T = TypeVar("T")
 
-_PROBE_AT_ONCE = 400  #: folders in one command line: the limit is 128 KiB
+GRACE_S = 10.0  #: how long to wait for a dead job's last words: network file systems lag behind
 
 
 class Backend:
@@ -93,8 +98,14 @@ class Backend:
 
     @property
     def grace_s(self) -> float:
-        """How long to wait for a dead job's last words: network file systems lag behind."""
-        return 0.0 if self.settings.local and self.settings.shell else 10.0
+        """How long to wait for a dead job's last words."""
+        return 0.0 if self.settings.local and self.settings.shell else GRACE_S
+
+    @property
+    def host_key(self) -> dict[str, str]:
+        """How the host's key was verified, for the journal; empty on this machine."""
+        ssh = isinstance(self.context, SSHContext)
+        return self.context.ssh_session.host_keys.record() if ssh else {}
 
     # -- files
 
@@ -152,7 +163,13 @@ class Backend:
             # After a doubtful answer the job may be there: ask before submitting again.
             known = self._find(job) if tried[0] else None
             tried[0] = True
-            return known or str(self.machine.do_submit(unit))
+            if known:
+                log.info("%s is in the queue: %s", UnitJob.queue_name(job), known)
+                return known
+            try:
+                return str(without_retries(self.machine.do_submit)(unit))
+            except RetrySignal as doubt:
+                raise TimeoutError(str(doubt)) from doubt
 
         queue_id = self._steady("submitting", once)
         if self.resources.wait_time:
@@ -161,7 +178,7 @@ class Backend:
 
     def find(self, job: str) -> str | None:
         """The id of a job whose submission was not seen to succeed, if it was submitted."""
-        return self._steady("asking for jobs", lambda: self._find(job))
+        return self._steady("asking for jobs", lambda: self._find(job), question=True)
 
     def _find(self, job: str) -> str | None:
         note = f"{self._hash(job)}_job_id"
@@ -188,23 +205,32 @@ class Backend:
             Process or queue id of each job.
         """
         if self.settings.shell:
-            lines = self._steady("looking for jobs", self._processes) if jobs else []
+            lines = []
+            if jobs:
+                lines = self._steady("looking for jobs", self._processes, question=True)
             # By the script's name, which is unique: a process id may have been used again.
             words = {word for line in lines for word in line.split()}
             return {job: _running(f"{self._hash(job)}.sub" in words) for job in jobs}
         command = queues.list_command(self.settings.batch)
         if command is not None and jobs:
-            text = self._steady("asking the queue", lambda: self._output(command))
+            text = self._steady(
+                "asking the queue", lambda: self._output(command), question=True
+            )
             return queues.parse_list(text.splitlines(), jobs)
         return {
-            job: self._steady("asking the queue", lambda job=job, q=q: self._queue_state(job, q))
+            job: self._steady(
+                "asking the queue", lambda job=job, q=q: self._queue_state(job, q), question=True
+            )
             for job, q in jobs.items()
         }
 
     def _queue_state(self, job: str, queue_id: str) -> str:
         unit = self._unit(job, ())
         unit.job_id = queue_id
-        state = self.machine.check_status(unit)
+        try:
+            state = without_retries(self.machine.check_status)(unit)
+        except RetrySignal as doubt:
+            raise TimeoutError(str(doubt)) from doubt
         if state in (JobStatus.finished, JobStatus.terminated, JobStatus.failed):
             return "gone"
         return _running(state in (JobStatus.running, JobStatus.completing), "waiting")
@@ -214,8 +240,8 @@ class Backend:
         if self.settings.local:
             return {task.name: read_mark(self.files.folder(task)) for task in tasks}
         lines: list[str] = []
-        for first in range(0, len(tasks), _PROBE_AT_ONCE):
-            folders = [self.files.path(task) for task in tasks[first : first + _PROBE_AT_ONCE]]
+        for first in range(0, len(tasks), FOLDERS_AT_ONCE):
+            folders = [self.files.path(task) for task in tasks[first : first + FOLDERS_AT_ONCE]]
             lines += self._call(script.probe_command(folders)).splitlines()
         found = parse_probe(lines)
         return {task.name: found.get(self.files.path(task), Mark()) for task in tasks}
@@ -262,9 +288,21 @@ class Backend:
             raise RuntimeError(f"{command.split()[0]}: exit status {code}: {complaint}")
         return out.read().decode(errors="replace")
 
-    def _steady(self, what: str, action: Callable[[], T]) -> T:
-        place = self.settings.where
-        return self.patience.steady(f"{what} ({place})", action, lambda t: redact(t, self.secrets))
+    def _steady(self, what: str, action: Callable[[], T], question: bool = False) -> T:
+        def attempt() -> T:
+            try:
+                return action()
+            except (TimeoutError, ConnectionError, EOFError, paramiko.SSHException):
+                if isinstance(getattr(self, "context", None), SSHContext):
+                    self.context.ssh_session.drop()  # what was half said must not be heard later
+                raise
+
+        return self.patience.steady(
+            f"{what} ({self.settings.where})",
+            attempt,
+            lambda text: redact(text, self.secrets),
+            question,
+        )
 
 
 def _running(yes: bool, otherwise: str = "gone") -> str:

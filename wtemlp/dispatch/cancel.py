@@ -1,6 +1,8 @@
 """Ends a stage's jobs, and no others."""
 
 import logging
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from wtemlp.config.records import MachineSection
@@ -12,6 +14,8 @@ from wtemlp.dispatch.patience import Patience
 from wtemlp.dispatch.settings import read_section, run_folder
 
 log = logging.getLogger("wtemlp.dispatch")
+
+ENDING_S = 60.0  #: how long jobs may take to end
 
 
 def cancel_tasks(work_dir: Path, section: MachineSection, root: Path | None = None) -> int:
@@ -46,18 +50,36 @@ def cancel_tasks(work_dir: Path, section: MachineSection, root: Path | None = No
     journal = Journal.open(work_dir)
     if not journal.jobs:
         return 0
-    ended = 0
     with contained(work_dir / LOG, secrets_of(settings.machine)):
         patience = Patience(min(settings.outage_s, 60.0))
         backend = Backend(settings, work_dir, journal.identity, patience)
-        for name, entry in list(journal.jobs.items()):
+        ours = {}
+        for name, entry in journal.jobs.items():
             if entry.where and entry.where != settings.where:
-                log.warning("%s in %s is not this section's: left alone", name, entry.where)
-                continue
-            queue_id = entry.queue_id or backend.find(name)
-            if queue_id:
-                backend.kill(name, queue_id)
-                ended += 1
+                log.warning("job %s in %s is left alone: the machine file now names %s",
+                            entry.queue_id, entry.where, settings.where)
+            else:
+                ours[name] = entry.queue_id or backend.find(name) or ""
+        alive = _alive(backend, {name: queue_id for name, queue_id in ours.items() if queue_id})
+        for name, queue_id in alive.items():
+            backend.kill(name, queue_id)
+        stubborn = _wait(backend, alive)
+        for name in ours.keys() - stubborn.keys():
             del journal.jobs[name]
-            journal.save()
-    return ended
+        journal.save()
+    for queue_id in stubborn.values():
+        log.warning("job %s in %s has been told to end, and has not yet", queue_id, settings.where)
+    return len(alive) - len(stubborn)
+
+
+def _alive(backend: Backend, jobs: Mapping[str, str]) -> dict[str, str]:
+    states = backend.states(jobs)
+    return {name: queue_id for name, queue_id in jobs.items() if states[name] != "gone"}
+
+
+def _wait(backend: Backend, jobs: Mapping[str, str]) -> dict[str, str]:
+    """Wait until jobs have ended; those that do not."""
+    end = time.monotonic() + ENDING_S
+    while (jobs := _alive(backend, jobs)) and time.monotonic() < end:
+        time.sleep(0.2 if backend.settings.local else 1.0)
+    return dict(jobs)

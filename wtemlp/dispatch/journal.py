@@ -31,6 +31,7 @@ class Journal:
     path: Path
     identity: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     uploaded: str = ""  #: where the common files were uploaded to, completely
+    host_key: dict[str, str] = field(default_factory=dict)  #: of the SSH host; how it is verified
     returned: bool = False  #: the last call ended by itself and reported its failures
     jobs: dict[str, JobEntry] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)  #: failed attempts of each task

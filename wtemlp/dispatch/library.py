@@ -6,9 +6,11 @@ Python's global random generator.  Here its log goes to a file of the stage, wit
 file's secrets blanked out, and the generator is given back as it was.
 """
 
+import functools
+import inspect
 import logging
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,23 +24,44 @@ logging.disable(logging.CRITICAL)
 try:
     from dargs.dargs import ArgumentError
     from dpdispatcher import Job, Machine, Resources, Submission, Task
+    from dpdispatcher.contexts.ssh_context import SSHContext as DispatcherSSHContext
+    from dpdispatcher.contexts.ssh_context import SSHSession
     from dpdispatcher.utils.job_status import JobStatus
+    from dpdispatcher.utils.utils import RetrySignal
 finally:
     logging.disable(_before)
 logging.getLogger("dpdispatcher").handlers.clear()
 
 __all__ = [
     "ArgumentError",
+    "DispatcherSSHContext",
     "Job",
     "JobStatus",
     "Machine",
     "Resources",
+    "RetrySignal",
+    "SSHSession",
     "Submission",
     "Task",
     "contained",
     "redact",
     "secrets_of",
+    "without_retries",
 ]
+
+
+def without_retries(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of dpdispatcher's without its retries.
+
+    They sleep for minutes, cannot be interrupted, and repeat what may have been done: a
+    submission whose answer was lost.
+
+    Parameters
+    ----------
+    method : bound method
+    """
+    inner = inspect.getclosurevars(method.__func__).nonlocals.get("func")
+    return functools.partial(inner, method.__self__) if inner else method
 
 
 def secrets_of(machine: Mapping[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import paramiko
 
 from wtemlp.errors import TransportError, WtemlpError
+from wtemlp.text import duration
 
 log = logging.getLogger("wtemlp.dispatch")
 T = TypeVar("T")
@@ -23,13 +24,19 @@ _FINAL = (
 )
 _PASSING = re.compile(
     r"return code -1|timed? ?out|unable to contact|refused|reset|unreachable|not respond"
-    r"|connect|try again|temporar|not active|Failed to run|exit status 255|EOF",
+    r"|connect|try again|temporar|not active|Failed to run|exit status 255|EOF|munge"
+    r"|authentication error",
     re.IGNORECASE,
 )
+_NO_COMMAND = re.compile(r"exit status 12[67]\b")
 
 
 class Stopped(WtemlpError):
     """The caller asked the dispatcher to stop; jobs may be alive, and the next call finds them."""
+
+
+class Refused(TransportError):
+    """The other side was asked to do something and said no: waiting does not mend that."""
 
 
 class Patience:
@@ -46,12 +53,16 @@ class Patience:
     """
 
     def __init__(
-        self, limit_s: float, stop: Callable[[], bool] | None = None, longest_s: float = 60.0
+        self, limit_s: float, stop: Callable[[], bool] | None = None, longest_s: float = 15.0
     ) -> None:
         self.limit_s, self.stop, self.longest_s = limit_s, stop, longest_s
 
     def steady(
-        self, what: str, action: Callable[[], T], clean: Callable[[str], str] = str
+        self,
+        what: str,
+        action: Callable[[], T],
+        clean: Callable[[str], str] = str,
+        question: bool = False,
     ) -> T:
         """Do something that needs the other side.
 
@@ -63,11 +74,14 @@ class Patience:
             Done again after an outage: it must bear that.
         clean : callable
             Takes secrets out of a message.
+        question : bool
+            The action only asks: whatever the other side complains of, waiting may mend it.
 
         Raises
         ------
         TransportError
-            It failed for a reason that waiting does not mend, or the outage lasted too long.
+            It failed for a reason that waiting does not mend (:class:`Refused`, if that is what
+            the other side said), or the outage lasted too long.
         Stopped
             The caller asked to stop during an outage.
         """
@@ -80,10 +94,14 @@ class Patience:
             except _TRANSIENT as error:
                 said = one_line(clean(_complaint(error))) or type(error).__name__
                 lasted = time.monotonic() - begin
-                if not _may_pass(error) or lasted >= self.limit_s:
-                    raise TransportError(f"{what} failed: {said}") from error
+                passing = _may_pass(error, question)
+                if not passing or lasted >= self.limit_s:
+                    no = isinstance(error, RuntimeError) and not passing
+                    kind = Refused if no else TransportError
+                    raise kind(f"{what} failed: {said}") from error
                 if pause == 1.0:
-                    log.warning("%s failed: %s; waiting", what, said)
+                    limit = duration(self.limit_s)
+                    log.warning("%s failed: %s; trying again for up to %s", what, said, limit)
                 self._wait(what, min(pause, self.longest_s))
                 pause *= 2
             else:
@@ -99,17 +117,20 @@ class Patience:
             time.sleep(min(left, 0.5))
 
 
-def _may_pass(error: BaseException) -> bool:
+def _may_pass(error: BaseException, question: bool) -> bool:
     if isinstance(error, _FINAL):
         return False
     if isinstance(error, RuntimeError):
-        return bool(_PASSING.search(_complaint(error)))
+        complaint = _complaint(error)
+        if question:
+            return not _NO_COMMAND.search(complaint)
+        return bool(_PASSING.search(complaint))
     return True
 
 
 def _complaint(error: BaseException) -> str:
     """What the other side said, without the command that dpdispatcher quotes before it."""
-    return str(error).rpartition("message:")[2]
+    return re.sub(r"\s*return code \d+\s*$", "", str(error).rpartition("message:")[2])
 
 
 def one_line(text: str) -> str:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-#: Commands that print the ids of the jobs of a name.
+#: Commands that print the ids of the jobs of a name, those that have just ended included.
 _FIND = {
-    "slurm": "squeue -h -o %F --name {name}",
-    "slurmjobarray": "squeue -h -o %F --name {name}",
+    "slurm": "squeue -h -t all -o %F --name {name}",
+    "slurmjobarray": "squeue -h -t all -o %F --name {name}",
     "pbs": "qselect -N {name}",
     "torque": "qselect -N {name}",
-    "lsf": "bjobs -noheader -o jobid -J {name}",
+    "lsf": "bjobs -a -noheader -o jobid -J {name}",
 }
 #: Commands that print id and state of all of the user's jobs.
 _LIST = {

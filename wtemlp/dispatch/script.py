@@ -65,7 +65,7 @@ def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> s
         lines += _cleaning(forward)
         lines += [f": > {OUT}; : > {ERR}"]
     lines += [
-        f"rm -f {EXIT}; echo {job} > {STARTED}",
+        f"[ ! -e {EXIT} ] || rm -f {EXIT}; echo {job} > {STARTED}",
         f"( eval {shlex.quote(task.command)} )",
         "code=$?",
     ]
@@ -86,26 +86,29 @@ def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> s
 
 
 def _cleaning(forward: Sequence[str]) -> list[str]:
-    """Lines that put the folder back to what it was before the first attempt."""
+    """Lines that put the folder back to what it was before the first attempt.
+
+    The first attempt, which is mostly the last one too, starts no process for it.  Its list of
+    files ends with a line of its own: without it, it was killed before the command began.
+    """
     kept = sorted({f"./{part}" for name in forward for part in _with_parents(name)})
     keep = f"cat {BEFORE}"
     if kept:
         names = " ".join(shlex.quote(name) for name in kept)
         inputs = " ".join(shlex.quote(f"./{name}") for name in sorted(forward))
         keep += f"; printf '%s\\n' {names}; find {inputs} -print 2>/dev/null"
-    listing = (
+    everything = (
         f"find . -mindepth 1 ! -name '{TASK_HASH}*' ! -path ./{OUT} ! -path ./{ERR} -print"
-        f" | LC_ALL=C sort > {TASK_HASH}.now"
+        " | LC_ALL=C sort"
     )
+    options = "dotglob nullglob globstar"
     return [
-        listing,
-        f"if [ -f {BEFORE} ]; then",
-        f"  {{ {keep}; }} | LC_ALL=C sort -u | LC_ALL=C comm -13 - {TASK_HASH}.now"
+        f'if [ -f {BEFORE} ] && [ "$(tail -n 1 {BEFORE})" = ./. ]; then',
+        f"  {{ {keep}; }} | LC_ALL=C sort -u | LC_ALL=C comm -13 - <({everything})"
         " | tr '\\n' '\\0' | xargs -0 -r rm -rf -- || exit 1",
         "else",
-        f"  mv {TASK_HASH}.now {BEFORE}",
+        f"  shopt -s {options}; printf './%s\\n' ** . > {BEFORE}; shopt -u {options}",
         "fi",
-        f"rm -f {TASK_HASH}.now",
     ]
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from wtemlp.config.records import MachineSection
 from wtemlp.errors import InputError
 
 OWN_KEYS = ("poll_seconds", "outage_seconds")
+HOST_KEYS = ("strict_host_key_checking", "known_hosts_file")  #: for `wtemlp.dispatch.ssh`
 DAY = 86_400.0
 #: Contexts whose folders can be asked and whose commands can be run.
 CONTEXTS = ("lazylocal", "local", "ssh")
@@ -70,6 +71,9 @@ def read_section(section: MachineSection, root: Path) -> Settings:
     machine = {key: value for key, value in section.machine.items() if key not in OWN_KEYS}
     machine["local_root"] = str(root)
     settings = Settings(machine, dict(section.resources), (0.0, 0.0), 0.0, _attempts(machine))
+    if settings.context != "ssh":
+        machine = {key: value for key, value in machine.items() if key not in HOST_KEYS}
+        settings = replace(settings, machine=machine)
     if settings.context not in CONTEXTS:
         raise InputError(
             f"machine file: {section.stage}.machine.context_type",
@@ -87,6 +91,8 @@ def read_section(section: MachineSection, root: Path) -> Settings:
             )
         profile["key_filename"] = str(key)
     machine["remote_profile"] = profile
+    if machine.get("known_hosts_file"):
+        machine["known_hosts_file"] = str(root / Path(machine["known_hosts_file"]).expanduser())
     if settings.local and settings.context != "lazylocal":
         machine["remote_root"] = str(root / str(machine.get("remote_root") or "remote"))
     _resolve_template(settings.resources, root)

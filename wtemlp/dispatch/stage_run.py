@@ -11,7 +11,7 @@ from wtemlp.dispatch import failures, script
 from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.journal import JobEntry, Journal
 from wtemlp.dispatch.marks import Mark
-from wtemlp.dispatch.patience import Patience, Stopped
+from wtemlp.dispatch.patience import Patience, Refused, Stopped
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.tasks import OnProgress, Progress, Task, TaskResult
 
@@ -54,6 +54,8 @@ class StageRun:
         self.waiting: list[str] = []
         self.jobs: dict[str, LiveJob] = {}
         self.lingering: dict[str, tuple[str, float]] = {}  #: their tasks have ended; until when
+        self.again: list[str] = []  #: what is said of the attempts that failed in this look
+        self.full = False  #: the queue took no more jobs
         self.progress = (Progress(0, 0, 0, 0), -REPORT_S)
         self.looked = -SHELL_LOOK_S
         self.backend: Backend
@@ -78,6 +80,7 @@ class StageRun:
         self.journal.save()  # the identity, before anything bears it
         patience = Patience(self.settings.outage_s, self.should_stop)
         self.backend = Backend(self.settings, self.work_dir, self.journal.identity, patience)
+        self.journal.host_key = self.backend.host_key
         self.slots = self.backend.slots()
         if not fresh:
             self._take_up()
@@ -171,6 +174,9 @@ class StageRun:
             full = full or self._stop_asked() or not self._submit(name, group)
             if full:
                 del self.journal.jobs[name]
+        if full and not self.full and not self._stop_asked():
+            log.warning("%s takes no more jobs now; waiting for room", self.settings.where)
+        self.full = full
         # The ids are saved with the next intention: until then dpdispatcher's own note of a
         # job's id, beside its script, is where the next call would find them.
         self._check_stop()
@@ -178,7 +184,12 @@ class StageRun:
 
     def _submit(self, name: str, group: list[str]) -> bool:
         """Submit one job; False when the queue takes no more."""
-        queue_id = self.backend.submit(name, [self.tasks[task] for task in group], self.clean)
+        try:
+            queue_id = self.backend.submit(name, [self.tasks[task] for task in group], self.clean)
+        except Refused:  # so there is no such job, whatever the queue remembers of it
+            del self.journal.jobs[name]
+            self.journal.save()
+            raise
         if not queue_id:
             return False
         self.journal.jobs[name].queue_id = queue_id
@@ -211,6 +222,10 @@ class StageRun:
             if not job.open:
                 self._close(job)
             ended |= before != job.open
+        if self.again:
+            more = f" (and {len(self.again) - 1} more)" if self.again[1:] else ""
+            log.warning("%s%s", self.again[0], more)
+            self.again.clear()
         return ended
 
     def _states(self) -> dict[str, str]:
@@ -239,7 +254,7 @@ class StageRun:
         # Those that never began do not pay for the one that took the job with it.
         for name in job.open:
             if job.resumed:
-                log.info("%s was interrupted; starting it again", name)
+                self.again.append(f"{name} was interrupted; it is started again")
                 self.waiting.append(name)
             elif name in begun or not begun:
                 self._attempt_failed(name, None, job)
@@ -271,14 +286,17 @@ class StageRun:
     def _attempt_failed(self, name: str, status: int | None, job: LiveJob) -> None:
         task, failed = self.tasks[name], self.journal.failures.get(name, 0) + 1
         self.journal.failures[name] = failed
-        how = "was killed" if status is None else f"failed (exit status {status})"
+        place = "" if self.settings.shell else f"{self.settings.where}, job {job.queue_id}"
         if failed < self.settings.attempts:
-            log.info("%s %s, attempt %d of %d", name, how, failed, self.settings.attempts)
+            how = "killed" if status is None else f"exit status {status}"
+            self.again.append(
+                f"{name} failed ({', '.join(filter(None, (how, place)))}), attempt {failed} of "
+                f"{self.settings.attempts}; it is started again"
+            )
             self.waiting.append(name)
             return
         self.backend.fetch([task])
         output = self.backend.job_output(job.name, job.queue_id)
-        place = "" if self.settings.shell else f"{self.settings.where}, job {job.queue_id}"
         self.journal.failed[name] = failures.describe(task, failed, status, output, place)
         log.warning("%s", self.journal.failed[name].splitlines()[0])
 

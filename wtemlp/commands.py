@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,10 +81,16 @@ def find_input(path: Path, root: Path) -> Path:
     return path if path.exists() or not (root / path).exists() else root / path
 
 
+def _terminated(number: int, frame: object) -> None:
+    """SIGTERM ends a command as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def _at_work(paths: RunPaths, command: str, param: Path, machine: Path) -> Iterator[Reporter]:
     """Hold the run's folder while a command is at work, and leave word how it ended."""
     files = [hints.kept(file, paths.root) for file in (param, machine)]
+    signal.signal(signal.SIGTERM, _terminated)
     with locked(paths):
         reporter = Reporter(paths.live, command=command, files=files)
         _open_log(paths, reporter.say)

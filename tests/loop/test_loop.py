@@ -3,8 +3,10 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import dpdata
 import numpy as np
@@ -172,6 +174,23 @@ def test_a_second_client_is_told_so(tmp_path):
     finally:
         first.kill()
         first.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_how_to_go_on_and_how_to_end_its_jobs(tmp_path, number):
+    run = make_run(tmp_path / "interrupted")
+    process = run.start(CHEAP_ENGINE_SLEEP="20")
+    while not (run.folder / "iter.000000/00.train/000/lcurve.out").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    assert "interrupted; the state is saved and running tasks go on" in output
+    assert "end them with: wtemlp cancel" in output and "Traceback" not in output
+    done = wtemlp(run, "cancel")
+    assert done.returncode == 0 and "ended; go on with: wtemlp run" in done.stdout
+    assert run.tasks() == []
 
 
 @pytest.mark.parametrize("everything", [True, False])

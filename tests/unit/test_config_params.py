@@ -51,6 +51,7 @@ GOOD = {
             "trj_freq": 20,
             "wte": {
                 "biasfactor": [16, 64],
+                "adapt_biasfactor": False,
                 "sigma": "12 kcal/mol",
                 "height": 1,
                 "pace": 50,
@@ -189,6 +190,7 @@ def test_good_file_exploration(root):
     assert (second.wte.height_kT, second.wte.pace) == (0.5, 100)
     assert (second.wte.nvt_steps, second.wte.walkers) == (2000, 1)
     assert second.wte.guard == Guard()
+    assert (first.wte.adapt_biasfactor, second.wte.adapt_biasfactor) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ class WteBlock:
     checkpoint: int = 10_000  #: biased steps between checkpoints; 0: none
     method: str = WTE
     window_K: tuple[float, float] | None = None  #: temperatures to cover
+    adapt_biasfactor: bool = True  #: lower it where most walkers were stopped an iteration before
     guard: Guard = field(default_factory=Guard)
 
 

@@ -230,6 +230,14 @@ def _wte_block() -> Argument:
             "0: none. A biased part that is not longer has none.",
         ),
         Argument("guard", dict, _guard(), optional=True, doc="When a walker is stopped."),
+        Argument(
+            "adapt_biasfactor",
+            bool,
+            optional=True,
+            default=WteBlock.adapt_biasfactor,
+            doc="Whether a bias factor most of whose walkers were stopped is halved in the next "
+            "iteration, and raised again once most come through.",
+        ),
     ]
     return Argument("wte", dict, fields, doc="The well-tempered ensemble.")
 

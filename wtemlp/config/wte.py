@@ -56,6 +56,7 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float]) -> WteBloc
         checkpoint=block.integer("checkpoint", 0),
         method=method,
         window_K=window_K,
+        adapt_biasfactor=block["adapt_biasfactor"],
         guard=_read_guard(block.section("guard")) if "guard" in block else Guard(),
     )
 

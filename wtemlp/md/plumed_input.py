@@ -125,7 +125,7 @@ def wte_input(
 def opes_input(
     *,
     temperature_K: float,
-    window_K: tuple[float, float],
+    window_K: tuple[float, float] | tuple[str, str],
     pace: int,
     observation: int,
     stride: int,
@@ -143,8 +143,8 @@ def opes_input(
     ----------
     temperature_K : float
         The thermostat's; LAMMPS does not tell PLUMED.
-    window_K : tuple of float
-        Lowest and highest temperature.
+    window_K : tuple of float or of str
+        Lowest and highest temperature, or LAMMPS variable references.
     pace : int
         Steps between updates of the bias.
     observation : int

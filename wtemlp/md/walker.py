@@ -32,6 +32,7 @@ class Walker:
     checkpoint: int = 0  #: steps of the biased part between checkpoints; 0: none
     method: str = WTE
     window_K: tuple[float, float] | None = None  #: temperatures whose energies are to be covered
+    biasfactor_cap: float | None = None  #: the largest that `window_K` may come to; None: any
 
     @property
     def colvar_stride(self) -> int:

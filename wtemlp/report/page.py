@@ -254,6 +254,11 @@ def failures(summaries: Sequence[Summary]) -> list[str]:
                 f"{len(summary.walkers)} walkers; their last frames count as failed and were not "
                 "labelled."
             )
+        lines += [
+            f"Iteration {summary.iteration}: {note['text']}."
+            for note in summary.lowered
+            if isinstance(note, dict) and "text" in note
+        ]
         if summary.label_failures:
             lines.append(
                 f"Iteration {summary.iteration}: {summary.label_failures} of "

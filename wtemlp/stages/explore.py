@@ -3,7 +3,7 @@
 import itertools
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,12 +11,14 @@ import dpdata
 
 from wtemlp import paths
 from wtemlp.analysis.frames import FrameTable
-from wtemlp.config.records import ExploreJob
+from wtemlp.config.records import WTE, ExploreJob
 from wtemlp.dispatch.tasks import Task
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import wte_command, wte_script
 from wtemlp.md.walker import Walker
 from wtemlp.paths import RunPaths
+from wtemlp.stages import ceilings as limits
+from wtemlp.stages.ceilings import Ceiling, Place
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.walkers import read_walker
 
@@ -36,29 +38,78 @@ class _Combination:
     temperature_K: float
     biasfactor: float | None  #: None: from the window of temperatures
     walker: int
+    asked: tuple[float, ...] = ()  #: bias factors of the parameter file that it stands for
+    cap: float | None = None  #: the largest bias factor of a window; None: any
 
 
-def _combinations(context: RunContext, job: ExploreJob) -> list[_Combination]:
+def _combinations(
+    context: RunContext, job: ExploreJob, ceilings: Mapping[Place, Ceiling]
+) -> list[_Combination]:
     """Every structure at every temperature and bias factor, `walkers` times."""
     found = []
     for system in job.sys_idx:
-        walkers = itertools.product(
-            range(len(context.params.sys_configs[system])),
-            job.temps_K,
-            job.wte.biasfactors,
-            range(job.wte.walkers),
-        )
-        for task, (conf, temperature, biasfactor, walker) in enumerate(walkers):
-            found.append(
-                _Combination(
-                    system, task, f"{system:03d}.{conf:04d}.lmp", temperature, biasfactor, walker
-                )
-            )
+        confs = [
+            f"{system:03d}.{conf:04d}.lmp"
+            for conf in range(len(context.params.sys_configs[system]))
+        ]
+        biases = [
+            (temperature, *bias)
+            for temperature in job.temps_K
+            for bias in _biases(job, ceilings.get((system, temperature)))
+        ]
+        walkers = itertools.product(confs, biases, range(job.wte.walkers))
+        for task, (conf, (temperature, used, asked, cap), walker) in enumerate(walkers):
+            found.append(_Combination(system, task, conf, temperature, used, walker, asked, cap))
     return found
 
 
-def prepare(context: RunContext, iteration: int) -> None:
-    """Make the exploration folders of an iteration.  What is there is made anew."""
+def _biases(
+    job: ExploreJob, ceiling: Ceiling | None
+) -> list[tuple[float | None, tuple[float, ...], float | None]]:
+    """Bias factor, those that it stands for, and the limit of a window's."""
+    if job.wte.window_K is None:
+        used = limits.under(job.wte.biasfactors, ceiling)
+        return [(biasfactor, asked, None) for biasfactor, asked in used.items()]
+    if ceiling is None:
+        return [(None, (), None)]
+    if ceiling.biasfactor < limits.SMALLEST:
+        return [(1.0, (), ceiling.biasfactor)]
+    return [(None, (), ceiling.biasfactor)]
+
+
+def _lowered(job: ExploreJob, ceilings: Mapping[Place, Ceiling]) -> list[dict]:
+    """A note for each system and temperature where a ceiling holds."""
+    found = []
+    for place in itertools.product(job.sys_idx, job.temps_K):
+        ceiling = ceilings.get(place)
+        if ceiling is not None:
+            given = job.wte.biasfactors if job.wte.window_K is None else ()
+            asked = [factor for factor in given if factor > ceiling.biasfactor]
+            if asked or job.wte.window_K is not None:
+                found.append(limits.note(place, asked, ceiling))
+    return found
+
+
+def prepare(
+    context: RunContext, iteration: int, ceilings: Mapping[Place, Ceiling] | None = None
+) -> list[dict]:
+    """Make the exploration folders of an iteration.  What is there is made anew.
+
+    Parameters
+    ----------
+    context : RunContext
+    iteration : int
+    ceilings : mapping of (int, float) to Ceiling, optional
+        How far the bias may go at a system and temperature, as the iterations before have shown
+        (:func:`wtemlp.stages.ceilings.ceilings`); without effect if ``wte.adapt_biasfactor`` is
+        false.
+
+    Returns
+    -------
+    list of dict
+        A note for each place where they lower a bias factor
+        (:func:`wtemlp.stages.ceilings.note`).
+    """
     folder = context.paths.explore(iteration)
     if folder.exists():
         shutil.rmtree(folder)
@@ -67,11 +118,13 @@ def prepare(context: RunContext, iteration: int) -> None:
     graphs = _link_models(context, iteration)
     write_json(folder / CUR_JOB, context.params.jdata["model_devi_jobs"][iteration])
     _write_structures(context, job, folder / CONFS)
-    combinations = _combinations(context, job)
+    held = ceilings if ceilings and job.wte.adapt_biasfactor else {}
+    combinations = _combinations(context, job, held)
     for combination in combinations:
         _prepare_task(context, iteration, job, combination, graphs)
     names = [context.paths.explore_task(iteration, c.system, c.task).name for c in combinations]
     write_json(folder / WALKERS, {"tasks": names, "job": _as_json(job)})
+    return _lowered(job, held)
 
 
 def _as_json(job: ExploreJob) -> dict:
@@ -127,6 +180,7 @@ def _prepare_task(
         mass_map=params.mass_map,
         temperature_K=c.temperature_K,
         biasfactor=c.biasfactor,
+        biasfactor_cap=c.cap,
         sigma_eV=job.wte.sigma_eV,
         height_kT=job.wte.height_kT,
         pace=job.wte.pace,
@@ -137,8 +191,8 @@ def _prepare_task(
         trust_hi=params.f_trust_hi[c.system],
         guard=job.wte.guard,
         checkpoint=job.wte.checkpoint,
-        method=job.wte.method,
-        window_K=job.wte.window_K,
+        method=job.wte.method if c.biasfactor != 1 else WTE,
+        window_K=job.wte.window_K if c.biasfactor is None else None,
         velocity_seed=context.seed(*purpose, "velocity"),
         thermostat_seed=context.seed(*purpose, "thermostat"),
     )
@@ -154,6 +208,8 @@ def _prepare_task(
             "structure": str(params.sys_configs[c.system][int(c.conf.split(".")[1])]),
             "method": job.wte.method,
             "biasfactor": c.biasfactor,
+            "biasfactor_asked": list(c.asked),
+            "biasfactor_cap": c.cap,
             "window_K": job.wte.window_K,
             "walker": c.walker,
             "nvt_steps": job.wte.nvt_steps,

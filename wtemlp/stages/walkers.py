@@ -8,6 +8,7 @@ import numpy as np
 from wtemlp import paths
 from wtemlp.analysis.energy import equilibrated, filled, statistical_inefficiency
 from wtemlp.analysis.frames import Decision, FrameTable, Phase
+from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.errors import CalculationError
 from wtemlp.md import colvar, plumed_input, wte_script
 
@@ -92,6 +93,15 @@ def _measured(folder: Path, made: dict) -> tuple[float, float, float]:
     return mean, sigma, biasfactor if given is None else float(given)
 
 
+def _asked(made: dict, sigma_eV: float | None) -> float | None:
+    """The largest bias factor of the parameter file that the walker stands for."""
+    if made["window_K"] is None or sigma_eV is None:
+        return max(made["biasfactor_asked"], default=None)
+    temperature_K = float(made["temps"])
+    reach_K = max(abs(temperature_K - end) for end in made["window_K"])
+    return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
+
+
 def _stored_frames(folder: Path, stopped: bool) -> tuple[np.ndarray, np.ndarray]:
     """Steps and deviations of the frames that are in a walker's trajectory.
 
@@ -147,6 +157,7 @@ def _walker_summary(
         "system": made["system"],
         "method": made["method"],
         "biasfactor": biasfactor,
+        "biasfactor_asked": _asked(made, sigma),
         "window_K": made["window_K"],
         "temperature_K": float(made["temps"]),
         "walker": made["walker"],

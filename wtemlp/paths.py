@@ -42,6 +42,9 @@ CHECKPOINT = "walker.restart"  #: LAMMPS's; while it is there, the job goes on f
 # -- files of a frame to label
 FRAME_DUMP = "frame.lammpstrj"
 
+# -- files of a labelling folder
+LABELS = "labels.json"  #: outcome of every frame of the iteration
+
 # -- files of an iteration
 EXPLORED = "explored.npz"  #: every explored frame with its decision (FrameTable)
 SUMMARY = "summary.json"  #: the iteration's row of the final table

@@ -3,9 +3,20 @@
 import json
 import shutil
 
+import dpdata
+import numpy as np
+import pytest
+
+from tests.engines.conftest import require_engine
 from tests.loop.conftest import job, make_run
 from tests.loop.test_loop import set_state
+from wtemlp.md.dump import read_dump
 from wtemlp.state import Step
+
+
+@pytest.fixture(scope="module", autouse=True)
+def engines():
+    require_engine("lammps")
 
 
 def jobs(n, **block):
@@ -91,3 +102,116 @@ def test_what_was_not_explored_has_not_converged(tmp_path):
     row = summary(run, 1)
     assert row["accurate"] >= 0.75 * row["explored"] and row["lowered"]
     assert run.state()["iteration"] == 3, output
+
+
+def labelled_energies(run, iteration, system):
+    """Reference energies of a system's labelled frames, eV, by the frame's name."""
+    file = run.folder / f"iter.{iteration:06d}/02.fp/labels.json"
+    return {
+        outcome["frame"]: outcome["label_eV"]
+        for outcome in json.loads(file.read_text())
+        if outcome["labelled"] and outcome["frame"].startswith(f"task.{system:03d}")
+    }
+
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory):
+    """Two systems that go on from labelled frames: alone, and beside the given structures."""
+    block = {"biasfactor": [4], "n_start": 3}
+    several = [
+        {**job(), "sys_idx": [0, 1], "wte": job()["wte"] | block | {"start": start}}
+        for start in ("labelled", "labelled", "both")
+    ]
+    run = make_run(
+        tmp_path_factory.mktemp("starts") / "run", model_devi_jobs=several,
+        sys_configs=[["conf/0.POSCAR"], ["conf/1.POSCAR", "conf/0.POSCAR"]],
+    )
+    run.finish()
+    return run
+
+
+def test_walkers_start_from_labelled_frames_spread_over_the_energies(restarted):
+    first = made(restarted, 0)
+    assert [walker["origin"] for walker in first] == [None] * 3
+    second = made(restarted, 1)
+    assert [walker["system"] for walker in second] == [0, 0, 0, 1, 1, 1]
+    for system in (0, 1):
+        energies = labelled_energies(restarted, 0, system)
+        assert len(energies) == 5
+        ordered = sorted(energies, key=energies.get)
+        origins = [walker["origin"] for walker in second if walker["system"] == system]
+        # Of five, those at the quantiles 1/6, 1/2 and 5/6.
+        assert [origin["frame"] for origin in origins] == [ordered[k] for k in (0, 2, 4)]
+        assert [origin["label_eV"] for origin in origins] == \
+            [energies[ordered[k]] for k in (0, 2, 4)]
+        assert {origin["iteration"] for origin in origins} == {0}
+
+
+def test_what_a_walker_starts_from_is_the_frame_that_was_labelled(restarted):
+    for walker, task in zip(made(restarted, 1), folders(restarted, 1), strict=True):
+        origin = walker["origin"]
+        conf = dpdata.System(str(task / "conf.lmp"), fmt="lammps/lmp", type_map=["O", "H"])
+        explored = restarted.folder / origin["task"] / f"traj/{origin['step']}.lammpstrj"
+        frame = read_dump(explored)
+        np.testing.assert_allclose(conf["coords"][0], frame.coords[0], atol=1e-6)
+        np.testing.assert_array_equal(conf["atom_types"], frame.types - 1)
+        np.testing.assert_allclose(conf["cells"][0], frame.cells[0], atol=1e-6)
+        assert walker["structure"] == f"iter.000000/02.fp/{origin['frame']}"
+        outcomes = json.loads((restarted.folder / "iter.000000/02.fp/labels.json").read_text())
+        told = next(o for o in outcomes if o["frame"] == origin["frame"])
+        assert (told["step"], told["atoms"]) == (origin["step"], {"H": 54, "O": 27})
+        # The energy is that of the training data.
+        data = restarted.folder / f"iter.000000/02.fp/data.{walker['system']:03d}"
+        energies = np.load(next(data.glob("**/set.000/energy.npy")))
+        assert np.abs(energies - origin["label_eV"]).min() < 1e-6
+
+
+def folders(run, iteration):
+    return sorted(run.folder.glob(f"iter.{iteration:06d}/01.model_devi/task.*"))
+
+
+def test_given_structures_and_frames_of_all_iterations(restarted):
+    third = made(restarted, 2)
+    mine = [walker for walker in third if walker["system"] == 1]
+    assert [walker["origin"] is None for walker in mine] == [True, True, False, False, False]
+    names = [path.name for path in (restarted.folder / "conf").glob("?.POSCAR")]
+    assert {walker["structure"].split("/")[-1] for walker in mine[:2]} == set(names)
+    energies = {
+        (iteration, name): energy
+        for iteration in (0, 1)
+        for name, energy in labelled_energies(restarted, iteration, 1).items()
+    }
+    ordered = sorted(energies, key=energies.get)
+    chosen = [(walker["origin"]["iteration"], walker["origin"]["frame"]) for walker in mine[2:]]
+    assert chosen == [ordered[k] for k in (1, 5, 8)]
+
+
+def test_an_exploration_that_is_made_anew_starts_from_the_same(restarted, tmp_path):
+    again = type(restarted)(tmp_path / "again")
+    shutil.copytree(restarted.folder, again.folder, symlinks=True)
+    shutil.rmtree(again.folder / "iter.000003")
+    shutil.rmtree(again.folder / "iter.000002/01.model_devi")
+    set_state(again, iteration=2, step=int(Step.RUN_EXPLORE), finished="")
+    again.finish()
+    same = ("origin", "biasfactor", "velocity_seed")
+    assert [[walker[key] for key in same] for walker in made(again, 2)] == \
+        [[walker[key] for key in same] for walker in made(restarted, 2)]
+    assert again.fingerprint() == restarted.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("gone", "words"),
+    [
+        ("iter.000001/02.fp/labels.json", "has gone, from which"),
+        ("iter.000000/02.fp/task.*/frame.lammpstrj", "has gone, from which"),
+    ],
+)
+def test_labelled_frames_that_have_gone_are_told(restarted, tmp_path, gone, words):
+    run = type(restarted)(tmp_path / "copy")
+    shutil.copytree(restarted.folder, run.folder, symlinks=True)
+    for file in run.folder.glob(gone):
+        file.unlink()
+    set_state(run, iteration=2, step=int(Step.MAKE_EXPLORE), finished="")
+    process = run.start()
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 1 and words in output and "Traceback" not in output

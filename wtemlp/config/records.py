@@ -20,6 +20,7 @@ class Guard:
     energy_sigmas: float = 10.0  #: |U - <U>_NVT| above this many sigma_NVT sqrt(biasfactor)
 
 
+GIVEN, LABELLED, BOTH = "given", "labelled", "both"  #: structures that walkers start from
 WTE, OPES = "wte", "opes"  #: ways to bias the energy: metadynamics, multithermal OPES
 
 
@@ -36,6 +37,8 @@ class WteBlock:
     checkpoint: int = 10_000  #: biased steps between checkpoints; 0: none
     method: str = WTE
     window_K: tuple[float, float] | None = None  #: temperatures to cover
+    start: str = GIVEN
+    n_start: int = 2  #: labelled frames to start from, of each composition in a system
     adapt_biasfactor: bool = True  #: lower it where most walkers were stopped an iteration before
     guard: Guard = field(default_factory=Guard)
 

@@ -230,6 +230,29 @@ def _wte_block() -> Argument:
             "0: none. A biased part that is not longer has none.",
         ),
         Argument("guard", dict, _guard(), optional=True, doc="When a walker is stopped."),
+        *_from_iteration_to_iteration(),
+    ]
+    return Argument("wte", dict, fields, doc="The well-tempered ensemble.")
+
+
+def _from_iteration_to_iteration() -> list[Argument]:
+    """What an iteration makes of those before it."""
+    return [
+        Argument(
+            "start",
+            str,
+            optional=True,
+            default=WteBlock.start,
+            doc='Structures to start from: "given" (sys_configs), "labelled": frames that earlier '
+            'iterations have labelled, spread over their energies, or "both"; the given ones where '
+            "there is no labelled frame yet.",
+        ),
+        Argument(
+            "n_start",
+            int,
+            optional=True,
+            doc=f"Labelled frames to start from, of each system; {WteBlock.n_start} if not given.",
+        ),
         Argument(
             "adapt_biasfactor",
             bool,
@@ -239,7 +262,6 @@ def _wte_block() -> Argument:
             "iteration, and raised again once most come through.",
         ),
     ]
-    return Argument("wte", dict, fields, doc="The well-tempered ensemble.")
 
 
 def _guard() -> list[Argument]:

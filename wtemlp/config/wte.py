@@ -3,7 +3,16 @@
 import re
 from collections.abc import Sequence
 
-from wtemlp.config.records import OPES, WTE, ForceField, Guard, WteBlock
+from wtemlp.config.records import (
+    BOTH,
+    GIVEN,
+    LABELLED,
+    OPES,
+    WTE,
+    ForceField,
+    Guard,
+    WteBlock,
+)
 from wtemlp.config.schema import FORCE_FIELDS
 from wtemlp.config.section import MAX_NUMBER, Section
 from wtemlp.units import ENERGY_IN_EV
@@ -56,6 +65,8 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float]) -> WteBloc
         checkpoint=block.integer("checkpoint", 0),
         method=method,
         window_K=window_K,
+        start=_read_start(block),
+        n_start=block.integer("n_start") if "n_start" in block else WteBlock.n_start,
         adapt_biasfactor=block["adapt_biasfactor"],
         guard=_read_guard(block.section("guard")) if "guard" in block else Guard(),
     )
@@ -95,6 +106,16 @@ def _read_method(block: Section, window_K: tuple[float, float] | None) -> str:
         if method == OPES and block[key] != AUTO:
             raise block.wrong(key, f'"{OPES}" has no hills: remove it')
     return method
+
+
+def _read_start(block: Section) -> str:
+    start = block["start"]
+    if start not in (GIVEN, LABELLED, BOTH):
+        raise block.wrong("start", f'must be "{GIVEN}", "{LABELLED}" or "{BOTH}"')
+    if start == GIVEN and "n_start" in block:
+        remedy = f'is for labelled frames: remove it, or have "start": "{LABELLED}"'
+        raise block.wrong("n_start", remedy)
+    return start
 
 
 def read_biasfactors(section: Section, may_be_empty: bool = False) -> tuple[float, ...]:

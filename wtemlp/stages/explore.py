@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import dpdata
-
 from wtemlp import paths
 from wtemlp.analysis.frames import FrameTable
 from wtemlp.config.records import WTE, ExploreJob
@@ -20,6 +18,7 @@ from wtemlp.paths import RunPaths
 from wtemlp.stages import ceilings as limits
 from wtemlp.stages.ceilings import Ceiling, Place
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.starts import Start, write_structures
 from wtemlp.stages.walkers import read_walker
 
 CONFS = "confs"
@@ -34,7 +33,7 @@ class _Combination:
 
     system: int
     task: int  #: number within its system
-    conf: str  #: file in the folder of starting structures
+    start: Start
     temperature_K: float
     biasfactor: float | None  #: None: from the window of temperatures
     walker: int
@@ -43,23 +42,19 @@ class _Combination:
 
 
 def _combinations(
-    context: RunContext, job: ExploreJob, ceilings: Mapping[Place, Ceiling]
+    job: ExploreJob, starts: Mapping[int, list[Start]], ceilings: Mapping[Place, Ceiling]
 ) -> list[_Combination]:
     """Every structure at every temperature and bias factor, `walkers` times."""
     found = []
     for system in job.sys_idx:
-        confs = [
-            f"{system:03d}.{conf:04d}.lmp"
-            for conf in range(len(context.params.sys_configs[system]))
-        ]
         biases = [
             (temperature, *bias)
             for temperature in job.temps_K
             for bias in _biases(job, ceilings.get((system, temperature)))
         ]
-        walkers = itertools.product(confs, biases, range(job.wte.walkers))
-        for task, (conf, (temperature, used, asked, cap), walker) in enumerate(walkers):
-            found.append(_Combination(system, task, conf, temperature, used, walker, asked, cap))
+        walkers = itertools.product(starts[system], biases, range(job.wte.walkers))
+        for task, (start, (temperature, used, asked, cap), walker) in enumerate(walkers):
+            found.append(_Combination(system, task, start, temperature, used, walker, asked, cap))
     return found
 
 
@@ -117,9 +112,9 @@ def prepare(
     job = context.params.jobs[iteration]
     graphs = _link_models(context, iteration)
     write_json(folder / CUR_JOB, context.params.jdata["model_devi_jobs"][iteration])
-    _write_structures(context, job, folder / CONFS)
+    starts = write_structures(context, iteration, job, folder / CONFS)
     held = ceilings if ceilings and job.wte.adapt_biasfactor else {}
-    combinations = _combinations(context, job, held)
+    combinations = _combinations(job, starts, held)
     for combination in combinations:
         _prepare_task(context, iteration, job, combination, graphs)
     names = [context.paths.explore_task(iteration, c.system, c.task).name for c in combinations]
@@ -149,19 +144,6 @@ def _link_models(context: RunContext, iteration: int) -> list[str]:
     return [model.name for model in models]
 
 
-def _write_structures(context: RunContext, job: ExploreJob, folder: Path) -> None:
-    folder.mkdir()
-    params = context.params
-    for system in job.sys_idx:
-        for index, structure in enumerate(params.sys_configs[system]):
-            read = dpdata.System(
-                str(context.paths.root / structure),
-                fmt=params.sys_format,
-                type_map=list(params.type_map),
-            )
-            read.to_lammps_lmp(str(folder / f"{system:03d}.{index:04d}.lmp"))
-
-
 def _prepare_task(
     context: RunContext,
     iteration: int,
@@ -172,7 +154,7 @@ def _prepare_task(
     params, c = context.params, combination
     folder = context.paths.explore_task(iteration, c.system, c.task)
     (folder / paths.TRAJ).mkdir(parents=True)
-    (folder / paths.CONF).symlink_to(f"../{CONFS}/{c.conf}")
+    (folder / paths.CONF).symlink_to(f"../{CONFS}/{c.start.conf}")
     purpose = ("explore", iteration, c.system, c.task)
     walker = Walker(
         graphs=tuple(f"../{graph}" for graph in graphs),
@@ -205,7 +187,8 @@ def _prepare_task(
             "temps": c.temperature_K,
             "model_devi_dt": params.timestep_ps,
             "system": c.system,
-            "structure": str(params.sys_configs[c.system][int(c.conf.split(".")[1])]),
+            "structure": c.start.structure,
+            "origin": c.start.origin,
             "method": job.wte.method,
             "biasfactor": c.biasfactor,
             "biasfactor_asked": list(c.asked),

@@ -167,6 +167,7 @@ class Loop:
         stopped = [walker for walker in walkers if walker["stopped"]]
         for walker in stopped:
             self._say(f"walker {walker['name']} was stopped: {walker['stopped']}")
+        explore.write_distributions(self.context, self.state.iteration)
         with self._summary() as row:
             row.walkers, row.explored = walkers, len(frames)
 

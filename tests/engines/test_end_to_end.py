@@ -157,6 +157,17 @@ def test_labels_equal_a_separate_lammps_evaluation(run, lmp, tmp_path):
         np.testing.assert_allclose(forces[index], alone, atol=2e-5)
 
 
+def test_the_distributions_of_the_energy_are_beside_the_trajectory(run):
+    folder = run.folder / "iter.000000/01.model_devi/task.000.000000"
+    columns, settings = (read(folder / "P_energy.dat") for read in
+                         (colvar.read, colvar.read_settings))
+    energies = colvar.read(folder / "COLVAR.wte")["ene"][31:]
+    mean = np.average(columns["energy"], weights=columns["p_biased"])
+    assert mean == pytest.approx(energies.mean(), abs=np.diff(columns["energy"])[0])
+    # 0.3 ps of water: a handful of independent energies at best, and the file says so.
+    assert settings["reweighting"] == "untrustworthy" and float(settings["kish"]) > 1
+
+
 def test_biased_frames_are_among_the_labelled(run):
     outcomes = json.loads((run.folder / "iter.000000/02.fp/labels.json").read_text())
     assert {outcome["phase"] for outcome in outcomes} >= {int(Phase.WTE)}

@@ -82,7 +82,10 @@ def explore() -> None:
         lines += [f"{s * 0.0005:.6f} {rng.normal():.9f} 0.0" for s in range(first, last + 1, 10)]
         Path(name).write_text("\n".join(lines) + "\n")
     Path("sigma.out").write_text(f"mean_eV 0.0 sigma_eV 1.0 biasfactor {biasfactor:g}\n")
-    Path("HILLS").write_text("")
+    hills = ["#! FIELDS time ene sigma_ene height biasf"]
+    hills += [f"{s * 0.0005:.6f} {rng.normal():.9f} 1.0 0.01 {biasfactor:g}"
+              for s in range(nvt, total, 100)]
+    Path("HILLS").write_text("\n".join(hills) + "\n")
     Path("log.lammps").write_text(f"cheap {job}\n")
 
 

@@ -187,7 +187,8 @@ def grid_bins_for(biasfactor: float) -> int:
 
 
 #: Name of the bias in the files that the inputs have PLUMED write.
-BIAS_COLUMNS = ("metad.bias", "opes.bias")
+METAD_BIAS, OPES_BIAS = "metad.bias", "opes.bias"
+BIAS_COLUMNS = (METAD_BIAS, OPES_BIAS)
 
 
 def lammps_print(text: str, file: str) -> str:

@@ -16,10 +16,10 @@ from wtemlp.md import wte_command, wte_script
 from wtemlp.md.walker import Walker
 from wtemlp.paths import RunPaths
 from wtemlp.stages import ceilings as limits
+from wtemlp.stages import walkers as one
 from wtemlp.stages.ceilings import Ceiling, Place
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.starts import Start, write_structures
-from wtemlp.stages.walkers import read_walker
 
 CONFS = "confs"
 CUR_JOB = "cur_job.json"  #: the job as DP-GEN has it
@@ -261,5 +261,11 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]
     folders = task_folders(context.paths, iteration)
     checks = context.params.jobs[iteration].wte.guard.devi_checks
     timestep_ps = context.params.timestep_ps
-    read = [read_walker(folder, checks, timestep_ps) for folder in folders]
+    read = [one.read_walker(folder, checks, timestep_ps) for folder in folders]
     return FrameTable.concatenate([table for table, _ in read]), [walker for _, walker in read]
+
+
+def write_distributions(context: RunContext, iteration: int) -> None:
+    """Write the distributions of each walker's energy into its folder."""
+    for folder in task_folders(context.paths, iteration):
+        one.write_distributions(folder)

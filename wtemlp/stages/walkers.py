@@ -9,8 +9,9 @@ from wtemlp import paths
 from wtemlp.analysis.energy import equilibrated, filled, statistical_inefficiency
 from wtemlp.analysis.frames import Decision, FrameTable, Phase
 from wtemlp.analysis.planning import biasfactor_for_window
+from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.errors import CalculationError
-from wtemlp.md import colvar, plumed_input, wte_script
+from wtemlp.md import colvar, energy_file, plumed_input, wte_script
 
 
 def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -91,6 +92,34 @@ def _measured(folder: Path, made: dict) -> tuple[float, float, float]:
     mean, sigma, biasfactor = wte_script.parse_sigma(file.read_text() if file.exists() else "")
     given = made["biasfactor"]
     return mean, sigma, biasfactor if given is None else float(given)
+
+
+def write_distributions(folder: Path) -> None:
+    """Write ``P_energy.dat`` of a walker: its energies in NVT, biased, and reweighted to NVT.
+
+    Nothing is written where there is too little to tell.
+    """
+    made = json.loads((folder / paths.JOB).read_text())
+    _, _, biasfactor = _measured(folder, made)
+    wte = colvar.read_series(folder / paths.COLVAR_WTE)
+    nvt = colvar.read_series(folder / paths.COLVAR_NVT)
+    energies = filled(wte.get("ene", np.empty(0)))
+    if not nvt or not len(energies) or not np.isfinite(biasfactor):
+        return
+    hills = colvar.read(folder / paths.HILLS)
+    if plumed_input.OPES_BIAS in wte:
+        bias = filled(wte[plumed_input.OPES_BIAS])
+    elif "sigma_ene" in hills:
+        bias = hills_bias(energies, hills)
+    elif biasfactor == 1:
+        bias = np.zeros(len(energies))
+    else:
+        return
+    temperature_K = float(made["temps"])
+    found = distributions(equilibrated(nvt["ene"]), energies, bias, temperature_K, biasfactor)
+    if found is not None:
+        stopped = (folder / paths.STOPPED).exists()
+        energy_file.write(folder / paths.P_ENERGY, found, temperature_K, biasfactor, stopped)
 
 
 def _asked(made: dict, sigma_eV: float | None) -> float | None:

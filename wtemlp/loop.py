@@ -24,6 +24,7 @@ from wtemlp.paths import RunPaths
 from wtemlp.progress import Reporter, StageProgress
 from wtemlp.resume import restore_labels, sound_step
 from wtemlp.stages import explore, label, select, train
+from wtemlp.stages.ceilings import ceilings, held_back
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
@@ -144,7 +145,13 @@ class Loop:
     # -- explore
     def make_explore(self) -> None:
         """Prepare the walkers."""
-        explore.prepare(self.context, self.state.iteration)
+        earlier = range(self.state.iteration)
+        rows = [(i, row.walkers) for i in earlier if (row := read_summary(self.paths.summary(i)))]
+        lowered = explore.prepare(self.context, self.state.iteration, ceilings(rows))
+        for note in lowered:
+            self._say(note["text"])
+        with self._summary() as row:
+            row.lowered = lowered
 
     def run_explore(self) -> None:
         """Run NVT, measure sigma and run WTE with the models."""
@@ -160,6 +167,7 @@ class Loop:
         stopped = [walker for walker in walkers if walker["stopped"]]
         for walker in stopped:
             self._say(f"walker {walker['name']} was stopped: {walker['stopped']}")
+        explore.write_distributions(self.context, self.state.iteration)
         with self._summary() as row:
             row.walkers, row.explored = walkers, len(frames)
 
@@ -229,6 +237,9 @@ class Loop:
         if rule is None or self.state.iteration + 1 < rule.iterations:
             return False
         recent = range(self.state.iteration + 1 - rule.iterations, self.state.iteration + 1)
+        rows = (read_summary(self.paths.summary(index)) for index in recent)
+        if any(row is not None and held_back(row.walkers) for row in rows):
+            return False  # what was asked for has not been explored
         tables = (load_frames(self.paths.explored(index)) for index in recent)
         return all(select.accurate_ratio(table) >= rule.accurate_ratio for table in tables)
 

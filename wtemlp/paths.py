@@ -35,12 +35,16 @@ COLVAR_NVT = "COLVAR.nvt"
 COLVAR_WTE = "COLVAR.wte"
 HILLS = "HILLS"
 DELTAFS = "DELTAFS"  #: what HILLS is to metadynamics, to OPES
+P_ENERGY = "P_energy.dat"  #: distributions of U: NVT, biased, reweighted
 SIGMA = "sigma.out"  #: mean and standard deviation of U in NVT, and the bias factor
 STOPPED = "walker.stopped"  #: one line: why the guard ended the walker
 CHECKPOINT = "walker.restart"  #: LAMMPS's; while it is there, the job goes on from it
 
 # -- files of a frame to label
 FRAME_DUMP = "frame.lammpstrj"
+
+# -- files of a labelling folder
+LABELS = "labels.json"  #: outcome of every frame of the iteration
 
 # -- files of an iteration
 EXPLORED = "explored.npz"  #: every explored frame with its decision (FrameTable)

@@ -121,14 +121,14 @@ def test_bias_is_not_in_the_energy(run):
     assert biased["metad.bias"].max() > 0.01
     hills = colvar.read(folder / "HILLS")
     assert len(hills["time"]) == 600 // 20
-    _, sigma = (float(word) for word in (folder / "sigma.out").read_text().split()[1::2])
+    _, sigma, _ = wte_script.parse_sigma((folder / "sigma.out").read_text())
     np.testing.assert_allclose(hills["sigma_ene"], sigma, rtol=1e-6)
 
 
 def test_sigma_is_that_of_the_recorded_energies(run):
     folder = run.folder / "iter.000000/01.model_devi/task.000.000000"
     nvt = colvar.read(folder / "COLVAR.nvt")
-    mean, sigma = (float(word) for word in (folder / "sigma.out").read_text().split()[1::2])
+    mean, sigma, _ = wte_script.parse_sigma((folder / "sigma.out").read_text())
     production = nvt["ene"][nvt["time"] > 150 * 0.0005 - 1e-9]
     assert mean == pytest.approx(production.mean(), rel=1e-3)
     assert sigma == pytest.approx(production.std(), rel=0.05)
@@ -156,6 +156,17 @@ def test_labels_equal_a_separate_lammps_evaluation(run, lmp, tmp_path):
         assert energies[index] == pytest.approx(energy, rel=1e-6)
         alone = read_dump(tmp_path / "one.dump").forces[0] * KCAL_MOL_IN_EV
         np.testing.assert_allclose(forces[index], alone, atol=2e-5)
+
+
+def test_the_distributions_of_the_energy_are_beside_the_trajectory(run):
+    folder = run.folder / "iter.000000/01.model_devi/task.000.000000"
+    columns, settings = (read(folder / "P_energy.dat") for read in
+                         (colvar.read, colvar.read_settings))
+    energies = colvar.read(folder / "COLVAR.wte")["ene"][31:]
+    mean = np.average(columns["energy"], weights=columns["p_biased"])
+    assert mean == pytest.approx(energies.mean(), abs=np.diff(columns["energy"])[0])
+    # 0.3 ps of water: a handful of independent energies at best, and the file says so.
+    assert settings["reweighting"] == "untrustworthy" and float(settings["kish"]) > 1
 
 
 def test_biased_frames_are_among_the_labelled(run):
@@ -319,6 +330,27 @@ def test_the_bias_factor_of_a_window_is_that_of_the_measured_sigma(run):
     assert biasfactor == max(2, np.ceil(exact)) and exact > 1
     hills = colvar.read(task / "HILLS")
     np.testing.assert_allclose(hills["biasf"], biasfactor)
+
+
+@pytest.mark.parametrize("method", ["wte", "opes"])
+def test_the_bias_factor_of_a_window_has_a_limit(run, method):
+    """A limit below it counts, one above does not; OPES has a window that much narrower."""
+    window = {"biasfactor": None, "window_K": (200.0, 900.0), "nsteps": 100, "pace": 5,
+              "method": method, "guard": Guard(1e6, 3, 1e3, 1e6)}
+    for limit in (2.5, 1e5):
+        name = f"limit.{method}.{limit:g}"
+        assert walk(run, name, **window, biasfactor_cap=limit)[0] == ""
+        task = run.folder / "iter.000000/01.model_devi" / name
+        _, sigma, used = wte_script.parse_sigma((task / "sigma.out").read_text())
+        full = np.ceil(biasfactor_for_window(sigma, 300.0, 600.0))
+        assert full > 2.5 and used == min(limit, full)
+        if method == "opes":
+            words = (task / "plumed.wte.dat").read_text().split()
+            ends = [float(word.split("=")[1]) for word in words if word.startswith("TEMP_M")]
+            shrunk = np.sqrt(used / full)
+            np.testing.assert_allclose(ends, [300 - 100 * shrunk, 300 + 600 * shrunk], rtol=1e-9)
+        else:
+            np.testing.assert_allclose(colvar.read(task / "HILLS")["biasf"], used)
 
 
 def test_a_killed_multithermal_walker_goes_on(run):

@@ -5,6 +5,8 @@ sqrt(biasfactor) (Bonomi and Parrinello, PRL 104, 190601, 2010), and reweighting
 gives the canonical ensemble back.
 """
 
+import subprocess
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -17,7 +19,9 @@ from wtemlp.analysis.energy import (
     reweighting_weights,
     statistical_inefficiency,
 )
+from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.md import colvar, plumed_input
+from wtemlp.md.kernel import find_plumed_program, plumed_command_environment
 from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
 
 T = 130.0  #: K
@@ -166,6 +170,77 @@ def test_oscillators_have_their_exact_moments_under_the_bias_and_reweighted(lmp,
     kept &= np.arange(len(energy)) % apart == 0
     assert kept.sum() > 200
     assert stats.kstest(energy[kept], EXACT.cdf).pvalue > 0.001
+
+
+def test_oscillators_are_recovered_from_a_bias_that_still_grows(lmp, tmp_path):
+    """The second half of one well-tempered run, with its final bias: mean and sigma of NVT."""
+    require_engine("lammps", "plumed")
+    g = 4.0
+    half = plumed_input.grid_half_width(g) * EXACT.std()
+    text = plumed_input.wte_input(
+        biasfactor=g, sigma=EXACT.std(), height=0.5 * KT, pace=50, temperature_K=T_OSCILLATORS,
+        grid_min=EXACT.mean() - half, grid_max=EXACT.mean() + half, stride=10, hills="HILLS",
+        colvar="COLVAR", units="real",
+    )  # fmt: skip
+    run = oscillators(lmp, tmp_path, text, 300_000)
+    energy = filled(run["ene"]) * KCAL_MOL_IN_EV
+    hills = colvar.read(tmp_path / "HILLS")
+    hills |= {name: KCAL_MOL_IN_EV * hills[name] for name in ("ene", "sigma_ene", "height")}
+    bias = hills_bias(energy, hills)
+
+    exact_mean, exact_sigma = EXACT.mean() * KCAL_MOL_IN_EV, EXACT.std() * KCAL_MOL_IN_EV
+    weights = len(energy) * reweighting_weights(bias, T_OSCILLATORS)
+    offset = moments(weights * (energy - exact_mean))
+    excess = moments(weights * ((energy - exact_mean) ** 2 - exact_sigma**2))
+    # Errors of sampling, and 0.05 sigma (5 % of its square) for the bias that changed on the way.
+    assert abs(offset.mean) < 4 * offset.mean_error + 0.05 * exact_sigma
+    assert abs(excess.mean) < 4 * excess.mean_error + 0.05 * exact_sigma**2
+    assert 4 * offset.mean_error < 0.2 * exact_sigma
+
+    nvt = EXACT.rvs(20_000, random_state=1) * KCAL_MOL_IN_EV
+    found = distributions(nvt, energy, bias, T_OSCILLATORS, g)
+    assert found.trusted and found.independent > 100
+    middle = found.p_nvt > 0.1 * found.p_nvt.max()
+    np.testing.assert_allclose(found.p_reweighted[middle], found.p_nvt[middle], rtol=0.3)
+    np.testing.assert_allclose(
+        found.p_reweighted, found.p_nvt, atol=0.12 * found.p_nvt.max()
+    )
+    print(f"offset {offset.mean / exact_sigma:.3f} +- {offset.mean_error / exact_sigma:.3f} sigma, "
+          f"variance {excess.mean / exact_sigma**2:.3f} +- "
+          f"{excess.mean_error / exact_sigma**2:.3f}, worth {found.independent:.0f}")
+
+
+def test_the_final_bias_is_that_of_plumeds_sum_hills(lmp, tmp_path):
+    """And the one that PLUMED had at the end of the run."""
+    require_engine("lammps", "plumed", "plumed_program")
+    half = plumed_input.grid_half_width(4.0) * EXACT.std()
+    text = plumed_input.wte_input(
+        biasfactor=4.0, sigma=EXACT.std(), height=0.5 * KT, pace=50, temperature_K=T_OSCILLATORS,
+        grid_min=EXACT.mean() - half, grid_max=EXACT.mean() + half, stride=10, hills="HILLS",
+        colvar="COLVAR", units="real",
+    )  # fmt: skip
+    run = oscillators(lmp, tmp_path, text, 20_000)
+    hills = colvar.read(tmp_path / "HILLS")
+    low, high = EXACT.mean() - 8 * EXACT.std(), EXACT.mean() + 8 * EXACT.std()
+    subprocess.run(
+        [find_plumed_program(), "sum_hills", "--hills", "HILLS", "--outfile", "fes.dat",
+         "--min", f"{low}", "--max", f"{high}", "--bin", "400"],
+        cwd=tmp_path, env=plumed_command_environment(), check=True, capture_output=True,
+    )
+    surface = colvar.read(tmp_path / "fes.dat")
+    # sum_hills gives the free energy, -g / (g - 1) times the bias.
+    expected = -(1 - 1 / 4.0) * surface["file.free"]
+    found = hills_bias(surface["ene"], hills)
+    assert expected.max() > 2 * KT
+    np.testing.assert_allclose(found, expected, atol=1e-5 * expected.max())
+
+    late = hills["time"] < run["time"][-1] - 1e-9
+    before = {name: values[late] for name, values in hills.items()}
+    since = run["time"] > before["time"][-1]
+    np.testing.assert_allclose(
+        hills_bias(run["ene"][since], before), run["metad.bias"][since],
+        atol=1e-3 * expected.max(),
+    )
 
 
 def test_oscillators_have_their_exact_energy_at_every_temperature_of_a_multithermal_run(

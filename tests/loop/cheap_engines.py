@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+#: Walkers with a larger bias factor are stopped in the middle of their biased part.
+STOPS_ABOVE = float(os.environ.get("CHEAP_ENGINE_STOPS_ABOVE", "inf"))
 STOPS = "CHEAP_ENGINE_STOPS" in os.environ  #: every walker is lost at its first step
 SLEEP_S = float(os.environ.get("CHEAP_ENGINE_SLEEP", "0"))  #: time for a test to kill something
 
@@ -62,6 +64,10 @@ def explore() -> None:
     runs = re.findall(r"^run +(\d+)(?: upto)? pre no", script, re.M)
     equilibration, sampling, total = map(int, runs)
     nvt = equilibration + sampling
+    biasfactor = _biasfactor(script)
+    if biasfactor > STOPS_ABOVE:
+        total = nvt + (total - nvt) // 2 // every * every
+        Path("walker.stopped").write_text(f"energy 9 eV at step {total}: too far\n")
     bounds, atoms = _read_conf(Path("conf.lmp"))
     rows = ["# step v v v max_devi_f f f"]
     Path("traj").mkdir(exist_ok=True)
@@ -75,9 +81,19 @@ def explore() -> None:
         lines = ["#! FIELDS time ene metad.bias"]
         lines += [f"{s * 0.0005:.6f} {rng.normal():.9f} 0.0" for s in range(first, last + 1, 10)]
         Path(name).write_text("\n".join(lines) + "\n")
-    Path("sigma.out").write_text("mean_eV 0.0 sigma_eV 1.0\n")
-    Path("HILLS").write_text("")
+    Path("sigma.out").write_text(f"mean_eV 0.0 sigma_eV 1.0 biasfactor {biasfactor:g}\n")
+    hills = ["#! FIELDS time ene sigma_ene height biasf"]
+    hills += [f"{s * 0.0005:.6f} {rng.normal():.9f} 1.0 0.01 {biasfactor:g}"
+              for s in range(nvt, total, 100)]
+    Path("HILLS").write_text("\n".join(hills) + "\n")
     Path("log.lammps").write_text(f"cheap {job}\n")
+
+
+def _biasfactor(script: str) -> float:
+    """That of the script; of a window: 64, or its limit if that is lower."""
+    given = re.search(r"^variable +biasfactor equal ([\d.]+)$", script, re.M)
+    limit = re.search(r"v_full<=([\d.]+)", script)
+    return float(given[1]) if given else min(64.0, float(limit[1]) if limit else 64.0)
 
 
 def _read_conf(path: Path) -> tuple[list[str], np.ndarray]:

@@ -15,6 +15,7 @@ import pytest
 from tests.loop.conftest import job, make_run
 from tests.waters import water_box
 from wtemlp.analysis.frames import Decision, load_frames
+from wtemlp.md import colvar
 from wtemlp.state import Step
 
 
@@ -53,6 +54,19 @@ def test_decisions_follow_the_trust_levels(undisturbed):
         }
         assert sum(map(len, lists.values())) == len(table)
         assert len(lists["rest_failed"]) == table.count(Decision.FAILED)
+
+
+def test_each_walker_has_the_distributions_of_its_energy(undisturbed):
+    tasks = sorted(undisturbed.folder.glob("iter.*/01.model_devi/task.*"))
+    assert len(tasks) == 8
+    for task in tasks:
+        columns = colvar.read(task / "P_energy.dat")
+        width = np.diff(columns["energy"])[0]
+        for name in ("p_nvt", "p_biased", "p_reweighted"):
+            assert columns[name].sum() * width == pytest.approx(1, rel=1e-6)
+        settings = colvar.read_settings(task / "P_energy.dat")
+        assert (int(settings["n_nvt"]), int(settings["n_biased"])) == (61, 21)
+        assert (settings["reweighting"] == "trustworthy") == (float(settings["independent"]) >= 10)
 
 
 def test_seeds_differ_between_models_and_iterations(undisturbed):

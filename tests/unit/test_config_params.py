@@ -51,6 +51,9 @@ GOOD = {
             "trj_freq": 20,
             "wte": {
                 "biasfactor": [16, 64],
+                "adapt_biasfactor": False,
+                "start": "both",
+                "n_start": 5,
                 "sigma": "12 kcal/mol",
                 "height": 1,
                 "pace": 50,
@@ -189,6 +192,9 @@ def test_good_file_exploration(root):
     assert (second.wte.height_kT, second.wte.pace) == (0.5, 100)
     assert (second.wte.nvt_steps, second.wte.walkers) == (2000, 1)
     assert second.wte.guard == Guard()
+    assert (first.wte.start, first.wte.n_start) == ("both", 5)
+    assert (second.wte.start, second.wte.n_start) == ("given", 2)
+    assert (first.wte.adapt_biasfactor, second.wte.adapt_biasfactor) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -533,6 +539,9 @@ WRONG = [
     ({JOB + "trj_freq": -5}, ["model_devi_jobs[0].trj_freq = -5; must be a positive integer"]),
     ({JOB + "temps": []}, ["model_devi_jobs[0].temps = []; must have one temperature"]),
     ({JOB + "temps": [300, -1]}, ["model_devi_jobs[0].temps[1] = -1; must be a positive number"]),
+    ({WTE + "start": "random"}, ['wte.start = "random"; must be "given", "labelled" or "both"']),
+    ({WTE + "start": "given"}, ['[0].wte.n_start = 5; is for labelled frames: remove it']),
+    ({WTE + "n_start": 0}, ["[0].wte.n_start = 0; must be a positive integer"]),
     ({WTE + "biasfactor": 0.5}, ["model_devi_jobs[0].wte.biasfactor = 0.5; must be 1 or more"]),
     ({WTE + "biasfactor": [16, 0]}, ["[0].wte.biasfactor[1] = 0; must be 1 or more"]),
     ({WTE + "biasfactor": [16, 16]}, ["[0].wte.biasfactor[1] = 16; is given twice"]),

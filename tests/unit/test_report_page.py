@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.synthetic import TRUST, TYPE_MAP, SyntheticRun, write_run
+from tests.unit.synthetic import SIGMA_NVT_EV, TRUST, TYPE_MAP, SyntheticRun, write_run
 from wtemlp import paths
 from wtemlp.analysis.frames import load_frames, save_frames
 from wtemlp.report.page import write_report
@@ -105,15 +105,30 @@ def test_energies_are_shown_against_their_prediction(synthetic_run):
     shown = [trace for trace, on in zip(plot["data"], plot["views"][-1], strict=True) if on]
     assert [t["name"] for t in shown] == [
         "NVT", "NVT, predicted", "γ = 1", "γ = 1, predicted",
-        "γ = 16", "γ = 16, predicted", "γ = 64", "γ = 64, predicted",
+        "γ = 16", "γ = 16, predicted", "γ = 16 reweighted", "γ = 64", "γ = 64, predicted",
     ]  # fmt: skip
     heights = {t["name"]: max(t["y"]) for t in shown}
     assert heights["NVT, predicted"] / heights["γ = 64, predicted"] == pytest.approx(8, rel=0.01)
-    for trace in shown[::2]:
+    for trace in shown:
+        if "predicted" in trace["name"]:
+            continue
         x, y = np.array(trace["x"]), np.array(trace["y"])
         assert np.sum(np.diff(x) * (y[1:] + y[:-1]) / 2) == pytest.approx(1.0, abs=0.02)
     first = [t["name"] for t, on in zip(plot["data"], plot["views"][0], strict=True) if on]
     assert "γ = 64" not in first  # its walker was stopped
+
+
+def test_nvt_as_the_biased_walkers_have_it(synthetic_run):
+    page = _page(synthetic_run)
+    traces = _plots(page, "energy")[0]["data"]
+    curve = next(trace for trace in traces if trace["name"] == "γ = 16 reweighted")
+    x, y = np.array(curve["x"]), np.array(curve["y"])
+    mean = np.average(x, weights=y)
+    assert mean == pytest.approx(0, abs=0.6 * SIGMA_NVT_EV)
+    assert np.sqrt(np.average((x - mean) ** 2, weights=y)) == pytest.approx(SIGMA_NVT_EV, rel=0.3)
+    # That of iteration 0 is worth too little, one was stopped, one has no file.
+    assert sum("reweighted" in trace["name"] for trace in traces) == 1
+    assert "drawn: 2 of the 3 sets of biased walkers are not" in page.words
 
 
 def test_distributions_of_the_training_data_start_beyond_the_bonds(synthetic_run):

@@ -40,6 +40,7 @@ class Extra:
 
 
 DROP, SHIFT = "drop", "shift"  #: what becomes of the hills when the models have changed
+GIVEN, LABELLED, BOTH = "given", "labelled", "both"  #: structures that walkers start from
 WTE, OPES = "wte", "opes"  #: ways to bias the energy: metadynamics, multithermal OPES
 
 
@@ -59,6 +60,9 @@ class WteBlock:
     extra: Extra = field(default_factory=Extra)
     method: str = WTE
     window_K: tuple[float, float] | None = None  #: temperatures to cover
+    start: str = GIVEN
+    n_start: int = 2  #: labelled frames to start from, of each composition in a system
+    adapt_biasfactor: bool = True  #: lower it where most walkers were stopped an iteration before
     guard: Guard = field(default_factory=Guard)
 
 

@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wtemlp.config.plumed import read_extra
-from wtemlp.config.records import DROP, OPES, SHIFT, WTE, ForceField, Guard, WteBlock
+from wtemlp.config.records import (
+    BOTH,
+    DROP,
+    GIVEN,
+    LABELLED,
+    OPES,
+    SHIFT,
+    WTE,
+    ForceField,
+    Guard,
+    WteBlock,
+)
 from wtemlp.config.schema import FORCE_FIELDS
 from wtemlp.config.section import MAX_NUMBER, Section
 from wtemlp.units import ENERGY_IN_EV
@@ -63,6 +74,9 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path
         extra=read_extra(block, root),
         method=method,
         window_K=window_K,
+        start=_read_start(block),
+        n_start=block.integer("n_start") if "n_start" in block else WteBlock.n_start,
+        adapt_biasfactor=block["adapt_biasfactor"],
         guard=_read_guard(block.section("guard")) if "guard" in block else Guard(),
     )
 
@@ -124,6 +138,16 @@ def _read_share_hills(block: Section, method: str, window_K: tuple | None) -> bo
     if block["hills"] == SHIFT:
         raise block.wrong("share_hills", f'not supported with "hills": "{SHIFT}", use "{DROP}"')
     return True
+
+
+def _read_start(block: Section) -> str:
+    start = block["start"]
+    if start not in (GIVEN, LABELLED, BOTH):
+        raise block.wrong("start", f'must be "{GIVEN}", "{LABELLED}" or "{BOTH}"')
+    if start == GIVEN and "n_start" in block:
+        remedy = f'is for labelled frames: remove it, or have "start": "{LABELLED}"'
+        raise block.wrong("n_start", remedy)
+    return start
 
 
 def read_biasfactors(section: Section, may_be_empty: bool = False) -> tuple[float, ...]:

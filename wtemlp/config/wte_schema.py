@@ -14,7 +14,7 @@ def _optional(name: str, kind: Any, default: Any, doc: str) -> Argument:
 def wte_block() -> Argument:
     """Schema of ``model_devi_jobs[i].wte``."""
     guard = Argument("guard", dict, _guard(), optional=True, doc="When a walker is stopped.")
-    fields = [*_bias(), *_run(), *_own_variables(), guard]
+    fields = [*_bias(), *_run(), *_own_variables(), *_from_iteration_to_iteration(), guard]
     return Argument("wte", dict, fields, doc="The well-tempered ensemble.")
 
 
@@ -97,6 +97,35 @@ def _own_variables() -> list[Argument]:
             default="both",
             doc='"both": the energy, and the variables if there are some; "variables": not the '
             "energy.",
+        ),
+    ]
+
+
+def _from_iteration_to_iteration() -> list[Argument]:
+    """What an iteration makes of those before it."""
+    return [
+        Argument(
+            "start",
+            str,
+            optional=True,
+            default=WteBlock.start,
+            doc='Structures to start from: "given" (sys_configs), "labelled": frames that earlier '
+            'iterations have labelled, spread over their energies, or "both"; the given ones where '
+            "there is no labelled frame yet.",
+        ),
+        Argument(
+            "n_start",
+            int,
+            optional=True,
+            doc=f"Labelled frames to start from, of each system; {WteBlock.n_start} if not given.",
+        ),
+        Argument(
+            "adapt_biasfactor",
+            bool,
+            optional=True,
+            default=WteBlock.adapt_biasfactor,
+            doc="Whether a bias factor most of whose walkers were stopped is halved in the next "
+            "iteration, and raised again once most come through.",
         ),
     ]
 

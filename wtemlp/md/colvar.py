@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIELDS = "#! FIELDS"
+SET = "#! SET"
 
 
 def read(path: Path) -> dict[str, NDArray[np.float64]]:
@@ -40,6 +41,17 @@ def read(path: Path) -> dict[str, NDArray[np.float64]]:
         return {}
     table = np.array(complete)
     return {name: table[:, column] for column, name in enumerate(names)}
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """The constants of a PLUMED file's header (``#! SET name value``); the last of a name."""
+    found = {}
+    with path.open(errors="replace") as file:
+        for line in file:
+            words = line[len(SET) :].split() if line.startswith(SET) else []
+            if len(words) == 2:
+                found[words[0]] = words[1]
+    return found
 
 
 def read_series(path: Path) -> dict[str, NDArray[np.float64]]:

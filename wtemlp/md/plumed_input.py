@@ -168,7 +168,7 @@ def _metad_columns(variable: ExtraVariable) -> tuple[str, str, str, str, str]:
 def opes_input(
     *,
     temperature_K: float,
-    window_K: tuple[float, float],
+    window_K: tuple[float, float] | tuple[str, str],
     pace: int,
     observation: int,
     stride: int,
@@ -187,8 +187,8 @@ def opes_input(
     ----------
     temperature_K : float
         The thermostat's; LAMMPS does not tell PLUMED.
-    window_K : tuple of float
-        Lowest and highest temperature.
+    window_K : tuple of float or of str
+        Lowest and highest temperature, or LAMMPS variable references.
     pace : int
         Steps between updates of the bias.
     observation : int
@@ -233,7 +233,8 @@ def grid_bins_for(biasfactor: float) -> int:
 
 
 #: Name of the bias in the files that the inputs have PLUMED write.
-BIAS_COLUMNS = ("metad.bias", "opes.bias")
+METAD_BIAS, OPES_BIAS = "metad.bias", "opes.bias"
+BIAS_COLUMNS = (METAD_BIAS, OPES_BIAS)
 
 
 def lammps_print(text: str, file: str) -> str:

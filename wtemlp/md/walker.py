@@ -54,6 +54,7 @@ class Walker:
     previous_mean_eV: float | None = None
     """Mean energy of the model whose hills are in ``previous.hills``; None: no such file."""
     window_K: tuple[float, float] | None = None  #: temperatures whose energies are to be covered
+    biasfactor_cap: float | None = None  #: the largest that `window_K` may come to; None: any
 
     @property
     def colvar_stride(self) -> int:

@@ -196,16 +196,28 @@ def _biasfactor(w: Walker) -> list[str]:
     """The bias factor, given, or that of a window of temperatures, rounded up.
 
     ``g = (dT sigma / (k T^2))^2``, dT being the window's farther end
-    (:func:`wtemlp.analysis.planning.biasfactor_for_window`); 2 at least, for a bias there is.
+    (:func:`wtemlp.analysis.planning.biasfactor_for_window`); 2 at least, for a bias there is, and
+    `biasfactor_cap` at most.  OPES, which has no bias factor, has its window narrowed alike: the
+    spread is proportional to it, and to ``sqrt(g)``.
     """
     if w.window_K is None:
         return [f"variable        biasfactor equal {w.biasfactor:.12g}"]
     reach_K = max(abs(w.temperature_K - end) for end in w.window_K)
     factor = reach_K / (KB_EV * w.temperature_K**2)
-    return [
+    lines = [
         f"variable        exact equal ({factor:.15g}*${{sigma_nvt}})^2",
-        "variable        biasfactor equal $(ceil(v_exact)*(v_exact>1)+2*(v_exact<=1))",
+        "variable        full equal $(ceil(v_exact)*(v_exact>1)+2*(v_exact<=1))",
     ]
+    if w.biasfactor_cap is None:
+        return [*lines, "variable        biasfactor equal ${full}"]
+    cap = f"{w.biasfactor_cap:.12g}"
+    lines.append(
+        f"variable        biasfactor equal $(v_full*(v_full<={cap})+{cap}*(v_full>{cap}))"
+    )
+    for name, end in zip(("low", "high"), w.window_K, strict=True):
+        apart = f"({end:.12g}-{w.temperature_K:.12g})*sqrt(v_biasfactor/v_full)"
+        lines.append(f"variable        {name}_K equal $({w.temperature_K:.12g}+{apart}:%.12g)")
+    return lines
 
 
 def _plumed(w: Walker) -> str:
@@ -216,8 +228,12 @@ def _plumed(w: Walker) -> str:
         "extra": w.extra,
     }  # fmt: skip
     if w.method == OPES:
+        capped = w.biasfactor_cap is not None
         return plumed_input.opes_input(
-            window_K=w.window_K, observation=w.observation, deltafs=paths.DELTAFS, **common
+            window_K=("${low_K}", "${high_K}") if capped else w.window_K,
+            observation=w.observation,
+            deltafs=paths.DELTAFS,
+            **common,
         )
     return plumed_input.wte_input(
         biasfactor="${biasfactor}" if w.biased else 1.0,

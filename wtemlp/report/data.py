@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from wtemlp import paths
 from wtemlp.analysis.energy import equilibrated, filled
 from wtemlp.analysis.frames import FrameTable, Phase, load_frames
-from wtemlp.md import colvar
+from wtemlp.md import colvar, energy_file
+from wtemlp.md.energy_file import Reweighted
 from wtemlp.report.systems import TrainingData, read_systems
 from wtemlp.summary import Summary, read_summary
 
@@ -41,6 +42,7 @@ class WalkerEnergies:
     nvt_eV: NDArray[np.float64]  #: (n_nvt,), unbiased part, after equilibration
     wte_eV: NDArray[np.float64]  #: (n_wte,), biased part, once the bias has been filled
     source: str  #: "COLVAR" or "frames"
+    reweighted: Reweighted | None = None  #: NVT as the biased part has it
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ def _read_walkers(
                 nvt_eV=nvt,
                 wte_eV=wte,
                 source=source,
+                reweighted=energy_file.read(folder / paths.P_ENERGY),
             )
         )
     return walkers

@@ -1,22 +1,16 @@
-"""Figures of the exploration: decisions, deviations, energy distributions, their widths."""
+"""Figures of the exploration: what became of its frames, and what the models say of them."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
-from wtemlp.analysis import energy
 from wtemlp.analysis.deviation import log_bins, log_histogram
-from wtemlp.analysis.energy import NVT_EQUILIBRATION, WTE_FILLING
 from wtemlp.analysis.frames import FrameTable, Phase
 from wtemlp.report import style
-from wtemlp.report.data import IterationData, RunData, WalkerEnergies
+from wtemlp.report.data import RunData
 from wtemlp.report.figures import Figure, Plot
-from wtemlp.report.table import finite, walker_ratio
-
-ALL_STOPPED = "No walker came through: the guard stopped every one that has run so far."
 
 
 def outcomes_figure(run: RunData) -> Figure:
@@ -159,170 +153,3 @@ def trust_levels(trust: Sequence[tuple[float, float]]) -> dict[str, tuple[float,
         f"system{'s' * (len(systems) > 1)} {', '.join(map(str, systems))}": levels
         for levels, systems in owners.items()
     }
-
-
-def energy_figure(run: RunData) -> Figure:
-    """P(E) of the unbiased against the well-tempered ensemble, one view per set of walkers."""
-    caption = Markup(
-        "Distribution of the potential energy of the whole box, relative to each walker's own NVT "
-        "mean (every model has its own zero). Outlines: what was sampled; dashed: the Gaussian of "
-        "width σ<sub>NVT</sub>, and those of width √γ σ<sub>NVT</sub> that the well-tempered "
-        "ensemble tends to. Left out are the first {:.0f} % of each NVT run (equilibration) and "
-        "{:.0f} % of each biased one (the bias was being filled){}. "
-        "<b>Look for</b> outlines that fill their dashed curve and stay centred at zero: narrower "
-        "means that the bias had not yet filled its window (more steps), a lean to one side that "
-        "it is still on its way, an outline far beyond its curve that the model is wrong there."
-    )
-    groups: dict[tuple[int, int, float], list[WalkerEnergies]] = defaultdict(list)
-    left_out = 0
-    for iteration in run.iterations:
-        for walker in iteration.walkers:
-            if walker.stopped:
-                left_out += 1
-            elif len(walker.nvt_eV) > 1 and np.std(walker.nvt_eV) > 0:
-                groups[iteration.index, walker.system, walker.temperature_K].append(walker)
-    walkers_out = "1 walker" if left_out == 1 else f"{left_out} walkers"
-    note = f", with {walkers_out} that the guard stopped" if left_out else ""
-    caption = Markup(caption).format(
-        100 * NVT_EQUILIBRATION, 100 * WTE_FILLING, note
-    )
-    if not groups:
-        empty = ALL_STOPPED if left_out else "No energies sampled yet."
-        return Figure("energy", "Energy distribution", caption, [], empty)
-    plot = style.figure("U − ⟨U⟩<sub>NVT</sub> (eV)", "probability density (1/eV)")
-    spans: list[tuple[str, int, int]] = []
-    for (index, system, temperature), walkers in groups.items():
-        first = len(plot.data)
-        _add_energies(plot, walkers)
-        name = f"Iteration {index}, system {system}, {temperature:g} K"
-        spans.append((name, first, len(plot.data)))
-    plot.update_layout(height=420)
-    shown = Plot(plot, spans[-1][0], _views(plot, spans))
-    return Figure("energy", "Energy distribution", caption, [shown])
-
-
-def _add_energies(plot: go.Figure, walkers: list[WalkerEnergies]) -> None:
-    """Outlines and Gaussians of the walkers of one model, system and temperature."""
-    sigma = float(np.sqrt(np.mean([np.var(w.nvt_eV, ddof=1) for w in walkers])))
-    nvt = np.concatenate([w.nvt_eV - w.nvt_eV.mean() for w in walkers])
-    _add_distribution(plot, "NVT", nvt, sigma, style.NEUTRAL)
-    factors = sorted({w.biasfactor for w in walkers})
-    for factor, colour in style.biasfactor_colours(factors).items():
-        parts = [
-            w.wte_eV - w.nvt_eV.mean() for w in walkers if w.biasfactor == factor and len(w.wte_eV)
-        ]
-        if parts:
-            expected = energy.sigma_wte(sigma, factor)
-            _add_distribution(plot, f"γ = {factor:g}", np.concatenate(parts), expected, colour)
-
-
-def _add_distribution(
-    plot: go.Figure, name: str, values: np.ndarray, expected: float, colour: str
-) -> None:
-    low, quarter, three, high = np.quantile(values, [0.002, 0.25, 0.75, 0.998])
-    inside = values[(values >= low) & (values <= high)]  # a hole of the potential has no bottom
-    # Freedman-Diaconis, kept between what the eye can use
-    width = 2 * float(three - quarter) / len(values) ** (1 / 3)
-    width = max(float(np.clip(width, expected / 12, expected / 2)), float(high - low) / 400)
-    edges = energy.shared_bins([inside], width)
-    density = energy.energy_histogram(inside, edges) * len(inside) / len(values)
-    plot.add_trace(
-        style.step_line(
-            edges,
-            density,
-            line={"color": colour, "width": 1.8},
-            fill="tozeroy",
-            fillcolor=style.fade(colour, 0.14),
-            name=name,
-            legendgroup=name,
-        )
-    )
-    x = np.linspace(-3.5, 3.5, 121) * expected
-    plot.add_scatter(
-        x=style.numbers(x),
-        y=style.numbers(energy.gaussian(x, expected)),
-        mode="lines",
-        line={"color": colour, "width": 1.4, "dash": "dash"},
-        name=f"{name}, predicted",
-        legendgroup=name,
-        showlegend=False,
-        hoverinfo="skip",
-    )
-
-
-def _views(plot: go.Figure, spans: list[tuple[str, int, int]]) -> dict[str, list[bool]]:
-    """Show the last span of traces, and let the reader choose another."""
-    places = range(len(plot.data))
-    views = {name: [first <= i < last for i in places] for name, first, last in spans}
-    for trace, shown in zip(plot.data, views[spans[-1][0]], strict=True):
-        trace.visible = shown
-    return views
-
-
-def sigma_figure(run: RunData) -> Figure:
-    """Measured sigma_WTE / sigma_NVT of every walker against the square root of the bias factor."""
-    caption = Markup(
-        "Width of the biased energy distribution over that of the unbiased one, walker by walker; "
-        "error bars: one standard error, with the correlation of the series accounted for. Dashed: "
-        "√γ, what a converged well-tempered ensemble gives. <b>Look for</b> points that reach "
-        "their line. Below it, the bias was still growing: the time to convergence grows with γ, "
-        "and short explorations stay below without being wrong for selection."
-    )
-    points: dict[float, list[tuple[float, float, float | None, str]]] = defaultdict(list)
-    for iteration in run.iterations:
-        for walker in iteration.summary.walkers if iteration.summary else []:
-            factor, ratio = finite(walker.get("biasfactor")), walker_ratio(walker)
-            if factor is not None and ratio is not None and not walker.get("stopped"):
-                name = str(walker.get("name", ""))
-                error = _ratio_error(iteration, name, ratio)
-                points[factor].append((iteration.index, ratio, error, name))
-    if not points:
-        stopped = any(w.get("stopped") for summary in run.summaries for w in summary.walkers)
-        empty = ALL_STOPPED if stopped else "No width was measured yet."
-        return Figure("sigma", "Width against √γ", caption, [], empty)
-    plot = style.figure("iteration", "σ<sub>WTE</sub> / σ<sub>NVT</sub>")
-    colours = style.biasfactor_colours(points)
-    for place, factor in enumerate(sorted(points)):
-        rows = sorted(points[factor])
-        shift = 0.12 * (place - (len(points) - 1) / 2)
-        x = _spread([row[0] for row in rows], shift)
-        plot.add_hline(
-            float(np.sqrt(factor)), line={"color": colours[factor], "width": 1.4, "dash": "dash"}
-        )
-        plot.add_scatter(
-            x=style.numbers(x),
-            y=style.numbers([row[1] for row in rows]),
-            error_y={"array": [row[2] for row in rows], "thickness": 1.2, "width": 3},
-            text=[row[3] for row in rows],
-            mode="markers",
-            marker={"color": colours[factor], "size": 8},
-            name=f"γ = {factor:g}",
-            hovertemplate=f"%{{y:.3g}}, predicted {np.sqrt(factor):.3g}<extra>%{{text}}</extra>",
-        )
-    indices = sorted({row[0] for rows in points.values() for row in rows})
-    plot.update_xaxes(range=[indices[0] - 0.5, indices[-1] + 0.5], tickformat="d")
-    plot.update_xaxes(dtick=max(1, len(indices) // 10))
-    highest = max(np.sqrt(max(points)), *(row[1] for rows in points.values() for row in rows))
-    plot.update_yaxes(range=[0, 1.1 * float(highest)])
-    return Figure("sigma", "Width against √γ", caption, [Plot(plot)])
-
-
-def _spread(indices: list[float], shift: float) -> list[float]:
-    """Iterations as positions, with walkers of the same iteration a little apart."""
-    seen: dict[float, int] = defaultdict(int)
-    positions = []
-    for index in indices:
-        positions.append(index + shift + 0.025 * seen[index])
-        seen[index] += 1
-    return positions
-
-
-def _ratio_error(iteration: IterationData, name: str, ratio: float) -> float | None:
-    """Standard error of sigma_WTE / sigma_NVT, from the walker's series."""
-    for walker in iteration.walkers:
-        if walker.name == name and len(walker.nvt_eV) > 3 and len(walker.wte_eV) > 3:
-            parts = [energy.moments(walker.nvt_eV), energy.moments(walker.wte_eV)]
-            relative = [part.std_error / part.std for part in parts if part.std > 0]
-            if len(relative) == 2:
-                return finite(float(ratio * np.hypot(*relative)))
-    return None

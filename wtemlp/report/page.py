@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from wtemlp.files import write_text
 from wtemlp.paths import RunPaths
-from wtemlp.report import figures, figures_explore, figures_structure
+from wtemlp.report import figures, figures_energy, figures_explore, figures_structure
 from wtemlp.report.citations import CITATIONS
 from wtemlp.report.data import RunData, read_run
 from wtemlp.report.figures import Figure
@@ -92,8 +92,8 @@ def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figu
         figures.learning_figure(run),
         figures_explore.outcomes_figure(run),
         figures_explore.deviation_figure(run, trust),
-        figures_explore.energy_figure(run),
-        figures_explore.sigma_figure(run),
+        figures_energy.energy_figure(run),
+        figures_energy.sigma_figure(run),
         figures_structure.rdf_figure(run),
         figures.timeline_figure(run),
     ]
@@ -254,6 +254,11 @@ def failures(summaries: Sequence[Summary]) -> list[str]:
                 f"{len(summary.walkers)} walkers; their last frames count as failed and were not "
                 "labelled."
             )
+        lines += [
+            f"Iteration {summary.iteration}: {note['text']}."
+            for note in summary.lowered
+            if isinstance(note, dict) and "text" in note
+        ]
         if summary.label_failures:
             lines.append(
                 f"Iteration {summary.iteration}: {summary.label_failures} of "

@@ -3,23 +3,24 @@
 import itertools
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import dpdata
-
 from wtemlp import paths
 from wtemlp.analysis.frames import FrameTable
-from wtemlp.config.records import SHIFT, ExploreJob
+from wtemlp.config.records import SHIFT, WTE, ExploreJob
 from wtemlp.dispatch.tasks import Task
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import plumed_input, wte_command, wte_script
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.paths import RunPaths
+from wtemlp.stages import ceilings as limits
+from wtemlp.stages import walkers as one
+from wtemlp.stages.ceilings import Ceiling, Place
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.previous import PreviousHills, find_hills
-from wtemlp.stages.walkers import read_walker
+from wtemlp.stages.starts import Start, write_structures
 
 CONFS = "confs"
 CUR_JOB = "cur_job.json"  #: the job as DP-GEN has it
@@ -33,32 +34,80 @@ class _Combination:
 
     system: int
     task: int  #: number within its system
-    conf: str  #: file in the folder of starting structures
+    start: Start
     temperature_K: float
     pressure_bar: float | None  #: None: constant volume
     biasfactor: float | None  #: None: from the window of temperatures
     walker: int
+    asked: tuple[float, ...] = ()  #: bias factors of the parameter file that it stands for
+    cap: float | None = None  #: the largest bias factor of a window; None: any
 
 
-def _combinations(context: RunContext, job: ExploreJob) -> list[_Combination]:
+def _combinations(
+    job: ExploreJob, starts: Mapping[int, list[Start]], ceilings: Mapping[Place, Ceiling]
+) -> list[_Combination]:
     """Every structure at every temperature, pressure and bias factor, `walkers` times."""
     found = []
     for system in job.sys_idx:
-        walkers = itertools.product(
-            range(len(context.params.sys_configs[system])),
-            job.temps_K,
-            job.press_bar or (None,),
-            job.wte.biasfactors,
-            range(job.wte.walkers),
-        )
-        for task, (conf, *conditions) in enumerate(walkers):
-            name = f"{system:03d}.{conf:04d}.lmp"
-            found.append(_Combination(system, task, name, *conditions))
+        biases = [
+            (temperature, pressure, *bias)
+            for temperature in job.temps_K
+            for pressure in job.press_bar or (None,)
+            for bias in _biases(job, ceilings.get((system, temperature)))
+        ]
+        walkers = itertools.product(starts[system], biases, range(job.wte.walkers))
+        for task, (start, (*conditions, used, asked, cap), walker) in enumerate(walkers):
+            found.append(_Combination(system, task, start, *conditions, used, walker, asked, cap))
     return found
 
 
-def prepare(context: RunContext, iteration: int) -> None:
-    """Make the exploration folders of an iteration.  What is there is made anew."""
+def _biases(
+    job: ExploreJob, ceiling: Ceiling | None
+) -> list[tuple[float | None, tuple[float, ...], float | None]]:
+    """Bias factor, those that it stands for, and the limit of a window's."""
+    if job.wte.window_K is None:
+        used = limits.under(job.wte.biasfactors, ceiling)
+        return [(biasfactor, asked, None) for biasfactor, asked in used.items()]
+    if ceiling is None:
+        return [(None, (), None)]
+    if ceiling.biasfactor < limits.SMALLEST:
+        return [(1.0, (), ceiling.biasfactor)]
+    return [(None, (), ceiling.biasfactor)]
+
+
+def _lowered(job: ExploreJob, ceilings: Mapping[Place, Ceiling]) -> list[dict]:
+    """A note for each system and temperature where a ceiling holds."""
+    found = []
+    for place in itertools.product(job.sys_idx, job.temps_K):
+        ceiling = ceilings.get(place)
+        if ceiling is not None:
+            given = job.wte.biasfactors if job.wte.window_K is None else ()
+            asked = [factor for factor in given if factor > ceiling.biasfactor]
+            if asked or job.wte.window_K is not None:
+                found.append(limits.note(place, asked, ceiling))
+    return found
+
+
+def prepare(
+    context: RunContext, iteration: int, ceilings: Mapping[Place, Ceiling] | None = None
+) -> list[dict]:
+    """Make the exploration folders of an iteration.  What is there is made anew.
+
+    Parameters
+    ----------
+    context : RunContext
+    iteration : int
+    ceilings : mapping of (int, float) to Ceiling, optional
+        How far the bias may go at a system and temperature, as the iterations before have shown
+        (:func:`wtemlp.stages.ceilings.ceilings`); without effect if ``wte.adapt_biasfactor`` is
+        false.
+
+    Returns
+    -------
+    list of dict
+        A note for each place where they lower a bias factor
+        (:func:`wtemlp.stages.ceilings.note`).
+    """
     folder = context.paths.explore(iteration)
     if folder.exists():
         shutil.rmtree(folder)
@@ -66,12 +115,14 @@ def prepare(context: RunContext, iteration: int) -> None:
     job = context.params.jobs[iteration]
     graphs = _link_models(context, iteration)
     write_json(folder / CUR_JOB, context.params.jdata["model_devi_jobs"][iteration])
-    _write_structures(context, job, folder / CONFS)
-    combinations = _combinations(context, job)
+    starts = write_structures(context, iteration, job, folder / CONFS)
+    held = ceilings if ceilings and job.wte.adapt_biasfactor else {}
+    combinations = _combinations(job, starts, held)
     for combination in combinations:
         _prepare_task(context, iteration, job, combination, graphs)
     names = [context.paths.explore_task(iteration, c.system, c.task).name for c in combinations]
     write_json(folder / WALKERS, {"tasks": names, "job": _as_json(job)})
+    return _lowered(job, held)
 
 
 def _as_json(job: ExploreJob) -> dict:
@@ -96,31 +147,20 @@ def _link_models(context: RunContext, iteration: int) -> list[str]:
     return [model.name for model in models]
 
 
-def _write_structures(context: RunContext, job: ExploreJob, folder: Path) -> None:
-    folder.mkdir()
-    params = context.params
-    for system in job.sys_idx:
-        for index, structure in enumerate(params.sys_configs[system]):
-            read = dpdata.System(
-                str(context.paths.root / structure),
-                fmt=params.sys_format,
-                type_map=list(params.type_map),
-            )
-            read.to_lammps_lmp(str(folder / f"{system:03d}.{index:04d}.lmp"))
-
-
 def _provenance(context: RunContext, job: ExploreJob, c: _Combination) -> dict[str, object]:
     """What identifies a walker's conditions, in its ``job.json``."""
-    params = context.params
     return {
         "ensemble": job.ensemble,
         "temps": c.temperature_K,
         **({} if c.pressure_bar is None else {"press": c.pressure_bar}),
-        "model_devi_dt": params.timestep_ps,
+        "model_devi_dt": context.params.timestep_ps,
         "system": c.system,
-        "structure": str(params.sys_configs[c.system][int(c.conf.split(".")[1])]),
+        "structure": c.start.structure,
+        "origin": c.start.origin,
         "method": job.wte.method,
         "biasfactor": c.biasfactor,
+        "biasfactor_asked": list(c.asked),
+        "biasfactor_cap": c.cap,
         "window_K": job.wte.window_K and list(job.wte.window_K),
         "walker": c.walker,
         "nvt_steps": job.wte.nvt_steps,
@@ -156,7 +196,7 @@ def _prepare_task(
     previous = _previous_hills(context, iteration, job, made)
     folder = context.paths.explore_task(iteration, c.system, c.task)
     (folder / paths.TRAJ).mkdir(parents=True)
-    (folder / paths.CONF).symlink_to(f"../{CONFS}/{c.conf}")
+    (folder / paths.CONF).symlink_to(f"../{CONFS}/{c.start.conf}")
     purpose = ("explore", iteration, c.system, c.task)
     walker = Walker(
         graphs=tuple(f"../{graph}" for graph in graphs),
@@ -164,6 +204,7 @@ def _prepare_task(
         mass_map=params.mass_map,
         temperature_K=c.temperature_K,
         biasfactor=c.biasfactor,
+        biasfactor_cap=c.cap,
         sigma_eV=job.wte.sigma_eV,
         height_kT=job.wte.height_kT,
         pace=job.wte.pace,
@@ -174,8 +215,8 @@ def _prepare_task(
         trust_hi=params.f_trust_hi[c.system],
         guard=job.wte.guard,
         checkpoint=job.wte.checkpoint,
-        method=job.wte.method,
-        window_K=job.wte.window_K,
+        method=job.wte.method if c.biasfactor != 1 else WTE,
+        window_K=job.wte.window_K if c.biasfactor is None else None,
         pressure_bar=c.pressure_bar,
         barostat=job.barostat,
         barostat_ps=job.barostat_ps,
@@ -258,5 +299,11 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]
     folders = task_folders(context.paths, iteration)
     checks = context.params.jobs[iteration].wte.guard.devi_checks
     timestep_ps = context.params.timestep_ps
-    read = [read_walker(folder, checks, timestep_ps) for folder in folders]
+    read = [one.read_walker(folder, checks, timestep_ps) for folder in folders]
     return FrameTable.concatenate([table for table, _ in read]), [walker for _, walker in read]
+
+
+def write_distributions(context: RunContext, iteration: int) -> None:
+    """Write the distributions of each walker's energy into its folder."""
+    for folder in task_folders(context.paths, iteration):
+        one.write_distributions(folder)

@@ -23,7 +23,6 @@ from wtemlp.stages import select
 from wtemlp.stages.context import RunContext
 
 FRAME = "frame.json"  #: provenance of a frame, in its task folder
-LABELS = "labels.json"  #: outcome of every frame of the iteration
 
 
 def _labeller(context: RunContext) -> Labeller:
@@ -156,10 +155,19 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
         failed = np.flatnonzero(~labels.ok & ~labels.refused)
         broken |= {frames.names[index]: folder for index in failed}
         origins = []
-        for name, ok, reason in zip(frames.names, labels.ok, labels.reasons, strict=True):
+        elements = [context.params.type_map[kind] for kind in frames.types]
+        atoms = {name: elements.count(name) for name in sorted(set(elements))}
+        for name, ok, reason, energy in zip(
+            frames.names, labels.ok, labels.reasons, labels.energies, strict=True
+        ):
             made = json.loads((folder.parent / name / FRAME).read_text())
             origins.append(Origin(made["biasfactor"], made["step"]))
-            outcomes.append({"frame": name, "labelled": bool(ok), "reason": reason, **made})
+            outcomes.append(
+                {
+                    "frame": name, "labelled": bool(ok), "reason": reason, **made,
+                    "label_eV": float(energy) if ok else None, "atoms": atoms,
+                }
+            )
             if not ok:
                 reasons[name] = reason
         system = int(folder.name.split(".")[1])
@@ -168,7 +176,7 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
         _write_data(context, iteration, system, datasets)
     labelled = sum(len(dataset) for datasets in kept.values() for dataset in datasets)
     outcomes.sort(key=lambda outcome: outcome["frame"])
-    write_json(context.paths.label(iteration) / LABELS, outcomes)
+    write_json(context.paths.label(iteration) / paths.LABELS, outcomes)
     total = labelled + len(reasons)
     if len(broken) > context.params.ratio_failed * total:
         for folder in broken.values():

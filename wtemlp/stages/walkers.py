@@ -8,8 +8,10 @@ import numpy as np
 from wtemlp import paths
 from wtemlp.analysis.energy import equilibrated, filled, statistical_inefficiency
 from wtemlp.analysis.frames import Decision, FrameTable, Phase
+from wtemlp.analysis.planning import biasfactor_for_window
+from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.errors import CalculationError
-from wtemlp.md import colvar, plumed_input, wte_script
+from wtemlp.md import colvar, energy_file, plumed_input, wte_script
 
 
 def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -92,6 +94,43 @@ def _measured(folder: Path, made: dict) -> tuple[float, float, float]:
     return mean, sigma, biasfactor if given is None else float(given)
 
 
+def write_distributions(folder: Path) -> None:
+    """Write ``P_energy.dat`` of a walker: its energies in NVT, biased, and reweighted to NVT.
+
+    Nothing is written where there is too little to tell.
+    """
+    made = json.loads((folder / paths.JOB).read_text())
+    _, _, biasfactor = _measured(folder, made)
+    wte = colvar.read_series(folder / paths.COLVAR_WTE)
+    nvt = colvar.read_series(folder / paths.COLVAR_NVT)
+    energies = filled(wte.get("ene", np.empty(0)))
+    if not nvt or not len(energies) or not np.isfinite(biasfactor):
+        return
+    hills = colvar.read(folder / paths.HILLS)
+    if plumed_input.OPES_BIAS in wte:
+        bias = filled(wte[plumed_input.OPES_BIAS])
+    elif "sigma_ene" in hills:
+        bias = hills_bias(energies, hills)
+    elif biasfactor == 1:
+        bias = np.zeros(len(energies))
+    else:
+        return
+    temperature_K = float(made["temps"])
+    found = distributions(equilibrated(nvt["ene"]), energies, bias, temperature_K, biasfactor)
+    if found is not None:
+        stopped = (folder / paths.STOPPED).exists()
+        energy_file.write(folder / paths.P_ENERGY, found, temperature_K, biasfactor, stopped)
+
+
+def _asked(made: dict, sigma_eV: float | None) -> float | None:
+    """The largest bias factor of the parameter file that the walker stands for."""
+    if made["window_K"] is None or sigma_eV is None:
+        return max(made["biasfactor_asked"], default=None)
+    temperature_K = float(made["temps"])
+    reach_K = max(abs(temperature_K - end) for end in made["window_K"])
+    return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
+
+
 def _stored_frames(folder: Path, stopped: bool) -> tuple[np.ndarray, np.ndarray]:
     """Steps and deviations of the frames that are in a walker's trajectory.
 
@@ -147,6 +186,7 @@ def _walker_summary(
         "system": made["system"],
         "method": made["method"],
         "biasfactor": biasfactor,
+        "biasfactor_asked": _asked(made, sigma),
         "window_K": made["window_K"],
         "temperature_K": float(made["temps"]),
         "walker": made["walker"],

@@ -1,0 +1,173 @@
+"""NVT from a biased run: the final bias from its hills, and the distribution of the energy.
+
+Metadynamics: the bias at the end, summed from the hills, stands for the one that acted in the
+filled part of the run, so that a frame there has the weight ``exp(V_end(U)/kT)`` (Branduardi,
+Bussi and Parrinello, J. Chem. Theory Comput. 8, 2247, 2012).  That is right once the bias changes
+no more but by a constant, which a well-tempered one comes to (Barducci, Bussi and Parrinello,
+Phys. Rev. Lett. 100, 020603, 2008).  The multithermal bias of OPES converges early (Invernizzi,
+Piaggi and Parrinello, Phys. Rev. X 10, 041034, 2020), so there the weight is ``exp(V/kT)`` with
+the bias that each frame had.
+
+How much a set of weights is worth is Kish's effective number, ``(sum w)^2 / sum w^2`` (Survey
+Sampling, 1965), which takes the frames for independent.  They are not: it is divided by the
+statistical inefficiency of the energies.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicSpline
+
+from wtemlp.analysis.energy import (
+    effective_size,
+    energy_histogram,
+    reweighting_weights,
+    shared_bins,
+    statistical_inefficiency,
+)
+
+CUTOFF = 6.25  #: half of the squared distance, in widths, at which PLUMED's hills end
+TRUSTED = 10.0  #: independent frames below which a reweighted distribution is not to be trusted
+BINS_PER_SIGMA = 4  #: bins of the distributions in one sigma_NVT
+REACH = 10.0  #: half width of what they cover, in sigma_NVT sqrt(biasfactor)
+GRID_PER_WIDTH = 20  #: points of the bias in one width of a hill, where it is interpolated
+CHUNK = 1_000_000  #: energies times hills at once
+
+
+def hills_bias(energies: ArrayLike, hills: Mapping[str, ArrayLike]) -> NDArray[np.float64]:
+    """The bias that hills make at some energies.
+
+    PLUMED writes heights of the free energy: the bias's times ``g / (g - 1)``.  Its Gaussians
+    are stretched to be zero where they end, at a distance of ``sqrt(2 * 6.25)`` widths (manual of
+    PLUMED 2.10, METAD).
+
+    Parameters
+    ----------
+    energies : array_like, shape (n,)
+        In the unit of the hills.
+    hills : mapping of str to array_like, each of shape (n_hills,)
+        Columns of a HILLS file: ``ene``, ``sigma_ene``, ``height`` and ``biasf``.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        In the same unit; to 1e-5 of the largest, where there are so many energies that it is
+        interpolated.
+    """
+    at = np.atleast_1d(np.asarray(energies, dtype=float))
+    centres, widths, factors = (
+        np.asarray(hills[name], dtype=float) for name in ("ene", "sigma_ene", "biasf")
+    )
+    heights = np.asarray(hills["height"], dtype=float) * (1 - 1 / factors)
+    if not len(centres):
+        return np.zeros(len(at))
+    half = np.sqrt(2 * CUTOFF) * widths
+    at = np.clip(at, (centres - half).min(), (centres + half).max())  # beyond them it is zero
+    n_grid = np.ptp(at) / (widths.min() / GRID_PER_WIDTH) + 4
+    if n_grid < len(at):
+        grid = np.linspace(at.min(), at.max(), int(n_grid))
+        return CubicSpline(grid, _sum(grid, centres, widths, heights))(at)
+    return _sum(at, centres, widths, heights)
+
+
+def _sum(
+    at: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    widths: NDArray[np.float64],
+    heights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Sum of stretched Gaussians, some points at a time."""
+    total = np.zeros(len(at))
+    end = np.exp(-CUTOFF)
+    step = max(1, CHUNK // max(1, len(centres)))
+    for first in range(0, len(at), step):
+        part = slice(first, first + step)
+        half_square = ((at[part, None] - centres) / widths) ** 2 / 2
+        shapes = np.where(half_square < CUTOFF, (np.exp(-half_square) - end) / (1 - end), 0.0)
+        total[part] = shapes @ heights
+    return total
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """The energy of one walker, unbiased, biased and reweighted; arrays of shape (n_bins,)."""
+
+    energy_eV: NDArray[np.float64]  #: middles of the bins
+    p_nvt: NDArray[np.float64]  #: densities, 1/eV: histogram of the unbiased part
+    p_biased: NDArray[np.float64]  #: of the biased part
+    p_reweighted: NDArray[np.float64]  #: NVT from the biased part
+    free_energy_kT: NDArray[np.float64]  #: -ln p_reweighted, 0 at its minimum; inf where none
+    kish: float  #: Kish's effective number of frames
+    inefficiency: float  #: of the biased energies
+    n_nvt: int  #: energies
+    n_biased: int
+
+    @property
+    def independent(self) -> float:
+        """Independent frames that the reweighted distribution is worth."""
+        return self.kish / self.inefficiency
+
+    @property
+    def trusted(self) -> bool:
+        """Whether they are :data:`TRUSTED` or more."""
+        return self.independent >= TRUSTED
+
+
+def distributions(
+    nvt_eV: ArrayLike,
+    biased_eV: ArrayLike,
+    bias_eV: ArrayLike,
+    temperature_K: float,
+    biasfactor: float,
+) -> Distributions | None:
+    """Distributions of a walker's energy, in common bins.
+
+    Parameters
+    ----------
+    nvt_eV : array_like, shape (n_nvt,)
+        Energies of the unbiased part, without its equilibration.
+    biased_eV : array_like, shape (n,)
+        Energies of the biased part, once the bias has been filled, at equal intervals.
+    bias_eV : array_like, shape (n,)
+        The bias that reweights each: 0 for a run without bias.
+    temperature_K : float
+        The thermostat's.
+    biasfactor : float
+        Sets how wide a range of energies is covered.
+
+    Returns
+    -------
+    Distributions or None
+        None where there are fewer than two energies in a part, or none that differ.  Energies
+        that are not finite, or outside :data:`REACH`, are left out.
+    """
+    nvt = np.asarray(nvt_eV, dtype=float)
+    biased, bias = (np.asarray(values, dtype=float) for values in (biased_eV, bias_eV))
+    nvt = nvt[np.isfinite(nvt)]
+    if len(nvt) < 2 or not nvt.std() > 0:
+        return None
+    mean, sigma = nvt.mean(), nvt.std()
+    reach = REACH * sigma * np.sqrt(max(biasfactor, 1.0))
+    kept = np.isfinite(biased) & np.isfinite(bias)
+    kept[kept] &= np.abs(biased[kept] - mean) <= reach
+    biased, bias = biased[kept], bias[kept]
+    if len(biased) < 2:
+        return None
+    weights = reweighting_weights(bias, temperature_K)
+    edges = shared_bins([nvt - mean, biased - mean], sigma / BINS_PER_SIGMA)
+    reweighted = energy_histogram(biased - mean, edges, weights)
+    with np.errstate(divide="ignore"):
+        free_energy = -np.log(reweighted)
+    return Distributions(
+        energy_eV=mean + (edges[1:] + edges[:-1]) / 2,
+        p_nvt=energy_histogram(nvt - mean, edges),
+        p_biased=energy_histogram(biased - mean, edges),
+        p_reweighted=reweighted,
+        free_energy_kT=free_energy - free_energy.min(),
+        kish=effective_size(weights),
+        inefficiency=statistical_inefficiency(biased),
+        n_nvt=len(nvt),
+        n_biased=len(biased),
+    )

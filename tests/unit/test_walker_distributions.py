@@ -24,7 +24,7 @@ def table(file, columns):
 def task(tmp_path):
     """A walker whose first half of the biased part is nonsense, as of a bias being filled."""
     rng = np.random.default_rng(5)
-    job = {"temps": T, "biasfactor": G, "window_K": None}
+    job = {"temps": T, "biasfactor": G, "window_K": None, "share_hills": False, "variables": []}
     (tmp_path / "job.json").write_text(json.dumps(job))
     (tmp_path / "sigma.out").write_text(f"mean_eV 0.0 sigma_eV {SIGMA} biasfactor {G}\n")
     nvt = rng.normal(scale=SIGMA, size=N)
@@ -93,5 +93,15 @@ def test_a_walker_that_ended_early_has_none(task, gone):
     write_wte(folder, energies, "metad.bias", np.zeros(N))
     (folder / "HILLS").write_text("")
     (folder / gone).unlink()
+    write_distributions(folder)
+    assert not (folder / "P_energy.dat").exists()
+
+
+@pytest.mark.parametrize("change", [{"share_hills": True}, {"variables": ["d"]}])
+def test_a_bias_that_others_made_too_is_not_taken_for_ones_own(task, change):
+    folder, energies = task
+    made = json.loads((folder / "job.json").read_text())
+    (folder / "job.json").write_text(json.dumps(made | change))
+    write_wte(folder, energies, "opes.bias", converged(energies))
     write_distributions(folder)
     assert not (folder / "P_energy.dat").exists()

@@ -163,6 +163,8 @@ def _provenance(context: RunContext, job: ExploreJob, c: _Combination) -> dict[s
         "biasfactor_cap": c.cap,
         "window_K": job.wte.window_K and list(job.wte.window_K),
         "walker": c.walker,
+        "share_hills": job.wte.share_hills,
+        "variables": [variable.name for variable in job.wte.extra.variables],
         "nvt_steps": job.wte.nvt_steps,
         "nsteps": job.nsteps,
     }

@@ -97,9 +97,12 @@ def _measured(folder: Path, made: dict) -> tuple[float, float, float]:
 def write_distributions(folder: Path) -> None:
     """Write ``P_energy.dat`` of a walker: its energies in NVT, biased, and reweighted to NVT.
 
-    Nothing is written where there is too little to tell.
+    Nothing is written where there is too little to tell, or where the bias is not a function of
+    the energy and of this walker's hills alone.
     """
     made = json.loads((folder / paths.JOB).read_text())
+    if made["share_hills"] or made["variables"]:
+        return
     _, _, biasfactor = _measured(folder, made)
     wte = colvar.read_series(folder / paths.COLVAR_WTE)
     nvt = colvar.read_series(folder / paths.COLVAR_NVT)

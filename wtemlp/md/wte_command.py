@@ -33,13 +33,15 @@ def command(lmp: str) -> str:
     )
     shared = wte_script.SHARED_HILLS
     home = f"if [ -f {shared} ]; then cp -f $(cat {shared}) {paths.HILLS}; fi;"
+    # By name: a file of the user's own may be called plumed.pdb.
     earlier = " ".join(
         (paths.TRAJ, paths.MODEL_DEVI, paths.COLVAR_NVT, paths.STOPPED, paths.SIGMA)
-        + (wte_script.VARIABLES, shared, f"*{BEFORE}", f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*")
-        + (f"{paths.DELTAFS}*", "plumed.*", "bck.*")
+        + (wte_script.VARIABLES, shared, *(f"{name}{BEFORE}" for name in continued))
+        + (paths.COLVAR_WTE, paths.HILLS, paths.DELTAFS, *wte_script.PLUMED_FILES, "bck.*")
     )
     return (
-        f"if [ -f {paths.CHECKPOINT} ]; then {keep} else rm -rf {earlier}; fi;"
+        f"if [ -f {paths.CHECKPOINT} ]; then rm -f {paths.STOPPED}; {keep}"
+        f" else rm -rf {earlier}; fi;"
         f" mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG}"
         f" -screen none || {{ {{ {noted} && {recorded}; }}"
         f" || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"

@@ -151,7 +151,15 @@ def test_a_job_that_begins_anew_takes_away_its_own_files_only(tmp_path):
 
 def test_a_job_that_goes_on_has_not_been_stopped(tmp_path):
     """Killed at its very end, a walker that was being stopped goes on from its checkpoint."""
-    for name in ("walker.restart", "walker.stopped", "model_devi.out", "log.lammps"):
+    for name in ("walker.restart", "walker.stopped", "model_devi.out", "log.lammps", "COLVAR.nvt"):
         (tmp_path / name).touch()
     subprocess.run(["bash", "-c", wte_command.command("true")], cwd=tmp_path, check=True)
     assert not (tmp_path / "walker.stopped").exists()
+
+
+def test_a_checkpoint_without_its_record_is_not_gone_on_from(tmp_path):
+    """What a failed job has left was moved home, its hills, too; the checkpoint stayed."""
+    (tmp_path / "walker.restart").touch()
+    look = "test ! -e walker.restart && true"
+    subprocess.run(["bash", "-c", wte_command.command(look)], cwd=tmp_path, check=True)
+    assert not (tmp_path / "model_devi.out").exists()

@@ -20,7 +20,8 @@ def command(lmp: str) -> str:
     A LAMMPS error that says that the walker has blown up is a result (the walker is stopped),
     not a failure of the task; it may come before anything was recorded.  Where there is a
     checkpoint, what the killed job has recorded is kept before LAMMPS begins the files anew, and
-    put before the new at the end; where there is none, nothing of an earlier attempt is.
+    put before the new at the end; where there is none, nothing of an earlier attempt is.  Nor is a
+    checkpoint gone on from whose record is not there: what a failed task has left is moved home.
     """
     noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
     recorded = f"touch {paths.MODEL_DEVI} {paths.COLVAR_NVT}"
@@ -40,8 +41,8 @@ def command(lmp: str) -> str:
         + (paths.COLVAR_WTE, paths.HILLS, paths.DELTAFS, *wte_script.PLUMED_FILES, "bck.*")
     )
     return (
-        f"if [ -f {paths.CHECKPOINT} ]; then rm -f {paths.STOPPED}; {keep}"
-        f" else rm -rf {earlier}; fi;"
+        f"if [ -f {paths.CHECKPOINT} ] && [ -f {paths.COLVAR_NVT} ]; then"
+        f" rm -f {paths.STOPPED}; {keep} else rm -rf {paths.CHECKPOINT}* {earlier}; fi;"
         f" mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG}"
         f" -screen none || {{ {{ {noted} && {recorded}; }}"
         f" || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"

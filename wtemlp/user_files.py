@@ -22,6 +22,12 @@ RESERVED = (
     paths.TRAIN_INPUT, paths.CONF, paths.LMP_INPUT, paths.JOB, paths.FRAME_DUMP, "frame.json",
 )  # fmt: skip
 
+#: What a walker's job makes, and takes away when it begins anew.
+MADE = (
+    paths.MODEL_DEVI, paths.TRAJ, paths.LMP_LOG, paths.COLVAR_NVT, paths.COLVAR_WTE, paths.HILLS,
+    paths.DELTAFS, paths.SIGMA, paths.STOPPED, paths.CHECKPOINT,
+)  # fmt: skip
+
 
 def check_user_files(machines: Machines, root: Path) -> None:
     """Look at the lists of all stages, before anything is written.
@@ -48,7 +54,7 @@ def check_user_files(machines: Machines, root: Path) -> None:
                     "name files relative to the run's folder",
                 )
             for file in files:
-                if file.name in RESERVED:
+                if file.name in RESERVED + MADE:
                     raise InputError(f"{where}forward_files", f"{pattern} is {file.name}",
                                      "that name is a task's own: rename the file")  # fmt: skip
                 if seen.setdefault(file.name, file) != file:

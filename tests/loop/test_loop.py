@@ -349,6 +349,20 @@ def test_hills_are_taken_over_from_the_same_walker_of_the_iteration_before(tmp_p
     assert has == {task: bool(source) for task, source in sources.items()}
 
 
+def test_hills_that_have_been_cleared_away_are_not_taken_over(copied):
+    """The exploration before is no input of this one: without it, it begins without hills."""
+    shutil.rmtree(copied.folder / "iter.000000/01.model_devi")
+    param = json.loads((copied.folder / "param.json").read_text())
+    for one in param["model_devi_jobs"]:
+        one["wte"]["hills"] = "shift"
+    (copied.folder / "param.json").write_text(json.dumps(param))
+    set_state(copied, iteration=1, step=int(Step.MAKE_EXPLORE), finished="")
+    copied.finish()
+    made = json.loads((copied.folder / "iter.000001/01.model_devi/task.000.000000/job.json")
+                      .read_text())
+    assert "hills_from" not in made
+
+
 def test_all_walkers_stopped_is_a_failure(tmp_path):
     run = make_run(tmp_path / "lost")
     process = run.start(CHEAP_ENGINE_STOPS="1")

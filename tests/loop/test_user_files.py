@@ -59,13 +59,14 @@ def test_in_every_task_of_every_stage(run):
         ({"user_forward_files": ["no.*"]}, "train.user_forward_files: there is no no.* in"),
         ({"user_forward_files": ["note.a.txt", "sub/note.a.txt"]}, "two files are named note.a"),
         ({"user_forward_files": ["sub/job.json"]}, "that name is a task's own"),
+        ({"user_forward_files": ["sub/HILLS"]}, "that name is a task's own"),
         ({"user_backward_files": ["/etc/passwd"]}, "must be relative to a task's folder"),
         ({"user_backward_files": ["*.json"]}, "is also input.json"),
     ],
 )
 def test_what_cannot_travel_is_refused(run, more, words):
     (run.folder / "sub").mkdir()
-    for name in ("note.a.txt", "job.json"):
+    for name in ("note.a.txt", "job.json", "HILLS"):
         (run.folder / "sub" / name).write_text("")
     change(run, **more)
     before = sorted(run.folder.rglob("*"))

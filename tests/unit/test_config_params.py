@@ -562,6 +562,9 @@ WRONG = [
     ),
     ({WTE + "plumed": ["UNITS LENGTH=nm"]}, ['"UNITS" is in the generated input already']),
     ({WTE + "plumed": ["ene: ENERGY"]}, ['"ene:" is in the generated input already']),
+    ({WTE + "plumed": ["DISTANCE ATOMS=1,2 LABEL=ene"]}, ['"LABEL=ene" is in the generated']),
+    ({WTE + "plumed": ["m: METAD ARG=d SIGMA=1"]}, ["METAD is in the generated input: define"]),
+    ({WTE + "plumed": ["PRINT ARG=ene FILE=HILLS"]}, ["HILLS is a file of the generated input"]),
     ({WTE + "plumed": "none.dat"}, ["must be the path of a text file, or a list of PLUMED lines"]),
     ({WTE + "bias": "variables"}, ["there are no variables to bias"]),
     ({WTE + "bias": "all"}, ['wte.bias = "all"; must be "both" or "variables"']),
@@ -573,6 +576,11 @@ WRONG = [
         {WTE + "plumed": ["d: DISTANCE ATOMS=1,2"],
          WTE + "variables": [{"name": "d", "sigma": 0.1, "min": 5, "max": 5}]},
         ["variables[0].max = 5; must be above min"],
+    ),
+    (
+        {WTE + "plumed": ["d: DISTANCE ATOMS=1,2"],
+         WTE + "variables": [{"name": "d", "sigma": 0.1, "min": 0, "max": 5}] * 2},
+        ['variables[1].name = "d"; is given twice, remove one'],
     ),
     ({WTE + "share_hills": True, WTE + "walkers": 1}, ["needs walkers of 2 or more"]),
     (

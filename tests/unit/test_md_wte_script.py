@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from wtemlp.config.records import Guard
+from wtemlp.config.records import Extra, ExtraVariable, Guard
 from wtemlp.md import wte_command, wte_guard, wte_script
 from wtemlp.md.walker import Walker
 
@@ -130,3 +130,36 @@ def test_a_walker_that_is_to_be_stopped_leaves_no_checkpoint(tmp_path):
     walker = Walker(**vars(WALKER) | {"checkpoint": 60})
     told = awk(tmp_path, [f"{s} 9 9 9 99 9 9" for s in (2020, 2040, 2060)], walker)
     assert "devi_stop" in told and "write_restart" not in told
+
+
+@pytest.mark.parametrize(("energy", "shift"), [(True, "$(v_mean-(-12.5):%.15g)"), (False, "0")])
+def test_hills_on_the_energy_only_are_moved_by_an_energy(energy, shift):
+    extra = Extra("d: DISTANCE ATOMS=1,2\n", (ExtraVariable("d", 0.1, 0.0, 5.0),), energy)
+    walker = Walker(**vars(WALKER) | {"extra": extra, "previous_mean_eV": -12.5})
+    assert f"shell awk -v shift={shift} -f shift.awk" in wte_script.script(walker)
+
+
+def test_a_job_that_begins_anew_takes_away_its_own_files_only(tmp_path):
+    """What an earlier attempt has left, and nothing of the user's."""
+    own = ("HILLS", "COLVAR.wte", "plumed.wte.dat", "model_devi.out.before", "walker.stopped")
+    users = ("plumed.pdb", "HILLS.reference", "my.before")
+    for name in (*own, *users):
+        (tmp_path / name).touch()
+    subprocess.run(["bash", "-c", wte_command.command("true")], cwd=tmp_path, check=True)
+    assert {file.name for file in tmp_path.iterdir()} == {*users, "traj"}
+
+
+def test_a_job_that_goes_on_has_not_been_stopped(tmp_path):
+    """Killed at its very end, a walker that was being stopped goes on from its checkpoint."""
+    for name in ("walker.restart", "walker.stopped", "model_devi.out", "log.lammps", "COLVAR.nvt"):
+        (tmp_path / name).touch()
+    subprocess.run(["bash", "-c", wte_command.command("true")], cwd=tmp_path, check=True)
+    assert not (tmp_path / "walker.stopped").exists()
+
+
+def test_a_checkpoint_without_its_record_is_not_gone_on_from(tmp_path):
+    """What a failed job has left was moved home, its hills, too; the checkpoint stayed."""
+    (tmp_path / "walker.restart").touch()
+    look = "test ! -e walker.restart && true"
+    subprocess.run(["bash", "-c", wte_command.command(look)], cwd=tmp_path, check=True)
+    assert not (tmp_path / "model_devi.out").exists()

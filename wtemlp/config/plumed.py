@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from wtemlp import paths
 from wtemlp.config.records import OPES, Extra, ExtraVariable
 from wtemlp.config.section import Section
 
@@ -11,8 +12,15 @@ MAX_GRID = 10_000  #: points of one variable's grid
 
 #: What the generated input says itself, or must not be said twice.
 _OWN = re.compile(
-    r"^\s*(?:\S+:\s*)?(UNITS|RESTART|FLUSH|ENDPLUMED)\b|^\s*(ene|metad|opes|ecv)\s*:", re.M
+    r"^\s*(?:\S+:\s*)?(UNITS|RESTART|FLUSH|ENDPLUMED)\b|^\s*(ene|metad|opes|ecv)\s*:"
+    r"|\bLABEL=(ene|metad|opes|ecv)\b",
+    re.M,
 )
+#: Biases with a memory: a walker that goes on, or begins anew, would not have theirs.
+_GROWING = re.compile(r"^\s*(?:\S+:\s*)?(METAD|PBMETAD|OPES_\w+)\b", re.M)
+#: Files of the generated input; METAD's own default is among them.
+_FILES = "|".join((paths.COLVAR_WTE, paths.COLVAR_NVT, paths.HILLS, paths.DELTAFS))
+_FILE = re.compile(rf"\bFILE=({_FILES})\s")
 _NAME = re.compile(r"[A-Za-z_@][\w@.-]*")
 
 
@@ -35,7 +43,16 @@ def read_extra(block: Section, root: Path) -> Extra:
     if found := _OWN.search(lines):
         line = found[0].strip()
         raise block.wrong("plumed", f'"{line}" is in the generated input already: remove it')
+    if found := _GROWING.search(lines):
+        remedy = f"{found[1]} is in the generated input: define its variable here, and name it in"
+        raise block.wrong("plumed", f"{remedy} variables")
+    if found := _FILE.search(lines):
+        raise block.wrong("plumed", f"{found[1]} is a file of the generated input: rename yours")
     variables = tuple(_read_variable(one, lines) for one in block.sections("variables"))
+    names = [variable.name for variable in variables]
+    for index, section in enumerate(block.sections("variables")):
+        if names[index] in names[:index]:
+            raise section.wrong("name", "is given twice, remove one")
     if block["bias"] not in (BOTH, VARIABLES):
         raise block.wrong("bias", f'must be "{BOTH}" or "{VARIABLES}"')
     energy = block["bias"] == BOTH

@@ -20,7 +20,8 @@ def command(lmp: str) -> str:
     A LAMMPS error that says that the walker has blown up is a result (the walker is stopped),
     not a failure of the task; it may come before anything was recorded.  Where there is a
     checkpoint, what the killed job has recorded is kept before LAMMPS begins the files anew, and
-    put before the new at the end; where there is none, nothing of an earlier attempt is.
+    put before the new at the end; where there is none, nothing of an earlier attempt is.  Nor is a
+    checkpoint gone on from whose record is not there: what a failed task has left is moved home.
     """
     noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
     recorded = f"touch {paths.MODEL_DEVI} {paths.COLVAR_NVT}"
@@ -33,13 +34,15 @@ def command(lmp: str) -> str:
     )
     shared = wte_script.SHARED_HILLS
     home = f"if [ -f {shared} ]; then cp -f $(cat {shared}) {paths.HILLS}; fi;"
+    # By name: a file of the user's own may be called plumed.pdb.
     earlier = " ".join(
         (paths.TRAJ, paths.MODEL_DEVI, paths.COLVAR_NVT, paths.STOPPED, paths.SIGMA)
-        + (wte_script.VARIABLES, shared, f"*{BEFORE}", f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*")
-        + (f"{paths.DELTAFS}*", "plumed.*", "bck.*")
+        + (wte_script.VARIABLES, shared, *(f"{name}{BEFORE}" for name in continued))
+        + (paths.COLVAR_WTE, paths.HILLS, paths.DELTAFS, *wte_script.PLUMED_FILES, "bck.*")
     )
     return (
-        f"if [ -f {paths.CHECKPOINT} ]; then {keep} else rm -rf {earlier}; fi;"
+        f"if [ -f {paths.CHECKPOINT} ] && [ -f {paths.COLVAR_NVT} ]; then"
+        f" rm -f {paths.STOPPED}; {keep} else rm -rf {paths.CHECKPOINT}* {earlier}; fi;"
         f" mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG}"
         f" -screen none || {{ {{ {noted} && {recorded}; }}"
         f" || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"

@@ -17,6 +17,8 @@ from wtemlp.units import KB_EV
 
 PLUMED_WTE = "plumed.wte.dat"
 PLUMED_RESTART = "plumed.restart.dat"
+PLUMED_LOG = "plumed.wte.log"
+PLUMED_FILES = (PLUMED_WTE, PLUMED_RESTART, PLUMED_LOG)
 VARIABLES = "walker.lmp"  #: what the NVT part has measured, for a job that goes on
 HILLS_AWK = "hills.awk"
 PREVIOUS_HILLS = "previous.hills"
@@ -269,9 +271,10 @@ def _begin_bias(w: Walker) -> list[str]:
         ]
     if w.previous_mean_eV is None:
         return [f"variable        plumed string {PLUMED_WTE}"]
+    # Without the energy among their variables, there is nothing to move.
+    shift = f"$(v_mean-({w.previous_mean_eV:.15g}):%.15g)" if w.extra.energy else "0"
     return [
-        f"shell awk -v shift=$(v_mean-({w.previous_mean_eV:.15g}):%.15g) -f {SHIFT_AWK}"
-        f" {PREVIOUS_HILLS} > {paths.HILLS}",
+        f"shell awk -v shift={shift} -f {SHIFT_AWK} {PREVIOUS_HILLS} > {paths.HILLS}",
         f"variable        plumed string {PLUMED_RESTART}",
     ]
 
@@ -291,7 +294,7 @@ def _resume(w: Walker) -> list[str]:
 
 def _wte(w: Walker) -> list[str]:
     return [
-        "fix             wte all plumed plumedfile ${plumed} outfile plumed.wte.log",
+        f"fix             wte all plumed plumedfile ${{plumed}} outfile {PLUMED_LOG}",
         "# PLUMED's ENERGY must be the energy without the bias.",
         "fix_modify      wte energy no",
         *(_integrator(w) if w.pressure_bar is not None else []),

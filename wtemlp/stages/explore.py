@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wtemlp import paths
 from wtemlp.analysis.frames import FrameTable
-from wtemlp.config.records import SHIFT, WTE, ExploreJob
+from wtemlp.config.records import SHIFT, WTE, ExploreJob, Extra
 from wtemlp.dispatch.tasks import Task
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import plumed_input, wte_command, wte_script
@@ -25,7 +25,6 @@ from wtemlp.stages.starts import Start, write_structures
 CONFS = "confs"
 CUR_JOB = "cur_job.json"  #: the job as DP-GEN has it
 WALKERS = "walkers.json"  #: the task folders and their job; written when all are there
-PLUMED_LOG = "plumed.wte.log"
 
 
 @dataclass(frozen=True)
@@ -125,8 +124,8 @@ def prepare(
     return _lowered(job, held)
 
 
-def _as_json(job: ExploreJob) -> dict:
-    return json.loads(json.dumps(asdict(job)))
+def _as_json(record: ExploreJob | Extra) -> dict:
+    return json.loads(json.dumps(asdict(record)))
 
 
 def mind_changed_job(context: RunContext, iteration: int, say: Callable[[str], None]) -> None:
@@ -167,6 +166,7 @@ def _provenance(context: RunContext, job: ExploreJob, c: _Combination) -> dict[s
         "variables": [variable.name for variable in job.wte.extra.variables],
         "nvt_steps": job.wte.nvt_steps,
         "nsteps": job.nsteps,
+        **({"own": _as_json(job.wte.extra)} if job.wte.extra.lines else {}),
     }
 
 
@@ -175,7 +175,10 @@ def _previous_hills(
 ) -> PreviousHills | None:
     if job.wte.hills != SHIFT or iteration == 0 or made["biasfactor"] == 1:
         return None
-    return find_hills(task_folders(context.paths, iteration - 1), made)
+    try:
+        return find_hills(task_folders(context.paths, iteration - 1), made)
+    except FileNotFoundError:
+        return None  # the exploration before has been cleared away: nothing to take over
 
 
 def _shared_hills(job: ExploreJob, c: _Combination) -> SharedHills | None:
@@ -266,7 +269,7 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
             command=wte_command.command(context.machines.model_devi.command),
             forward=_inputs(task),
             backward=results,
-            logs=(paths.LMP_LOG, PLUMED_LOG),
+            logs=(paths.LMP_LOG, wte_script.PLUMED_LOG),
             steps=job.wte.nvt_steps + job.nsteps,
         )
         for task in task_folders(context.paths, iteration)

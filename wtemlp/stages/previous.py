@@ -9,8 +9,10 @@ from pathlib import Path
 from wtemlp import paths
 from wtemlp.md import wte_script
 
-#: What two walkers must have in common: the same system in the same conditions.
-ALIKE = ("system", "structure", "temps", "press", "method", "biasfactor", "window_K", "walker")
+#: What two walkers must have in common: the same system in the same conditions, and hills on the
+#: same variables.
+ALIKE = ("system", "structure", "temps", "press", "method", "biasfactor", "window_K", "walker",
+         "own")  # fmt: skip
 
 
 @dataclass(frozen=True)

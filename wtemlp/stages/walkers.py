@@ -17,9 +17,11 @@ from wtemlp.md import colvar, energy_file, plumed_input, wte_script
 def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Steps and largest force deviations of a ``model_devi.out``.
 
-    The rows at the seam of two runs are written twice, as are those after a checkpoint from
-    which a job went on, and the last row of a stopped job may be cut: the last of equal steps is
-    kept and an incomplete row is dropped.
+    The rows at the seam of two runs are written twice: the last of equal steps counts.  A job
+    that went on from a checkpoint has another trajectory from there on, so what was written after
+    the checkpoint before is left out, as its energies are (:func:`wtemlp.md.colvar.read_series`):
+    those frames are not of the walker that came to the end, or was stopped.  The last row of a
+    stopped job may be cut: an incomplete row is dropped.
 
     Returns
     -------
@@ -28,9 +30,15 @@ def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """
     rows = [line.split() for line in file.read_text().splitlines() if not line.startswith("#")]
     rows = [row for row in rows if len(row) >= 7]
-    found = {int(row[0]): float(row[4]) for row in rows}
-    steps = np.array(sorted(found), dtype=int)
-    return steps, np.array([found[step] for step in steps], dtype=float)
+    steps: list[int] = []
+    deviations: list[float] = []
+    for row in rows:
+        while steps and steps[-1] >= int(row[0]):
+            steps.pop()
+            deviations.pop()
+        steps.append(int(row[0]))
+        deviations.append(float(row[4]))
+    return np.array(steps, dtype=int), np.array(deviations, dtype=float)
 
 
 def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTable, dict]:

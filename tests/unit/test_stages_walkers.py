@@ -1,0 +1,53 @@
+"""What is read of a walker's folder."""
+
+import json
+
+import numpy as np
+import pytest
+
+from wtemlp.analysis.frames import Decision
+from wtemlp.stages.walkers import read_deviations, read_walker
+
+TIMESTEP_PS = 0.001
+HEADER = "# step max_devi_v min_devi_v avg_devi_v max_devi_f min_devi_f avg_devi_f\n"
+
+
+def rows(steps, deviation):
+    return "".join(f"{step} 0 0 0 {deviation} 0 0\n" for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        (rows(range(0, 50, 10), 1.0), [0, 10, 20, 30, 40]),
+        (rows([0, 10, 20], 1.0) + rows([20, 30], 2.0), [0, 10, 20, 30]),
+        (rows([0, 10, 20, 30, 40], 1.0) + HEADER + rows([20, 30], 2.0), [0, 10, 20, 30]),
+        (rows([0, 10, 20], 1.0) + "30 0 0 0 1.", [0, 10, 20]),
+    ],
+)
+def test_rows_after_a_checkpoint_are_those_of_the_job_that_went_on(tmp_path, text, steps):
+    (tmp_path / "model_devi.out").write_text(HEADER + text)
+    found, deviations = read_deviations(tmp_path / "model_devi.out")
+    np.testing.assert_array_equal(found, steps)
+    again = [step for step in steps if step >= 20] if " 2.0 " in text else []
+    assert [step for step, value in zip(found, deviations, strict=True) if value == 2.0] == again
+
+
+def test_a_walker_that_went_on_and_was_stopped_has_its_last_frames_failed(tmp_path):
+    """Not those that the killed job had written beyond the step of the stop."""
+    tmp_path = tmp_path / "task.000.000000"
+    tmp_path.mkdir()
+    job = {"system": 0, "temps": 300.0, "biasfactor": 4.0, "nvt_steps": 10, "walker": 0,
+           "method": "wte", "window_K": None}  # fmt: skip
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    (tmp_path / "walker.stopped").write_text("temperature 2000 K at step 60: above 900 K\n")
+    killed, again = range(0, 110, 10), range(30, 70, 10)
+    (tmp_path / "model_devi.out").write_text(HEADER + rows(killed, 0.2) + rows(again, 0.2))
+    (tmp_path / "traj").mkdir()
+    for step in killed:
+        (tmp_path / f"traj/{step}.lammpstrj").touch()
+    table, summary = read_walker(tmp_path, 3, TIMESTEP_PS)
+    assert summary["stopped"]
+    np.testing.assert_array_equal(table.step, range(0, 70, 10))
+    failed = table.step[table.decision == int(Decision.FAILED)]
+    np.testing.assert_array_equal(failed, [40, 50, 60])

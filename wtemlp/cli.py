@@ -113,6 +113,33 @@ def run(param: Path, machine: Path, root: Path) -> None:
     run_command(param, machine, root)
 
 
+@cli.command()
+@file_argument("param")
+@click.argument("machine", type=click.Path(path_type=Path), required=False)
+@click.option("--schema-only", is_flag=True, help="Look at the files' keys and values alone.")
+@click.option("--submit", is_flag=True, help="Also send a tiny job through each stage's queue.")
+@folder_option
+def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, root: Path) -> None:
+    """Find what would make a run fail, before it begins.
+
+    Looks at the files, the data and structures that they name and the run in the folder; then at
+    each place of MACHINE: login, folder and free space, the queue and its limits, the commands,
+    their versions, PLUMED.  Nothing is written or submitted, but with --submit.  A line for each
+    finding; exit 0: none is an error, 1: a host, queue or program is at fault, 2: the input is.
+
+    \b
+    Examples:
+      wtemlp check param.json machine.json
+      wtemlp check --schema-only param.json
+      wtemlp check --submit param.json machine.json
+    """
+    from wtemlp.commands import check_command
+
+    sys.exit(
+        check_command(param, machine, root, click.echo, schema_only=schema_only, submit=submit)
+    )
+
+
 @cli.command(cls=NumberLists)
 @file_argument("param")
 @click.argument("machine", type=click.Path(path_type=Path), required=False)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from wtemlp import hints
 from wtemlp import state as states
+from wtemlp.checking.everything import check_everything
+from wtemlp.checking.findings import Findings
 from wtemlp.config.init_params import load_init_params
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
@@ -142,6 +144,34 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
         reporter.table(format_table(rows))
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
         reporter.say(f"report: {write_run_report(root)}")
+
+
+def check_command(
+    param: Path, machine: Path | None, root: Path, say: Callable[[str], object], *,
+    schema_only: bool, submit: bool,
+) -> int:
+    """Do ``wtemlp check``.
+
+    Parameters
+    ----------
+    param, machine, root : Path
+        As for ``wtemlp run``; without a machine file the parameter file alone is looked at.
+    say : callable
+        Takes a line for the user.
+    schema_only, submit : bool
+        As :func:`wtemlp.checking.everything.check_everything` wants them.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    logging.getLogger().handlers[:] = [logging.NullHandler()]  # what matters is a finding
+    root, findings = run_folder(root), Findings(lambda finding: say(finding.line))
+    param, machine = find_input(param, root), machine and find_input(machine, root)
+    check_everything(param, machine, root, findings, schema_only=schema_only)
+    say(findings.summary)
+    return findings.exit_code
 
 
 #: Sections of the machine file, by the stage's folder; `wtemlp init` runs all with the last.

@@ -11,12 +11,17 @@ from wtemlp.config.messages import validated
 from wtemlp.config.records import Convergence, ForceField, Params
 from wtemlp.config.schema import FP_STYLE, run_schema
 from wtemlp.config.section import MAX_SEED, Section
-from wtemlp.config.systems import check_structures, read_data_systems, read_sys_configs
+from wtemlp.config.systems import (
+    check_structures,
+    data_problems,
+    read_data_systems,
+    read_sys_configs,
+    structure_problems,
+)
 from wtemlp.config.training import check_training
 from wtemlp.config.unsupported import refuse_unsupported
-from wtemlp.config.wte import (
-    read_force_field,
-)
+from wtemlp.config.wte import read_force_field
+from wtemlp.errors import InputError
 
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 MAX_TIMESTEP_PS = 0.01
@@ -56,6 +61,31 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
         explored = tuple(record.sys_configs[index] for index in used)
         check_structures(params, explored, record.type_map)
     return record
+
+
+def file_problems(record: Params, root: Path) -> list[InputError]:
+    """All that is wrong with the data and the structures that a parameter file names.
+
+    Parameters
+    ----------
+    record : Params
+        The file, loaded without a look at these.
+    root : Path
+        The run's folder.
+
+    Returns
+    -------
+    list of InputError
+        One at most for each folder of data, and for each system of structures.
+    """
+    path = record.source
+    params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
+    used = {index for job in record.jobs for index in job.sys_idx}
+    return [
+        *data_problems(params, "init_data_sys", root, record.type_map),
+        *data_problems(params, "validation_data_sys", root, record.type_map),
+        *structure_problems(params, root, used, record.type_map),
+    ]
 
 
 def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:

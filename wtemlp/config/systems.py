@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wtemlp.config.section import Section
+from wtemlp.errors import InputError
 
 TYPE_INDEX, TYPE_NAMES = "type.raw", "type_map.raw"
 POSCAR_FORMATS = ("vasp/poscar", "poscar", "vasp/contcar", "contcar")
@@ -33,13 +34,53 @@ def read_data_systems(
     tuple of Path
         One for each entry, prefix applied.  Each may hold several systems in its sub-folders.
     """
+    if check_files:
+        for problem in data_problems(params, key, root, type_map):
+            raise problem
+    return _data_folders(params, key, root)
+
+
+def _data_folders(params: Section, key: str, root: Path) -> tuple[Path, ...]:
     prefix = params.get("init_data_prefix", "")
-    paths = tuple(root / prefix / name for name in params[key])
-    for index, path in enumerate(paths):
-        if check_files:
+    return tuple(root / prefix / name for name in params[key])
+
+
+def data_problems(
+    params: Section, key: str, root: Path, type_map: tuple[str, ...]
+) -> Iterator[InputError]:
+    """What is wrong with the data of ``init_data_sys`` or ``validation_data_sys``, by folder.
+
+    Parameters
+    ----------
+    params, key, root, type_map
+        As for :func:`read_data_systems`.
+    """
+    for index, path in enumerate(_data_folders(params, key, root)):
+        try:
             for system in _systems_in(params, key, index, path):
                 _check_system(params, key, index, system, type_map)
-    return paths
+        except InputError as error:
+            yield error
+
+
+def structure_problems(
+    params: Section, root: Path, used: set[int], type_map: tuple[str, ...]
+) -> Iterator[InputError]:
+    """What is wrong with the structures of ``sys_configs``, by system.
+
+    Parameters
+    ----------
+    params, root, used
+        As for :func:`read_sys_configs`.
+    type_map : tuple of str
+        Elements that they may have.
+    """
+    for index in sorted(used):
+        try:
+            systems = read_sys_configs(params, root, {index}, check_files=True)
+            check_structures(params, (systems[index],), type_map)
+        except InputError as error:
+            yield error
 
 
 def _systems_in(params: Section, key: str, index: int, path: Path) -> Iterator[Path]:

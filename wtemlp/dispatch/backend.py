@@ -3,11 +3,10 @@
 import logging
 import shlex
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import paramiko
 
@@ -16,7 +15,6 @@ from wtemlp.dispatch.library import (
     ArgumentError,
     JobStatus,
     Machine,
-    Resources,
     RetrySignal,
     redact,
     secrets_of,
@@ -28,7 +26,7 @@ from wtemlp.dispatch.settings import Settings, cores_at_hand
 from wtemlp.dispatch.ssh import FOLDERS_AT_ONCE, SSHContext
 from wtemlp.dispatch.staging import StageFiles, expand
 from wtemlp.dispatch.tasks import Task
-from wtemlp.dispatch.units import JOBS, UnitJob, UnitTask, View
+from wtemlp.dispatch.units import JOBS, UnitJob, UnitTask, View, job_resources
 from wtemlp.errors import InputError
 
 log = logging.getLogger("wtemlp.dispatch")
@@ -61,7 +59,7 @@ class Backend:
             self.machine = self._steady(
                 "connecting", lambda: Machine.load_from_dict(settings.machine)
             )
-            self.resources = self._resources(settings.resources)
+            self.resources = job_resources(settings)
         except (ArgumentError, KeyError) as error:
             words = redact(one_line(str(error)), self.secrets)
             raise InputError("machine file", f"dpdispatcher does not accept it: {words}") from error
@@ -73,16 +71,6 @@ class Backend:
         self._make_job_folder()
 
     # -- what the machine is like
-
-    def _resources(self, given: Mapping[str, Any]) -> Resources:
-        resources = Resources.load_from_dict(dict(given))
-        if self.settings.shell:
-            resources.custom_flags.append(script.session_line())
-        if self.settings.local:
-            resources.custom_flags.append(script.path_line(Path(sys.prefix) / "bin"))
-        if self.settings.local and self.settings.shell:
-            resources.envs = script.thread_variables(resources.cpu_per_node, resources.envs)
-        return resources
 
     def slots(self) -> int | None:
         """How many jobs may run at once; None: the queue decides."""

@@ -26,11 +26,15 @@ class HostKeys:
         yet is noted and trusted from then on; ``"no"``: any key, an impostor's too.
     file : Path or None
         The file of known keys; None: OpenSSH's own, of the user and of the system.
+    notes : bool
+        Whether the key of a new host is written down.
     """
 
     checking: str = HOST_KEY_CHECKING[0]
     file: Path | None = None
+    notes: bool = True
     seen: str = field(default="", init=False)  #: kind and fingerprint of the host's key
+    new: bool = field(default=False, init=False)  #: whether it was not known before
 
     @property
     def user_file(self) -> Path:
@@ -88,6 +92,9 @@ class _Unknown(paramiko.MissingHostKeyPolicy):
         if self.keys.checking == "no":
             if not self.keys.seen:
                 log.warning("the SSH host key of %s is not verified: %s", hostname, described(key))
+            return
+        self.keys.new = True
+        if not self.keys.notes:
             return
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         old = file.read_text() if file.exists() else ""

@@ -5,14 +5,34 @@ the key's path.  Here a stage, a job and a task are called what the journal call
 """
 
 import copy
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from wtemlp.dispatch import script
 from wtemlp.dispatch.library import Job, Machine, Resources, Submission, Task
+from wtemlp.dispatch.settings import Settings
 
 JOBS = ".dispatch"  #: folder of the job scripts, beside the tasks
+
+
+def job_resources(settings: Settings) -> Resources:
+    """What dpdispatcher writes into the head of a job script, ours for local jobs included.
+
+    Parameters
+    ----------
+    settings : Settings
+        The machine section.
+    """
+    resources = Resources.load_from_dict(dict(settings.resources))
+    if settings.shell:
+        resources.custom_flags.append(script.session_line())
+    if settings.local:
+        resources.custom_flags.append(script.path_line(Path(sys.prefix) / "bin"))
+    if settings.local and settings.shell:
+        resources.envs = script.thread_variables(resources.cpu_per_node, resources.envs)
+    return resources
 
 
 class View(Submission):

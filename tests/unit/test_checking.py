@@ -1,0 +1,209 @@
+"""``wtemlp check``: findings, and what is found in files and on this machine."""
+
+import copy
+import json
+import sys
+
+import pytest
+
+from tests.loop.conftest import PARAM, machine, write_data
+from wtemlp import cli
+from wtemlp.checking.engines import engine_of
+from wtemlp.checking.findings import Finding, Findings, Level
+from wtemlp.checking.queues import read_gpus, read_sinfo, read_time
+from wtemlp.errors import InputError, MissingEngine, TransportError
+
+
+def test_a_finding_is_one_line():
+    finding = Finding(Level.WARNING, "m.json: fp", "two\nlines", "mend them")
+    assert finding.line == "warning  m.json: fp: two lines; mend them"
+    assert len(Finding(Level.OK, "m.json", 1000 * "x").line) < 600
+
+
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [
+        ([], 0),
+        ([TransportError("no login")], 1),
+        ([MissingEngine("m.json: fp.command", "lmp is not found", "install it")], 1),
+        ([InputError("p.json", "x = 1", "write 2")], 2),
+        ([TransportError("no login"), InputError("p.json", "x = 1", "write 2")], 2),
+    ],
+)
+def test_the_exit_code(errors, code):
+    seen = []
+    findings = Findings(seen.append)
+    findings.ok("p.json", "fine")
+    findings.warning("p.json", "odd", "look")
+    for error in errors:
+        findings.refused(error, "m.json")
+    assert findings.exit_code == code
+    assert seen == findings.all
+    number = {0: "", 1: "1 error, ", 2: "2 errors, "}[len(errors)]
+    assert findings.summary == f"{number}1 warning, 1 ok"
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "words"),
+    [
+        ("dp", "dp", ("dp",)),
+        ("OMP_NUM_THREADS=1 /opt/bin/dp", "dp", ("/opt/bin/dp",)),
+        ("wtemlp lmp", "lammps", ("wtemlp", "lmp")),
+        ("srun -n 4 lmp_mpi -sf gpu", "lammps", ("lmp_mpi",)),
+        ("env A=1 wtemlp dp", "dp", ("wtemlp", "dp")),
+        ("python engines.py dp", "", ()),
+        ("singularity exec lammps.sif lmp", "", ()),
+        ("lmp-wrapper", "lammps", ("lmp-wrapper",)),
+        ("dpgen", "", ()),
+        ("", "", ()),
+    ],
+)
+def test_the_engine_of_a_command(command, kind, words):
+    engine = engine_of(command)
+    assert (engine.kind, engine.words) == (kind, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("60", 3600), ("1:30", 90), ("2:00:00", 7200), ("1-0", 86400), ("1-02:30", 95400),
+        ("7-00:00:00", 604800), ("infinite", float("inf")), ("n/a", float("inf")),
+    ],
+)  # fmt: skip
+def test_slurms_times(words, seconds):
+    assert read_time(words) == seconds
+
+
+@pytest.mark.parametrize(
+    ("gres", "count"),
+    [("(null)", 0), ("gpu:2", 2), ("gpu:a100:4(S:0-1)", 4), ("gpu:a:1,gpu:b:2,lustre:9", 3)],
+)
+def test_gpus_of_a_node(gres, count):
+    assert read_gpus(gres) == count
+
+
+def test_partitions():
+    nodes = read_sinfo("gpu|up|1:00:00|1|idle|gpu:2|8\ncpu|up|infinite|12|down*|(null)|64+\nnoise")
+    assert [(n.partition, n.limit_s, n.count, n.gpus, n.cpus, n.usable) for n in nodes] == [
+        ("gpu", 3600, 1, 2, 8, True), ("cpu", float("inf"), 12, 0, 64, False),
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    write_data(tmp_path)
+    write(tmp_path, "param.json", PARAM)
+    write(tmp_path, "machine.json", mdata())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def mdata() -> dict:
+    sections = {"train": machine("sh"), "model_devi": machine("sh"), "fp": machine("sh")}
+    return {"api_version": "1.0", "deepmd_version": "3.2.0", **sections}
+
+
+def write(folder, name, content):
+    (folder / name).write_text(json.dumps(content))
+
+
+def check(monkeypatch, capsys, folder, *args):
+    """Exit code and lines; nothing is written."""
+    before = sorted(folder.rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["wtemlp", "check", *args])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    assert sorted(folder.rglob("*")) == before
+    return end.value.code, said.out.splitlines()
+
+
+def errors(lines):
+    return [line for line in lines if line.startswith("error ")]
+
+
+def test_all_is_well(folder, monkeypatch, capsys):
+    code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
+    assert code == 0 and lines[-1] == "8 ok"
+    assert any("sh is found on this machine" in line for line in lines)
+
+
+def test_every_mistake_is_told(folder, monkeypatch, capsys):
+    param = copy.deepcopy(PARAM)
+    param["init_data_sys"] = ["train", "absent", "nowhere"]
+    param["sys_configs"] = [["conf/*.POSCAR"], ["none/*.POSCAR"]]
+    param["model_devi_jobs"][1]["sys_idx"] = [1]
+    machines = mdata()
+    machines["train"]["command"] = "no-such-dp"
+    machines["fp"]["user_forward_files"] = ["no-such-file"]
+    write(folder, "param.json", param)
+    write(folder, "machine.json", machines)
+    code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
+    assert code == 2
+    words = ("absent", "nowhere", "none/*.POSCAR", "no-such-dp", "no-such-file")
+    found = errors(lines)
+    assert len(found) == len(words)
+    for word in words:
+        assert any(word in line for line in found), word
+    assert lines[-1].startswith("5 errors")
+
+
+def test_a_missing_engine_is_not_the_inputs_fault(folder, monkeypatch, capsys):
+    machines = mdata()
+    machines["fp"]["command"] = "no-such-program"
+    write(folder, "machine.json", machines)
+    code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
+    assert code == 1 and len(errors(lines)) == 1 and "no-such-program" in errors(lines)[0]
+
+
+def test_the_schema_alone(folder, monkeypatch, capsys):
+    write(folder, "param.json", PARAM | {"init_data_sys": ["absent"]})
+    assert check(monkeypatch, capsys, folder, "--schema-only", "param.json")[0] == 0
+    args = ("--schema-only", "param.json", "machine.json")
+    assert check(monkeypatch, capsys, folder, *args) == (0, [
+        "ok       param.json: keys and values are right (2 iterations, 4 models)",
+        "ok       machine.json: keys and values are right",
+        "2 ok",
+    ])
+    write(folder, "param.json", PARAM | {"fp_task_maxx": 3})
+    machines = mdata()
+    del machines["fp"]
+    write(folder, "machine.json", machines)
+    code, lines = check(monkeypatch, capsys, folder, *args)
+    assert code == 2 and len(errors(lines)) == 2
+    assert "fp_task_maxx" in lines[0] and "fp" in lines[1]
+
+
+def test_the_environment_is_the_jobs(folder, monkeypatch, capsys):
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "dp").write_text("#!/bin/sh\necho noise\necho DeePMD-kit v2.2.9\n")
+    (tools / "dp").chmod(0o755)
+    machines = mdata()
+    remote = {"context_type": "LocalContext", "remote_root": "remote", "batch_type": "Slurm"}
+    scripts = {"train": f"export PATH={tools}:$PATH", "fp": "echo no module; exit 1"}
+    for stage, script in scripts.items():
+        machines[stage]["machine"] |= remote
+        machines[stage]["resources"]["prepend_script"] = [script]
+    machines["train"]["command"] = "dp"
+    write(folder, "machine.json", machines)
+    code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
+    assert code == 1
+    assert any("train.command: dp on this machine is DeePMD-kit 2.2.9, deepmd_version is 3.2.0; "
+               'write "deepmd_version": "2.2.9"' in line for line in lines)
+    assert any("fp.command: the job's environment ends" in line for line in errors(lines))
+    assert any(f"{folder}/remote on this machine can be made" in line for line in lines)
+
+
+def test_a_folder_that_cannot_be(folder, monkeypatch, capsys):
+    (folder / "file").write_text("")
+    machines = mdata()
+    machines["fp"]["machine"] |= {"context_type": "LocalContext", "remote_root": "file/below"}
+    write(folder, "machine.json", machines)
+    code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
+    assert code == 1
+    assert errors(lines) == [
+        f"error    machine.json: fp: {folder}/file on this machine is not a folder; "
+        "name a folder that is there or can be made"
+    ]

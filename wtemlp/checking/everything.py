@@ -1,0 +1,42 @@
+"""All checks, one after the other."""
+
+from pathlib import Path
+
+from wtemlp.checking.findings import Findings
+from wtemlp.checking.inputs import (
+    check_folder,
+    check_machine_file,
+    check_params,
+    check_sections,
+)
+from wtemlp.checking.places import check_places, open_places
+
+
+def check_everything(
+    param: Path, machine: Path | None, root: Path, findings: Findings, *, schema_only: bool = False
+) -> None:
+    """Look for what would make a run fail; nothing is written or submitted.
+
+    Parameters
+    ----------
+    param : Path
+        The parameter file.
+    machine : Path, optional
+        The machine file.
+    root : Path
+        The run's folder, absolute.
+    findings : Findings
+        Takes what is found.
+    schema_only : bool
+        Look at the two files alone.
+    """
+    params = check_params(param, root, findings, files=not schema_only)
+    if machine is None:
+        return
+    machines = check_machine_file(machine, root, findings)
+    if machines is None or schema_only:
+        return
+    check_folder(params, machines, root, findings)
+    sections, lacking = check_sections(machines, root, findings)
+    places = open_places(sections, root, findings)
+    check_places(machines, places, lacking, findings)

@@ -1,0 +1,112 @@
+"""The parameter and the machine file, looked at as ``wtemlp run`` looks at them."""
+
+from pathlib import Path
+
+from wtemlp.checking.findings import Findings
+from wtemlp.config.machine import load_machines
+from wtemlp.config.params import file_problems, load_params
+from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.errors import InputError, MissingEngine, WtemlpError
+from wtemlp.first import check_run
+from wtemlp.paths import RunPaths
+from wtemlp.preflight import check_machines
+from wtemlp.user_files import check_user_files
+
+STAGES = ("train", "model_devi", "fp")
+
+
+def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Params | None:
+    """Check a parameter file.
+
+    Parameters
+    ----------
+    param : Path
+    root : Path
+        The run's folder.
+    findings : Findings
+        Takes what is found.
+    files : bool
+        Whether to look at the data and structures that it names.
+
+    Returns
+    -------
+    Params or None
+        None: it cannot be read.
+    """
+    try:
+        params = load_params(param, root, check_files=False)
+    except WtemlpError as error:
+        findings.refused(error)
+        return None
+    jobs, models = len(params.jobs), params.numb_models
+    findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
+    if files:
+        problems = file_problems(params, root)
+        for problem in problems:
+            findings.refused(problem)
+        if not problems:
+            data = len(params.init_data_sys) + len(params.validation_data_sys)
+            used = {index for job in params.jobs for index in job.sys_idx}
+            structures = sum(len(params.sys_configs[index]) for index in used)
+            elements = ", ".join(params.type_map)
+            findings.ok(param.name, f"{data} folders of data and {structures} structures are "
+                                    f"there, of {elements}")
+    return params
+
+
+def check_machine_file(machine: Path, root: Path, findings: Findings) -> Machines | None:
+    """Check a machine file alone; None: it cannot be read."""
+    try:
+        machines = load_machines(machine, root)
+    except WtemlpError as error:
+        findings.refused(error)
+        return None
+    findings.ok(machine.name, "keys and values are right")
+    return machines
+
+
+def check_sections(
+    machines: Machines, root: Path, findings: Findings
+) -> tuple[list[MachineSection], set[str]]:
+    """Check what the machine file says of each stage, and the engines that are on this machine.
+
+    Returns
+    -------
+    list of MachineSection
+        Those whose places can be looked at.
+    set of str
+        Stages whose engine is known to be missing here.
+    """
+    usable: list[MachineSection] = []
+    lacking: set[str] = set()
+    try:
+        check_user_files(machines, root)
+    except WtemlpError as error:
+        findings.refused(error)
+    for stage in STAGES:
+        try:
+            check_machines(machines, (stage,), root)
+        except MissingEngine as error:
+            findings.refused(error)
+            lacking.add(stage)
+        except InputError as error:
+            findings.refused(error)
+            continue
+        usable.append(getattr(machines, stage))
+    return usable, lacking
+
+
+def check_folder(
+    params: Params | None, machines: Machines | None, root: Path, findings: Findings
+) -> None:
+    """Check that the input goes with the run that is in the folder, if there is one."""
+    paths = RunPaths(root)
+    if params is None or machines is None:
+        return
+    try:
+        check_run(params, machines, paths)
+    except WtemlpError as error:
+        findings.refused(error)
+        return
+    there = paths.state.is_file()
+    findings.ok(str(root), "the input goes with the run that is here" if there else "no run yet")

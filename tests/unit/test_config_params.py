@@ -591,6 +591,15 @@ WRONG = [
         {WTE + "share_hills": True, WTE + "hills": "shift"},
         ['[0].wte.share_hills = true; not supported with "hills": "shift"'],
     ),
+    (
+        {WTE + "biasfactor": 1, WTE + "share_hills": True},
+        ["wte.share_hills = true; there is no bias with a bias factor of 1"],
+    ),
+    (
+        {JOB + "nsteps": 40, JOB + "wte": {"biasfactor": {"window_K": [250, 400]},
+                                           "method": "opes", "nvt_steps": 1000, "pace": 10}},
+        ["[0].nsteps = 40; must be 200 or more: OPES begins with unbiased steps"],
+    ),
     ({WTE + "hills": "keep"}, ['[0].wte.hills = "keep"; must be "drop" or "shift"']),
     ({WTE + "checkpoint": -1}, ["[0].wte.checkpoint = -1; must be 0 or more"]),
     ({WTE + "pace": 0}, ["model_devi_jobs[0].wte.pace = 0; must be a positive integer"]),

@@ -2,8 +2,10 @@
 
 import pytest
 
+from wtemlp.report.page import walker_rows
 from wtemlp.report.table import (
     MISSING,
+    biasfactors,
     format_table,
     iteration_table,
     mean_sigma,
@@ -71,3 +73,13 @@ def test_text_is_aligned_ascii_and_leaves_out_empty_columns():
 def test_nothing_yet():
     assert format_table([]) == "no iteration has finished yet"
     assert "iter" in format_table([Summary(0)])
+
+
+def test_opes_is_not_held_to_the_law_of_the_well_tempered_ensemble():
+    """A flat distribution of temperatures has another width than sqrt(g) sigma."""
+    flat = _walker(16, 0.4, 0.9) | {"method": "opes"}
+    tempered = _walker(16, 0.4, 1.6) | {"method": "wte"}
+    assert biasfactors([Summary(0, walkers=[flat])]) == []
+    assert biasfactors([Summary(0, walkers=[flat, tempered])]) == [16]
+    assert mean_sigma(Summary(0, walkers=[flat, tempered]), "sigma_wte_eV", 16) == 1.6
+    assert walker_rows([Summary(0, walkers=[flat, tempered])])[0]["predicted"] == MISSING

@@ -37,8 +37,8 @@ def test_a_walker_that_went_on_and_was_stopped_has_its_last_frames_failed(tmp_pa
     """Not those that the killed job had written beyond the step of the stop."""
     tmp_path = tmp_path / "task.000.000000"
     tmp_path.mkdir()
-    job = {"system": 0, "temps": 300.0, "biasfactor": 4.0, "biasfactor_asked": [4.0], "nvt_steps": 10, "walker": 0,
-           "method": "wte", "window_K": None}  # fmt: skip
+    job = {"system": 0, "temps": 300.0, "biasfactor": 4.0, "biasfactor_asked": [4.0],
+           "nvt_steps": 10, "walker": 0, "method": "wte", "window_K": None}  # fmt: skip
     (tmp_path / "job.json").write_text(json.dumps(job))
     (tmp_path / "walker.stopped").write_text("temperature 2000 K at step 60: above 900 K\n")
     killed, again = range(0, 110, 10), range(30, 70, 10)

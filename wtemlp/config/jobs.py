@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from wtemlp.config.records import ExploreJob, WteBlock
+from wtemlp.config.records import OPES, ExploreJob, WteBlock
 from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import MAX_NUMBER, Section
 from wtemlp.config.wte import AUTO_HEIGHT_KT, MAX_TEMPERATURE_K, MIN_NVT_STEPS, read_wte
 
 #: What an entry must have beside DP-GEN's own required keys.
 NEEDED = {"ensemble": '"nvt" or "npt"', "temps": "a list (K)", "nsteps": "an integer"}
+MIN_OPES_UPDATES = 20  #: of which half are the first, unbiased ones
 BAROSTAT_PS = 0.5  #: DP-GEN's relaxation time
 #: DP-GEN's names of the ensembles, and what of the cell moves in them.
 BAROSTATS = {
@@ -53,6 +54,9 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
         raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
     else:
         wte = read_wte(job.section("wte"), trj_freq, job["temps"], root)
+        if wte.method == OPES and nsteps < MIN_OPES_UPDATES * wte.pace:
+            least = MIN_OPES_UPDATES * wte.pace
+            raise job.wrong("nsteps", f"must be {least} or more: OPES begins with unbiased steps")
     return ExploreJob(
         sys_idx=_read_sys_idx(job, len(params["sys_configs"])),
         temps_K=tuple(float(temperature) for temperature in job["temps"]),

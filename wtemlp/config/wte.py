@@ -13,6 +13,7 @@ from wtemlp.config.records import (
     OPES,
     SHIFT,
     WTE,
+    Extra,
     ForceField,
     Guard,
     WteBlock,
@@ -61,8 +62,11 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path
         raise block.wrong("nvt_steps", remedy)
     if nvt_steps % trj_freq:
         raise block.wrong("nvt_steps", f"must be a multiple of trj_freq ({trj_freq})")
+    biasfactors = (None,) if window_K else read_biasfactors(block)
+    extra = read_extra(block, root)
+    _check_bias(block, biasfactors, extra)
     return WteBlock(
-        biasfactors=(None,) if window_K else read_biasfactors(block),
+        biasfactors=biasfactors,
         sigma_eV=sigma_eV,
         height_kT=read_height(block, "height"),
         pace=block.integer("pace"),
@@ -71,7 +75,7 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path
         checkpoint=block.integer("checkpoint", 0),
         hills=_read_hills(block, method),
         share_hills=_read_share_hills(block, method, window_K),
-        extra=read_extra(block, root),
+        extra=extra,
         method=method,
         window_K=window_K,
         start=_read_start(block),
@@ -123,6 +127,14 @@ def _read_hills(block: Section, method: str) -> str:
     if block["hills"] == SHIFT and method == OPES:
         raise block.wrong("hills", f'"{OPES}" has no hills: remove it')
     return block["hills"]
+
+
+def _check_bias(block: Section, biasfactors: Sequence[float | None], extra: Extra) -> None:
+    """What asks for a bias needs one."""
+    if set(biasfactors) == {1.0}:
+        for key, given in (("share_hills", block["share_hills"]), ("variables", extra.variables)):
+            if given:
+                raise block.wrong(key, "there is no bias with a bias factor of 1: remove it")
 
 
 def _read_share_hills(block: Section, method: str, window_K: tuple | None) -> bool:

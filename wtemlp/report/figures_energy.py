@@ -13,7 +13,7 @@ from wtemlp.analysis.reweighting import TRUSTED
 from wtemlp.report import style
 from wtemlp.report.data import IterationData, RunData, WalkerEnergies
 from wtemlp.report.figures import Figure, Plot
-from wtemlp.report.table import finite, walker_ratio
+from wtemlp.report.table import finite, law_factor, walker_ratio
 
 ALL_STOPPED = "No walker came through: the guard stopped every one that has run so far."
 ENERGY_CAPTION = Markup(
@@ -181,7 +181,7 @@ def sigma_figure(run: RunData) -> Figure:
     points: dict[float, list[tuple[float, float, float | None, str]]] = defaultdict(list)
     for iteration in run.iterations:
         for walker in iteration.summary.walkers if iteration.summary else []:
-            factor, ratio = finite(walker.get("biasfactor")), walker_ratio(walker)
+            factor, ratio = law_factor(walker), walker_ratio(walker)
             if factor is not None and ratio is not None and not walker.get("stopped"):
                 name = str(walker.get("name", ""))
                 error = _ratio_error(iteration, name, ratio)

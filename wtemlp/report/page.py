@@ -22,6 +22,7 @@ from wtemlp.report.table import (
     biasfactors,
     finite,
     iteration_table,
+    law_factor,
     number,
     sigma_ratio,
     walker_ratio,
@@ -223,7 +224,7 @@ def walker_rows(summaries: Sequence[Summary]) -> list[dict[str, str]]:
     rows = []
     for summary in summaries:
         for walker in summary.walkers:
-            factor = finite(walker.get("biasfactor"))
+            factor, law = finite(walker.get("biasfactor")), law_factor(walker)
             temperature = finite(walker.get("temperature_K"))
             inefficiency = finite(walker.get("statistical_inefficiency"))
             rows.append(
@@ -236,7 +237,7 @@ def walker_rows(summaries: Sequence[Summary]) -> list[dict[str, str]]:
                     "inefficiency": number(inefficiency, 2),
                     "sigma_wte": number(finite(walker.get("sigma_wte_eV"))),
                     "ratio": number(walker_ratio(walker)),
-                    "predicted": MISSING if factor is None else number(math.sqrt(factor)),
+                    "predicted": MISSING if law is None else number(math.sqrt(law)),
                     "stopped": str(walker.get("stopped") or ""),
                 }
             )

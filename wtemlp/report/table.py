@@ -26,6 +26,7 @@ class Table:
 
 
 MISSING = "-"
+_OPES = "opes"  #: a walker's method, as summaries have it
 _COUNTS = ("explored", "accurate", "candidate", "failed", "selected", "labelled")
 
 
@@ -47,9 +48,17 @@ def finite(value: object) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
+def law_factor(walker: dict) -> float | None:
+    """The bias factor whose square root is to be the walker's sigma_WTE / sigma_NVT.
+
+    None where there is no such law: OPES samples a flat distribution of temperatures.
+    """
+    return None if walker.get("method") == _OPES else finite(walker.get("biasfactor"))
+
+
 def biasfactors(summaries: Sequence[Summary]) -> list[float]:
-    """The bias factors above 1 of all walkers, ascending."""
-    found = {finite(walker.get("biasfactor")) for s in summaries for walker in s.walkers}
+    """The bias factors above 1 of all walkers that follow the law, ascending."""
+    found = {law_factor(walker) for s in summaries for walker in s.walkers}
     return sorted(g for g in found if g is not None and g > 1)
 
 
@@ -62,7 +71,7 @@ def mean_sigma(summary: Summary, key: str, biasfactor: float | None = None) -> f
         value
         for walker in summary.walkers
         if not walker.get("stopped")
-        and (biasfactor is None or walker.get("biasfactor") == biasfactor)
+        and (biasfactor is None or law_factor(walker) == biasfactor)
         and (value := finite(walker.get(key))) is not None
     ]
     return math.sqrt(sum(v * v for v in values) / len(values)) if values else None

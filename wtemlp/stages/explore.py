@@ -277,8 +277,9 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
 
 
 def _inputs(task: Path) -> tuple[str, ...]:
-    optional = (wte_script.PREVIOUS_HILLS, plumed_input.EXTRA_LINES)
-    more = (name for name in optional if (task / name).exists())
+    made = json.loads((task / paths.JOB).read_text())
+    optional = {"hills_from": wte_script.PREVIOUS_HILLS, "own": plumed_input.EXTRA_LINES}
+    more = (name for key, name in optional.items() if key in made)
     return (paths.CONF, *wte_script.INPUTS, *more)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import sys
 
 import pytest
@@ -207,3 +208,38 @@ def test_a_folder_that_cannot_be(folder, monkeypatch, capsys):
         f"error    machine.json: fp: {folder}/file on this machine is not a folder; "
         "name a folder that is there or can be made"
     ]
+
+
+@pytest.mark.parametrize(
+    ("batch", "program"),
+    [("PBS", "qsub"), ("LSF", "bsub"), ("SGE", "qsub"), ("Torque", "qsub"),
+     ("SlurmJobArray", "sbatch")],
+)  # fmt: skip
+def test_a_queue_that_is_not_there(
+    folder, tmp_path_factory, monkeypatch, capsys, batch, program
+):
+    programs = tmp_path_factory.mktemp("bin")
+    for name in ("bash", "sh", "cat", "dirname", "df", "tail", "id"):
+        (programs / name).symlink_to(shutil.which(name))
+    monkeypatch.setenv("PATH", str(programs))
+    machines = mdata()
+    machines["train"]["machine"]["batch_type"] = batch
+    machines["train"]["resources"]["kwargs"] = {}
+    write(folder, "machine.json", machines)
+    code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
+    assert code == 1
+    assert any(f"train.machine.batch_type: {program} is not found on" in line
+               for line in errors(lines))  # fmt: skip
+
+
+def test_no_secret_is_told(folder, monkeypatch, capsys):
+    machines = mdata()
+    resources = machines["train"]["resources"]
+    resources["envs"] = {"API_TOKEN": "hunter2-token"}
+    resources["prepend_script"] = ["echo $API_TOKEN is no module >&2; exit 1"]
+    machines["train"]["command"] = "sh -c dp"
+    write(folder, "machine.json", machines)
+    code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
+    assert code == 1
+    assert "*** is no module" in errors(lines)[0]
+    assert "hunter2" not in "\n".join(lines)

@@ -4,6 +4,7 @@ import copy
 import json
 import shutil
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,9 @@ from tests.loop.conftest import PARAM, machine, write_data
 from wtemlp import cli
 from wtemlp.checking.engines import engine_of
 from wtemlp.checking.findings import Finding, Findings, Level
+from wtemlp.checking.folders import check_folder
 from wtemlp.checking.queues import read_gpus, read_sinfo, read_time
+from wtemlp.dispatch.place import Answer
 from wtemlp.errors import InputError, MissingEngine, TransportError
 
 
@@ -243,3 +246,24 @@ def test_no_secret_is_told(folder, monkeypatch, capsys):
     assert code == 1
     assert "*** is no module" in errors(lines)[0]
     assert "hunter2" not in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        ("missing 1\nat /data\nfolder\nuser me\nspace fs 9 9 9000000 1% /data",
+         "error    m: fp: me may not write to /data on h; name a folder of your own, or have it "
+         "opened to you"),
+        ("missing 0\nat /data/w\nfolder\nwritable\nuser me\nspace a fs 9 9 524288 99% /data",
+         "warning  m: fp: /data/w on h can be written to, but only 0.5 GB are free; make room"),
+        ("", "error    m: fp: h does not tell about /data/w: sorry; look there by hand"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_folder(answer, line):
+    place = SimpleNamespace(
+        host="h", folder="/data/w", makes_parents=False,
+        ask=lambda text: Answer(0, answer, "sorry"),
+    )
+    findings = Findings(lambda finding: None)
+    check_folder(place, "m: fp", findings)
+    assert [finding.line for finding in findings.all] == [line]

@@ -169,7 +169,9 @@ def check_command(
     logging.getLogger().handlers[:] = [logging.NullHandler()]  # what matters is a finding
     root, findings = run_folder(root), Findings(lambda finding: say(finding.line))
     param, machine = find_input(param, root), machine and find_input(machine, root)
-    check_everything(param, machine, root, findings, schema_only=schema_only)
+    check_everything(
+        param, machine, root, findings, schema_only=schema_only, submit=submit
+    )
     say(findings.summary)
     return findings.exit_code
 

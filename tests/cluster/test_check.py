@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.conftest import until
 from tests.cluster.stage import section
 from tests.cluster.test_faults import new_host_key
 from tests.loop.conftest import PARAM, write_data
+from wtemlp.checking.probe import check_by_jobs
 from wtemlp.commands import check_command
 
 pytestmark = pytest.mark.cluster
@@ -60,7 +62,11 @@ class Checked:
         code = check_command(
             Path("param.json"), Path("machine.json"), self.folder, self.lines.append, **options
         )
-        assert self.there() == before
+        if options["submit"]:  # made and removed again
+            before, after = ([name for name, _ in one] for one in (before, self.there()))
+            assert after == before
+        else:
+            assert self.there() == before
         if not options["submit"]:
             assert self.jobs() == jobs
         return code
@@ -231,3 +237,50 @@ def test_slurm_does_not_answer(checked, cluster):
     assert code == 1
     (error,) = checked.errors()
     assert "does not answer" in error and "slurm" in error
+
+
+def test_a_probe_job_for_each_queue(checked):
+    gpu = {"resources": {"queue_name": "gpu", "gpu_per_node": 1}}
+    checked.keys = {"train": gpu, "model_devi": gpu, "fp": {}}
+    ended = len(checked.cluster.ended())
+    checked.remote.joinpath("tasks").mkdir()
+    assert checked.go(submit=True) == 0, checked.lines
+    until(lambda: len(checked.cluster.ended()) == ended + 2)
+    assert not checked.cluster.queue()
+    assert {job["NodeList"] for job in checked.cluster.ended()[ended:]} == {"gpu01", "cpu01"}
+    text = "\n".join(checked.lines)
+    assert re.search(r"train, model_devi: the probe job ran on \S+ after \d+ s, but sees no GPU, "
+                     r"1 asked for: nvidia-smi shows none \(CUDA_VISIBLE_DEVICES=0\)", text)
+    assert re.search(r"ok +machine.json: fp: the probe job ran on \S+ after \d+ s\n", text)
+
+
+def test_a_probe_job_sees_the_gpus(over_ssh, tmp_path):
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU 0: NVIDIA X (UUID: GPU-1)'\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    over_ssh.remote.joinpath("tasks").mkdir()
+    path = f"export PATH={tmp_path}:$PATH"
+    keys = {"resources": {"queue_name": "gpu", "gpu_per_node": 1, "prepend_script": [path]}}
+    over_ssh.keys = dict.fromkeys(STAGES, keys)
+    assert over_ssh.go(submit=True) == 0
+    assert any("GPUs: GPU 0: NVIDIA X (CUDA_VISIBLE_DEVICES=0)" in x for x in over_ssh.lines)
+
+
+def test_a_probe_job_that_waits_is_cancelled(over_ssh, cluster, monkeypatch):
+    over_ssh.remote.joinpath("tasks").mkdir()
+    monkeypatch.setattr("wtemlp.checking.everything.check_by_jobs",
+                        lambda *args: check_by_jobs(*args, patience_s=1.0))  # fmt: skip
+    keys = {"resources": {"queue_name": "gpu"}}
+    over_ssh.keys = dict.fromkeys(STAGES, keys)
+    cluster.slurm("scontrol", "update", "nodename=gpu01", "state=drain", "reason=test")
+    assert over_ssh.go(submit=True) == 0
+    assert any("has not ended within 1 s and is cancelled" in line for line in over_ssh.lines)
+    assert any("no node of gpu is at work (drain" in line for line in over_ssh.lines)
+    until(lambda: not cluster.queue())
+
+
+def test_a_probe_job_that_is_refused_leaves_nothing(over_ssh):
+    over_ssh.remote.joinpath("tasks").mkdir()
+    over_ssh.keys["fp"] = {"resources": {"custom_flags": ["#SBATCH --mem=900G"]}}
+    assert over_ssh.go(submit=True) == 1
+    assert len(over_ssh.errors()) == 2
+    assert any("fp: submitting (Slurm on 127.0.0.1) failed" in line for line in over_ssh.errors())

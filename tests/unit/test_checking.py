@@ -2,7 +2,9 @@
 
 import copy
 import json
+import shutil
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +12,9 @@ from tests.loop.conftest import PARAM, machine, write_data
 from wtemlp import cli
 from wtemlp.checking.engines import engine_of
 from wtemlp.checking.findings import Finding, Findings, Level
+from wtemlp.checking.folders import check_folder
 from wtemlp.checking.queues import read_gpus, read_sinfo, read_time
+from wtemlp.dispatch.place import Answer
 from wtemlp.errors import InputError, MissingEngine, TransportError
 
 
@@ -207,3 +211,59 @@ def test_a_folder_that_cannot_be(folder, monkeypatch, capsys):
         f"error    machine.json: fp: {folder}/file on this machine is not a folder; "
         "name a folder that is there or can be made"
     ]
+
+
+@pytest.mark.parametrize(
+    ("batch", "program"),
+    [("PBS", "qsub"), ("LSF", "bsub"), ("SGE", "qsub"), ("Torque", "qsub"),
+     ("SlurmJobArray", "sbatch")],
+)  # fmt: skip
+def test_a_queue_that_is_not_there(
+    folder, tmp_path_factory, monkeypatch, capsys, batch, program
+):
+    programs = tmp_path_factory.mktemp("bin")
+    for name in ("bash", "sh", "cat", "dirname", "df", "tail", "id"):
+        (programs / name).symlink_to(shutil.which(name))
+    monkeypatch.setenv("PATH", str(programs))
+    machines = mdata()
+    machines["train"]["machine"]["batch_type"] = batch
+    machines["train"]["resources"]["kwargs"] = {}
+    write(folder, "machine.json", machines)
+    code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
+    assert code == 1
+    assert any(f"train.machine.batch_type: {program} is not found on" in line
+               for line in errors(lines))  # fmt: skip
+
+
+def test_no_secret_is_told(folder, monkeypatch, capsys):
+    machines = mdata()
+    resources = machines["train"]["resources"]
+    resources["envs"] = {"API_TOKEN": "hunter2-token"}
+    resources["prepend_script"] = ["echo $API_TOKEN is no module >&2; exit 1"]
+    machines["train"]["command"] = "sh -c dp"
+    write(folder, "machine.json", machines)
+    code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
+    assert code == 1
+    assert "*** is no module" in errors(lines)[0]
+    assert "hunter2" not in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        ("missing 1\nat /data\nfolder\nuser me\nspace fs 9 9 9000000 1% /data",
+         "error    m: fp: me may not write to /data on h; name a folder of your own, or have it "
+         "opened to you"),
+        ("missing 0\nat /data/w\nfolder\nwritable\nuser me\nspace a fs 9 9 524288 99% /data",
+         "warning  m: fp: /data/w on h can be written to, but only 0.5 GB are free; make room"),
+        ("", "error    m: fp: h does not tell about /data/w: sorry; look there by hand"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_folder(answer, line):
+    place = SimpleNamespace(
+        host="h", folder="/data/w", makes_parents=False,
+        ask=lambda text: Answer(0, answer, "sorry"),
+    )
+    findings = Findings(lambda finding: None)
+    check_folder(place, "m: fp", findings)
+    assert [finding.line for finding in findings.all] == [line]

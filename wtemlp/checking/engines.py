@@ -158,7 +158,7 @@ def _question(engine: Engine) -> str:
     if engine.ours:  # its fix plumed is registered when it starts on a script
         script = "info styles fix\\ninfo styles pair\\n"
         return f"printf '{script}' | {program} -in /dev/stdin -log none"
-    return f"{program} -h"
+    return f"{program} -log none -h"
 
 
 def _check_deepmd(

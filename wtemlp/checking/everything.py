@@ -9,13 +9,15 @@ from wtemlp.checking.inputs import (
     check_params,
     check_sections,
 )
-from wtemlp.checking.places import check_places, open_places
+from wtemlp.checking.places import by_queue, check_places, open_places
+from wtemlp.checking.probe import check_by_jobs
 
 
 def check_everything(
-    param: Path, machine: Path | None, root: Path, findings: Findings, *, schema_only: bool = False
+    param: Path, machine: Path | None, root: Path, findings: Findings, *,
+    schema_only: bool = False, submit: bool = False,
 ) -> None:
-    """Look for what would make a run fail; nothing is written or submitted.
+    """Look for what would make a run fail; nothing is written or submitted unless asked.
 
     Parameters
     ----------
@@ -29,6 +31,8 @@ def check_everything(
         Takes what is found.
     schema_only : bool
         Look at the two files alone.
+    submit : bool
+        Send a tiny job through each queue, too.
     """
     params = check_params(param, root, findings, files=not schema_only)
     if machine is None:
@@ -39,4 +43,6 @@ def check_everything(
     check_folder(params, machines, root, findings)
     sections, lacking = check_sections(machines, root, findings)
     places = open_places(sections, root, findings)
-    check_places(machines, places, lacking, findings)
+    logged_in = check_places(machines, places, lacking, findings)
+    if submit:
+        check_by_jobs(machine.name, by_queue(logged_in), root, findings)

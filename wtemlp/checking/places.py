@@ -78,6 +78,11 @@ def _alike(places: Sequence[Place], key: Callable[[Place], object]) -> list[list
     return list(groups.values())
 
 
+def by_queue(places: Sequence[Place]) -> list[list[Place]]:
+    """Places with the same folder and queue, and the same request to it."""
+    return _alike(places, lambda place: (place.folder, _queue_key(place)))
+
+
 def _queue_key(place: Place) -> object:
     words = ("number_node", "cpu_per_node", "gpu_per_node", "queue_name", "custom_flags", "kwargs",
              "strategy")  # fmt: skip

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wtemlp.checking.findings import Findings, Level
+from wtemlp.checking.findings import Findings
 from wtemlp.dispatch.place import Place
 
 #: What jobs are handed to, by batch system in lower case.
@@ -14,6 +14,7 @@ SUBMITTERS = {
     "lsf": "bsub", "fugaku": "pjsub", "jh_unischeduler": "jsub",
 }  # fmt: skip
 _UP = ("idle", "mix", "alloc", "comp", "resv", "plnd", "planned")
+_LATER = re.compile(r"\bdown\b|drained|reserved|not responding", re.IGNORECASE)
 _TIME = re.compile(r"^\s*#SBATCH\s+(?:--time(?:=|\s+)|-t\s*)(\S+)")
 
 
@@ -109,12 +110,12 @@ def _check_slurm(place: Place, where: str, findings: Findings) -> None:
         findings.error(where, f"Slurm on {place.host} does not answer: {said}",
                        "try again when it does; `wtemlp run` waits for it")  # fmt: skip
         return
-    errors = findings.count(Level.ERROR)
+    before = len(findings.all)
     queue = str(place.resources.queue_name or "")
     if queue:
         names = queue.split(",")
         _check_partitions(place, names, nodes, where, findings)
-    if findings.count(Level.ERROR) == errors:
+    if len(findings.all) == before:  # else Slurm would refuse for the same reason
         _ask_sbatch(place, queue or "the default partition", where, findings)
 
 
@@ -174,6 +175,9 @@ def _ask_sbatch(place: Place, queue: str, where: str, findings: Findings) -> Non
         start = re.search(r"to start at (\S+)", said)
         when = f" (now it would start at {start[1]})" if start else ""
         findings.ok(where, f"Slurm on {place.host} takes such jobs into {queue}{when}")
+    elif _LATER.search(said):
+        findings.warning(where, f"Slurm on {place.host} has no node for such jobs now: {said}",
+                         "jobs will wait until there is one")  # fmt: skip
     else:
         findings.error(f"{where}.resources", f"Slurm on {place.host} refuses such jobs: {said}",
                        "correct queue_name, the numbers or custom_flags")  # fmt: skip

@@ -72,6 +72,29 @@ def cancel_tasks(work_dir: Path, section: MachineSection, root: Path | None = No
     return len(alive) - len(stubborn)
 
 
+def discard_stage(work_dir: Path, section: MachineSection, root: Path | None = None) -> None:
+    """End a stage's jobs, and remove what it has on the other side.
+
+    Parameters
+    ----------
+    work_dir, section, root
+        As for :func:`cancel_tasks`.
+
+    Raises
+    ------
+    TransportError
+        The host or the queue did not answer.
+    """
+    work_dir = work_dir.absolute()
+    if not (work_dir / JOURNAL).is_file():
+        return
+    cancel_tasks(work_dir, section, root)
+    settings = read_section(section, (root or run_folder(work_dir)).absolute())
+    with contained(work_dir / LOG, secrets_of(settings.machine)):
+        patience = Patience(min(settings.outage_s, 60.0))
+        Backend(settings, work_dir, Journal.open(work_dir).identity, patience).clean()
+
+
 def _alive(backend: Backend, jobs: Mapping[str, str]) -> dict[str, str]:
     states = backend.states(jobs)
     return {name: queue_id for name, queue_id in jobs.items() if states[name] != "gone"}

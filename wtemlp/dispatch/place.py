@@ -8,7 +8,6 @@ a job's, in the environment that the machine file gives to it.
 import json
 import logging
 import os
-import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -23,16 +22,25 @@ import paramiko
 from wtemlp.config.records import MachineSection
 from wtemlp.config.schema import HOST_KEY_CHECKING
 from wtemlp.dispatch.host_keys import HostKeys
-from wtemlp.dispatch.library import Machine, Resources, contained, redact, secrets_of
+from wtemlp.dispatch.library import (
+    ArgumentError,
+    Machine,
+    Resources,
+    contained,
+    redact,
+    secrets_of,
+)
 from wtemlp.dispatch.patience import one_line
 from wtemlp.dispatch.settings import Settings, read_section
 from wtemlp.dispatch.ssh import VerifiedSession
 from wtemlp.dispatch.units import job_resources
-from wtemlp.errors import TransportError
+from wtemlp.errors import InputError, TransportError
 
 log = logging.getLogger("wtemlp.dispatch")
 
 ANSWER_S = 120.0  #: how long an answer may take, seconds
+PLAIN = "bash -c 'eval \"$(cat)\" </dev/null'"  #: as a login without a terminal
+LOGIN = "bash -lc 'eval \"$(cat)\" </dev/null'"  #: as a job script
 _BEGIN, _END = "wtemlp-check-begin", "wtemlp-check-end"
 
 
@@ -55,8 +63,16 @@ class Answer:
 class Shell(Protocol):
     """Runs the text of a shell somewhere."""
 
-    def run(self, text: str) -> tuple[int | None, str, str]:
-        """Exit status (None: no end within `ANSWER_S`), output, errors."""
+    def run(self, command: str, text: str) -> tuple[int | None, str, str]:
+        """Exit status (None: no end within `ANSWER_S`), output, errors.
+
+        Parameters
+        ----------
+        command : str
+            One of the constants `PLAIN` and `LOGIN`, in words of any shell.
+        text : str
+            For bash.  Not a part of the command line, which others on the host can see.
+        """
 
 
 class LocalShell:
@@ -64,11 +80,11 @@ class LocalShell:
 
     host_keys: HostKeys | None = None
 
-    def run(self, text: str) -> tuple[int | None, str, str]:
+    def run(self, command: str, text: str) -> tuple[int | None, str, str]:
         """As :class:`Shell`."""
         try:
             done = subprocess.run(
-                ["bash", "-c", text], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                command, shell=True, input=text, capture_output=True, text=True,
                 errors="replace", timeout=ANSWER_S, check=False,
             )
         except subprocess.TimeoutExpired:
@@ -111,12 +127,14 @@ class RemoteShell:
             said = redact(one_line(str(error)), self.secrets) or type(error).__name__
             raise TransportError(f"{what} failed: {said}") from error
 
-    def run(self, text: str) -> tuple[int | None, str, str]:
+    def run(self, command: str, text: str) -> tuple[int | None, str, str]:
         """As :class:`Shell`."""
         with self._plainly("asking"):
             self.session.ensure_alive()
-            stdin, out, err = self.session.exec_command(text)
-            stdin.close()
+            stdin, out, err = self.session.exec_command(command)
+            stdin.write(text)
+            stdin.flush()
+            stdin.channel.shutdown_write()
             end = time.monotonic() + ANSWER_S
             while not out.channel.status_event.wait(min(5.0, self.session.silence_s)):
                 if time.monotonic() > end or not self.session.answers():
@@ -126,7 +144,7 @@ class RemoteShell:
             texts = [stream.read().decode(errors="replace") for stream in (out, err)]
         if status == -1:
             raise TransportError(f"the login to {self.session.hostname} was lost")
-        return status, redact(texts[0], self.secrets), redact(texts[1], self.secrets)
+        return status, texts[0], texts[1]
 
     def close(self) -> None:
         """End the login."""
@@ -150,7 +168,13 @@ class Place:
 
     def __init__(self, section: MachineSection, root: Path) -> None:
         self.section, self.settings = section, read_section(section, root)
-        self.resources: Resources = job_resources(self.settings)
+        try:
+            self.resources: Resources = job_resources(self.settings)
+        except (ArgumentError, KeyError) as error:
+            words = redact(one_line(str(error)), secrets_of(section.resources))
+            raise InputError(f"machine file: {section.stage}.resources",
+                             f"dpdispatcher does not accept it: {words}") from error  # fmt: skip
+        self.secrets = secrets_of({"machine": self.settings.machine, **section.resources})
         self.shell: LocalShell | RemoteShell | None = None
 
     @property
@@ -190,8 +214,12 @@ class Place:
 
     def ask(self, text: str) -> Answer:
         """Ask as the queue is asked."""
+        return self._ask(PLAIN, text)
+
+    def _ask(self, command: str, text: str) -> Answer:
         assert self.shell is not None, "not connected"
-        return Answer(*self.shell.run(text))
+        status, out, err = self.shell.run(command, text)
+        return Answer(status, redact(out, self.secrets), redact(err, self.secrets))
 
     def ask_in_job(self, text: str) -> Answer:
         """Ask in a job's environment, as far as that is to be had without the queue."""
@@ -200,7 +228,7 @@ class Place:
             f"printf '\\n{_BEGIN}\\n'; printf '\\n{_BEGIN}\\n' >&2\n"
             f"( {text}\n) </dev/null\nprintf '\\n{_END} %s\\n' $?"
         )
-        answer = self.ask(f"bash -lc {shlex.quote(marked)} </dev/null")
+        answer = self._ask(LOGIN, marked)
         before, begun, err = answer.err.partition(f"\n{_BEGIN}\n")
         out, _, status = answer.out.partition(f"\n{_BEGIN}\n")[2].partition(f"\n{_END} ")
         code = status.strip().splitlines()[:1]
@@ -209,23 +237,23 @@ class Place:
 
     def script_head(self) -> str:
         """The lines of a job script that the queue reads."""
-        job = SimpleNamespace(resources=self.resources)
-        machine = self._machine()
+        job = SimpleNamespace(resources=self.resources, fail_count=0, job_task_list=[None])
+        machine = _machine(self.settings.batch)
         return f"{machine.gen_script_header(job)}\n{machine.gen_script_custom_flags_lines(job)}\n"
-
-    def _machine(self) -> Machine:
-        """dpdispatcher's machine, tied to nothing."""
-        kind = Machine.subclasses_dict[self.settings.batch]
-        return kind(context=SimpleNamespace(remote_root="."))
 
     def _environment(self) -> str:
         """The shell lines that come before a job's tasks; those that write are left out."""
         job = SimpleNamespace(resources=self.resources, job_hash="check")
-        text = self._machine().gen_script_env(job).partition("&& exit 1\n")[2]
+        text = _machine("Shell").gen_script_env(job).partition("&& exit 1\n")[2]
         flags = [line for line in self.section.resources.get("custom_flags") or ()
                  if not line.lstrip().startswith("#")]
         path = [line for line in self.resources.custom_flags if line.startswith("export PATH=")]
         return "\n".join([*flags, *path[-1:], text] if self.settings.local else [*flags, text])
+
+
+def _machine(batch: str) -> Machine:
+    """dpdispatcher's machine, tied to nothing: it only writes the lines of scripts."""
+    return Machine.subclasses_dict[batch](context=SimpleNamespace(remote_root="."))
 
 
 @contextmanager

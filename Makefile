@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 RUN    := runs/quickstart
 PLUMED := hillclimber==0.1.8
 
-.PHONY: run test lint setup clean
+.PHONY: run test lint docs setup clean
 
 run: $(READY)
 	mkdir -p $(RUN)
@@ -21,6 +21,10 @@ test: $(READY)
 
 lint: $(READY)
 	$(BIN)/ruff check wtemlp tests benchmarks examples
+
+docs: $(READY)
+	$(BIN)/pip install --quiet -e '.[docs]'
+	$(BIN)/python -m sphinx -q -W -b html docs build/docs
 
 setup: $(READY)
 

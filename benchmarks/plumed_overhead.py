@@ -1,20 +1,19 @@
 """What the embedded PLUMED costs a step of molecular dynamics.
 
-    python benchmarks/plumed_overhead.py [--waters 64] [--steps 4000] [--repeats 7]
+    python benchmarks/plumed_overhead.py [--waters 64] [--steps 1000] [--repeats 40]
         [--models graph.000.pb graph.001.pb ...]
 
 Flexible TIP3P water, NVT, with the reference force field or, with ``--models``, with a committee
-of DeePMD models (types O H).  Runs without and with ``fix plumed`` (well-tempered metadynamics on
-the potential energy) follow each other, one thread each, from one equilibrated start; the time is
-the CPU time of LAMMPS's loop, so that other work on the machine matters less.  Printed is the
-median of the ratios of neighbouring pairs, with their spread, once over a plain run and once over
+of DeePMD models (types O H).  In one LAMMPS, on one thread, short runs without and with ``fix
+plumed`` (well-tempered metadynamics on the potential energy) take turns; the time is the CPU time
+of each run's loop, so that other work on the machine matters less.  Printed is the median of the
+ratios of neighbours, with its standard error (bootstrap), once over a plain run and once over
 a run whose energy is tallied on every step, which a bias on the energy cannot do without.
 """
 
 import argparse
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -81,11 +80,10 @@ write_dump      all custom last.dump id type xu yu zu modify sort id
     )
 
 
-def script(variant: str, steps: int, models: list[Path]) -> str:
-    """A short NVT run, timed after a shorter one that warms up."""
+def system(models: list[Path]) -> str:
+    """The liquid and its potential, up to the thermostat."""
     if models:
-        units, timestep = "metal", 0.0005
-        system = f"""\
+        timestep, potential = 0.0005, f"""\
 units           metal
 atom_style      atomic
 read_data       water.metal.data
@@ -93,82 +91,98 @@ pair_style      deepmd {" ".join(map(str, models))} out_freq 20 out_file model_d
 pair_coeff      * * O H
 """
     else:
-        units, timestep = "real", 0.5
-        system = force_field_commands(force_field(), "water.data")
-    extra = {
-        "plain": "",
-        "tallied": "variable u equal c_thermo_pe\nfix tally all ave/time 1 1 1 v_u\n",
-        "plumed": "fix bias all plumed plumedfile plumed.dat outfile plumed.log\n"
-        "fix_modify bias energy no\n",
-    }[variant]
-    unit = {"real": "kcal/mol", "metal": "eV"}[units]
-    metad = (
-        f"UNITS ENERGY={unit} LENGTH=A\nene: ENERGY\nm: METAD ARG=ene PACE=100 BIASFACTOR=16"
-        f" TEMP=300 FILE=HILLS GRID_BIN=5000 {METAD[units]}\n"
-        "PRINT ARG=ene,m.bias STRIDE=10 FILE=COLVAR\n"
-    )
-    lines = "".join(
-        f'print "{line}" {"file" if i == 0 else "append"} plumed.dat screen no\n'
-        for i, line in enumerate(metad.splitlines())
-    )
-    return f"""{system}
+        timestep, potential = 0.5, force_field_commands(force_field(), "water.data")
+    return f"""{potential}
 timestep        {timestep}
 velocity        all create 300 1
 fix             nve all nve
 fix             thermostat all temp/csvr 300 300 $(200*dt) 1
 thermo          1000
-{lines}{extra}
-run             {max(steps // 10, 1)}
-run             {steps}
+variable        u equal c_thermo_pe
 """
 
 
-def run(folder: Path, name: str, text: str) -> float:
-    """Run a script with ``wtemlp lmp``; the CPU time of its last run's loop, seconds."""
+def plumed_input(units: str, turn: int) -> str:
+    """Well-tempered metadynamics on the energy, its files named by the turn."""
+    unit = {"real": "kcal/mol", "metal": "eV"}[units]
+    return f"""\
+UNITS ENERGY={unit} LENGTH=A
+ene: ENERGY
+m: METAD ARG=ene PACE=100 BIASFACTOR=16 TEMP=300 FILE=HILLS.{turn} GRID_BIN=5000 {METAD[units]}
+PRINT ARG=ene,m.bias STRIDE=10 FILE=COLVAR.{turn}
+"""
+
+
+def script(steps: int, models: list[Path], turn: int) -> str:
+    """One turn: each variant runs, the first steps to warm up."""
+    tally = "fix added all ave/time 1 1 1 v_u\n"
+    bias = f"fix added all plumed plumedfile plumed.{turn}.dat outfile plumed.log\n"
+    before = {"plain": "", "tallied": tally, "plumed": bias + "fix_modify added energy no\n"}
+    runs = f"run {max(steps // 10, 1)}\nrun {steps}\n"
+    return "".join(
+        f"{before[variant]}{runs}{'unfix added' if before[variant] else ''}\n"
+        for variant in VARIANTS
+    )
+
+
+def run(folder: Path, name: str, text: str) -> list[float]:
+    """Run a script with ``wtemlp lmp``; the CPU time of each run's loop, seconds."""
     (folder / name).write_text(text)
     environment = os.environ | dict.fromkeys(
         ("OMP_NUM_THREADS", "TF_INTRA_OP_PARALLELISM_THREADS", "TF_INTER_OP_PARALLELISM_THREADS",
          "DP_INTRA_OP_PARALLELISM_THREADS", "DP_INTER_OP_PARALLELISM_THREADS"),
         "1",
     )  # fmt: skip
-    for old in ("HILLS", "COLVAR"):
-        (folder / old).unlink(missing_ok=True)
     command = [sys.executable, "-m", "wtemlp.md.lmp", "-in", name, "-log", "log", "-screen", "none"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr[-500:]}")
     log = (folder / "log").read_text()
-    loop_s = float(re.findall(r"Loop time of (\S+)", log)[-1])
-    return loop_s * float(re.findall(r"(\S+)% CPU use", log)[-1]) / 100
+    loops = re.findall(r"Loop time of (\S+)", log)
+    shares = re.findall(r"(\S+)% CPU use", log)
+    return [float(loop) * float(share) / 100 for loop, share in zip(loops, shares, strict=True)]
+
+
+def measure(waters: int, steps: int, repeats: int, models: list[Path]) -> np.ndarray:
+    """CPU time of a step, milliseconds, (repeats, len(VARIANTS))."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        equilibrate(folder, waters)
+        for turn in range(repeats):
+            text = plumed_input("metal" if models else "real", turn)
+            (folder / f"plumed.{turn}.dat").write_text(text)
+        turns = [script(steps, models, turn) for turn in range(repeats)]
+        loops = run(folder, "turns.in", system(models) + "".join(turns))
+    return 1e3 * np.array(loops[1::2]).reshape(repeats, len(VARIANTS)) / steps
+
+
+def median_error(values: np.ndarray) -> float:
+    """Standard error of a median, by bootstrap."""
+    rng = np.random.default_rng(1)
+    return float(np.median(rng.choice(values, (1000, len(values))), axis=1).std())
 
 
 def main() -> None:
     """Print the times and their ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--waters", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=1000, help="of one run")
+    parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--models", type=Path, nargs="*", default=[])
     options = parser.parse_args()
     models = [model.resolve() for model in options.models]
-    times: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        equilibrate(folder, options.waters)
-        for _ in range(options.repeats):
-            for variant in VARIANTS:
-                text = script(variant, options.steps, models)
-                times[variant].append(run(folder, f"{variant}.in", text) / options.steps)
-    print(f"{3 * options.waters} atoms, {len(models) or 'no'} models, {options.steps} steps")
-    for variant in VARIANTS:
-        print(f"  {variant:8s} {1e3 * statistics.median(times[variant]):9.4f} ms a step")
-    for reference in ("plain", "tallied"):
-        pairs = zip(times["plumed"], times[reference], strict=True)
-        ratios = sorted(100 * (a / b - 1) for a, b in pairs)
-        print(
-            f"  fix plumed over {reference:8s}"
-            f" {statistics.median(ratios):+6.2f} % ({ratios[0]:+.2f} ... {ratios[-1]:+.2f})"
-        )
+    times = measure(options.waters, options.steps, options.repeats, models)
+    print(
+        f"{3 * options.waters} atoms, {len(models) or 'no'} models,"
+        f" {options.repeats} turns of {options.steps} steps"
+    )
+    for variant, time in zip(VARIANTS, np.median(times, axis=0), strict=True):
+        print(f"  {variant:8s} {time:9.4f} ms a step")
+    plain, tallied, plumed = times.T
+    for name, reference in (("plain", plain), ("tallied", tallied)):
+        more = 100 * (plumed / reference - 1)
+        middle, error = np.median(more), median_error(more)
+        print(f"  fix plumed over {name:8s} {middle:+6.2f} +- {error:.2f} %")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
     python benchmarks/wte_law.py [--molecules 64] [--biasfactors 4 16 64] [--out DIR]
         [--nvt-ns 0.3] [--fill-ns 0.1 0.3 0.4] [--static-ns 0.1 0.2 0.2] [--only-analyse]
+        [--model graph.pb]
 
 Flexible TIP3P water with the reference force field at 300 K, CSVR, 0.5 fs: equilibration; NVT;
 for each bias factor a well-tempered run, and then a run under its final bias, held still, from
 which NVT is recovered by reweighting.  The runs are made of pieces of 50 ps: finished pieces are
 kept, so that a run that was stopped goes on, and one with longer times extends what is there.
+``--static-ns 0`` leaves the second run out.  With ``--model`` the force field equilibrates only,
+and a DeePMD model of it does the rest (``wte_law_model/`` tells how to make one).
 
 One LAMMPS at a time, on one thread.  ``wte_law_analysis.py`` reads the pieces and writes
 ``wte_law.json`` and the figures; nothing but the pieces is read.
@@ -97,6 +100,32 @@ def start_data(molecules: int, seed: int) -> str:
     return water_data(FORCE_FIELD, coords, cell, topology)
 
 
+def model_commands(model: Path, data: str) -> str:
+    """Read water of the force field, and give it a model's energy instead."""
+    return f"""\
+units           real
+atom_style      full
+boundary        p p p
+bond_style      zero nocoeff
+angle_style     zero nocoeff
+special_bonds   lj/coul 1 1 1
+pair_style      deepmd {model}
+read_data       {data}
+pair_coeff      * * O H
+bond_coeff      *
+angle_coeff     *
+neighbor        1.0 bin
+neigh_modify    every 1 delay 0 check yes
+"""
+
+
+def potential(model: Path | None) -> str:
+    """Commands that read ``start.data`` and set the potential."""
+    if model is None:
+        return force_field_commands(FORCE_FIELD, "start.data")
+    return model_commands(model, "start.data")
+
+
 def dynamics(seed: int) -> str:
     """Integrator and thermostat."""
     return f"""\
@@ -120,10 +149,10 @@ write_data      {END} nocoeff
 """
 
 
-def piece_script(seed: int) -> str:
+def piece_script(seed: int, model: Path | None) -> str:
     """A piece with PLUMED: it reads ``start.data`` and ``plumed.dat``."""
     return f"""\
-{force_field_commands(FORCE_FIELD, "start.data")}
+{potential(model)}
 timestep        {TIMESTEP_FS}
 fix             plumed all plumed plumedfile plumed.dat outfile plumed.log
 # PLUMED's ENERGY must be the energy without the bias.
@@ -156,14 +185,23 @@ def equilibrate(out: Path, molecules: int, seed: int) -> Path:
     return folder
 
 
-def extend(chain: Path, ns: float, previous: Path, plumed: str, seed: int) -> None:
-    """Add pieces to a run until it is `ns` long; its first piece starts where `previous` ended.
+@dataclass(frozen=True)
+class Chain:
+    """A run in pieces, each of which goes on where the one before ended, with its hills."""
 
-    The hills of one piece are those that the next begins with.
-    """
+    folder: Path
+    start: Path  #: the folder whose end the first piece starts from
+    plumed: str
+    seed: int
+    model: Path | None  #: None: the force field
+
+
+def extend(chain: Chain, ns: float) -> None:
+    """Add pieces to a run until it is `ns` long."""
+    previous, plumed = chain.start, chain.plumed
     count = max(1, round(ns * 1e6 / TIMESTEP_FS / PIECE_STEPS))
     for i in range(count):
-        folder = chain / f"piece.{i:03d}"
+        folder = chain.folder / f"piece.{i:03d}"
         if not (folder / DONE).is_file():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
@@ -172,31 +210,35 @@ def extend(chain: Path, ns: float, previous: Path, plumed: str, seed: int) -> No
             if (previous / HILLS).is_file():
                 shutil.copyfile(previous / HILLS, folder / HILLS)
                 (folder / "plumed.dat").write_text(f"RESTART\n{plumed}")
-            print(folder.relative_to(chain.parent), flush=True)
-            run_lammps(folder, piece_script(derive_seed(seed, chain.name, i)))
+            print(folder.relative_to(chain.folder.parent), flush=True)
+            seed = derive_seed(chain.seed, chain.folder.name, i)
+            run_lammps(folder, piece_script(seed, chain.model))
         previous = folder
 
 
 def simulate(options: argparse.Namespace) -> None:
     """All runs; what is there is kept."""
-    out, seed = options.out, options.seed
+    out, seed, model = options.out, options.seed, options.model
     liquid = equilibrate(out, options.molecules, seed)
-    nvt = plumed_input.nvt_input(STRIDE, COLVAR, "real")
+    nvt_input = plumed_input.nvt_input(STRIDE, COLVAR, "real")
+    nvt = Chain(folder_of(out), liquid, nvt_input, seed, model)
     # The hills' width must not change when NVT is made longer, so its first 100 ps give it.
-    extend(folder_of(out), min(options.nvt_ns, 0.1), liquid, nvt, seed)
+    extend(nvt, min(options.nvt_ns, 0.1))
     first = moments(read_series(folder_of(out), stop=2).energy)
     lengths = zip(options.biasfactors, options.fill_ns, options.static_ns, strict=True)
     for g, fill_ns, static_ns in lengths:
         filling = Bias(g, first.std, first.mean, static=False)
-        extend(folder_of(out, g), fill_ns, liquid, filling.plumed(), seed)
+        extend(Chain(folder_of(out, g), liquid, filling.plumed(), seed, model), fill_ns)
+        if not static_ns:
+            continue
         held = folder_of(out, g, static=True)
         if not held.is_dir():
             held.mkdir()
             # It stays with this bias even if the filling is made longer afterwards.
             shutil.copytree(pieces(folder_of(out, g))[-1], held / "bias")
         still = Bias(g, first.std, first.mean, static=True)
-        extend(held, static_ns, held / "bias", still.plumed(), seed)
-    extend(folder_of(out), options.nvt_ns, liquid, nvt, seed)
+        extend(Chain(held, held / "bias", still.plumed(), seed, model), static_ns)
+    extend(nvt, options.nvt_ns)
 
 
 def settings(options: argparse.Namespace) -> dict:
@@ -206,6 +248,7 @@ def settings(options: argparse.Namespace) -> dict:
         "molecules": options.molecules,
         "density_g_cm3": DENSITY_G_CM3,
         "force_field": asdict(FORCE_FIELD),
+        "model": options.model and options.model.name,
         "timestep_fs": TIMESTEP_FS,
         "thermostat_fs": THERMOSTAT_FS,
         "pace_steps": PACE,
@@ -225,9 +268,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("runs/wte_law"))
     parser.add_argument("--images", type=Path, help="also write the figures here")
+    parser.add_argument("--model", type=Path, help="a DeePMD model of O and H")
     parser.add_argument("--only-analyse", action="store_true", help="run no LAMMPS")
     options = parser.parse_args()
     options.out = options.out.resolve()
+    options.model = options.model and options.model.resolve()
     if not options.only_analyse:
         simulate(options)
     analyse(options.out, options.biasfactors, options.images, settings(options))

@@ -1,6 +1,5 @@
 """What a walker's job left in its folder: its frames, and how it fared."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.errors import CalculationError
 from wtemlp.md import colvar, energy_file, plumed_input, wte_script
+from wtemlp.md.walker_record import WalkerRecord, read_record
 
 
 def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +61,7 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     CalculationError
         If its trajectory is not whole.
     """
-    made = json.loads((folder / paths.JOB).read_text())
+    made = read_record(folder)
     stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
         else ""
     steps, deviations = _stored_frames(folder, bool(stopped))
@@ -79,12 +79,12 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
         return np.full(len(steps), value)
 
     table = FrameTable(
-        system=column(made["system"]),
+        system=column(made.system),
         task=column(int(folder.name.split(".")[-1])),
-        walker=column(made["walker"]),
+        walker=column(made.walker),
         biasfactor=column(measured[2]),
-        temperature_K=column(float(made["temps"])),
-        phase=np.where(steps <= made["nvt_steps"], int(Phase.NVT), int(Phase.WTE)),
+        temperature_K=column(made.temperature_K),
+        phase=np.where(steps <= made.nvt_steps, int(Phase.NVT), int(Phase.WTE)),
         step=steps,
         energy_eV=energies,
         bias_eV=biases,
@@ -94,11 +94,11 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     return table, _walker_summary(folder, made, measured, nvt, wte, stopped)
 
 
-def _measured(folder: Path, made: dict) -> tuple[float, float, float]:
+def _measured(folder: Path, made: WalkerRecord) -> tuple[float, float, float]:
     """Mean and sigma of NVT, eV, and the bias factor; NaN what was not measured."""
     file = folder / paths.SIGMA
     mean, sigma, biasfactor = wte_script.parse_sigma(file.read_text() if file.exists() else "")
-    given = made["biasfactor"]
+    given = made.biasfactor
     return mean, sigma, biasfactor if given is None else float(given)
 
 
@@ -108,8 +108,8 @@ def write_distributions(folder: Path) -> None:
     Nothing is written where there is too little to tell, or where the bias is not a function of
     the energy and of this walker's hills alone.
     """
-    made = json.loads((folder / paths.JOB).read_text())
-    if made["share_hills"] or made["variables"]:
+    made = read_record(folder)
+    if made.share_hills or made.variables:
         return
     _, _, biasfactor = _measured(folder, made)
     wte = colvar.read_series(folder / paths.COLVAR_WTE)
@@ -126,19 +126,19 @@ def write_distributions(folder: Path) -> None:
         bias = np.zeros(len(energies))
     else:
         return
-    temperature_K = float(made["temps"])
+    temperature_K = made.temperature_K
     found = distributions(equilibrated(nvt["ene"]), energies, bias, temperature_K, biasfactor)
     if found is not None:
         stopped = (folder / paths.STOPPED).exists()
         energy_file.write(folder / paths.P_ENERGY, found, temperature_K, biasfactor, stopped)
 
 
-def _asked(made: dict, sigma_eV: float | None) -> float | None:
+def _asked(made: WalkerRecord, sigma_eV: float | None) -> float | None:
     """The largest bias factor of the parameter file that the walker stands for."""
-    if made["window_K"] is None or sigma_eV is None:
-        return max(made["biasfactor_asked"], default=None)
-    temperature_K = float(made["temps"])
-    reach_K = max(abs(temperature_K - end) for end in made["window_K"])
+    if made.window_K is None or sigma_eV is None:
+        return max(made.biasfactor_asked, default=None)
+    temperature_K = made.temperature_K
+    reach_K = max(abs(temperature_K - end) for end in made.window_K)
     return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
 
 
@@ -180,7 +180,7 @@ def _frame_energies(
 
 def _walker_summary(
     folder: Path,
-    made: dict,
+    made: WalkerRecord,
     measured: tuple[float, float, float],
     nvt: dict,
     wte: dict,
@@ -194,13 +194,13 @@ def _walker_summary(
         inefficiency = float(statistical_inefficiency(unbiased))
     return {
         "name": folder.name,
-        "system": made["system"],
-        "method": made["method"],
+        "system": made.system,
+        "method": made.method,
         "biasfactor": biasfactor,
         "biasfactor_asked": _asked(made, sigma),
-        "window_K": made["window_K"],
-        "temperature_K": float(made["temps"]),
-        "walker": made["walker"],
+        "window_K": made.window_K,
+        "temperature_K": made.temperature_K,
+        "walker": made.walker,
         "mean_nvt_eV": mean,
         "sigma_nvt_eV": sigma,
         "mean_wte_eV": float(biased.mean()) if len(biased) else None,

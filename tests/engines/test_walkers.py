@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from tests.engines.conftest import engine_environment
+from wtemlp.analysis.frames import Decision
 from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.config.records import Extra, ExtraVariable, Guard
 from wtemlp.files import last_line, leading_int
 from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.md.walker import SharedHills, Walker
-from wtemlp.stages.walkers import read_deviations
+from wtemlp.md.walker_record import WalkerRecord, write_record
+from wtemlp.stages.walkers import read_deviations, read_walker
 
 
 def prepare_walk(run, folder, **changes):
@@ -278,6 +280,27 @@ def test_own_variables_are_biased_with_the_energy_or_without(run):
         ]
         assert max(expected) > 0.01
         np.testing.assert_allclose(acted["metad.bias"], expected, atol=5e-5)
+
+
+def test_a_walker_that_leaves_the_grid_of_an_own_variable(run):
+    """It ends, the user is told what to widen, and no frame of it counts as failed."""
+    lines = "d: DISTANCE ATOMS=1,4 NOPBC\n"
+    calm = Guard(1e6, 3, 1e3, 1e6)
+    walk(run, "grid.wide", extra=Extra(lines, (ExtraVariable("d", 0.02, 0.0, 99.0),)), guard=calm)
+    wide = run.folder / "iter.000000/01.model_devi/grid.wide"
+    seen = colvar.read_series(wide / "COLVAR.wte")["d"]
+    top = float(seen[0] + 0.2 * (seen.max() - seen[0]) + 1e-3)
+    own = Extra(lines, (ExtraVariable("d", 0.02, 0.0, round(top, 3)),))
+    task = prepare_walk(run, "task.009.000000", extra=own, guard=calm)
+    record = WalkerRecord(300.0, 9, biasfactor=9.0, nvt_steps=200, own=own, variables=("d",))
+    write_record(task, record)
+    why, steps, _ = finish_walk(task)
+    assert "outside the grid" in why and 200 <= steps[-1] < 600
+    table, summary = read_walker(task, 3, 0.0005)
+    assert summary["left_grid"] and len(table) >= 20
+    assert table.count(Decision.FAILED) == 0
+    assert summary["stopped"].startswith(f"d left its grid of 0.0 to {round(top, 3)}, last seen at")
+    assert "give it a wider max in wte.variables" in summary["stopped"]
 
 
 def test_walkers_that_share_their_hills(run):

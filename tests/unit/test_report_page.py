@@ -249,7 +249,7 @@ def test_every_walker_was_stopped(synthetic_run):
         (folder / paths.STOPPED).write_text("step 10: too hot\n")
     page = _page(synthetic_run)
     assert not _plots(page, "energy")
-    assert "6 walkers that the guard stopped" in page.words
+    assert "6 walkers stopped before the end" in page.words
     assert "No walker came through" in page.words
 
 

@@ -17,7 +17,7 @@ from wtemlp.report.figures import Figure, Plot
 from wtemlp.report.sampling import Sampling, expected_ratio, finite, sampling_of
 from wtemlp.report.table import law_factor, walker_ratio
 
-ALL_STOPPED = "No walker came through: the guard stopped every one that has run so far."
+ALL_STOPPED = "No walker came through: every one that has run so far was stopped."
 ENERGY_CAPTION = Markup(
     "Distribution of the potential energy of the whole box, relative to each walker's own NVT "
     "mean (every model has its own zero). Outlines: what was sampled; dashed: the Gaussian of "
@@ -58,7 +58,7 @@ def energy_figure(run: RunData) -> Figure:
                 conditions = walker.system, walker.temperature_K, walker.pressure_bar
                 groups[(iteration.index, *conditions)].append(walker)
     walkers_out = "1 walker" if left_out == 1 else f"{left_out} walkers"
-    note = f", with {walkers_out} that the guard stopped" if left_out else ""
+    note = f", with {walkers_out} stopped before the end" if left_out else ""
     caption = ENERGY_CAPTION.format(
         100 * NVT_EQUILIBRATION, 100 * WTE_FILLING, note, TRUSTED, _distrusted(groups.values())
     )

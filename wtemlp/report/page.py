@@ -253,8 +253,14 @@ def failures(summaries: Sequence[Summary]) -> list[str]:
     """What went wrong and was dealt with, a line each."""
     lines = []
     for summary in summaries:
-        stopped = sum(1 for walker in summary.walkers if walker.get("stopped"))
-        if stopped:
+        ended = [walker for walker in summary.walkers if walker.get("stopped")]
+        left = [walker for walker in ended if walker.get("left_grid")]
+        if left:
+            lines.append(
+                f"Iteration {summary.iteration}: {len(left)} of {len(summary.walkers)} walkers "
+                f"ended early, their frames are kept; {left[0].get('name')}: {left[0]['stopped']}."
+            )
+        if stopped := len(ended) - len(left):
             lines.append(
                 f"Iteration {summary.iteration}: the guard stopped {stopped} of "
                 f"{len(summary.walkers)} walkers; their last frames count as failed and were not "

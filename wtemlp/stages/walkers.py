@@ -1,5 +1,6 @@
 """What a walker's job left in its folder: its frames, and how it fared."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.errors import CalculationError
 from wtemlp.md import colvar, energy_file, plumed_input, wte_script
 from wtemlp.md.walker_record import WalkerRecord, read_record
+
+#: What PLUMED says when a variable is where METAD has no grid.
+_OFF_GRID = re.compile(r"outside the grid along the \d+ dimension \(arg name: ([^)\s]+)\)")
 
 
 def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +52,8 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     ----------
     folder : Path
     checks : int
-        Last frames of a stopped walker that are FAILED whatever their deviation.
+        Last frames of a walker that had left the physical world, and was stopped, that are FAILED
+        whatever their deviation.
     timestep_ps : float
 
     Returns
@@ -67,9 +72,10 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     steps, deviations = _stored_frames(folder, bool(stopped))
     nvt = colvar.read_series(folder / paths.COLVAR_NVT)
     wte = colvar.read_series(folder / paths.COLVAR_WTE)
+    left = _left_grid(stopped, made, wte)
     energies, biases = _frame_energies(steps, nvt, wte, timestep_ps)
     decision = np.full(len(steps), int(Decision.ACCURATE))
-    if stopped:
+    if stopped and not left:
         # The guard looks back over these; what came before stands on its deviation alone.
         decision[-checks:] = int(Decision.FAILED)
 
@@ -91,7 +97,28 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
         max_devi_f=deviations,
         decision=decision,
     )
-    return table, _walker_summary(folder, made, measured, nvt, wte, stopped)
+    ended = {"stopped": left or stopped, "left_grid": bool(left)}
+    return table, _walker_summary(folder, made, measured, nvt, wte) | ended
+
+
+def _left_grid(stopped: str, made: WalkerRecord, wte: dict) -> str:
+    """Why a walker ended, if it left the grid of one of the user's own variables; else "".
+
+    Nothing was wrong with it: the bias there is not defined, so PLUMED ends the run.
+    """
+    found = _OFF_GRID.search(stopped)
+    own = {one.name: one for one in (made.own.variables if made.own else ())}
+    one = own.get(found[1]) if found else None
+    if one is None:
+        return ""
+    values = wte.get(one.name, np.empty(0))
+    ends = [end for end in (one.minimum, one.maximum) if not isinstance(end, str)]
+    what, last = "min or max", ""
+    if len(values) and len(ends) == 2:
+        what = "min" if abs(values[-1] - ends[0]) < abs(values[-1] - ends[1]) else "max"
+        last = f", last seen at {values[-1]:.6g}"
+    return f"{one.name} left its grid of {one.minimum} to {one.maximum}{last}: give it a wider " \
+           f"{what} in wte.variables, or a wall in wte.plumed"
 
 
 def _measured(folder: Path, made: WalkerRecord) -> tuple[float, float, float]:
@@ -184,7 +211,6 @@ def _walker_summary(
     measured: tuple[float, float, float],
     nvt: dict,
     wte: dict,
-    stopped: str,
 ) -> dict:
     unbiased = equilibrated(nvt.get("ene", np.empty(0)))
     biased = filled(wte.get("ene", np.empty(0)))
@@ -210,5 +236,4 @@ def _walker_summary(
         "n_nvt": len(unbiased),
         "n_wte": len(biased),
         "statistical_inefficiency": inefficiency,
-        "stopped": stopped,
     }

@@ -303,32 +303,80 @@ def test_a_walker_that_leaves_the_grid_of_an_own_variable(run):
     assert "give it a wider max in wte.variables" in summary["stopped"]
 
 
+SHARING = {
+    "biasfactor": 4.0, "guard": Guard(1e6, 3, 1e3, 1e6), "pace": 10, "nsteps": 800,
+    "checkpoint": 300,
+}  # fmt: skip
+
+
+def share(run, name):
+    return [
+        prepare_walk(run, f"{name}.{k}", shared=SharedHills(f"../hills.{name}", 2, k),
+                     velocity_seed=k + 1, **SHARING)
+        for k in range(2)
+    ]  # fmt: skip
+
+
+def attempts_of(hills):
+    """The hills of each attempt: a killed one's stay, and its time is gone through again."""
+    ends = [0, *(np.flatnonzero(np.diff(hills["time"]) <= 0) + 1), len(hills["time"])]
+    return [{n: v[i:j] for n, v in hills.items()} for i, j in itertools.pairwise(ends)]
+
+
 def test_walkers_that_share_their_hills(run):
     """The second feels the first one's hills and its own; killed, it goes on with both."""
-    settings = {
-        "biasfactor": 4.0, "guard": Guard(1e6, 3, 1e3, 1e6), "pace": 10, "nsteps": 800,
-        "checkpoint": 300,
-    }
-    tasks = [
-        prepare_walk(run, f"shared.{k}", shared=SharedHills("../hills.shared", 2, k),
-                     velocity_seed=k + 1, **settings)
-        for k in range(2)
-    ]
+    tasks = share(run, "shared")
     assert finish_walk(tasks[0])[0] == ""
     checkpoint, devi = tasks[1] / "walker.restart", tasks[1] / "model_devi.out"
     kill_walk(tasks[1], lambda: checkpoint.exists() and leading_int(last_line(devi)) >= 600)
     assert finish_walk(tasks[1])[0] == ""
-    hills = [colvar.read(task / "HILLS") for task in tasks]
-    assert [len(of["time"]) for of in hills] == [80, 80]
-    assert (np.diff(hills[1]["time"]) > 0).all()
+    first, (killed, again) = (attempts_of(colvar.read(task / "HILLS")) for task in tasks)
+    assert [len(of["time"]) for of in first] == [80]
+    assert again["time"][0] > 500 * 0.0005 and len(again["time"]) == 50
     acted = colvar.read_series(tasks[1] / "COLVAR.wte")
     # After the first look at the other's file, 50 steps after its own beginning.
     rows = np.flatnonzero(acted["time"] > (200 + 60) * 0.0005)
+    expected = []
+    for r in rows:
+        time_ps, u = acted["time"][r], acted["ene"][r]
+        own = bias_of(killed, time_ps, u)
+        if time_ps > 500 * 0.0005 + 1e-9:
+            own = bias_of(killed, np.inf, u) + bias_of(again, time_ps, u)
+        expected.append(own + bias_of(first[0], np.inf, u))
+    assert max(bias_of(first[0], np.inf, u) for u in acted["ene"][rows]) > 0.01
+    np.testing.assert_allclose(acted["metad.bias"][rows], expected, atol=5e-5)
+
+
+@pytest.mark.parametrize("until", [150, 300, 600])
+def test_walkers_that_go_on_see_the_hills_of_one_that_was_killed(run, until):
+    """Killed in NVT, before its checkpoint or after: one walker waits meanwhile, and sees all."""
+    still, killed = share(run, f"seen{until}")
+    process = subprocess.Popen(
+        COMMAND, cwd=still, env=engine_environment(), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    end = time.monotonic() + 200
+    devi = still / "model_devi.out"
+    while not devi.exists() or leading_int(last_line(devi)) < 300:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        devi = killed / "model_devi.out"
+        kill_walk(killed, lambda: devi.exists() and leading_int(last_line(devi)) >= until)
+        assert finish_walk(killed)[0] == ""
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
+    assert process.wait(timeout=300) == 0 and not (still / "walker.stopped").exists()
+    mine, other = (colvar.read(task / "HILLS") for task in (still, killed))
+    assert len(mine["time"]) == 80
+    assert len(attempts_of(other)) == (1 if until == 150 else 2)
+    acted = colvar.read_series(still / "COLVAR.wte")
+    rows = np.flatnonzero(acted["time"] > (200 + 700) * 0.0005)
     expected = [
-        bias_of(hills[0], np.inf, acted["ene"][r])
-        + bias_of(hills[1], acted["time"][r], acted["ene"][r]) for r in rows
+        bias_of(mine, acted["time"][r], acted["ene"][r])
+        + bias_of(other, np.inf, acted["ene"][r]) for r in rows
     ]
-    assert max(bias_of(hills[0], np.inf, u) for u in acted["ene"][rows]) > 0.01
     np.testing.assert_allclose(acted["metad.bias"][rows], expected, atol=5e-5)
 
 

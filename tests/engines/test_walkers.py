@@ -131,8 +131,9 @@ def test_a_killed_walker_goes_on_from_its_checkpoint(run):
     made = checkpoint.stat().st_mtime
     kill_walk(task, lambda: rows() >= 1300)
     assert checkpoint.stat().st_mtime > made
+    assert int((task / ".wtemlp.progress").read_text()) in (200 + 900, 200 + 600)
     why, steps, _ = finish_walk(task)
-    assert why == "" and not checkpoint.exists()
+    assert why == "" and not checkpoint.exists() and not (task / ".wtemlp.progress").exists()
     np.testing.assert_array_equal(steps, np.arange(0, 1701, 10))
     assert sorted(int(f.stem) for f in task.glob("traj/*")) == list(steps)
     undisturbed = task.parent / "whole"
@@ -153,6 +154,20 @@ def test_a_killed_walker_goes_on_from_its_checkpoint(run):
         with_["metad.bias"], [bias_of(found, t, u) for t, u in
                               zip(with_["time"], with_["ene"], strict=True)], atol=2e-5,
     )
+
+
+def test_after_a_failure_from_its_checkpoint_a_walker_begins_anew(run):
+    """Where LAMMPS cannot go on, the next attempt does not try the same again."""
+    settings = {"nsteps": 800, "checkpoint": 300, "guard": Guard(1e6, 3, 1e3, 1e6)}
+    task = prepare_walk(run, "faulty", **settings)
+    checkpoint, devi = task / "walker.restart", task / "model_devi.out"
+    kill_walk(task, lambda: checkpoint.exists() and leading_int(last_line(devi)) >= 520)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:2000])
+    done = subprocess.run(COMMAND, cwd=task, env=engine_environment(), capture_output=True)
+    assert done.returncode not in (0, 137, 143) and not checkpoint.exists()
+    assert not (task / "walker.stopped").exists()
+    why, steps, _ = finish_walk(task)
+    assert why == "" and list(steps) == list(range(0, 1001, 10))
 
 
 def test_the_bias_factor_of_a_window_is_that_of_the_measured_sigma(run):

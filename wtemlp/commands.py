@@ -28,6 +28,7 @@ from wtemlp.loop import Loop, summaries, total_time
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import check_window, make_plan
+from wtemlp.plumed_lines import check_plumed_lines
 from wtemlp.preflight import check_machines
 from wtemlp.progress import Reporter, reporter_on_stderr
 from wtemlp.report.page import write_report
@@ -136,6 +137,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     machines = load_machines(machine, root)
     check_machines(machines, ("train", "model_devi", "fp"), root)
     check_user_files(machines, root)
+    check_plumed_lines(params, machines, root)
     paths = RunPaths(root)
     check_run(params, machines, paths)
     with _at_work(paths, "run", param, machine) as reporter:
@@ -169,9 +171,7 @@ def check_command(
     logging.getLogger().handlers[:] = [logging.NullHandler()]  # what matters is a finding
     root, findings = run_folder(root), Findings(lambda finding: say(finding.line))
     param, machine = find_input(param, root), machine and find_input(machine, root)
-    check_everything(
-        param, machine, root, findings, schema_only=schema_only, submit=submit
-    )
+    check_everything(param, machine, root, findings, schema_only=schema_only, submit=submit)
     say(findings.summary)
     return findings.exit_code
 

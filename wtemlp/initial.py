@@ -8,8 +8,9 @@ Every input is a function of the parameters and the seed, and a finished task is
 a run that was killed goes on where it was and ends with the same data.
 """
 
+import itertools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -33,12 +34,12 @@ from wtemlp.initial_result import (
     load_result,
 )
 from wtemlp.md import reference_runs as runs
-from wtemlp.md.dump import read_dump
+from wtemlp.md.dump import last_frames
 from wtemlp.md.packmol import pack_water
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
 from wtemlp.md.topology import make_whole, water_topology
 from wtemlp.progress import Reporter, StageProgress
-from wtemlp.reference.base import Frames, Labels
+from wtemlp.reference.base import Frames
 from wtemlp.reference.dataset import (
     Dataset,
     Origin,
@@ -49,11 +50,13 @@ from wtemlp.reference.dataset import (
     write_structures,
 )
 from wtemlp.reference.lammps_ff import LammpsForceField
+from wtemlp.reference.store import Store
 from wtemlp.seeds import derive_seed
 from wtemlp.units import KCAL_MOL_IN_EV
 from wtemlp.user_files import with_user_files
 
 EQUILIBRATE, WTE, LABEL = "00.equilibrate", "01.wte", "02.label"
+ACCEPTED = "accepted"  #: the labelled frames, as long as they are being gathered
 ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
 A3_G_PER_CM3_MOL = 0.602214076  #: 1 g/cm3 in g/mol/Angstrom^3
 
@@ -124,10 +127,10 @@ class _Init:
         nvt = Ensemble.of(1.0, temperatures, energies)
         wte_folders = self._wte(nvt_folder, nvt)
         folders = {1.0: nvt_folder, **wte_folders}
-        frames, origins = self._sampled(folders)
-        labels = self._label(frames)
-        dataset = accepted(frames, labels, origins, self.params.type_map)
-        train, validation = self._write(dataset)
+        store = Store(self.output / LABEL / ACCEPTED, self.types, self.params.type_map)
+        n_frames = self._label(folders, store)
+        n_train, n_validation = self._write(store.dataset())
+        store.remove()
         mass = self.params.n_molecules * WATER_G_MOL
         result = InitResult(
             output=self.output,
@@ -136,9 +139,9 @@ class _Init:
             density_g_cm3=mass / box_A**3 / A3_G_PER_CM3_MOL,
             nvt=nvt,
             wte=tuple(_second_half(g, folder) for g, folder in wte_folders.items()),
-            n_train=len(train),
-            n_validation=len(validation),
-            n_rejected=len(frames) - len(dataset),
+            n_train=n_train,
+            n_validation=n_validation,
+            n_rejected=n_frames - n_train - n_validation,
             starting_structures=self.params.starting_structures,
         )
         self._save(result)
@@ -185,59 +188,75 @@ class _Init:
         self._run("well-tempered ensemble", tasks)
         return folders
 
-    def _sampled(self, folders: dict[float, Path]) -> tuple[Frames, list[Origin]]:
-        """The frames of all ensembles, evenly spaced in time in each, and where they are from."""
-        count = self.params.frames_per_ensemble
-        coords, cells, origins = [], [], []
-        for biasfactor, folder in folders.items():
+    def _batches(
+        self, folders: dict[float, Path]
+    ) -> Iterator[tuple[Path, Frames, list[Origin]]]:
+        """The frames of all ensembles, evenly spaced in time in each, and where they are from.
+
+        In the batches in which they are labelled, each with its folder; one is in memory at a
+        time, however long the runs were.
+        """
+        size = max(1, ATOM_FRAMES_PER_TASK // len(self.types))
+        sampled = (
+            (frame, Origin(biasfactor, frame.step))
+            for biasfactor, folder in folders.items()
             # The last ones: a dump also has the step that its run begins with.
-            dump = read_dump(folder / runs.FRAMES)
-            coords.append(dump.coords[-count:])
-            cells.append(dump.cells[-count:])
-            origins += [Origin(biasfactor, int(step)) for step in dump.steps[-count:]]
-        names = tuple(f"g{origin.biasfactor:g}/{origin.step}" for origin in origins)
-        return Frames(np.concatenate(coords), np.concatenate(cells), self.types, names), origins
-
-    def _label(self, frames: Frames) -> Labels:
-        """Labels of the bare frames, many in each task."""
-        labeller = LammpsForceField(self.params.force_field, self.params.type_map)
-        size = max(1, ATOM_FRAMES_PER_TASK // len(frames.types))
-        batches = {
-            self.output / LABEL / f"batch.{k:04d}": _slice(frames, start, start + size)
-            for k, start in enumerate(range(0, len(frames), size))
-        }
-        command = self.machines.fp.command
-        tasks = [labeller.prepare(folder, batch, command) for folder, batch in batches.items()]
-        self._run("labels", tasks)
-        labels = [labeller.collect(folder, batch) for folder, batch in batches.items()]
-        return Labels(
-            energies=np.concatenate([one.energies for one in labels]),
-            forces=np.concatenate([one.forces for one in labels]),
-            virials=np.concatenate([one.virials for one in labels if one.virials is not None]),
-            ok=np.concatenate([one.ok for one in labels]),
-            reasons=tuple(reason for one in labels for reason in one.reasons),
-            refused=np.concatenate([one.refused for one in labels]),
+            for frame in last_frames(folder / runs.FRAMES, self.params.frames_per_ensemble)
         )
+        for number in itertools.count():
+            batch = list(itertools.islice(sampled, size))
+            if not batch:
+                return
+            origins = [origin for _, origin in batch]
+            frames = Frames(
+                np.array([frame.coords for frame, _ in batch]),
+                np.array([frame.cell for frame, _ in batch]),
+                self.types,
+                tuple(f"g{origin.biasfactor:g}/{origin.step}" for origin in origins),
+            )
+            yield self.output / LABEL / f"batch.{number:04d}", frames, origins
 
-    def _write(self, dataset: Dataset) -> tuple[Dataset, Dataset]:
-        """Data and starting structures; what a killed run left of them is made anew."""
+    def _label(self, folders: dict[float, Path], store: Store) -> int:
+        """Label the bare frames, many in each task; the number of those that were sent."""
+        labeller = LammpsForceField(self.params.force_field, self.params.type_map)
+        command = self.machines.fp.command
+        tasks = [
+            labeller.prepare(folder, frames, command)
+            for folder, frames, _ in self._batches(folders)
+        ]
+        self._run("labels", tasks)
+        n_frames = 0
+        for folder, frames, origins in self._batches(folders):
+            labels = labeller.collect(folder, frames)
+            store.add(accepted(frames, labels, origins, self.params.type_map))
+            n_frames += len(frames)
+        return n_frames
+
+    def _write(self, dataset: Dataset) -> tuple[int, int]:
+        """Data and starting structures; what a killed run left of them is made anew.
+
+        Returns
+        -------
+        int, int
+            Frames to train on and to validate on.
+        """
         p = self.params
         if len(dataset) < p.starting_structures or len(dataset) == 0:
             raise CalculationError(
                 f"{self.output / LABEL}: only {len(dataset)} labels can be used;"
                 f" see {LOG} in its folders"
             )
-        train, validation = split(dataset, p.validation_fraction, self._seed("split"))
+        train, validation = split(len(dataset), p.validation_fraction, self._seed("split"))
         for name in (DATA, CONF):
             if (self.output / name).exists():
                 shutil.rmtree(self.output / name)
-        write_data(self.output / DATA, train, validation)
+        write_data(self.output / DATA, dataset, train, validation)
         starts = across_energies(dataset.labels.energies, p.starting_structures)
         frames = dataset.pick(starts).frames
         topology = water_topology(self.types, frames.coords[0], frames.cells[0], p.type_map)
         whole = replace(frames, coords=make_whole(frames.coords, frames.cells, topology))
         write_structures(self.output / CONF, whole, p.type_map)
-        return train, validation
+        return len(train), len(validation)
 
     def _save(self, result: InitResult) -> None:
         """Write the provenance; the run is complete when this file is there."""
@@ -316,8 +335,3 @@ def _second_half(biasfactor: float, folder: Path) -> Ensemble:
     temperatures, energies = _series(folder)
     half = len(energies) // 2
     return Ensemble.of(biasfactor, temperatures[half:], energies[half:])
-
-
-def _slice(frames: Frames, start: int, stop: int) -> Frames:
-    rows = slice(start, stop)
-    return Frames(frames.coords[rows], frames.cells[rows], frames.types, frames.names[rows])

@@ -40,6 +40,9 @@ SIGMA = "sigma.out"  #: mean and standard deviation of U in NVT, and the bias fa
 STOPPED = "walker.stopped"  #: one line: why the guard ended the walker
 CHECKPOINT = "walker.restart"  #: LAMMPS's; while it is there, the job goes on from it
 
+# -- files of any task
+PROGRESS = ".wtemlp.progress"  #: a number that grows whenever what is done is safe from a kill
+
 # -- files of a frame to label
 FRAME_DUMP = "frame.lammpstrj"
 

@@ -26,9 +26,10 @@ class Summary:
     label_failures: int | None = None
     walkers: list[dict] = field(default_factory=list)
     """One a walker: ``{"name", "system", "method", "biasfactor", "biasfactor_asked", "window_K",
-    "temperature_K", "walker", "sigma_nvt_eV", "mean_nvt_eV", "sigma_wte_eV", "mean_wte_eV",
-    "n_nvt", "n_wte", "statistical_inefficiency", "stopped"}``; ``stopped`` is the guard's line or
-    ``""``."""
+    "biases_energy", "temperature_K", "pressure_bar", "walker", "sigma_nvt_eV", "mean_nvt_eV",
+    "sigma_wte_eV", "mean_wte_eV", "n_nvt", "n_wte", "statistical_inefficiency", "stopped",
+    "left_grid"}``; ``stopped`` is why the walker ended early, or ``""``; ``left_grid``: because one
+    of the user's own variables left its grid, and not the physical world."""
     lowered: list[dict] = field(default_factory=list)
     """One a system and temperature where a bias factor is lower than asked for: ``{"system",
     "temperature_K", "asked", "biasfactor", "text"}``."""

@@ -89,7 +89,7 @@ def with_user_files(tasks: Sequence[Task], section: MachineSection, root: Path) 
     list of Task
         The same tasks, with more inputs and results.
     """
-    files = [file for pattern in section.user_forward_files for file in _matches(root, pattern)]
+    files = forwarded(section, root)
     names = tuple(dict.fromkeys(file.name for file in files))
     for task in tasks:
         for file in files:
@@ -102,6 +102,13 @@ def with_user_files(tasks: Sequence[Task], section: MachineSection, root: Path) 
         )
         for task in tasks
     ]
+
+
+def forwarded(section: MachineSection, root: Path) -> tuple[Path, ...]:
+    """The user's own files that go into the folder of each task of a section."""
+    return tuple(
+        file for pattern in section.user_forward_files for file in _matches(root, pattern)
+    )
 
 
 def _matches(root: Path, pattern: str) -> list[Path]:

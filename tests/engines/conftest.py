@@ -53,6 +53,15 @@ def _require_engine() -> Callable[..., None]:
     return require_engine
 
 
+@pytest.fixture(name="run", scope="session")
+def _run(tmp_path_factory: pytest.TempPathFactory):
+    """init and run with real engines, small and undisturbed: once for all modules."""
+    require_engine("lammps", "plumed", "deepmd", "packmol")
+    from tests.engines.small_run import make_run  # it needs what is above
+
+    return make_run(tmp_path_factory.mktemp("real") / "run")
+
+
 Run = Callable[..., subprocess.CompletedProcess]
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from tests.engines.conftest import require_engine
+from wtemlp import initial
 from wtemlp.cli import main
 from wtemlp.config.records import ForceField, InitParams, Machines, MachineSection
 from wtemlp.errors import CalculationError, InputError, MissingEngine
@@ -25,6 +27,7 @@ from wtemlp.md import reference_runs as runs
 from wtemlp.md.packmol import pack_water
 from wtemlp.md.topology import bond_lengths, water_topology
 from wtemlp.progress import Reporter
+from wtemlp.reference import dataset
 from wtemlp.units import KCAL_MOL_IN_EV
 
 pytestmark = pytest.mark.engines
@@ -129,6 +132,32 @@ def test_starting_structures_are_whole_waters_across_the_energies(finished):
         ]
         assert np.linalg.norm(apart, axis=-1).max() < 1.3
         assert bond_lengths(system["coords"], system["cells"], topology).min() > 0.7
+
+
+def test_the_data_do_not_depend_on_the_batches(finished, tmp_path, monkeypatch):
+    """Nor on the sets that they are written in; some batches have frames of both ensembles."""
+    root, _ = finished
+    shutil.copytree(root, tmp_path / "again")
+    folder = tmp_path / "again/start"
+    (folder / RESULT).unlink()
+    for name in ("02.label", "data", "conf"):
+        shutil.rmtree(folder / name)
+    monkeypatch.setattr(initial, "ATOM_FRAMES_PER_TASK", 48 * 6)
+    monkeypatch.setattr(dataset, "SET_FRAMES", 4)
+    run_init(PARAMS, machines(), tmp_path / "again", reporter())
+    assert len(list((folder / "02.label").glob("batch.*"))) == 4
+    assert not (folder / "02.label" / initial.ACCEPTED).exists()
+    assert len(list((folder / "data/train").glob("set.*"))) == 4
+    same = ("data/frames.csv", *(f"conf/{k:04d}.POSCAR" for k in range(3)))
+    for name in same:
+        assert (folder / name).read_text() == (root / "start" / name).read_text()
+    for part in ("train", "validation"):
+        for key in ("coords", "cells", "energies", "forces", "virials"):
+            new, old = (
+                dpdata.LabeledSystem(str(one / "data" / part), fmt="deepmd/npy")[key]
+                for one in (folder, root / "start")
+            )
+            assert new == pytest.approx(old, abs=1e-6)
 
 
 def test_no_bias_in_the_labels(finished):

@@ -420,6 +420,36 @@ def test_an_engine_that_outlives_its_job_script_is_waited_for(tmp_path, context,
     assert stage.results() == stage.expected(1)
 
 
+# Comes a step further in each job, which is then killed, as by a queue's time limit.
+STEPS = """\
+read n < .wtemlp.progress; n=$((n + {step})); echo $n > .wtemlp.progress
+echo $n >> {log}
+if [ $n -lt 5 ]; then {end}; fi
+echo done > out.txt
+"""
+
+
+@both
+@pytest.mark.parametrize(
+    ("step", "end", "ok", "jobs"),
+    [
+        (1, "kill -KILL 0", True, 5),  # as many jobs as it takes
+        (1, "exit 143", True, 5),
+        (0, "kill -KILL 0", False, 2),  # no further: counted
+        (1, "exit 1", False, 2),  # a failure is a failure
+    ],
+)
+def test_a_killed_attempt_that_advanced_is_not_counted(tmp_path, context, step, end, ok, jobs):
+    stage = Stage(tmp_path)
+    command = STEPS.replace("{step}", str(step)).replace("{end}", end)
+    task = stage.task(0, command, backward=("out.txt",))
+    run = {"work_dir": stage.dir, "common_files": ["common.txt"], "clean": False}
+    (result,) = run_tasks([task], section=section(context, retry_count=1), **run)
+    assert result.ok == ok
+    assert len(stage.log.read_text().split()) == jobs
+    assert result.attempts == (1 if ok else 2)
+
+
 @both
 def test_results_of_a_failed_attempt_do_not_stay(tmp_path, context):
     stage = Stage(tmp_path)

@@ -42,7 +42,9 @@ ALLOWED = {
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
     | {"dispatch", "progress", "user_files"},
     "preflight": BASE | {"config", "md", "dispatch"},
-    "checking": BASE | {"checking", "preflight", "first", "user_files", "config", "dispatch"},
+    "plumed_lines": BASE | {"preflight", "user_files", "config", "md"},
+    "checking": BASE
+    | {"checking", "preflight", "plumed_lines", "first", "user_files", "config", "dispatch"},
     "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
     "commands": None,
     "cli": None,

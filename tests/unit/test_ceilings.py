@@ -44,6 +44,15 @@ def test_the_smallest_bias_factor_that_fails_counts_and_larger_ones_with_it():
     assert after(rows(4.0, 2, 0) + rows(16.0, 2, 0) + rows(64.0, 2, 2)) == 32.0
 
 
+def test_walkers_that_left_a_grid_tell_nothing_of_the_bias_factor():
+    left = [row | {"left_grid": True} for row in rows(16.0, 3, 3)]
+    assert after(left) is None
+    assert after(left + rows(16.0, 1, 1)) == 8.0
+    assert after(rows(16.0, 2, 2), left) == 8.0
+    came = rows(8.0, 2, 0, 16.0)
+    assert after(rows(16.0, 2, 2), [row | {"left_grid": True} for row in came]) == 8.0
+
+
 def test_unbiased_walkers_have_nothing_to_lower():
     assert after(rows(1.0, 2, 2)) is None
     assert after(rows(1.0, 2, 2) + rows(16.0, 2, 2)) == 8.0

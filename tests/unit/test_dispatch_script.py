@@ -154,12 +154,14 @@ def test_the_probe_tells_what_the_marks_tell(tmp_path):
         "done": {script.DONE: "", script.EXIT: "j 0", script.STARTED: "j"},
         "fa'il ed": {script.EXIT: "j 3\n", script.STARTED: "j\n", script.LOCK: ""},
         "cut": {script.EXIT: "", script.STARTED: "j"},
+        "come far": {script.STARTED: "j", script.PROGRESS: "12000\n"},
+        "odd": {script.STARTED: "j", script.PROGRESS: "x|3\n"},
         "new": {},
     }.items():
         (tmp_path / name).mkdir()
         for file, text in files.items():
             (tmp_path / name / file).write_text(text)
-    names = ["done", "fa'il ed", "cut", "new"]
+    names = ["done", "fa'il ed", "cut", "come far", "new"]
     out = subprocess.run(
         ["bash", "-c", script.probe_command(names)],
         cwd=tmp_path, capture_output=True, text=True, check=True,
@@ -168,8 +170,10 @@ def test_the_probe_tells_what_the_marks_tell(tmp_path):
         "done": Mark(True, "j", 0, "j"),
         "fa'il ed": Mark(False, "j", 3, "j"),
         "cut": Mark(started_by="j"),
+        "come far": Mark(started_by="j", progress=12000),
         "new": Mark(),
     }
+    assert read_mark(tmp_path / "odd") == Mark(started_by="j")
     assert parse_probe(out.splitlines()) == expected
     assert {name: read_mark(tmp_path / name) for name in names} == expected
 

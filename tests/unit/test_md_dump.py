@@ -1,9 +1,12 @@
 """LAMMPS dumps to arrays and back."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from wtemlp.md.dump import iter_dump, read_dump, write_dump
+from wtemlp.md import dump as dumps
+from wtemlp.md.dump import count_frames, iter_dump, last_frames, read_dump, write_dump
 
 UNSORTED = """\
 ITEM: TIMESTEP
@@ -74,3 +77,35 @@ def test_a_damaged_dump_is_refused_by_name(tmp_path, text, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_dump(file)
     assert str(file) in str(caught.value)
+
+
+def long_dump(file, n_frames, n_atoms=2):
+    coords = np.random.default_rng(3).normal(size=(n_frames, n_atoms, 3))
+    cells = np.tile(9.0 * np.eye(3), (n_frames, 1, 1))
+    write_dump(file, 10 * np.arange(n_frames), cells, np.ones(n_atoms, int), coords)
+    return file
+
+
+@pytest.mark.parametrize("chunk", [1, 13, 14, 100, 2**24])
+def test_frames_are_counted_whatever_the_chunks(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(dumps, "CHUNK_BYTES", chunk)
+    assert count_frames(long_dump(tmp_path / "a.dump", 7)) == 7
+
+
+def test_the_last_frames(tmp_path):
+    file = long_dump(tmp_path / "a.dump", 7)
+    for count, steps in ((3, [40, 50, 60]), (7, range(0, 70, 10)), (9, range(0, 70, 10)), (0, [])):
+        assert [frame.step for frame in last_frames(file, count)] == list(steps)
+
+
+def test_memory_does_not_grow_with_the_length_of_a_dump(tmp_path, monkeypatch):
+    monkeypatch.setattr(dumps, "CHUNK_BYTES", 2**12)
+    peaks = []
+    for n_frames in (5, 50):
+        file = long_dump(tmp_path / f"{n_frames}.dump", n_frames, 300)
+        tracemalloc.start()
+        for _ in last_frames(file, n_frames):
+            pass
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]

@@ -122,7 +122,8 @@ def test_checkpoints_are_written_between_segments(tmp_path, checkpoint, step, du
     walker = Walker(**vars(WALKER) | {"checkpoint": checkpoint})
     told = awk(tmp_path, [f"{s} 9 9 9 0.1 9 9" for s in (step - 40, step - 20, step)], walker)
     expected = "write_restart walker.restart.new noinit\n" \
-               "shell mv walker.restart.new walker.restart\n"
+               "shell mv walker.restart.new walker.restart\n" \
+               f"shell echo {step} > .wtemlp.progress\n"
     assert told == (expected if due else "")
 
 
@@ -163,3 +164,42 @@ def test_a_checkpoint_without_its_record_is_not_gone_on_from(tmp_path):
     look = "test ! -e walker.restart && true"
     subprocess.run(["bash", "-c", wte_command.command(look)], cwd=tmp_path, check=True)
     assert not (tmp_path / "model_devi.out").exists()
+
+
+@pytest.mark.parametrize(
+    ("lmp", "kept"),
+    [
+        ("echo 5000 > .wtemlp.progress; exit 137", True),  # killed
+        ("exit 143", True),  # told to end, before it came to the next checkpoint
+        ("exit 1", False),  # no further than the checkpoint that it went on from
+        ("echo 5000 > .wtemlp.progress; exit 1", True),  # something else than LAMMPS
+        ("echo 5000 > .wtemlp.progress; echo 'ERROR: Bad' > log.lammps; exit 1", False),
+        ("echo 5000 > .wtemlp.progress; exit 139", False),  # a crash
+    ],
+)
+def test_a_checkpoint_that_may_be_at_fault_is_given_up(tmp_path, lmp, kept):
+    """The next attempt begins anew; the exit status is LAMMPS's."""
+    for name in ("walker.restart", "model_devi.out", "log.lammps", "COLVAR.nvt"):
+        (tmp_path / name).touch()
+    (tmp_path / ".wtemlp.progress").write_text("4000\n")
+    (tmp_path / "lmp").write_text(f"#!/bin/sh\n{lmp}\n")
+    (tmp_path / "lmp").chmod(0o755)
+    done = subprocess.run(["bash", "-c", wte_command.command("./lmp")], cwd=tmp_path)
+    assert done.returncode == int(lmp.rpartition(" ")[2])
+    assert (tmp_path / "walker.restart").exists() == kept
+    assert (tmp_path / ".wtemlp.progress").exists() == kept
+
+
+@pytest.mark.parametrize("text", ["a\nb\n", "a\nb\nhalf", "half", ""])
+def test_the_cut_last_line_of_shared_hills_is_taken_away_in_place(tmp_path, text):
+    """Others have the file open."""
+    (tmp_path / "shared.hills").write_text("../hills.0\n")
+    (tmp_path / "task").mkdir()
+    (tmp_path / "shared.hills").rename(tmp_path / "task/shared.hills")
+    hills = tmp_path / "hills.0"
+    hills.write_text(text)
+    inode = hills.stat().st_ino
+    command = wte_command.command("true")
+    subprocess.run(["bash", "-c", command], cwd=tmp_path / "task", check=True)
+    assert hills.read_text() == text[: text.rfind("\n") + 1]
+    assert hills.stat().st_ino == inode

@@ -1,5 +1,7 @@
 """Labelled frames to DeePMD data."""
 
+import tracemalloc
+
 import dpdata
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from tests.waters import water_box
 from wtemlp.reference import dataset as ds
 from wtemlp.reference.base import Frames, Labels
+from wtemlp.reference.store import Store
 
 N = 10
 
@@ -40,13 +43,11 @@ def test_refused_labels_are_left_out():
 
 
 def test_the_split_is_a_shuffle_by_the_seed():
-    data = some_data()
-    train, validation = ds.split(data, 0.2, seed=7)
+    train, validation = ds.split(9, 0.2, seed=7)
     assert (len(train), len(validation)) == (7, 2)
-    assert sorted(train.frames.names + validation.frames.names) == sorted(data.frames.names)
-    assert train.frames.names != tuple(sorted(train.frames.names))
-    assert ds.split(data, 0.2, seed=7)[0].frames.names == train.frames.names
-    assert ds.split(data, 0.2, seed=8)[0].frames.names != train.frames.names
+    assert sorted([*train, *validation]) == list(range(9)) and list(train) != sorted(train)
+    assert list(ds.split(9, 0.2, seed=7)[0]) == list(train)
+    assert list(ds.split(9, 0.2, seed=8)[0]) != list(train)
 
 
 def test_structures_cover_the_energies():
@@ -56,15 +57,25 @@ def test_structures_cover_the_energies():
     assert sorted(energies[ds.across_energies(energies, 6)]) == sorted(energies)
 
 
-def test_data_are_what_dpdata_reads(tmp_path):
-    train, validation = ds.split(some_data(), 0.2, seed=7)
-    ds.write_data(tmp_path / "data", train, validation)
+@pytest.mark.parametrize("set_frames", [5000, 7, 3, 1])
+def test_data_are_what_dpdata_reads(tmp_path, monkeypatch, set_frames):
+    """However many sets they are in."""
+    monkeypatch.setattr(ds, "SET_FRAMES", set_frames)
+    data = some_data()
+    places, validation = ds.split(len(data), 0.2, seed=7)
+    ds.write_data(tmp_path / "data", data, places, validation)
+    train = data.pick(places)
     read = dpdata.LabeledSystem(str(tmp_path / "data" / "train"), fmt="deepmd/npy")
     assert read["atom_names"] == ["O", "H"]
     assert read["atom_types"].tolist() == train.frames.types.tolist()
     assert read["coords"] == pytest.approx(train.frames.coords, abs=0)
     assert read["energies"] == pytest.approx(train.labels.energies, abs=0)
     assert read["virials"] == pytest.approx(train.labels.virials, abs=0)
+    sets = sorted(file.name for file in (tmp_path / "data/train").glob("set.*"))
+    assert sets == [f"set.{k:03d}" for k in range(-(-7 // set_frames))]
+    assert sorted(file.name for file in (tmp_path / "data").iterdir()) == [
+        "frames.csv", "train", "validation",
+    ]  # fmt: skip
     rows = (tmp_path / "data" / "frames.csv").read_text().splitlines()
     assert rows[0] == "set,frame,biasfactor,step,energy_eV"
     assert len(rows) == 1 + N - 1
@@ -73,10 +84,54 @@ def test_data_are_what_dpdata_reads(tmp_path):
     assert rows[1] == f"train,0,{first.biasfactor:g},{first.step},{energy:.9f}"
 
 
+def test_large_frames_make_small_sets(tmp_path, monkeypatch):
+    monkeypatch.setattr(ds, "SET_ATOM_FRAMES", 2 * 24 + 5)
+    ds.write_data(tmp_path / "data", some_data(), np.arange(5), np.arange(0))
+    assert len(list((tmp_path / "data/train").glob("set.*"))) == 3
+
+
 def test_no_validation_frames_no_validation_folder(tmp_path):
-    train, validation = ds.split(some_data(), 0.0, seed=7)
-    ds.write_data(tmp_path / "data", train, validation)
+    data = some_data()
+    ds.write_data(tmp_path / "data", data, *ds.split(len(data), 0.0, seed=7))
     assert not (tmp_path / "data" / "validation").exists()
+
+
+def test_a_store_gives_back_what_was_added(tmp_path):
+    data = some_data()
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/coords").write_text("left by a killed run")
+    store = Store(tmp_path / "store", data.frames.types, data.type_map)
+    for places in (np.arange(4), np.arange(0), np.arange(4, 9)):
+        store.add(data.pick(places))
+    found, picked = store.dataset(), np.array([7, 0, 3])
+    assert len(found) == 9
+    for places in (np.arange(9), picked):
+        one, other = found.pick(places), data.pick(places)
+        assert one.origins == other.origins and one.frames.names == other.frames.names
+        for part in ("frames", "labels"):
+            for name, values in vars(getattr(other, part)).items():
+                np.testing.assert_array_equal(getattr(getattr(one, part), name), values)
+    store.remove()
+    assert not (tmp_path / "store").exists()
+    assert len(Store(tmp_path / "store", data.frames.types, data.type_map).dataset()) == 0
+
+
+def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, monkeypatch):
+    """Gathered and written, a set at a time is in memory."""
+    monkeypatch.setattr(ds, "SET_FRAMES", 20)
+    data, peaks = some_data(), []
+    for n_batches in (10, 100):
+        tracemalloc.start()
+        store = Store(tmp_path / "store", data.frames.types, data.type_map)
+        for _ in range(n_batches):
+            store.add(data)
+        whole = store.dataset()
+        places = ds.split(len(whole), 0.1, seed=7)
+        ds.write_data(tmp_path / f"data{n_batches}", whole, *places)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    coordinates = 8 * 24 * 3 * (90 * 9)  # bytes by which one array has grown
+    assert peaks[1] - peaks[0] < coordinates  # names and the like
 
 
 def test_structures_are_poscars_sorted_by_type(tmp_path):

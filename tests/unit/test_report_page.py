@@ -118,6 +118,51 @@ def test_energies_are_shown_against_their_prediction(synthetic_run):
     assert "γ = 64" not in first  # its walker was stopped
 
 
+def _change_walkers(run: SyntheticRun, index: int, changes: dict[int, dict]) -> None:
+    file = paths.RunPaths(run.root).summary(index)
+    summary = json.loads(file.read_text())
+    for place, change in changes.items():
+        summary["walkers"][place] |= change
+    file.write_text(json.dumps(summary))
+
+
+@pytest.mark.parametrize("change", [{"method": "opes", "window_K": [250, 400]},
+                                    {"biases_energy": False}])  # fmt: skip
+def test_no_law_is_drawn_where_there_is_none(synthetic_run, change):
+    _change_walkers(synthetic_run, 1, {1: change})
+    page = _page(synthetic_run)
+    plot = _plots(page, "energy")[0]
+    shown = [t["name"] for t, on in zip(plot["data"], plot["views"][-1], strict=True) if on]
+    name = "OPES 250-400 K" if "method" in change else "variables γ = 16"
+    assert name in shown and f"{name}, predicted" not in shown
+    assert "γ = 64, predicted" in shown and "γ = 16" not in shown
+    assert len(_plots(page, "sigma")[0]["data"]) == 3  # γ = 1, 16 of iteration 0, 64
+
+
+def test_walkers_of_a_window_are_shown_together(synthetic_run):
+    change = {"window_K": [250, 400]}
+    _change_walkers(synthetic_run, 1, {1: change, 2: change})
+    page = _page(synthetic_run)
+    energy, sigma = (_plots(page, key)[0] for key in ("energy", "sigma"))
+    shown = [t["name"] for t, on in zip(energy["data"], energy["views"][-1], strict=True) if on]
+    window = "250-400 K γ = 16-64"
+    assert [name for name in shown if name.startswith("250")] == [
+        window, f"{window}, predicted", f"{window} reweighted",
+    ]  # fmt: skip
+    points = next(t for t in sigma["data"] if t["name"] == window)
+    assert points["customdata"] == [4.0, 8.0]
+    assert sum(t["name"] == window for t in _plots(page, "deviation")[1]["data"]) == 1
+    assert window in page.words
+
+
+def test_pressures_are_kept_apart(synthetic_run):
+    _change_walkers(synthetic_run, 1, {1: {"pressure_bar": 1.0}, 2: {"pressure_bar": 500.0}})
+    page = _page(synthetic_run)
+    assert len(_plots(page, "energy")[0]["views"]) == 4
+    for text in ("system 0, 300 K, 1 bar", "system 0, 300 K, 500 bar"):
+        assert text in page.words
+
+
 def test_nvt_as_the_biased_walkers_have_it(synthetic_run):
     page = _page(synthetic_run)
     traces = _plots(page, "energy")[0]["data"]
@@ -204,7 +249,7 @@ def test_every_walker_was_stopped(synthetic_run):
         (folder / paths.STOPPED).write_text("step 10: too hot\n")
     page = _page(synthetic_run)
     assert not _plots(page, "energy")
-    assert "6 walkers that the guard stopped" in page.words
+    assert "6 walkers stopped before the end" in page.words
     assert "No walker came through" in page.words
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from wtemlp.report.page import walker_rows
+from wtemlp.report.page import headlines, walker_rows
+from wtemlp.report.sampling import Sampling, samplings
 from wtemlp.report.table import (
     MISSING,
-    biasfactors,
     format_table,
     iteration_table,
+    lawful_samplings,
     mean_sigma,
     number,
     sigma_ratio,
@@ -56,8 +57,39 @@ def test_sigmas_over_walkers():
     summary = Summary(0, walkers=[_walker(16, 0.3, 1.2), _walker(16, 0.4, None)])
     assert mean_sigma(summary, "sigma_nvt_eV") == pytest.approx((0.125) ** 0.5)
     # sigma_NVT of both walkers: they sample the same ensemble
-    assert sigma_ratio(summary, 16) == pytest.approx(1.2 / (0.125) ** 0.5)
-    assert sigma_ratio(summary, 64) is None
+    assert sigma_ratio(summary, Sampling(16.0)) == pytest.approx(1.2 / (0.125) ** 0.5)
+    assert sigma_ratio(summary, Sampling(64.0)) is None
+
+
+def test_walkers_of_other_pressures_sample_other_ensembles():
+    """Those that fluctuate in volume, too, have another sigma_NVT."""
+    rows = [_walker(16, 0.3, 1.2) | {"pressure_bar": None},
+            _walker(16, 0.6, 2.4) | {"pressure_bar": 1.0},
+            _walker(16, 1.2, 4.8) | {"pressure_bar": 1000.0}]
+    assert sigma_ratio(Summary(0, walkers=rows), Sampling(16.0)) == pytest.approx(4.0)
+
+
+def _window(g: float | None, **changes) -> dict:
+    return _walker(g, 0.4, 0.4 * (g or 0) ** 0.5) | {"window_K": [250, 400]} | changes
+
+
+def test_walkers_of_a_window_are_one_column():
+    """Each has a bias factor of its own, from its own sigma."""
+    rows = [[_window(12), _window(15)], [_window(13), _window(None), _walker(16, 0.4, 1.6)]]
+    summaries = [Summary(index, walkers=walkers) for index, walkers in enumerate(rows)]
+    table = iteration_table(summaries)
+    columns = {column.title: column.unit for column in table.columns if "WTE" in column.title}
+    mean = (40 / 3) ** 0.5
+    assert columns == {"WTE g=16": "eV (x4)", "WTE 250-400 K g=12-15": f"eV (x{mean:.3g})"}
+    ratio = (13.5) ** 0.5
+    assert table.rows[0][-2] == f"{0.4 * ratio:.2f} (x{ratio:.2f})"
+    assert "250-400 K g=12-15" in format_table(summaries)
+    found = [line.label for line in headlines(summaries) if "σ" in line.label]
+    assert found == ["σ WTE / σ NVT at γ = 16", "σ WTE / σ NVT at 250-400 K γ = 12-15"]
+
+
+def test_a_window_that_is_held_back_to_no_bias_is_unbiased():
+    assert samplings([_window(1.0), _walker(1, 0.4, 0.4)]) == {Sampling(1.0): [1.0]}
 
 
 def test_text_is_aligned_ascii_and_leaves_out_empty_columns():
@@ -79,7 +111,18 @@ def test_opes_is_not_held_to_the_law_of_the_well_tempered_ensemble():
     """A flat distribution of temperatures has another width than sqrt(g) sigma."""
     flat = _walker(16, 0.4, 0.9) | {"method": "opes"}
     tempered = _walker(16, 0.4, 1.6) | {"method": "wte"}
-    assert biasfactors([Summary(0, walkers=[flat])]) == []
-    assert biasfactors([Summary(0, walkers=[flat, tempered])]) == [16]
-    assert mean_sigma(Summary(0, walkers=[flat, tempered]), "sigma_wte_eV", 16) == 1.6
-    assert walker_rows([Summary(0, walkers=[flat, tempered])])[0]["predicted"] == MISSING
+    assert lawful_samplings([Summary(0, walkers=[flat])]) == {}
+    both = Summary(0, walkers=[flat, tempered])
+    assert lawful_samplings([both]) == {Sampling(16.0): [16.0]}
+    assert mean_sigma(both, "sigma_wte_eV", Sampling(16.0)) == 1.6
+    assert walker_rows([both])[0]["predicted"] == MISSING
+
+
+def test_nor_is_a_bias_on_other_variables_alone():
+    """The energy has its unbiased width, or any other."""
+    other = _walker(16, 0.4, 0.4) | {"biases_energy": False}
+    with_energy = _walker(16, 0.4, 1.6) | {"biases_energy": True}
+    found = lawful_samplings([Summary(0, walkers=[other, with_energy])])
+    assert found == {Sampling(16.0): [16.0]}
+    assert [row["predicted"] for row in walker_rows([Summary(0, walkers=[other, with_energy])])] \
+        == [MISSING, "4.00"]

@@ -4,11 +4,13 @@ import json
 
 import pytest
 
+from wtemlp.md.walker_record import read_record
 from wtemlp.stages.previous import find_hills
 
 JOB = {"system": 0, "structure": "a.POSCAR", "temps": 300.0, "method": "wte", "biasfactor": 4.0,
        "window_K": None, "walker": 0}  # fmt: skip
-OWN = {"lines": "d: DISTANCE ATOMS=1,2\n", "variables": [{"name": "d"}], "energy": True}
+D = {"name": "d", "sigma": 0.1, "minimum": 0.0, "maximum": "pi"}
+OWN = {"lines": "d: DISTANCE ATOMS=1,2\n", "variables": [D], "energy": True}
 
 
 @pytest.mark.parametrize(
@@ -18,8 +20,13 @@ OWN = {"lines": "d: DISTANCE ATOMS=1,2\n", "variables": [{"name": "d"}], "energy
      ({}, {"walker": 1}, False)],
 )  # fmt: skip
 def test_hills_are_taken_over_on_the_same_variables_only(tmp_path, before, now, taken):
-    (tmp_path / "job.json").write_text(json.dumps(JOB | before))
+    def record(changes):
+        (tmp_path / "job.json").write_text(json.dumps(JOB | changes))
+        return read_record(tmp_path)
+
+    wanted = record(now)
+    record(before)
     (tmp_path / "HILLS").write_text("#! FIELDS time ene sigma_ene height biasf\n")
     (tmp_path / "sigma.out").write_text("mean_eV -3.5 sigma_eV 0.2 biasfactor 4\n")
-    found = find_hills([tmp_path], JOB | now)
+    found = find_hills([tmp_path], wanted)
     assert (found is not None) == taken and (not taken or found.mean_eV == -3.5)

@@ -33,6 +33,41 @@ def test_rows_after_a_checkpoint_are_those_of_the_job_that_went_on(tmp_path, tex
     assert [step for step, value in zip(found, deviations, strict=True) if value == 2.0] == again
 
 
+GRID = "ERROR: Looking for a value outside the grid along the 1 dimension (arg name: {})"
+OWN = {"lines": "d: DISTANCE ATOMS=1,2\n", "energy": True,
+       "variables": [{"name": "d", "sigma": 0.1, "minimum": 0.5, "maximum": 4.0}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "colvar", "why"),
+    [
+        ("d", "0.02 1.0 0.61\n0.03 1.1 0.52\n", "d left its grid of 0.5 to 4.0, last seen at "
+         "0.52: give it a wider min in wte.variables, or a wall in wte.plumed"),
+        ("d", "0.02 1.0 3.9\n", "last seen at 3.9: give it a wider max in"),
+        ("d", "", "d left its grid of 0.5 to 4.0: give it a wider min or max in"),
+        ("ene", "0.02 1.0 3.9\n", ""),
+    ],
+)  # fmt: skip
+def test_a_walker_that_left_the_grid_of_an_own_variable_is_no_failure(
+    tmp_path, name, colvar, why
+):
+    folder = tmp_path / "task.000.000000"
+    (folder / "traj").mkdir(parents=True)
+    job = {"system": 0, "temps": 300.0, "biasfactor": 4.0, "nvt_steps": 10, "own": OWN}
+    (folder / "job.json").write_text(json.dumps(job))
+    (folder / "walker.stopped").write_text(GRID.format(name) + "\n")
+    (folder / "COLVAR.wte").write_text("#! FIELDS time ene d\n" + colvar)
+    (folder / "model_devi.out").write_text(HEADER + rows(range(0, 50, 10), 0.2))
+    for step in range(0, 40, 10):
+        (folder / f"traj/{step}.lammpstrj").touch()
+    table, summary = read_walker(folder, 3, TIMESTEP_PS)
+    np.testing.assert_array_equal(table.step, range(0, 40, 10))
+    failed = int((table.decision == int(Decision.FAILED)).sum())
+    assert (summary["left_grid"], failed) == ((True, 0) if why else (False, 3))
+    assert why in summary["stopped"] if why else summary["stopped"] == GRID.format(name)
+    assert "\n" not in summary["stopped"]
+
+
 def test_a_walker_that_went_on_and_was_stopped_has_its_last_frames_failed(tmp_path):
     """Not those that the killed job had written beyond the step of the stop."""
     tmp_path = tmp_path / "task.000.000000"

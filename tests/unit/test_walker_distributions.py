@@ -24,7 +24,8 @@ def table(file, columns):
 def task(tmp_path):
     """A walker whose first half of the biased part is nonsense, as of a bias being filled."""
     rng = np.random.default_rng(5)
-    job = {"temps": T, "biasfactor": G, "window_K": None, "share_hills": False, "variables": []}
+    job = {"system": 0, "temps": T, "biasfactor": G, "window_K": None,
+           "share_hills": False, "variables": []}  # fmt: skip
     (tmp_path / "job.json").write_text(json.dumps(job))
     (tmp_path / "sigma.out").write_text(f"mean_eV 0.0 sigma_eV {SIGMA} biasfactor {G}\n")
     nvt = rng.normal(scale=SIGMA, size=N)

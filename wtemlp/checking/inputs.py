@@ -9,6 +9,7 @@ from wtemlp.config.records import Machines, MachineSection, Params
 from wtemlp.errors import InputError, MissingEngine, WtemlpError
 from wtemlp.first import check_run
 from wtemlp.paths import RunPaths
+from wtemlp.plumed_lines import jobs_with_lines, refusals
 from wtemlp.preflight import check_machines
 from wtemlp.user_files import check_user_files
 
@@ -52,6 +53,28 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
             findings.ok(param.name, f"{data} folders of data and {structures} structures are "
                                     f"there, of {elements}")
     return params
+
+
+def check_plumed(
+    params: Params | None, machines: Machines | None, root: Path, findings: Findings
+) -> None:
+    """Have the PLUMED of this machine, if there is one, read the user's own lines."""
+    if params is None or not (indices := jobs_with_lines(params)):
+        return
+    where = f"{params.source.name}: model_devi_jobs[{indices[0]}].wte.plumed"
+    before = len(findings.all)
+    try:
+        for refused in refusals(params, machines, root):
+            if refused.certain:
+                findings.refused(refused.error)
+            else:
+                findings.warning(refused.error.where, refused.error.problem, refused.error.remedy)
+    except MissingEngine as error:
+        findings.warning(where, f"is not looked at: {error.problem} on this machine", error.remedy)
+    except InputError as error:
+        findings.refused(error)
+    if len(findings.all) == before:
+        findings.ok(where, "PLUMED on this machine accepts the lines")
 
 
 def check_machine_file(machine: Path, root: Path, findings: Findings) -> Machines | None:

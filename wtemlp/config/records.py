@@ -38,6 +38,12 @@ class Extra:
     variables: tuple[ExtraVariable, ...] = ()
     energy: bool = True  #: whether the energy is biased, too
 
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "Extra":
+        """The record whose fields a JSON object holds."""
+        variables = tuple(ExtraVariable(**one) for one in content["variables"])
+        return cls(content["lines"], variables, content["energy"])
+
 
 DROP, SHIFT = "drop", "shift"  #: what becomes of the hills when the models have changed
 GIVEN, LABELLED, BOTH = "given", "labelled", "both"  #: structures that walkers start from

@@ -37,6 +37,9 @@ def _cause(pattern: str, cause: str, remedy: str) -> Cause:
     return Cause(re.compile(pattern, re.IGNORECASE), cause, remedy)
 
 
+#: Exit statuses of what was ended from outside; None: nobody knows.
+KILLED = (None, 129, 130, 137, 143, 152)
+
 #: The first that matches is named: the more telling come first.
 CAUSES = (
     _cause(

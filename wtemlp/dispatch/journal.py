@@ -35,6 +35,7 @@ class Journal:
     returned: bool = False  #: the last call ended by itself and reported its failures
     jobs: dict[str, JobEntry] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)  #: failed attempts of each task
+    progress: dict[str, int] = field(default_factory=dict)  #: that killed attempts have made
     failed: dict[str, str] = field(default_factory=dict)  #: given up: the message of each task
 
     @classmethod
@@ -71,4 +72,5 @@ class Journal:
         """Give tasks that were given up a fresh set of attempts."""
         for name in names:
             self.failures.pop(name, None)
+            self.progress.pop(name, None)
             self.failed.pop(name, None)

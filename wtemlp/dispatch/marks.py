@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wtemlp.dispatch import script
@@ -17,30 +17,37 @@ class Mark:
     status: int | None = None  #: its exit status
     started_by: str = ""  #: the job whose attempt began last
     held: bool = False  #: something is still running in the folder
+    progress: int = 0  #: how far what is done is safe from a kill, in the task's own measure
 
 
-def _mark(done: bool, ended: str, started: str, held: bool) -> Mark:
-    words = ended.split()
+def _mark(done: bool, ended: str, started: str, held: bool, progress: str) -> Mark:
+    words, far = ended.split(), progress.strip()
+    mark = Mark(
+        done, started_by=started.strip(), held=held, progress=int(far) if far.isdigit() else 0
+    )
     if len(words) != 2 or not words[1].isdigit():  # being written just now
-        return Mark(done, started_by=started.strip(), held=held)
-    return Mark(done, words[0], int(words[1]), started.strip(), held)
+        return mark
+    return replace(mark, ended_by=words[0], status=int(words[1]))
 
 
 def read_mark(folder: Path) -> Mark:
     """The marks of a task whose folder is on this machine."""
     held = _is_locked(folder / script.LOCK)  # before the tag: it is written under the lock
     done = (folder / script.DONE).is_file()
-    return _mark(done, _text(folder / script.EXIT), _text(folder / script.STARTED), held)
+    ended, started, far = (
+        _text(folder / name) for name in (script.EXIT, script.STARTED, script.PROGRESS)
+    )
+    return _mark(done, ended, started, held, far)
 
 
 def parse_probe(lines: Iterable[str]) -> dict[str, Mark]:
     """The marks of tasks on another machine, by folder, from what the probe printed."""
     marks = {}
     for line in lines:
-        fields = line.split("|", 4)
-        if len(fields) == 5:
-            done, ended, started, held, folder = fields
-            marks[folder] = _mark(done == "done", ended, started, held == "held")
+        fields = line.split("|", 5)
+        if len(fields) == 6:
+            done, ended, started, held, far, folder = fields
+            marks[folder] = _mark(done == "done", ended, started, held == "held", far)
     return marks
 
 

@@ -14,6 +14,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from wtemlp import paths
 from wtemlp.dispatch.tasks import Task
 
 OUT = "task.out"  #: a task's standard output
@@ -23,6 +24,7 @@ DONE = f"{TASK_HASH}_task_tag_finished"  #: dpdispatcher's own name of a task's 
 LOCK = ".wtemlp.lock"
 BEFORE = ".wtemlp.before"  #: the files that were in the folder before the first attempt
 STARTED = ".wtemlp.started"  #: the job that began the last attempt
+PROGRESS = paths.PROGRESS  #: how far the task has come, if its command says so: a number
 EXIT = ".wtemlp.exit"  #: the job that ended the last attempt, and its exit status
 MISSING_RESULT = 121  #: exit status of a task that ended well but without a declared result
 
@@ -156,13 +158,16 @@ def thread_variables(cpus: int, given: Mapping[str, object]) -> dict[str, object
 def probe_command(folders: Sequence[str]) -> str:
     """Shell command that tells how each of the tasks stands, one line a task.
 
-    A line is ``done|job and status|started|held|folder``, read by `wtemlp.dispatch.marks`.
+    A line is ``done|job and status|started|held|progress|folder``, read by `wtemlp.dispatch.marks`.
     """
     names = " ".join(shlex.quote(folder) for folder in folders)
     return (
         f"for d in {names}; do"
-        ' h=; f=; e=; s=; [ ! -e "$d/LOCK" ] || flock -n "$d/LOCK" true || h=held;'
+        ' h=; f=; e=; s=; p=; [ ! -e "$d/LOCK" ] || flock -n "$d/LOCK" true || h=held;'
         ' [ ! -f "$d/DONE" ] || f=done; [ ! -f "$d/EXIT" ] || e=$(cat "$d/EXIT");'
         ' [ ! -f "$d/STARTED" ] || s=$(cat "$d/STARTED");'
-        ' printf "%s|%s|%s|%s|%s\\n" "$f" "$e" "$s" "$h" "$d"; done'
-    ).replace("LOCK", LOCK).replace("DONE", DONE).replace("EXIT", EXIT).replace("STARTED", STARTED)
+        ' [ ! -f "$d/PROGRESS" ] || read -r p < "$d/PROGRESS";'
+        ' printf "%s|%s|%s|%s|%s|%s\\n" "$f" "$e" "$s" "$h" "$p" "$d"; done'
+    ).replace("LOCK", LOCK).replace("DONE", DONE).replace("EXIT", EXIT).replace(
+        "STARTED", STARTED
+    ).replace("PROGRESS", PROGRESS)

@@ -4,7 +4,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wtemlp.dispatch import failures, script
@@ -216,7 +216,7 @@ class StageRun:
                 # not "done": a tag whose results could not be brought home counts as a failure
                 if mark.done or (mark.ended_by == job.name and mark.status is not None):
                     job.open.remove(name)
-                    self._attempt_failed(name, mark.status, job)
+                    self._attempt_failed(name, mark, job)
             if job.open and job.state == "gone":
                 self._bury(job, marks)
             if not job.open:
@@ -257,7 +257,7 @@ class StageRun:
                 self.again.append(f"{name} was interrupted; it is started again")
                 self.waiting.append(name)
             elif name in begun or not begun:
-                self._attempt_failed(name, None, job)
+                self._attempt_failed(name, replace(marks[name], status=None), job)
             else:
                 self.waiting.append(name)
         job.open = []
@@ -283,12 +283,22 @@ class StageRun:
                 (task.folder / script.DONE).touch()
                 self.finished.add(task.name)
 
-    def _attempt_failed(self, name: str, status: int | None, job: LiveJob) -> None:
-        task, failed = self.tasks[name], self.journal.failures.get(name, 0) + 1
-        self.journal.failures[name] = failed
+    def _attempt_failed(self, name: str, mark: Mark, job: LiveJob) -> None:
+        task, status = self.tasks[name], mark.status
         place = "" if self.settings.shell else f"{self.settings.where}, job {job.queue_id}"
+        how = "killed" if status is None else f"exit status {status}"
+        if status in failures.KILLED and mark.progress > self.journal.progress.get(name, 0):
+            # Not a failed attempt: a long task may take as many jobs as it needs.
+            self.journal.progress[name] = mark.progress
+            self.again.append(
+                f"{name} was ended ({', '.join(filter(None, (how, place)))}), but had come as far "
+                f"as {mark.progress}; it goes on"
+            )
+            self.waiting.append(name)
+            return
+        failed = self.journal.failures.get(name, 0) + 1
+        self.journal.failures[name] = failed
         if failed < self.settings.attempts:
-            how = "killed" if status is None else f"exit status {status}"
             self.again.append(
                 f"{name} failed ({', '.join(filter(None, (how, place)))}), attempt {failed} of "
                 f"{self.settings.attempts}; it is started again"

@@ -13,6 +13,8 @@ from typing import TextIO
 import numpy as np
 from dpdata.formats.lammps.dump import box2dumpbox, dumpbox2box
 
+CHUNK_BYTES = 2**24  #: that are looked through at once
+
 
 @dataclass(frozen=True)
 class DumpFrame:
@@ -65,6 +67,22 @@ def iter_dump(path: Path) -> Iterator[DumpFrame]:
                 yield _read_frame(file)
             except (ValueError, IndexError) as error:
                 raise ValueError(f"{path}: a frame is damaged or incomplete: {error}") from error
+
+
+def count_frames(path: Path) -> int:
+    """The number of frames in a dump, without a look into them."""
+    found, end, title = 0, b"", b"ITEM: TIMESTEP"
+    with path.open("rb") as file:
+        while block := file.read(CHUNK_BYTES):
+            text = end + block
+            found += text.count(title)
+            end = text[1 - len(title) :]
+    return found
+
+
+def last_frames(path: Path, count: int) -> Iterator[DumpFrame]:
+    """As :func:`iter_dump`, the last `count` frames only; one of them is in memory at a time."""
+    return islice(iter_dump(path), max(0, count_frames(path) - count), None)
 
 
 def read_dump(path: Path) -> Dump:

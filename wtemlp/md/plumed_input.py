@@ -235,6 +235,7 @@ def grid_bins_for(biasfactor: float) -> int:
 #: Name of the bias in the files that the inputs have PLUMED write.
 METAD_BIAS, OPES_BIAS = "metad.bias", "opes.bias"
 BIAS_COLUMNS = (METAD_BIAS, OPES_BIAS)
+LABELS = ("metad", "opes", "ecv")  #: of the actions that make the bias
 
 
 def lammps_print(text: str, file: str) -> str:

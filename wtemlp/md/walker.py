@@ -19,9 +19,14 @@ class SharedHills:
     walker: int  #: this one's number
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The hills of each walker, as PLUMED names them."""
+        return tuple(f"{self.folder}/{paths.HILLS}.{number}" for number in range(self.walkers))
+
+    @property
     def file(self) -> str:
-        """This walker's hills, as PLUMED names them."""
-        return f"{self.folder}/{paths.HILLS}.{self.walker}"
+        """This walker's hills."""
+        return self.files[self.walker]
 
 
 @dataclass(frozen=True)

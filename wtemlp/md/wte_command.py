@@ -4,6 +4,7 @@ from wtemlp import paths
 from wtemlp.md import wte_script
 
 BEFORE = ".before"  #: suffix of what a job that goes on from a checkpoint has found
+KILLED = "129|130|137|143|152"  #: exit status of what was ended from outside: no failure of its own
 
 #: LAMMPS errors that mean that the walker left the physical world, not that the job is broken.
 UNPHYSICAL = (
@@ -22,6 +23,10 @@ def command(lmp: str) -> str:
     checkpoint, what the killed job has recorded is kept before LAMMPS begins the files anew, and
     put before the new at the end; where there is none, nothing of an earlier attempt is.  Nor is a
     checkpoint gone on from whose record is not there: what a failed task has left is moved home.
+
+    Where LAMMPS itself has failed, or nothing was gained since the checkpoint that the job went on
+    from, the state may be what is wrong: the checkpoint is given up, and the next attempt begins
+    anew.  After a kill, or a failure of something else, it goes on.
     """
     noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
     recorded = f"touch {paths.MODEL_DEVI} {paths.COLVAR_NVT}"
@@ -41,10 +46,34 @@ def command(lmp: str) -> str:
         + (paths.COLVAR_WTE, paths.HILLS, paths.DELTAFS, *wte_script.PLUMED_FILES, "bck.*")
     )
     return (
-        f"if [ -f {paths.CHECKPOINT} ] && [ -f {paths.COLVAR_NVT} ]; then"
-        f" rm -f {paths.STOPPED}; {keep} else rm -rf {paths.CHECKPOINT}* {earlier}; fi;"
-        f" mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG}"
-        f" -screen none || {{ {{ {noted} && {recorded}; }}"
-        f" || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"
-        f" && {{ {join} {home} rm -f {paths.CHECKPOINT}*; }}"
+        f"{_mend_shared()} if [ -f {paths.CHECKPOINT} ] && [ -f {paths.COLVAR_NVT} ]; then"
+        f" rm -f {paths.STOPPED}; {keep}"
+        f" else rm -rf {paths.CHECKPOINT}* {paths.PROGRESS} {earlier}; fi;"
+        f" began={_COME}; mkdir -p {paths.TRAJ} &&"
+        f" {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG} -screen none"
+        f" || {{ code=$?; {{ {noted} && {recorded}; }}"
+        f" || {{ rm -f {paths.STOPPED}; {_give_up()}; (exit $code); }}; }}; }}"
+        f" && {{ {join} {home} rm -f {paths.CHECKPOINT}* {paths.PROGRESS}; }}"
+    )
+
+
+_COME = f"$(cat {paths.PROGRESS} 2>/dev/null)"  #: the step of the last checkpoint
+
+
+def _mend_shared() -> str:
+    """Cut an incomplete last line off the shared hills, in place: other walkers read the file."""
+    shared = wte_script.SHARED_HILLS
+    return (
+        f"if [ -f {shared} ]; then own=$(cat {shared});"
+        ' if [ -n "$(tail -c 1 $own 2>/dev/null)" ]; then'
+        " truncate -s -$(tail -n 1 $own | wc -c) $own; fi; fi;"
+    )
+
+
+def _give_up() -> str:
+    """Remove the checkpoint after a failure that the state may have caused."""
+    return (
+        f'case $code in {KILLED}) ;; *) if [ $code -gt 128 ] || [ "{_COME}" = "$began" ]'
+        f" || grep -q '^ERROR' {paths.LMP_LOG};"
+        f" then rm -f {paths.CHECKPOINT}* {paths.PROGRESS}; fi;; esac"
     )

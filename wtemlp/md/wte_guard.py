@@ -37,7 +37,8 @@ def awk_program(walker: Walker) -> str:
         due = f"step > {first} && step < {w.nvt_steps + w.nsteps}"
         text += (
             f"  else if ({due} && (step - {w.nvt_steps}) % {every} == 0)\n"
-            f'    print "write_restart {new} noinit\\nshell mv {new} {paths.CHECKPOINT}"\n'
+            f'    printf "write_restart {new} noinit\\nshell mv {new} {paths.CHECKPOINT}\\n'
+            f'shell echo %d > {paths.PROGRESS}\\n", step\n'
         )
     return text + "}\n"
 

@@ -263,11 +263,13 @@ def _sharing(w: Walker) -> str:
 def _begin_bias(w: Walker) -> list[str]:
     """Begin without hills, or with those of another model, whose energies are others."""
     if w.shared is not None:
+        # The others keep these files open: they are never replaced, only added to (RESTART).  What
+        # an attempt that was killed has left there the others have felt, so it stays.
         folder, own = w.shared.folder, w.shared.file
         return [
-            f"shell test -d {folder} || mkdir -p {folder}; rm -f {own}",
+            f"shell test -d {folder} || mkdir -p {folder}; touch {' '.join(w.shared.files)}",
             f'print "{own}" file {SHARED_HILLS} screen no',
-            f"variable        plumed string {PLUMED_WTE}",
+            f"variable        plumed string {PLUMED_RESTART}",
         ]
     if w.previous_mean_eV is None:
         return [f"variable        plumed string {PLUMED_WTE}"]
@@ -280,11 +282,13 @@ def _begin_bias(w: Walker) -> list[str]:
 
 
 def _resume(w: Walker) -> list[str]:
-    """Take up the biased part: hills that came after the checkpoint are taken away."""
+    """Take up the biased part: hills that came after the checkpoint are taken away.
+
+    Not those that others have felt: they are part of the bias, whatever became of this walker.
+    """
     hills = paths.DELTAFS if w.method == OPES else paths.HILLS
-    hills = w.shared.file if w.shared else hills
     lines = [f"include         {VARIABLES}"]
-    if w.biased:
+    if w.biased and w.shared is None:
         lines.append(
             f"shell awk -v until=$((step+0.5)*dt:%.9f) -f {HILLS_AWK} {hills} > {hills}.kept"
             f" && mv -f {hills}.kept {hills}"

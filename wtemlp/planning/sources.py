@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from wtemlp import paths
 from wtemlp.analysis.energy import equilibrated
 from wtemlp.config.records import Params
-from wtemlp.errors import InputError
+from wtemlp.errors import CalculationError, InputError
 from wtemlp.files import read_record
 from wtemlp.initial import EQUILIBRATE
 from wtemlp.initial_result import RESULT
-from wtemlp.md import colvar
+from wtemlp.md import colvar, walker_record
 from wtemlp.md.lammps_log import longest_run
 from wtemlp.md.reference_runs import ENERGIES
 from wtemlp.md.reference_script import LOG
@@ -132,13 +132,11 @@ def _of_tasks(tasks: Sequence[Path], root: Path) -> list[UnbiasedRun]:
     """The NVT parts of exploration tasks, those of one system and temperature together."""
     groups: dict[tuple[int, float], list[Path]] = {}
     for task in tasks:
-        file = task / paths.JOB
-        made = read_record(file, ANOTHER)
         try:
-            key = int(made["system"]), float(made["temps"])
-        except (KeyError, TypeError, ValueError):
-            raise InputError(str(file), "is damaged: system or temps", ANOTHER) from None
-        groups.setdefault(key, []).append(task)
+            made = walker_record.read_record(task)
+        except CalculationError:
+            raise InputError(str(task / paths.JOB), "is damaged", ANOTHER) from None
+        groups.setdefault((made.system, made.temperature_K), []).append(task)
     return [_of_group(group, *key, root) for key, group in sorted(groups.items())]
 
 

@@ -1,5 +1,6 @@
 """Labelled frames as DeePMD data: shuffled, split, and with where each frame is from."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from wtemlp.reference.base import Frames, Labels
 
 TRAIN, VALIDATION = "train", "validation"
 PROVENANCE = "frames.csv"
+SET_FRAMES = 5000  #: of one ``set.*``, at most: dpdata's own choice
+SET_ATOM_FRAMES = 2_000_000  #: atoms in all its frames, at most: 48 MB of coordinates
 
 
 @dataclass(frozen=True)
@@ -59,12 +62,14 @@ def accepted(
     return everything.pick(np.flatnonzero(labels.ok))
 
 
-def split(dataset: Dataset, validation_fraction: float, seed: int) -> tuple[Dataset, Dataset]:
+def split(
+    n_frames: int, validation_fraction: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Shuffle and split.
 
     Parameters
     ----------
-    dataset : Dataset
+    n_frames : int
     validation_fraction : float
         Fraction of the frames for validation, rounded to whole frames.
     seed : int
@@ -72,11 +77,12 @@ def split(dataset: Dataset, validation_fraction: float, seed: int) -> tuple[Data
 
     Returns
     -------
-    train, validation : Dataset
+    train, validation : (n_train,) int, (n_validation,) int
+        Places of the frames.
     """
-    order = np.random.default_rng(seed).permutation(len(dataset))
-    n_validation = round(len(dataset) * validation_fraction)
-    return dataset.pick(order[n_validation:]), dataset.pick(order[:n_validation])
+    order = np.random.default_rng(seed).permutation(n_frames)
+    n_validation = round(n_frames * validation_fraction)
+    return order[n_validation:], order[:n_validation]
 
 
 def across_energies(energies: np.ndarray, count: int) -> np.ndarray:
@@ -109,28 +115,44 @@ def labelled_system(dataset: Dataset) -> dpdata.LabeledSystem:
     return dpdata.LabeledSystem(data=data)
 
 
-def write_data(folder: Path, train: Dataset, validation: Dataset) -> None:
+def write_data(
+    folder: Path, dataset: Dataset, train: np.ndarray, validation: np.ndarray
+) -> None:
     """Write ``train`` and, if it has frames, ``validation`` as deepmd/npy, and the provenance.
+
+    A set at a time is in memory, of at most :data:`SET_FRAMES` frames and
+    :data:`SET_ATOM_FRAMES` atoms in all of them.
 
     Parameters
     ----------
     folder : Path
         A folder that does not exist yet.
-    train, validation : Dataset
+    dataset : Dataset
+    train, validation : (n,) int
+        Places of the frames, in the order in which they are written.
     """
     folder.mkdir(parents=True)
     rows = ["set,frame,biasfactor,step,energy_eV"]
-    for name, dataset in ((TRAIN, train), (VALIDATION, validation)):
-        if len(dataset) == 0:
-            continue
-        labelled_system(dataset).to_deepmd_npy(str(folder / name))
+    for name, places in ((TRAIN, train), (VALIDATION, validation)):
+        _write_sets(folder / name, dataset, places)
         rows += [
-            f"{name},{k},{origin.biasfactor:g},{origin.step},{energy:.9f}"
-            for k, (origin, energy) in enumerate(
-                zip(dataset.origins, dataset.labels.energies, strict=True)
-            )
+            f"{name},{k},{dataset.origins[place].biasfactor:g},{dataset.origins[place].step},"
+            f"{dataset.labels.energies[place]:.9f}"
+            for k, place in enumerate(places)
         ]
     (folder / PROVENANCE).write_text("\n".join(rows) + "\n")
+
+
+def _write_sets(folder: Path, dataset: Dataset, places: np.ndarray) -> None:
+    """Frames of a dataset as ``set.000``, ``set.001``, ...; dpdata writes each."""
+    size = max(1, min(SET_FRAMES, SET_ATOM_FRAMES // len(dataset.frames.types)))
+    for number, first in enumerate(range(0, len(places), size)):
+        part = folder if number == 0 else folder.with_name(f"{folder.name}.part")
+        one = dataset.pick(places[first : first + size])
+        labelled_system(one).to_deepmd_npy(str(part), set_size=size)
+        if number:
+            (part / "set.000").rename(folder / f"set.{number:03d}")
+            shutil.rmtree(part)
 
 
 def write_structures(folder: Path, frames: Frames, type_map: Sequence[str]) -> None:

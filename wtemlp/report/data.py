@@ -18,6 +18,7 @@ from wtemlp.analysis.energy import equilibrated, filled
 from wtemlp.analysis.frames import FrameTable, Phase, load_frames
 from wtemlp.md import colvar, energy_file
 from wtemlp.md.energy_file import Reweighted
+from wtemlp.report.sampling import Sampling, finite, sampling_of
 from wtemlp.report.systems import TrainingData, read_systems
 from wtemlp.summary import Summary, read_summary
 
@@ -36,8 +37,11 @@ class WalkerEnergies:
 
     name: str  #: the task's folder
     system: int
+    task: int  #: within its system
+    sampling: Sampling
     biasfactor: float
     temperature_K: float
+    pressure_bar: float | None  #: None: constant volume, or not known
     stopped: bool
     nvt_eV: NDArray[np.float64]  #: (n_nvt,), unbiased part, after equilibration
     wte_eV: NDArray[np.float64]  #: (n_wte,), biased part, once the bias has been filled
@@ -156,20 +160,25 @@ def _read_walkers(
     run: paths.RunPaths, index: int, frames: FrameTable, summary: Summary | None
 ) -> list[WalkerEnergies]:
     """The energies of each task of an iteration: its COLVAR files, or its stored frames."""
-    stopped = {w.get("name") for w in summary.walkers if w.get("stopped")} if summary else set()
+    known = {row.get("name"): row for row in summary.walkers} if summary else {}
     walkers = []
     tasks = np.unique(np.stack([frames.system, frames.task], axis=1), axis=0)
     for system, task in tasks.astype(int):
         folder = run.explore_task(index, system, task)
         rows = frames.where((frames.system == system) & (frames.task == task))
         nvt, wte, source = _task_energies(folder, rows)
+        row = known.get(folder.name, {})
+        factor = float(rows.biasfactor[0])
         walkers.append(
             WalkerEnergies(
                 name=folder.name,
                 system=system,
-                biasfactor=float(rows.biasfactor[0]),
+                task=task,
+                sampling=sampling_of(row) or Sampling(factor),
+                biasfactor=factor,
                 temperature_K=float(rows.temperature_K[0]),
-                stopped=folder.name in stopped or (folder / paths.STOPPED).is_file(),
+                pressure_bar=finite(row.get("pressure_bar")),
+                stopped=bool(row.get("stopped")) or (folder / paths.STOPPED).is_file(),
                 nvt_eV=nvt,
                 wte_eV=wte,
                 source=source,
@@ -177,6 +186,14 @@ def _read_walkers(
             )
         )
     return walkers
+
+
+def group_by_sampling(
+    walkers: Sequence[WalkerEnergies],
+) -> dict[Sampling, list[WalkerEnergies]]:
+    """The walkers of each sampling, in the samplings' order."""
+    found = sorted({walker.sampling for walker in walkers}, key=lambda one: one.order)
+    return {one: [walker for walker in walkers if walker.sampling == one] for one in found}
 
 
 def _task_energies(

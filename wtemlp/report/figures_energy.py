@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,16 +12,18 @@ from wtemlp.analysis import energy
 from wtemlp.analysis.energy import NVT_EQUILIBRATION, WTE_FILLING
 from wtemlp.analysis.reweighting import TRUSTED
 from wtemlp.report import style
-from wtemlp.report.data import IterationData, RunData, WalkerEnergies
+from wtemlp.report.data import IterationData, RunData, WalkerEnergies, group_by_sampling
 from wtemlp.report.figures import Figure, Plot
-from wtemlp.report.table import finite, law_factor, walker_ratio
+from wtemlp.report.sampling import Sampling, expected_ratio, finite, sampling_of
+from wtemlp.report.table import law_factor, walker_ratio
 
-ALL_STOPPED = "No walker came through: the guard stopped every one that has run so far."
+ALL_STOPPED = "No walker came through: every one that has run so far was stopped."
 ENERGY_CAPTION = Markup(
     "Distribution of the potential energy of the whole box, relative to each walker's own NVT "
     "mean (every model has its own zero). Outlines: what was sampled; dashed: the Gaussian of "
     "width σ<sub>NVT</sub>, and those of width √γ σ<sub>NVT</sub> that the well-tempered "
-    "ensemble tends to; dotted: NVT as the biased runs have it, their energies weighted by "
+    "ensemble tends to (none for OPES and for a bias on other variables alone, which follow no "
+    "such law); dotted: NVT as the biased runs have it, their energies weighted by "
     "exp(V/kT). Left out are the first {:.0f} % of each NVT run (equilibration) and "
     "{:.0f} % of each biased one (the bias was being filled){}. "
     "<b>Look for</b> outlines that fill their dashed curve and stay centred at zero: narrower "
@@ -32,18 +35,30 @@ ENERGY_CAPTION = Markup(
 )
 
 
+@dataclass(frozen=True)
+class _Point:
+    """A walker in the figure of widths."""
+
+    iteration: int
+    ratio: float  #: sigma_WTE / sigma_NVT
+    error: float | None
+    name: str
+    biasfactor: float
+
+
 def energy_figure(run: RunData) -> Figure:
     """P(E) of the unbiased against the well-tempered ensemble, one view per set of walkers."""
-    groups: dict[tuple[int, int, float], list[WalkerEnergies]] = defaultdict(list)
+    groups: dict[tuple, list[WalkerEnergies]] = defaultdict(list)
     left_out = 0
     for iteration in run.iterations:
         for walker in iteration.walkers:
             if walker.stopped:
                 left_out += 1
             elif len(walker.nvt_eV) > 1 and np.std(walker.nvt_eV) > 0:
-                groups[iteration.index, walker.system, walker.temperature_K].append(walker)
+                conditions = walker.system, walker.temperature_K, walker.pressure_bar
+                groups[(iteration.index, *conditions)].append(walker)
     walkers_out = "1 walker" if left_out == 1 else f"{left_out} walkers"
-    note = f", with {walkers_out} that the guard stopped" if left_out else ""
+    note = f", with {walkers_out} stopped before the end" if left_out else ""
     caption = ENERGY_CAPTION.format(
         100 * NVT_EQUILIBRATION, 100 * WTE_FILLING, note, TRUSTED, _distrusted(groups.values())
     )
@@ -52,10 +67,11 @@ def energy_figure(run: RunData) -> Figure:
         return Figure("energy", "Energy distribution", caption, [], empty)
     plot = style.figure("U − ⟨U⟩<sub>NVT</sub> (eV)", "probability density (1/eV)")
     spans: list[tuple[str, int, int]] = []
-    for (index, system, temperature), walkers in groups.items():
+    for (index, system, temperature, pressure), walkers in groups.items():
         first = len(plot.data)
         _add_energies(plot, walkers)
         name = f"Iteration {index}, system {system}, {temperature:g} K"
+        name += "" if pressure is None else f", {pressure:g} bar"
         spans.append((name, first, len(plot.data)))
     plot.update_layout(height=420)
     shown = Plot(plot, spans[-1][0], _views(plot, spans))
@@ -67,15 +83,16 @@ def _add_energies(plot: go.Figure, walkers: list[WalkerEnergies]) -> None:
     sigma = float(np.sqrt(np.mean([np.var(w.nvt_eV, ddof=1) for w in walkers])))
     nvt = np.concatenate([w.nvt_eV - w.nvt_eV.mean() for w in walkers])
     _add_distribution(plot, "NVT", nvt, sigma, style.NEUTRAL)
-    factors = sorted({w.biasfactor for w in walkers})
-    for factor, colour in style.biasfactor_colours(factors).items():
-        parts = [
-            w.wte_eV - w.nvt_eV.mean() for w in walkers if w.biasfactor == factor and len(w.wte_eV)
-        ]
-        if parts:
-            expected = energy.sigma_wte(sigma, factor)
-            _add_distribution(plot, f"γ = {factor:g}", np.concatenate(parts), expected, colour)
-            _add_reweighted(plot, [w for w in walkers if w.biasfactor == factor], colour)
+    groups = group_by_sampling(walkers)
+    for one, colour in style.sampling_colours(groups).items():
+        sampled = [w for w in groups[one] if len(w.wte_eV)]
+        if sampled:
+            factors = [w.biasfactor for w in sampled]
+            name = style.gamma(one.name(factors))
+            ratio = expected_ratio(factors) if one.lawful else None
+            energies = np.concatenate([w.wte_eV - w.nvt_eV.mean() for w in sampled])
+            _add_distribution(plot, name, energies, ratio and ratio * sigma, colour)
+            _add_reweighted(plot, name, groups[one], colour)
 
 
 def _worth(walkers: list[WalkerEnergies]) -> float:
@@ -86,18 +103,21 @@ def _worth(walkers: list[WalkerEnergies]) -> float:
 def _distrusted(groups: Iterable[list[WalkerEnergies]]) -> str:
     """How many sets of walkers have no reweighted curve, as the end of a sentence."""
     sets = [
-        [w for w in walkers if w.biasfactor == factor]
+        members
         for walkers in groups
-        for factor in sorted({w.biasfactor for w in walkers if w.biasfactor > 1})
+        for one, members in group_by_sampling(walkers).items()
+        if one.biased
     ]
     few = sum(1 for walkers in sets if _worth(walkers) < TRUSTED)
     return f": {few} of the {len(sets)} sets of biased walkers are not" if few else ""
 
 
-def _add_reweighted(plot: go.Figure, walkers: list[WalkerEnergies], colour: str) -> None:
+def _add_reweighted(
+    plot: go.Figure, name: str, walkers: list[WalkerEnergies], colour: str
+) -> None:
     """NVT as biased walkers of one kind have it, each counting by what it is worth."""
-    factor, parts = walkers[0].biasfactor, [w for w in walkers if w.reweighted is not None]
-    if factor == 1 or _worth(parts) < TRUSTED:
+    parts = [w for w in walkers if w.reweighted is not None]
+    if not walkers[0].sampling.biased or _worth(parts) < TRUSTED:
         return
     own = [w.reweighted.energy_eV - w.nvt_eV.mean() for w in parts]
     drawn = [  # bins that are next to nothing, far out
@@ -114,7 +134,6 @@ def _add_reweighted(plot: go.Figure, walkers: list[WalkerEnergies], colour: str)
         axis=0,
         weights=[w.reweighted.independent for w in parts],
     )
-    name = f"γ = {factor:g}"
     plot.add_scatter(
         x=style.numbers(x),
         y=style.numbers(density),
@@ -127,13 +146,15 @@ def _add_reweighted(plot: go.Figure, walkers: list[WalkerEnergies], colour: str)
 
 
 def _add_distribution(
-    plot: go.Figure, name: str, values: np.ndarray, expected: float, colour: str
+    plot: go.Figure, name: str, values: np.ndarray, expected: float | None, colour: str
 ) -> None:
+    """An outline, and the Gaussian of the width that is expected, if one is."""
     low, quarter, three, high = np.quantile(values, [0.002, 0.25, 0.75, 0.998])
     inside = values[(values >= low) & (values <= high)]  # a hole of the potential has no bottom
     # Freedman-Diaconis, kept between what the eye can use
     width = 2 * float(three - quarter) / len(values) ** (1 / 3)
-    width = max(float(np.clip(width, expected / 12, expected / 2)), float(high - low) / 400)
+    scale = expected or float(three - quarter) or 1.0
+    width = max(float(np.clip(width, scale / 12, scale / 2)), float(high - low) / 400)
     edges = energy.shared_bins([inside], width)
     density = energy.energy_histogram(inside, edges) * len(inside) / len(values)
     plot.add_trace(
@@ -147,6 +168,8 @@ def _add_distribution(
             legendgroup=name,
         )
     )
+    if expected is None:
+        return
     x = np.linspace(-3.5, 3.5, 121) * expected
     plot.add_scatter(
         x=style.numbers(x),
@@ -178,42 +201,43 @@ def sigma_figure(run: RunData) -> Figure:
         "their line. Below it, the bias was still growing: the time to convergence grows with γ, "
         "and short explorations stay below without being wrong for selection."
     )
-    points: dict[float, list[tuple[float, float, float | None, str]]] = defaultdict(list)
+    points: dict[Sampling, list[_Point]] = defaultdict(list)
     for iteration in run.iterations:
         for walker in iteration.summary.walkers if iteration.summary else []:
             factor, ratio = law_factor(walker), walker_ratio(walker)
             if factor is not None and ratio is not None and not walker.get("stopped"):
                 name = str(walker.get("name", ""))
                 error = _ratio_error(iteration, name, ratio)
-                points[factor].append((iteration.index, ratio, error, name))
+                point = _Point(iteration.index, ratio, error, name, factor)
+                points[sampling_of(walker)].append(point)
     if not points:
         stopped = any(w.get("stopped") for summary in run.summaries for w in summary.walkers)
         empty = ALL_STOPPED if stopped else "No width was measured yet."
         return Figure("sigma", "Width against √γ", caption, [], empty)
     plot = style.figure("iteration", "σ<sub>WTE</sub> / σ<sub>NVT</sub>")
-    colours = style.biasfactor_colours(points)
-    for place, factor in enumerate(sorted(points)):
-        rows = sorted(points[factor])
+    colours, highest = style.sampling_colours(points), 0.0
+    for place, (one, colour) in enumerate(colours.items()):
+        rows = sorted(points[one], key=lambda row: (row.iteration, row.name))
+        factors = [row.biasfactor for row in rows]
+        line = expected_ratio(factors)
+        highest = max(highest, line, *(row.ratio for row in rows))
+        plot.add_hline(line, line={"color": colour, "width": 1.4, "dash": "dash"})
         shift = 0.12 * (place - (len(points) - 1) / 2)
-        x = _spread([row[0] for row in rows], shift)
-        plot.add_hline(
-            float(np.sqrt(factor)), line={"color": colours[factor], "width": 1.4, "dash": "dash"}
-        )
         plot.add_scatter(
-            x=style.numbers(x),
-            y=style.numbers([row[1] for row in rows]),
-            error_y={"array": [row[2] for row in rows], "thickness": 1.2, "width": 3},
-            text=[row[3] for row in rows],
+            x=style.numbers(_spread([row.iteration for row in rows], shift)),
+            y=style.numbers([row.ratio for row in rows]),
+            error_y={"array": [row.error for row in rows], "thickness": 1.2, "width": 3},
+            text=[row.name for row in rows],
+            customdata=np.sqrt(factors).tolist(),
             mode="markers",
-            marker={"color": colours[factor], "size": 8},
-            name=f"γ = {factor:g}",
-            hovertemplate=f"%{{y:.3g}}, predicted {np.sqrt(factor):.3g}<extra>%{{text}}</extra>",
+            marker={"color": colour, "size": 8},
+            name=style.gamma(one.name(factors)),
+            hovertemplate="%{y:.3g}, predicted %{customdata:.3g}<extra>%{text}</extra>",
         )
-    indices = sorted({row[0] for rows in points.values() for row in rows})
+    indices = sorted({row.iteration for rows in points.values() for row in rows})
     plot.update_xaxes(range=[indices[0] - 0.5, indices[-1] + 0.5], tickformat="d")
     plot.update_xaxes(dtick=max(1, len(indices) // 10))
-    highest = max(np.sqrt(max(points)), *(row[1] for rows in points.values() for row in rows))
-    plot.update_yaxes(range=[0, 1.1 * float(highest)])
+    plot.update_yaxes(range=[0, 1.1 * highest])
     return Figure("sigma", "Width against √γ", caption, [Plot(plot)])
 
 

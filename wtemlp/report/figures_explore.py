@@ -9,7 +9,7 @@ from markupsafe import Markup
 from wtemlp.analysis.deviation import log_bins, log_histogram
 from wtemlp.analysis.frames import FrameTable, Phase
 from wtemlp.report import style
-from wtemlp.report.data import RunData
+from wtemlp.report.data import IterationData, RunData, group_by_sampling
 from wtemlp.report.figures import Figure, Plot
 
 
@@ -83,7 +83,7 @@ def deviation_figure(run: RunData, trust: Sequence[tuple[float, float]]) -> Figu
         )
     last = explored[-1]
     by_factor = _deviation_plot(trust, low, high)
-    for name, colour, rows in _samplings(last.frames):
+    for name, colour, rows in _samplings(last):
         by_factor.add_trace(
             style.step_line(
                 edges,
@@ -105,17 +105,20 @@ def _usable(frames: FrameTable) -> np.ndarray:
     return np.isfinite(frames.max_devi_f) & (frames.max_devi_f > 0)
 
 
-def _samplings(frames: FrameTable) -> list[tuple[str, str, FrameTable]]:
-    """Name, colour and frames of each way of sampling: NVT first, then by bias factor."""
-    colours = style.biasfactor_colours(np.unique(frames.biasfactor).tolist())
+def _samplings(iteration: IterationData) -> list[tuple[str, str, FrameTable]]:
+    """Name, colour and frames of each way of sampling: NVT first, then by bias."""
+    frames, groups = iteration.frames, group_by_sampling(iteration.walkers)
     parts = []
     unbiased = frames.phase == int(Phase.NVT)
     if unbiased.any():
         parts.append(("NVT", style.NEUTRAL, frames.where(unbiased)))
-    for factor, colour in colours.items():
-        rows = frames.where(~unbiased & (frames.biasfactor == factor))
+    for one, colour in style.sampling_colours(groups).items():
+        made = {(walker.system, walker.task) for walker in groups[one]}
+        pairs = zip(frames.system.astype(int), frames.task.astype(int), strict=True)
+        rows = frames.where(~unbiased & np.array([pair in made for pair in pairs], dtype=bool))
         if len(rows):
-            parts.append((f"γ = {factor:g}", colour, rows))
+            name = one.name(walker.biasfactor for walker in groups[one])
+            parts.append((style.gamma(name), colour, rows))
     return parts
 
 

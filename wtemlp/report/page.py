@@ -13,16 +13,16 @@ from plotly.offline import get_plotlyjs
 
 from wtemlp.files import write_text
 from wtemlp.paths import RunPaths
-from wtemlp.report import figures, figures_energy, figures_explore, figures_structure
+from wtemlp.report import figures, figures_energy, figures_explore, figures_structure, style
 from wtemlp.report.citations import CITATIONS
 from wtemlp.report.data import RunData, read_run
 from wtemlp.report.figures import Figure
+from wtemlp.report.sampling import Sampling, expected_ratio, finite
 from wtemlp.report.table import (
     MISSING,
-    biasfactors,
-    finite,
     iteration_table,
     law_factor,
+    lawful_samplings,
     number,
     sigma_ratio,
     walker_ratio,
@@ -185,7 +185,7 @@ def headlines(summaries: Sequence[Summary]) -> list[Headline]:
             f"{trained[-1]} in the last training" if trained else "",
         ),
         _rmse_headline(tested),
-        *(_ratio_headline(explored, factor) for factor in biasfactors(summaries)),
+        *(_ratio_headline(explored, *one) for one in lawful_samplings(summaries).items()),
     ]
     spent = [finite(v) or 0.0 for s in summaries for v in s.seconds.values()]
     if spent:
@@ -209,14 +209,17 @@ def _rmse_headline(tested: Sequence[Summary]) -> Headline:
     )
 
 
-def _ratio_headline(explored: Sequence[Summary], factor: float) -> Headline:
-    label = f"σ WTE / σ NVT at γ = {factor:g}"
+def _ratio_headline(
+    explored: Sequence[Summary], sampling: Sampling, factors: Sequence[float]
+) -> Headline:
+    label = f"σ WTE / σ NVT at {style.gamma(sampling.name(factors))}"
+    predicted = f"predicted √γ = {number(expected_ratio(factors))}"
     for summary in reversed(explored):
-        ratio = sigma_ratio(summary, factor)
+        ratio = sigma_ratio(summary, sampling)
         if ratio is not None:
-            note = f"predicted √γ = {math.sqrt(factor):.3g}; iteration {summary.iteration}"
+            note = f"{predicted}; iteration {summary.iteration}"
             return Headline(number(ratio), label, note)
-    return Headline(MISSING, label, f"predicted √γ = {math.sqrt(factor):.3g}; none measured")
+    return Headline(MISSING, label, f"{predicted}; none measured")
 
 
 def walker_rows(summaries: Sequence[Summary]) -> list[dict[str, str]]:
@@ -226,12 +229,14 @@ def walker_rows(summaries: Sequence[Summary]) -> list[dict[str, str]]:
         for walker in summary.walkers:
             factor, law = finite(walker.get("biasfactor")), law_factor(walker)
             temperature = finite(walker.get("temperature_K"))
+            pressure = finite(walker.get("pressure_bar"))
             inefficiency = finite(walker.get("statistical_inefficiency"))
             rows.append(
                 {
                     "iteration": str(summary.iteration),
                     "name": str(walker.get("name", MISSING)),
                     "temperature": MISSING if temperature is None else f"{temperature:g}",
+                    "pressure": MISSING if pressure is None else f"{pressure:g}",
                     "biasfactor": MISSING if factor is None else f"{factor:g}",
                     "sigma_nvt": number(finite(walker.get("sigma_nvt_eV"))),
                     "inefficiency": number(inefficiency, 2),
@@ -248,8 +253,14 @@ def failures(summaries: Sequence[Summary]) -> list[str]:
     """What went wrong and was dealt with, a line each."""
     lines = []
     for summary in summaries:
-        stopped = sum(1 for walker in summary.walkers if walker.get("stopped"))
-        if stopped:
+        ended = [walker for walker in summary.walkers if walker.get("stopped")]
+        left = [walker for walker in ended if walker.get("left_grid")]
+        if left:
+            lines.append(
+                f"Iteration {summary.iteration}: {len(left)} of {len(summary.walkers)} walkers "
+                f"ended early, their frames are kept; {left[0].get('name')}: {left[0]['stopped']}."
+            )
+        if stopped := len(ended) - len(left):
             lines.append(
                 f"Iteration {summary.iteration}: the guard stopped {stopped} of "
                 f"{len(summary.walkers)} walkers; their last frames count as failed and were not "

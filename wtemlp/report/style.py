@@ -13,6 +13,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from wtemlp.report.sampling import Sampling
+
 NEUTRAL = "#858c99"  #: unbiased sampling and initial data
 ACCENT = "#8059c8"  #: iterations and data that they labelled
 DECISIONS = {
@@ -33,12 +35,18 @@ _BIASFACTORS = {
 _SPARE = ("#56a5d8", "#b86fa6", "#8c7a2b", "#4b6fd0", "#a0522d", "#2f8f9d")
 
 
-def biasfactor_colours(factors: Iterable[float]) -> dict[float, str]:
-    """A colour for each bias factor; the usual ones keep theirs in every report."""
-    wanted = sorted(set(factors))
-    unusual = [g for g in wanted if g not in _BIASFACTORS]
-    spare = {g: _SPARE[i % len(_SPARE)] for i, g in enumerate(unusual)}
-    return {g: _BIASFACTORS.get(g) or spare[g] for g in wanted}
+def sampling_colours(samplings: Iterable[Sampling]) -> dict[Sampling, str]:
+    """A colour for each sampling; the usual bias factors keep theirs in every report."""
+    wanted = sorted(set(samplings), key=lambda one: one.order)
+    usual = {one: _BIASFACTORS.get(one.biasfactor) for one in wanted if one.lawful}
+    unusual = [one for one in wanted if not usual.get(one)]
+    spare = {one: _SPARE[i % len(_SPARE)] for i, one in enumerate(unusual)}
+    return {one: usual.get(one) or spare[one] for one in wanted}
+
+
+def gamma(name: str) -> str:
+    """A sampling's name with the letter that a terminal may lack."""
+    return name.replace("g=", "γ = ")
 
 
 def iteration_colour(position: int, count: int) -> str:

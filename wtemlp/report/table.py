@@ -2,9 +2,11 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from wtemlp.report.sampling import Sampling, expected_ratio, finite, sampling_of, samplings
 from wtemlp.summary import Summary
 from wtemlp.text import duration
 
@@ -26,7 +28,6 @@ class Table:
 
 
 MISSING = "-"
-_OPES = "opes"  #: a walker's method, as summaries have it
 _COUNTS = ("explored", "accurate", "candidate", "failed", "selected", "labelled")
 
 
@@ -41,57 +42,52 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{min(decimals, 6)}f}"
 
 
-def finite(value: object) -> float | None:
-    """The value as a float, ``None`` where it is missing or not finite."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def law_factor(walker: dict) -> float | None:
+def law_factor(walker: Mapping[str, Any]) -> float | None:
     """The bias factor whose square root is to be the walker's sigma_WTE / sigma_NVT.
 
-    None where there is no such law: OPES samples a flat distribution of temperatures.
+    None where there is no such law (:attr:`wtemlp.report.sampling.Sampling.lawful`).
     """
-    return None if walker.get("method") == _OPES else finite(walker.get("biasfactor"))
+    one = sampling_of(walker)
+    return finite(walker.get("biasfactor")) if one is not None and one.lawful else None
 
 
-def biasfactors(summaries: Sequence[Summary]) -> list[float]:
-    """The bias factors above 1 of all walkers that follow the law, ascending."""
-    found = {law_factor(walker) for s in summaries for walker in s.walkers}
-    return sorted(g for g in found if g is not None and g > 1)
+def lawful_samplings(summaries: Sequence[Summary]) -> dict[Sampling, list[float]]:
+    """The biased samplings of all walkers that follow the law, with their bias factors."""
+    found = samplings(walker for summary in summaries for walker in summary.walkers)
+    return {one: factors for one, factors in found.items() if one.lawful and one.biased}
 
 
-def mean_sigma(summary: Summary, key: str, biasfactor: float | None = None) -> float | None:
+def mean_sigma(summary: Summary, key: str, sampling: Sampling | None = None) -> float | None:
     """Root mean square over an iteration's walkers of ``sigma_nvt_eV`` or ``sigma_wte_eV``.
 
-    Walkers that the guard stopped are left out; so are, with ``biasfactor``, those of another.
+    Walkers that were stopped are left out; so are, with ``sampling``, those of another.
     """
     values = [
         value
         for walker in summary.walkers
         if not walker.get("stopped")
-        and (biasfactor is None or law_factor(walker) == biasfactor)
+        and (sampling is None or sampling_of(walker) == sampling)
         and (value := finite(walker.get(key))) is not None
     ]
     return math.sqrt(sum(v * v for v in values) / len(values)) if values else None
 
 
-def sigma_ratio(summary: Summary, biasfactor: float) -> float | None:
-    """sigma_WTE / sigma_NVT of an iteration's walkers at a bias factor.
+def sigma_ratio(summary: Summary, sampling: Sampling) -> float | None:
+    """sigma_WTE / sigma_NVT of an iteration's walkers of a sampling.
 
-    All walkers of one system at one temperature sample the same NVT ensemble, whatever their
-    bias factor, so sigma_NVT is taken over all of them; ratios of different systems and
-    temperatures are averaged (root mean square).
+    All walkers of one system at one temperature and pressure sample the same unbiased ensemble,
+    whatever their bias factor, so sigma_NVT is taken over all of them; ratios of different
+    systems and conditions are averaged (root mean square).
     """
     groups: dict[tuple, list[dict]] = defaultdict(list)
     for walker in summary.walkers:
-        groups[walker.get("system"), walker.get("temperature_K")].append(walker)
+        where = [walker.get(key) for key in ("system", "temperature_K", "pressure_bar")]
+        groups[tuple(where)].append(walker)
     ratios = []
     for walkers in groups.values():
         group = replace(summary, walkers=walkers)
         nvt = mean_sigma(group, "sigma_nvt_eV")
-        wte = mean_sigma(group, "sigma_wte_eV", biasfactor)
+        wte = mean_sigma(group, "sigma_wte_eV", sampling)
         if nvt and wte is not None:
             ratios.append(wte / nvt)
     return math.sqrt(sum(r * r for r in ratios) / len(ratios)) if ratios else None
@@ -114,19 +110,26 @@ def iteration_table(summaries: Sequence[Summary]) -> Table:
     Returns
     -------
     Table
-        One column per bias factor, with sigma_WTE and, in brackets, its ratio to sigma_NVT; the
-        title holds the ratio that theory gives, the square root of the bias factor.
+        One column per bias factor, or window of temperatures, with sigma_WTE and, in brackets,
+        its ratio to sigma_NVT; the title holds the ratio that theory gives, the square root of
+        the bias factor.
     """
-    factors = biasfactors(summaries)
+    biased = lawful_samplings(summaries)
     columns = [Column("iter"), Column("train", "frames"), Column("RMSE E", "meV/atom")]
     columns += [Column("RMSE F", "meV/A")] + [Column(name) for name in _COUNTS]
     columns += [Column("sigma NVT", "eV")]
-    columns += [Column(f"WTE g={g:g}", f"eV (x{math.sqrt(g):.3g})") for g in factors]
+    columns += [_sigma_column(one, factors) for one, factors in biased.items()]
     columns += [Column("time")]
-    return Table(columns, [_row(summary, factors) for summary in summaries])
+    return Table(columns, [_row(summary, list(biased)) for summary in summaries])
 
 
-def _row(summary: Summary, factors: Sequence[float]) -> list[str]:
+def _sigma_column(sampling: Sampling, factors: Sequence[float]) -> Column:
+    ratio = expected_ratio(factors)
+    unit = "eV" if ratio is None else f"eV (x{ratio:.3g})"
+    return Column(f"WTE {sampling.name(factors)}", unit)
+
+
+def _row(summary: Summary, biased: Sequence[Sampling]) -> list[str]:
     row = [
         str(summary.iteration),
         _count(summary.n_train_frames),
@@ -135,8 +138,8 @@ def _row(summary: Summary, factors: Sequence[float]) -> list[str]:
     ]
     row += [_count(getattr(summary, name)) for name in _COUNTS]
     row.append(number(mean_sigma(summary, "sigma_nvt_eV")))
-    for factor in factors:
-        sigma, ratio = mean_sigma(summary, "sigma_wte_eV", factor), sigma_ratio(summary, factor)
+    for one in biased:
+        sigma, ratio = mean_sigma(summary, "sigma_wte_eV", one), sigma_ratio(summary, one)
         row.append(number(sigma) + (f" (x{number(ratio)})" if ratio is not None else ""))
     spent = [value for value in summary.seconds.values() if finite(value) is not None]
     row.append(duration(sum(spent)) if spent else MISSING)

@@ -114,6 +114,8 @@ def _groups(rows: Sequence[Mapping]) -> list[_Walkers]:
     """The walkers of a place by what was asked of them and used."""
     groups: dict[object, list[Mapping]] = defaultdict(list)
     for row in rows:
+        if row.get("left_grid"):
+            continue  # of a variable of the user's own: that tells nothing of the bias factor
         window = row.get("window_K")
         groups[tuple(window) if window else row["biasfactor"]].append(row)
     found = []

@@ -4,16 +4,17 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wtemlp import paths
 from wtemlp.analysis.frames import FrameTable
-from wtemlp.config.records import SHIFT, WTE, ExploreJob, Extra
+from wtemlp.config.records import SHIFT, WTE, ExploreJob
 from wtemlp.dispatch.tasks import Task
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import plumed_input, wte_command, wte_script
 from wtemlp.md.walker import SharedHills, Walker
+from wtemlp.md.walker_record import WalkerRecord, as_json, read_record, write_record
 from wtemlp.paths import RunPaths
 from wtemlp.stages import ceilings as limits
 from wtemlp.stages import walkers as one
@@ -120,18 +121,14 @@ def prepare(
     for combination in combinations:
         _prepare_task(context, iteration, job, combination, graphs)
     names = [context.paths.explore_task(iteration, c.system, c.task).name for c in combinations]
-    write_json(folder / WALKERS, {"tasks": names, "job": _as_json(job)})
+    write_json(folder / WALKERS, {"tasks": names, "job": as_json(job)})
     return _lowered(job, held)
-
-
-def _as_json(record: ExploreJob | Extra) -> dict:
-    return json.loads(json.dumps(asdict(record)))
 
 
 def mind_changed_job(context: RunContext, iteration: int, say: Callable[[str], None]) -> None:
     """Say so, if the parameter file is not any more what the walkers were prepared with."""
     listed = context.paths.explore(iteration) / WALKERS
-    if json.loads(listed.read_text())["job"] != _as_json(context.params.jobs[iteration]):
+    if json.loads(listed.read_text())["job"] != as_json(context.params.jobs[iteration]):
         say(
             f"model_devi_jobs[{iteration}] has changed, but its walkers go on as they were "
             f"prepared; to explore anew, remove {listed.parent} and give the command again"
@@ -146,34 +143,34 @@ def _link_models(context: RunContext, iteration: int) -> list[str]:
     return [model.name for model in models]
 
 
-def _provenance(context: RunContext, job: ExploreJob, c: _Combination) -> dict[str, object]:
-    """What identifies a walker's conditions, in its ``job.json``."""
-    return {
-        "ensemble": job.ensemble,
-        "temps": c.temperature_K,
-        **({} if c.pressure_bar is None else {"press": c.pressure_bar}),
-        "model_devi_dt": context.params.timestep_ps,
-        "system": c.system,
-        "structure": c.start.structure,
-        "origin": c.start.origin,
-        "method": job.wte.method,
-        "biasfactor": c.biasfactor,
-        "biasfactor_asked": list(c.asked),
-        "biasfactor_cap": c.cap,
-        "window_K": job.wte.window_K and list(job.wte.window_K),
-        "walker": c.walker,
-        "share_hills": job.wte.share_hills,
-        "variables": [variable.name for variable in job.wte.extra.variables],
-        "nvt_steps": job.wte.nvt_steps,
-        "nsteps": job.nsteps,
-        **({"own": _as_json(job.wte.extra)} if job.wte.extra.lines else {}),
-    }
+def _provenance(context: RunContext, job: ExploreJob, c: _Combination) -> WalkerRecord:
+    """What identifies a walker's conditions, for its ``job.json``."""
+    return WalkerRecord(
+        ensemble=job.ensemble,
+        temperature_K=c.temperature_K,
+        pressure_bar=c.pressure_bar,
+        timestep_ps=context.params.timestep_ps,
+        system=c.system,
+        structure=c.start.structure,
+        origin=c.start.origin,
+        method=job.wte.method,
+        biasfactor=c.biasfactor,
+        biasfactor_asked=c.asked,
+        biasfactor_cap=c.cap,
+        window_K=job.wte.window_K,
+        walker=c.walker,
+        share_hills=job.wte.share_hills,
+        variables=tuple(variable.name for variable in job.wte.extra.variables),
+        nvt_steps=job.wte.nvt_steps,
+        nsteps=job.nsteps,
+        own=job.wte.extra if job.wte.extra.lines else None,
+    )
 
 
 def _previous_hills(
-    context: RunContext, iteration: int, job: ExploreJob, made: dict[str, object]
+    context: RunContext, iteration: int, job: ExploreJob, made: WalkerRecord
 ) -> PreviousHills | None:
-    if job.wte.hills != SHIFT or iteration == 0 or made["biasfactor"] == 1:
+    if job.wte.hills != SHIFT or iteration == 0 or made.biasfactor == 1:
         return None
     try:
         return find_hills(task_folders(context.paths, iteration - 1), made)
@@ -235,9 +232,10 @@ def _prepare_task(
         (folder / name).write_text(text)
     if previous:
         shutil.copyfile(previous.file, folder / wte_script.PREVIOUS_HILLS)
-        made["hills_from"] = str(previous.file.relative_to(context.paths.root))
+        hills_from = str(previous.file.relative_to(context.paths.root))
+        made = replace(made, hills_from=hills_from)
     seeds = {name: getattr(walker, name) for name in ("velocity_seed", "thermostat_seed")}
-    write_json(folder / paths.JOB, made | seeds)
+    write_record(folder, replace(made, **seeds))
 
 
 def task_folders(run: RunPaths, iteration: int) -> list[Path]:
@@ -277,10 +275,10 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
 
 
 def _inputs(task: Path) -> tuple[str, ...]:
-    made = json.loads((task / paths.JOB).read_text())
-    optional = {"hills_from": wte_script.PREVIOUS_HILLS, "own": plumed_input.EXTRA_LINES}
-    more = (name for key, name in optional.items() if key in made)
-    return (paths.CONF, *wte_script.INPUTS, *more)
+    made = read_record(task)
+    own = (plumed_input.EXTRA_LINES,) * (made.own is not None)
+    previous = (wte_script.PREVIOUS_HILLS,) * (made.hills_from is not None)
+    return (paths.CONF, *wte_script.INPUTS, *previous, *own)
 
 
 def done_steps(folder: Path) -> int:

@@ -1,18 +1,18 @@
 """What a walker can take over from the one before it: the hills of the previous iteration."""
 
-import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from wtemlp import paths
 from wtemlp.md import wte_script
+from wtemlp.md.walker_record import WalkerRecord, read_record
 
 #: What two walkers must have in common: the same system in the same conditions, and hills on the
 #: same variables.
-ALIKE = ("system", "structure", "temps", "press", "method", "biasfactor", "window_K", "walker",
-         "own")  # fmt: skip
+ALIKE = ("system", "structure", "temperature_K", "pressure_bar", "method", "biasfactor",
+         "window_K", "walker", "own")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,23 +23,23 @@ class PreviousHills:
     mean_eV: float  #: mean energy of that walker's unbiased part
 
 
-def find_hills(folders: Iterable[Path], job: Mapping[str, object]) -> PreviousHills | None:
+def find_hills(folders: Iterable[Path], job: WalkerRecord) -> PreviousHills | None:
     """The hills of the walker that is like another, if it was not stopped.
 
     Parameters
     ----------
     folders : iterable of Path
         Tasks of the previous iteration.
-    job : mapping
-        The other walker's provenance, as it is kept in ``job.json``.
+    job : WalkerRecord
+        The other walker's provenance.
 
     Returns
     -------
     PreviousHills or None
     """
     for folder in folders:
-        made = json.loads((folder / paths.JOB).read_text())
-        if all(made.get(key) == job.get(key) for key in ALIKE):
+        made = read_record(folder)
+        if all(getattr(made, key) == getattr(job, key) for key in ALIKE):
             return _of(folder)
     return None
 

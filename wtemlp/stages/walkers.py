@@ -1,6 +1,6 @@
 """What a walker's job left in its folder: its frames, and how it fared."""
 
-import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,10 @@ from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.errors import CalculationError
 from wtemlp.md import colvar, energy_file, plumed_input, wte_script
+from wtemlp.md.walker_record import WalkerRecord, read_record
+
+#: What PLUMED says when a variable is where METAD has no grid.
+_OFF_GRID = re.compile(r"outside the grid along the \d+ dimension \(arg name: ([^)\s]+)\)")
 
 
 def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +52,8 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     ----------
     folder : Path
     checks : int
-        Last frames of a stopped walker that are FAILED whatever their deviation.
+        Last frames of a walker that had left the physical world, and was stopped, that are FAILED
+        whatever their deviation.
     timestep_ps : float
 
     Returns
@@ -61,15 +66,16 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     CalculationError
         If its trajectory is not whole.
     """
-    made = json.loads((folder / paths.JOB).read_text())
+    made = read_record(folder)
     stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
         else ""
     steps, deviations = _stored_frames(folder, bool(stopped))
     nvt = colvar.read_series(folder / paths.COLVAR_NVT)
     wte = colvar.read_series(folder / paths.COLVAR_WTE)
+    left = _left_grid(stopped, made, wte)
     energies, biases = _frame_energies(steps, nvt, wte, timestep_ps)
     decision = np.full(len(steps), int(Decision.ACCURATE))
-    if stopped:
+    if stopped and not left:
         # The guard looks back over these; what came before stands on its deviation alone.
         decision[-checks:] = int(Decision.FAILED)
 
@@ -79,26 +85,47 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
         return np.full(len(steps), value)
 
     table = FrameTable(
-        system=column(made["system"]),
+        system=column(made.system),
         task=column(int(folder.name.split(".")[-1])),
-        walker=column(made["walker"]),
+        walker=column(made.walker),
         biasfactor=column(measured[2]),
-        temperature_K=column(float(made["temps"])),
-        phase=np.where(steps <= made["nvt_steps"], int(Phase.NVT), int(Phase.WTE)),
+        temperature_K=column(made.temperature_K),
+        phase=np.where(steps <= made.nvt_steps, int(Phase.NVT), int(Phase.WTE)),
         step=steps,
         energy_eV=energies,
         bias_eV=biases,
         max_devi_f=deviations,
         decision=decision,
     )
-    return table, _walker_summary(folder, made, measured, nvt, wte, stopped)
+    ended = {"stopped": left or stopped, "left_grid": bool(left)}
+    return table, _walker_summary(folder, made, measured, nvt, wte) | ended
 
 
-def _measured(folder: Path, made: dict) -> tuple[float, float, float]:
+def _left_grid(stopped: str, made: WalkerRecord, wte: dict) -> str:
+    """Why a walker ended, if it left the grid of one of the user's own variables; else "".
+
+    Nothing was wrong with it: the bias there is not defined, so PLUMED ends the run.
+    """
+    found = _OFF_GRID.search(stopped)
+    own = {one.name: one for one in (made.own.variables if made.own else ())}
+    one = own.get(found[1]) if found else None
+    if one is None:
+        return ""
+    values = wte.get(one.name, np.empty(0))
+    ends = [end for end in (one.minimum, one.maximum) if not isinstance(end, str)]
+    what, last = "min or max", ""
+    if len(values) and len(ends) == 2:
+        what = "min" if abs(values[-1] - ends[0]) < abs(values[-1] - ends[1]) else "max"
+        last = f", last seen at {values[-1]:.6g}"
+    return f"{one.name} left its grid of {one.minimum} to {one.maximum}{last}: give it a wider " \
+           f"{what} in wte.variables, or a wall in wte.plumed"
+
+
+def _measured(folder: Path, made: WalkerRecord) -> tuple[float, float, float]:
     """Mean and sigma of NVT, eV, and the bias factor; NaN what was not measured."""
     file = folder / paths.SIGMA
     mean, sigma, biasfactor = wte_script.parse_sigma(file.read_text() if file.exists() else "")
-    given = made["biasfactor"]
+    given = made.biasfactor
     return mean, sigma, biasfactor if given is None else float(given)
 
 
@@ -108,8 +135,8 @@ def write_distributions(folder: Path) -> None:
     Nothing is written where there is too little to tell, or where the bias is not a function of
     the energy and of this walker's hills alone.
     """
-    made = json.loads((folder / paths.JOB).read_text())
-    if made["share_hills"] or made["variables"]:
+    made = read_record(folder)
+    if made.share_hills or made.variables:
         return
     _, _, biasfactor = _measured(folder, made)
     wte = colvar.read_series(folder / paths.COLVAR_WTE)
@@ -126,19 +153,19 @@ def write_distributions(folder: Path) -> None:
         bias = np.zeros(len(energies))
     else:
         return
-    temperature_K = float(made["temps"])
+    temperature_K = made.temperature_K
     found = distributions(equilibrated(nvt["ene"]), energies, bias, temperature_K, biasfactor)
     if found is not None:
         stopped = (folder / paths.STOPPED).exists()
         energy_file.write(folder / paths.P_ENERGY, found, temperature_K, biasfactor, stopped)
 
 
-def _asked(made: dict, sigma_eV: float | None) -> float | None:
+def _asked(made: WalkerRecord, sigma_eV: float | None) -> float | None:
     """The largest bias factor of the parameter file that the walker stands for."""
-    if made["window_K"] is None or sigma_eV is None:
-        return max(made["biasfactor_asked"], default=None)
-    temperature_K = float(made["temps"])
-    reach_K = max(abs(temperature_K - end) for end in made["window_K"])
+    if made.window_K is None or sigma_eV is None:
+        return max(made.biasfactor_asked, default=None)
+    temperature_K = made.temperature_K
+    reach_K = max(abs(temperature_K - end) for end in made.window_K)
     return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
 
 
@@ -180,11 +207,10 @@ def _frame_energies(
 
 def _walker_summary(
     folder: Path,
-    made: dict,
+    made: WalkerRecord,
     measured: tuple[float, float, float],
     nvt: dict,
     wte: dict,
-    stopped: str,
 ) -> dict:
     unbiased = equilibrated(nvt.get("ene", np.empty(0)))
     biased = filled(wte.get("ene", np.empty(0)))
@@ -194,13 +220,15 @@ def _walker_summary(
         inefficiency = float(statistical_inefficiency(unbiased))
     return {
         "name": folder.name,
-        "system": made["system"],
-        "method": made["method"],
+        "system": made.system,
+        "method": made.method,
         "biasfactor": biasfactor,
         "biasfactor_asked": _asked(made, sigma),
-        "window_K": made["window_K"],
-        "temperature_K": float(made["temps"]),
-        "walker": made["walker"],
+        "window_K": made.window_K,
+        "biases_energy": made.biases_energy,
+        "temperature_K": made.temperature_K,
+        "pressure_bar": made.pressure_bar,
+        "walker": made.walker,
         "mean_nvt_eV": mean,
         "sigma_nvt_eV": sigma,
         "mean_wte_eV": float(biased.mean()) if len(biased) else None,
@@ -208,5 +236,4 @@ def _walker_summary(
         "n_nvt": len(unbiased),
         "n_wte": len(biased),
         "statistical_inefficiency": inefficiency,
-        "stopped": stopped,
     }

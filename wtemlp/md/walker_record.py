@@ -1,0 +1,94 @@
+"""``job.json`` in an exploration task: what identifies a walker and its conditions."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from wtemlp import paths
+from wtemlp.config.records import WTE, Extra
+from wtemlp.errors import CalculationError
+from wtemlp.files import write_json
+
+#: DP-GEN's names of what both write there.
+_NAMES = {"temperature_K": "temps", "pressure_bar": "press", "timestep_ps": "model_devi_dt"}
+_OPTIONAL = ("pressure_bar", "own", "hills_from")  #: left out of the file where there is none
+
+
+@dataclass(frozen=True)
+class WalkerRecord:
+    """A walker's provenance."""
+
+    temperature_K: float
+    system: int = 0
+    walker: int = 0
+    ensemble: str = "nvt"
+    pressure_bar: float | None = None  #: None: constant volume
+    timestep_ps: float | None = None
+    structure: str = ""  #: what it started from
+    origin: Mapping[str, Any] | None = None  #: of a labelled frame: where that is from
+    method: str = WTE
+    biasfactor: float | None = None  #: None: from the window of temperatures
+    biasfactor_asked: tuple[float, ...] = ()  #: of the parameter file, that it stands for
+    biasfactor_cap: float | None = None
+    window_K: tuple[float, float] | None = None
+    share_hills: bool = False
+    variables: tuple[str, ...] = ()  #: labels of the user's own that are biased
+    nvt_steps: int = 0
+    nsteps: int = 0
+    own: Extra | None = None  #: the user's PLUMED lines
+    hills_from: str | None = None  #: file of the iteration before, if it begins with those
+    velocity_seed: int | None = None
+    thermostat_seed: int | None = None
+
+    @property
+    def biases_energy(self) -> bool:
+        """Whether the energy is among what is biased, if anything is."""
+        return self.own is None or self.own.energy
+
+
+def as_json(record: Any) -> dict[str, Any]:
+    """A record as JSON gives it back."""
+    return json.loads(json.dumps(asdict(record)))
+
+
+def write_record(folder: Path, record: WalkerRecord) -> None:
+    """Write ``job.json`` into a walker's folder."""
+    content = {_NAMES.get(key, key): value for key, value in as_json(record).items()}
+    for key in _OPTIONAL:
+        if content[_NAMES.get(key, key)] is None:
+            del content[_NAMES.get(key, key)]
+    write_json(folder / paths.JOB, content)
+
+
+def read_record(folder: Path) -> WalkerRecord:
+    """Read a walker's ``job.json``; what older versions have not written has its default.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    CalculationError
+        If it is damaged.
+    """
+    file = folder / paths.JOB
+    text = file.read_text()
+    try:
+        return _record(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CalculationError(f"{file} is damaged ({error})") from error
+
+
+def _record(content: Mapping[str, Any]) -> WalkerRecord:
+    ours = {name: key for key, name in _NAMES.items()}
+    known = WalkerRecord.__dataclass_fields__
+    found = {ours.get(key, key): value for key, value in content.items()}
+    found = {key: value for key, value in found.items() if key in known}
+    for key in ("biasfactor_asked", "variables", "window_K"):
+        if found.get(key) is not None:
+            found[key] = tuple(found[key])
+    if found.get("own") is not None:
+        found["own"] = Extra.of(found["own"])
+    numbers = {"temperature_K": float(found["temperature_K"]), "system": int(found["system"])}
+    return WalkerRecord(**found | numbers)

@@ -1,0 +1,94 @@
+"""How walkers were biased: what is shown together, and whether it follows the law."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+OPES = "opes"  #: a walker's method, as summaries have it
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Walkers of one bias factor, or of one window of temperatures.
+
+    Each walker of a window has a bias factor of its own, from its own sigma.
+    """
+
+    biasfactor: float | None  #: None: that of the window
+    window_K: tuple[float, float] | None = None
+    flat: bool = False  #: OPES: all temperatures of the window alike
+    energy: bool = True  #: whether the energy is among what is biased
+
+    @property
+    def lawful(self) -> bool:
+        """Whether sigma_WTE / sigma_NVT is to be the square root of the bias factor.
+
+        Not for OPES, which samples a flat distribution of temperatures, nor where the user's own
+        variables are biased and the energy is not.
+        """
+        return self.energy and not self.flat
+
+    @property
+    def biased(self) -> bool:
+        """Whether there is a bias at all."""
+        return self.biasfactor is None or self.biasfactor > 1
+
+    @property
+    def order(self) -> tuple[float, ...]:
+        """By bias factor, windows after them; what follows no law comes last."""
+        return (not self.lawful, self.flat, self.biasfactor or math.inf, *(self.window_K or ()))
+
+    def name(self, factors: Iterable[float] = ()) -> str:
+        """As ``"g=16"``, ``"250-400 K g=12-15"``, ``"OPES 250-400 K"``.
+
+        Parameters
+        ----------
+        factors : iterable of float
+            Bias factors of the walkers of a window.
+        """
+        words = ["OPES"] * self.flat + ["variables"] * (not self.energy)
+        if self.window_K is not None:
+            words.append("{:g}-{:g} K".format(*self.window_K))
+        known = [self.biasfactor] if self.biasfactor is not None else sorted(set(factors))
+        if known and not self.flat:
+            ends = dict.fromkeys((f"{known[0]:g}", f"{known[-1]:g}"))
+            words.append(f"g={'-'.join(ends)}")
+        return " ".join(words)
+
+
+def finite(value: object) -> float | None:
+    """The value as a float, ``None`` where it is missing or not finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def sampling_of(walker: Mapping[str, Any]) -> Sampling | None:
+    """How a walker of a summary was biased; None where that is not known."""
+    factor, window = finite(walker.get("biasfactor")), walker.get("window_K")
+    if factor == 1:  # also of a window that is held back
+        return Sampling(1.0)
+    if isinstance(window, list | tuple) and len(window) == 2:
+        ends = (float(window[0]), float(window[1]))
+        return Sampling(None, ends, walker.get("method") == OPES)
+    if factor is None:
+        return None
+    # Summaries of the first versions do not say what is biased.
+    flat, energy = walker.get("method") == OPES, walker.get("biases_energy") is not False
+    return Sampling(factor, None, flat, energy)
+
+
+def samplings(walkers: Iterable[Mapping[str, Any]]) -> dict[Sampling, list[float]]:
+    """The ways in which walkers were biased, in their order, with the bias factors of each."""
+    found: dict[Sampling, set[float]] = {}
+    for walker in walkers:
+        one, factor = sampling_of(walker), finite(walker.get("biasfactor"))
+        if one is not None:
+            found.setdefault(one, set()).update([] if factor is None else [factor])
+    return {one: sorted(found[one]) for one in sorted(found, key=lambda s: s.order)}
+
+
+def expected_ratio(factors: Sequence[float]) -> float | None:
+    """sigma_WTE / sigma_NVT of walkers of some bias factors together, root mean square."""
+    return math.sqrt(sum(factors) / len(factors)) if factors else None

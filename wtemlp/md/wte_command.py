@@ -23,8 +23,6 @@ def command(lmp: str) -> str:
     put before the new at the end; where there is none, nothing of an earlier attempt is.  Nor is a
     checkpoint gone on from whose record is not there: what a failed task has left is moved home.
     """
-    noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
-    recorded = f"touch {paths.MODEL_DEVI} {paths.COLVAR_NVT}"
     continued = (paths.MODEL_DEVI, paths.LMP_LOG)
     keep = " ".join(f"cat {name} >> {name}{BEFORE};" for name in continued)
     join = " ".join(
@@ -43,8 +41,25 @@ def command(lmp: str) -> str:
     return (
         f"if [ -f {paths.CHECKPOINT} ] && [ -f {paths.COLVAR_NVT} ]; then"
         f" rm -f {paths.STOPPED}; {keep} else rm -rf {paths.CHECKPOINT}* {earlier}; fi;"
-        f" mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG}"
-        f" -screen none || {{ {{ {noted} && {recorded}; }}"
-        f" || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"
+        f" {_run(lmp, '', (paths.MODEL_DEVI, paths.COLVAR_NVT))}"
         f" && {{ {join} {home} rm -f {paths.CHECKPOINT}*; }}"
+    )
+
+
+def template_command(lmp: str) -> str:
+    """The shell command of a task with scripts of the user's own.
+
+    It begins anew, in a folder that the dispatcher has cleaned.  ``restart`` is the variable that
+    DP-GEN gives to its scripts.
+    """
+    return _run(lmp, " -var restart 0", (paths.MODEL_DEVI,))
+
+
+def _run(lmp: str, switches: str, recorded: tuple[str, ...]) -> str:
+    """LAMMPS, and a note if it says that the walker has left the physical world."""
+    noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
+    return (
+        f"mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT}{switches} -log {paths.LMP_LOG}"
+        f" -screen none || {{ {{ {noted} && touch {' '.join(recorded)}; }}"
+        f" || {{ rm -f {paths.STOPPED}; false; }}; }}; }}"
     )

@@ -134,6 +134,8 @@ def _of_tasks(tasks: Sequence[Path], root: Path) -> list[UnbiasedRun]:
     for task in tasks:
         file = task / paths.JOB
         made = read_record(file, ANOTHER)
+        if made.get("temps", ...) is None:
+            continue  # a template's, who knows it alone
         try:
             key = int(made["system"]), float(made["temps"])
         except (KeyError, TypeError, ValueError):

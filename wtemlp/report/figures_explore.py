@@ -112,6 +112,9 @@ def _samplings(frames: FrameTable) -> list[tuple[str, str, FrameTable]]:
     unbiased = frames.phase == int(Phase.NVT)
     if unbiased.any():
         parts.append(("NVT", style.NEUTRAL, frames.where(unbiased)))
+    unknown = ~unbiased & ~np.isfinite(frames.biasfactor)
+    if unknown.any():
+        parts.append(("template", style.ACCENT, frames.where(unknown)))
     for factor, colour in colours.items():
         rows = frames.where(~unbiased & (frames.biasfactor == factor))
         if len(rows):

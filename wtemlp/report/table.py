@@ -26,7 +26,8 @@ class Table:
 
 
 MISSING = "-"
-_OPES = "opes"  #: a walker's method, as summaries have it
+#: Methods of walkers, as summaries have them, that no law tells the width of.
+_LAWLESS = ("opes", "template")
 _COUNTS = ("explored", "accurate", "candidate", "failed", "selected", "labelled")
 
 
@@ -51,9 +52,10 @@ def finite(value: object) -> float | None:
 def law_factor(walker: dict) -> float | None:
     """The bias factor whose square root is to be the walker's sigma_WTE / sigma_NVT.
 
-    None where there is no such law: OPES samples a flat distribution of temperatures.
+    None where there is no such law: OPES samples a flat distribution of temperatures, and nobody
+    knows what a template does.
     """
-    return None if walker.get("method") == _OPES else finite(walker.get("biasfactor"))
+    return None if walker.get("method") in _LAWLESS else finite(walker.get("biasfactor"))
 
 
 def biasfactors(summaries: Sequence[Summary]) -> list[float]:

@@ -21,7 +21,7 @@ TEMPERATURE, BIASFACTOR, NVT_STEPS = "V_TEMP", "V_BIASFACTOR", "V_NVT_STEPS"
 RESULTS = (
     paths.MODEL_DEVI, paths.LMP_LOG, paths.TRAJ,
     f"{paths.PLUMED_OUTPUT}*", f"{paths.COLVAR_NVT}*", f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*",
-    f"{paths.SIGMA}*", f"{paths.STOPPED}*", "COLVAR*", "plumed.*",
+    f"{paths.SIGMA}*", f"{paths.STOPPED}*", "COLVAR*", "plumed.dat*",
 )  # fmt: skip
 
 

@@ -71,7 +71,8 @@ def test_commands_of_lammps():
 
 
 def test_actions_of_plumed():
-    text = "e: ENERGY # all\nMETAD ...\n LABEL=m ARG=e\n FILE=H\n... METAD\nPRINT ARG=e,m.bias FILE=C\n"
+    text = "e: ENERGY # all\nMETAD ...\n LABEL=m ARG=e\n FILE=H\n... METAD\n"
+    text += "PRINT ARG=e,m.bias FILE=C\n"
     found = actions(text)
     assert [(one.label, one.name) for one in found] == [("e", "ENERGY"), ("m", "METAD"),
                                                         ("", "PRINT")]  # fmt: skip
@@ -230,10 +231,10 @@ LAMMPS_WRONG = [
     ({JOB + "rev_mat.lmp.V_X": [1]}, {}, "rev_mat.lmp.V_X = [1]; V_X is not in in.lammps"),
     ({JOB + "rev_mat.plm.V_NVT": [1]}, {}, "rev_mat.plm.V_NVT = [1]; V_NVT is not in in.plumed"),
     ({JOB + "rev_mat.plm.V_TEMP": [1]}, {}, "rev_mat.plm.V_TEMP = [1]; is given twice"),
-    ({JOB + "sys_rev_mat": {"1": {"lmp": {"V_TEMP": [1]}}}}, {}, "sys_rev_mat[1].lmp.V_TEMP = [1]; is given"),
-    ({JOB + "sys_rev_mat": SEEDS | {"2": {}}}, {}, "sys_rev_mat[2] = {}; must be the index of a system of"),
-    ({JOB + "sys_rev_mat": SEEDS | {"1": {}}}, {}, 'V_VELOCITY_SEED in line 6 is replaced by nothing: give it '
-                                      "in rev_mat.lmp, or for system 1 in sys_rev_mat"),
+    ({JOB + "sys_rev_mat": {"1": {"lmp": {"V_TEMP": [1]}}}}, {}, "V_TEMP = [1]; is given"),
+    ({JOB + "sys_rev_mat": SEEDS | {"2": {}}}, {}, "sys_rev_mat[2] = {}; must be the index of a"),
+    ({JOB + "sys_rev_mat": SEEDS | {"1": {}}}, {}, "V_VELOCITY_SEED in line 6 is replaced by "
+     "nothing: give it in rev_mat.lmp, or for system 1 in sys_rev_mat"),
     ({JOB + "rev_mat.lmp.V_TEMP": 300}, {}, "rev_mat.lmp.V_TEMP = 300; must be a list"),
     ({JOB + "rev_mat.lmp.V_TEMP": []}, {}, "rev_mat.lmp.V_TEMP = []; must be a list"),
     ({JOB + "rev_mat.lmp.V_TEMP": "300"}, {}, 'rev_mat.lmp.V_TEMP = "300"; must be a list'),
@@ -248,6 +249,8 @@ LAMMPS_WRONG = [
     ({}, {"lmp": ("pair_coeff", "pair_style deepmd\npair_coeff")}, 'has 2 lines "pair_style deep'),
     ({}, {"lmp": ("style deepmd", "style deepmd a b c d out_freq 7 out_file model_devi.out")},
      'must end with "out_freq 10 out_file model_devi.out"'),
+    ({}, {"lmp": ("style deepmd", "style deepmd a b c d out_freq 10 out_file model_devi.out")},
+     'its line "pair_style deepmd" must name ../graph.000.pb ../graph.001.pb'),
     ({}, {"lmp": ("dump dpgen_dump", "dump 1 all atom 10 x")}, 'has no line "dump dpgen_dump"'),
     ({}, {"lmp": ("dump dpgen_dump", "dump dpgen_dump\ndump dpgen_dump")}, "has 2 lines"),
     ({}, {"lmp": ("fix dpgen_plm\n", "")}, 'has no line "fix dpgen_plm": add it'),
@@ -362,7 +365,7 @@ def make_context(root: Path, params) -> RunContext:
                "context_type": "LazyLocalContext"}, "resources": {"group_size": 1}}  # fmt: skip
     (root / "machine.json").write_text(json.dumps(
         {"api_version": "1.0", "deepmd_version": "3.2.0",
-         **{stage: machine for stage in ("train", "model_devi", "fp")}}))  # fmt: skip
+         **dict.fromkeys(("train", "model_devi", "fp"), machine)}))  # fmt: skip
     train = root / "iter.000000/00.train"
     train.mkdir(parents=True, exist_ok=True)
     for model in range(4):

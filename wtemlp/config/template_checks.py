@@ -59,7 +59,7 @@ def check_scripts(place: Place, template: Template) -> None:
         known = {"V_TRJ_FREQ": place.trj_freq}
         lines = commands(replaced(template.lmp, {**known, **revision.lmp}))
         inputs = actions(replaced(template.plm, {**known, **revision.all}))
-        _check_frequency(place, lines)
+        _check_full_line(place, lines)
         _check_dump(place, lines)
         _check_plumed(place, lines, inputs, bool(template.plm))
         _check_input(place, inputs)
@@ -83,8 +83,9 @@ def _check_pair_style(place: Place, lines: Iterable[Sequence[str]]) -> None:
         raise place.wrong(f'has {len(found)} lines "pair_style deepmd": there must be one')
 
 
-def _check_frequency(place: Place, lines: Iterable[Sequence[str]]) -> None:
-    """A full line is left as it is: its output must be what is read."""
+def _check_full_line(place: Place, lines: Iterable[Sequence[str]]) -> None:
+    """A full line is left as it is: its models must be all, and its output what is read."""
+    models = {f"../graph.{model:03d}.pb" for model in range(place.numb_models)}
     for words in lines:
         if words[:2] != ["pair_style", "deepmd"] or not is_full(words, place.numb_models):
             continue
@@ -95,6 +96,10 @@ def _check_frequency(place: Place, lines: Iterable[Sequence[str]]) -> None:
                 f'its line "pair_style deepmd" must end with "out_freq {place.trj_freq} out_file '
                 f'{paths.MODEL_DEVI}" (trj_freq): or write "pair_style deepmd" alone'
             )
+        if set(words[2:-4]) != models:
+            names = " ".join(sorted(models))
+            remedy = f'its line "pair_style deepmd" must name {names}: or write it without them'
+            raise place.wrong(remedy)
 
 
 def _check_dump(place: Place, lines: Iterable[Sequence[str]]) -> None:

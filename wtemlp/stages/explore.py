@@ -220,7 +220,7 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     found = []
     for task in task_folders(context.paths, iteration):
         made = json.loads((task / paths.JOB).read_text())
-        generated = made["method"] != templated.METHOD
+        generated = made.get("method") != templated.METHOD
         run = wte_command.command if generated else wte_command.template_command
         found.append(
             Task(
@@ -242,7 +242,7 @@ def goes_on(context: RunContext, iteration: int) -> bool:
 
 
 def _inputs(made: dict) -> tuple[str, ...]:
-    if made["method"] == templated.METHOD:
+    if made.get("method") == templated.METHOD:
         return (paths.CONF, *made["inputs"])
     optional = {"hills_from": wte_script.PREVIOUS_HILLS, "own": plumed_input.EXTRA_LINES}
     more = (name for key, name in optional.items() if key in made)

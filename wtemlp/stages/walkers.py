@@ -65,10 +65,10 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     made = json.loads((folder / paths.JOB).read_text())
     stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
         else ""
-    steps, deviations = _stored_frames(folder, bool(stopped), made["method"] == TEMPLATE)
+    steps, deviations = _stored_frames(folder, bool(stopped), made.get("method") == TEMPLATE)
     nvt = colvar.read_series(folder / paths.COLVAR_NVT)
     wte = _biased_energies(folder, made)
-    if made["method"] == TEMPLATE:
+    if made.get("method") == TEMPLATE:
         timestep_ps = made["model_devi_dt"]
     energies, biases = _frame_energies(steps, nvt, wte, timestep_ps)
     decision = np.full(len(steps), int(Decision.ACCURATE))
@@ -112,7 +112,7 @@ def write_distributions(folder: Path) -> None:
     the energy and of this walker's hills alone, or is not known to be: a template's.
     """
     made = json.loads((folder / paths.JOB).read_text())
-    if made["share_hills"] or made["variables"] or made["method"] == TEMPLATE:
+    if made["share_hills"] or made["variables"] or made.get("method") == TEMPLATE:
         return
     _, _, biasfactor = _measured(folder, made)
     wte = colvar.read_series(folder / paths.COLVAR_WTE)

@@ -14,6 +14,7 @@ from tests.engines.test_end_to_end import write_input
 from tests.loop.conftest import Run
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
+from wtemlp.dispatch.tasks import Task
 from wtemlp.md import colvar, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.paths import RunPaths
@@ -116,18 +117,16 @@ def prepare(run: Run, folder: Path, **changes: object) -> RunContext:
     return context
 
 
-def walk(context: RunContext) -> list[Path]:
-    """Run the tasks, one after the other, and read them."""
-    tasks, _ = explore.tasks(context, 0)
-    for task in tasks:
-        command = task.command.replace("wtemlp lmp", f"{sys.executable} -m wtemlp.md.lmp")
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=task.folder, env=engine_environment(),
-            capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-2000:]
-        assert all(list(task.folder.glob(name)) for name in ("HILLS*", "COLVAR*", "output.pl*"))
-    return [task.folder for task in tasks]
+def walk(context: RunContext, task: Task, log: str = "output.plumed") -> Path:
+    """Run a task; its folder."""
+    command = task.command.replace("wtemlp lmp", f"{sys.executable} -m wtemlp.md.lmp")
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=task.folder, env=engine_environment(),
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert all(list(task.folder.glob(name)) for name in ("HILLS*", "COLVAR*", log))
+    return task.folder
 
 
 def dpgens(**rev_mat: dict) -> dict:
@@ -146,7 +145,7 @@ def test_dpgens_engine_biases_too(run, tmp_path):
         lmp={"V_NSTEPS": [100], "V_TEMP": [300], "V_SEED": [7]},
         plm={"V_WIDTH": [0.1], "V_STRIDE": [20, 1000]},
     ))  # fmt: skip
-    with_, without = walk(context)
+    with_, without = (walk(context, task) for task in explore.tasks(context, 0)[0])
     assert len(colvar.read(with_ / "HILLS")["time"]) == 5
     biased, free = (colvar.read(task / "COLVAR") for task in (with_, without))
     assert biased["metad.bias"][-1] > 0.01 and not free["metad.bias"].any()
@@ -170,22 +169,47 @@ def test_a_walker_of_a_template_that_blows_up_is_stopped(run, tmp_path):
         lmp={"V_NSTEPS": [2000], "V_TEMP": [50_000_000], "V_SEED": [7]},
         plm={"V_WIDTH": [0.1], "V_STRIDE": [20]},
     ))  # fmt: skip
-    folder = walk(context)[0]
+    folder = walk(context, explore.tasks(context, 0)[0][0])
     assert "ERROR" in (folder / "walker.stopped").read_text()
     table, row = read_walker(folder, 3, DT_PS)
     assert "ERROR" in row["stopped"] and len(table) < 101
+
+
+def test_a_generated_script_with_words_in_it_is_a_template(run, tmp_path):
+    """The same walker, to the last hill."""
+    job = json.loads((run.folder / "param.json").read_text())["model_devi_jobs"][0]
+    job["wte"]["biasfactor"] = [4]
+    del job["template"], job["rev_mat"]
+    generated = prepare(run, tmp_path / "generated", model_devi_jobs=[job])
+    first = walk(generated, explore.tasks(generated, 0)[0][0], "plumed.wte.log")
+    text = (first / "input.lammps").read_text()
+    made = json.loads((first / "job.json").read_text())
+    for number, word in (("create 300 ", "create V_TEMP "), ("csvr 300 300", "csvr V_TEMP V_TEMP"),
+                         ("TEMP=300", "TEMP=V_TEMP"), ("equal 4\n", "equal V_BIASFACTOR\n"),
+                         ("PACE=20", "PACE=V_PACE"), ("< 3000", "< V_TEMP_MAX"),
+                         ("${mean}-50*", "${mean}-V_ENERGY_SIGMAS*"),
+                         ("${mean}+50*", "${mean}+V_ENERGY_SIGMAS*"),
+                         ("800 upto", "$(V_NVT_STEPS+V_NSTEPS) upto"), ("run             450 ",
+                         "run             $(V_NVT_STEPS*3/4:%.0f) "),
+                         (str(made["velocity_seed"]), "V_VELOCITY_SEED"),
+                         (str(made["thermostat_seed"]), "V_THERMOSTAT_SEED")):  # fmt: skip
+        text = text.replace(number, word)
+    job["template"] = {"lmp": "../own.lammps"}
+    (tmp_path / "own.lammps").write_text(text)
+    context = prepare(run, tmp_path / "own", model_devi_jobs=[job])
+    again = walk(context, explore.tasks(context, 0)[0][0], "plumed.wte.log")
+    assert "V_" not in (again / "input.lammps").read_text()
+    assert (again / "HILLS").read_text() == (first / "HILLS").read_text()
+    (_, one), (_, other) = (read_walker(folder, 3, DT_PS) for folder in (first, again))
+    assert one | {"method": ""} == other | {"method": ""}
 
 
 def test_the_guard_of_the_example_stops_a_walker(run, tmp_path):
     param = json.loads((run.folder / "param.json").read_text())
     job = param["model_devi_jobs"][0]
     job["rev_mat"]["lmp"]["V_TAUT"] = [0.1]
-    job["wte"] |= {"biasfactor": [4], "guard": {"temp_factor": 0.2}}
+    job["wte"] |= {"biasfactor": [4], "guard": {"energy_sigmas": 0.001}}
     context = prepare(run, tmp_path / "guard", model_devi_jobs=[job])
-    task = explore.tasks(context, 0)[0][0]
-    command = task.command.replace("wtemlp lmp", f"{sys.executable} -m wtemlp.md.lmp")
-    subprocess.run(["bash", "-c", command], cwd=task.folder, env=engine_environment(), check=True,
-                   capture_output=True, timeout=300)  # fmt: skip
-    assert "temperature" in (task.folder / "walker.stopped").read_text()
-    _, row = read_walker(task.folder, 3, DT_PS)
-    assert row["stopped"].startswith("step ") and row["sigma_nvt_eV"] is None
+    table, row = read_walker(walk(context, explore.tasks(context, 0)[0][0]), 3, DT_PS)
+    assert row["stopped"].startswith("step 6") and "temperature" in row["stopped"]
+    assert row["sigma_nvt_eV"] > 0 and 600 <= table.step[-1] <= 620

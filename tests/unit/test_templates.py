@@ -199,10 +199,11 @@ def test_dpgens_template_is_read(dpgens):
     assert (len(first), len(job.template.revisions[1])) == (12, 4)
 
 
-def test_the_example_is_read(tmp_path):
+@pytest.mark.parametrize("name", ["params.json", "params_dpgen.json"])
+def test_the_examples_are_read(tmp_path, name):
     for file in EXAMPLE.iterdir():
         (tmp_path / file.name).write_text(file.read_text())
-    job = load_params(tmp_path / "params.json", tmp_path, check_files=False).jobs[0]
+    job = load_params(tmp_path / name, tmp_path, check_files=False).jobs[0]
     assert len(job.template.revisions[0]) == 2
 
 

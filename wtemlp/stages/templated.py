@@ -1,6 +1,7 @@
 """Walkers whose scripts are the user's own."""
 
 import glob
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,7 +22,8 @@ TEMPERATURE, BIASFACTOR, NVT_STEPS = "V_TEMP", "V_BIASFACTOR", "V_NVT_STEPS"
 RESULTS = (
     paths.MODEL_DEVI, paths.LMP_LOG, paths.TRAJ,
     f"{paths.PLUMED_OUTPUT}*", f"{paths.COLVAR_NVT}*", f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*",
-    f"{paths.SIGMA}*", f"{paths.STOPPED}*", "COLVAR*", "plumed.dat*",
+    f"{paths.SIGMA}*", f"{paths.STOPPED}*", "COLVAR*", f"{paths.DELTAFS}*",
+    "plumed.dat*", "plumed.wte.*",
 )  # fmt: skip
 
 
@@ -132,8 +134,11 @@ def results(made: Mapping[str, object]) -> tuple[str, ...]:
 
 def _temperature(revision: Revision) -> float | None:
     """DP-GEN's users call it so; None if it is called otherwise."""
-    value = revision.all.get(TEMPERATURE)
-    return float(value) if isinstance(value, (int, float)) else None
+    try:
+        value = float(revision.all.get(TEMPERATURE, "nan"))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def timestep_ps(script: str) -> float | None:

@@ -51,7 +51,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         cwd=folder, env=engine_environment(), check=True, capture_output=True, timeout=600,
     )  # fmt: skip
     run = Run(folder)
-    run.output = run.finish()
+    process = run.start()
+    run.output = process.communicate(timeout=900)[0]  # two trainings, on a machine that is busy
+    assert process.returncode == 0, run.output
     return run
 
 

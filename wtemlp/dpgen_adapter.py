@@ -101,6 +101,45 @@ def flat_mdata(mdata: Mapping[str, Any]) -> dict[str, Any]:
     return convert(copy.deepcopy(dict(mdata)))
 
 
+def complete_template(
+    lines: Sequence[str], models: Sequence[str], trj_freq: int, deepmd_version: str,
+    jdata: Mapping[str, Any], *, pair_style: bool, dump: bool,
+) -> list[str]:
+    """Lines of a LAMMPS template as DP-GEN completes them, before it replaces words.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        With their line ends.
+    models : sequence of str
+        Files of the models.
+    trj_freq : int
+        Steps between stored frames.
+    deepmd_version : str
+        The machine file's.
+    jdata : Mapping
+        :attr:`wtemlp.config.records.Params.jdata`.
+    pair_style : bool
+        Whether ``pair_style deepmd`` is to be completed; else it is there in full.
+    dump : bool
+        Whether there is a ``dump dpgen_dump`` to complete.
+    """
+    generator = import_quietly("dpgen.generator.run")
+    done, settings = list(lines), copy.deepcopy(dict(jdata))
+    if pair_style:
+        done = generator.revise_lmp_input_model(
+            done, list(models), trj_freq, deepmd_version=deepmd_version, jdata=settings
+        )
+    done = generator.revise_lmp_input_pair_coeff(done, settings)
+    return generator.revise_lmp_input_dump(done, trj_freq) if dump else done
+
+
+def complete_plumed(lines: Sequence[str], plumed_file: str) -> list[str]:
+    """Lines of a LAMMPS template with ``fix dpgen_plm`` as DP-GEN completes it."""
+    generator = import_quietly("dpgen.generator.run")
+    return generator.revise_lmp_input_plm(list(lines), plumed_file)
+
+
 @dataclass(frozen=True)
 class DpgenJob:
     """What DP-GEN would hand to its dispatcher."""

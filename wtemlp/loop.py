@@ -159,7 +159,8 @@ class Loop:
         folder = self.paths.explore(self.state.iteration)
         section = self.context.machines.model_devi
         # Not clean: a walker that was interrupted goes on from its checkpoint, if it has one.
-        self._run(tasks, common, folder, section, explore.done_steps, clean=False)
+        clean = not explore.goes_on(self.context, self.state.iteration)
+        self._run(tasks, common, folder, section, explore.done_steps, clean=clean)
 
     def post_explore(self) -> None:
         """Note what the walkers saw."""

@@ -62,6 +62,9 @@ def explore() -> None:
     job = json.loads(Path("job.json").read_text()) if Path("job.json").exists() else {}
     every = int(re.search(r"out_freq (\d+)", script).group(1))
     runs = re.findall(r"^run +(\d+)(?: upto)? pre no", script, re.M)
+    if len(runs) != 3:
+        explore_own(script, every, rng)
+        return
     equilibration, sampling, total = map(int, runs)
     nvt = equilibration + sampling
     biasfactor = _biasfactor(script)
@@ -87,6 +90,25 @@ def explore() -> None:
               for s in range(nvt, total, 100)]
     Path("HILLS").write_text("\n".join(hills) + "\n")
     Path("log.lammps").write_text(f"cheap {job}\n")
+
+
+def explore_own(script: str, every: int, rng: np.random.Generator) -> None:
+    """What a job with a template leaves: PLUMED goes on with the hills that are there."""
+    total = int(re.search(r"^run +(\d+)$", script, re.M)[1])
+    bounds, atoms = _read_conf(Path("conf.lmp"))
+    Path("traj").mkdir(exist_ok=True)
+    with Path("HILLS").open("a") as hills:
+        hills.write("#! FIELDS time e sigma_e height biasf\n")
+    rows, energies = ["# step v v v max_devi_f f f"], ["#! FIELDS time e m.bias"]
+    for step in range(0, total + 1, every):
+        moved = atoms[:, 2:] + rng.normal(scale=0.02, size=(len(atoms), 3))
+        _write_frame(Path("traj") / f"{step}.lammpstrj", step, bounds, atoms, moved)
+        rows.append(f"{step} 0 0 0 {rng.uniform(0, 1):.6f} 0 0")
+        Path("model_devi.out").write_text("\n".join(rows) + "\n")
+        energies.append(f"{step * 0.001:.6f} {rng.normal():.9f} 0.5")
+        time.sleep(SLEEP_S / 20)
+    Path("COLVAR").write_text("\n".join(energies) + "\n")
+    Path("log.lammps").write_text("cheap\n")
 
 
 def _biasfactor(script: str) -> float:

@@ -161,6 +161,22 @@ def test_a_missing_engine_is_not_the_inputs_fault(folder, monkeypatch, capsys):
     assert code == 1 and len(errors(lines)) == 1 and "no-such-program" in errors(lines)[0]
 
 
+def test_a_template(folder, monkeypatch, capsys):
+    param = copy.deepcopy(PARAM) | {"model_devi_engine": "lammps"}
+    words = {"lmp": {"V_N": [10]}}
+    param["model_devi_jobs"] = [
+        {"sys_idx": [0], "trj_freq": 10, "template": {"lmp": "in.lammps"}, "rev_mat": words}
+    ]
+    write(folder, "param.json", param)
+    script = folder / "in.lammps"
+    script.write_text("pair_style deepmd\ndump dpgen_dump\nrun V_N\n")
+    code, lines = check(monkeypatch, capsys, folder, "param.json")
+    assert code == 0 and any("the scripts of 1 iterations" in line for line in lines)
+    script.write_text("pair_style deepmd\ndump dpgen_dump\nrun 10\n")
+    code, lines = check(monkeypatch, capsys, folder, "param.json")
+    assert code == 2 and "rev_mat.lmp.V_N = [10]; V_N is not in in.lammps" in errors(lines)[0]
+
+
 def test_the_schema_alone(folder, monkeypatch, capsys):
     write(folder, "param.json", PARAM | {"init_data_sys": ["absent"]})
     assert check(monkeypatch, capsys, folder, "--schema-only", "param.json")[0] == 0

@@ -494,7 +494,6 @@ WRONG = [
     ({"use_relative": True}, ["use_relative = true; not supported by this version"]),
     ({"model_devi_v_trust_hi": 0.3}, ["model_devi_v_trust_hi = 0.3; not supported"]),
     ({"train_backend": "pytorch"}, ['train_backend = "pytorch"; not supported']),
-    ({JOB + "template": {"lmp": "x"}}, ["model_devi_jobs[0].template = ", "not supported"]),
     ({JOB + "model_devi_f_trust_lo": 0.1}, ["[0].model_devi_f_trust_lo = 0.1; not supported"]),
     ({"model_devi_clean_traj": True}, ["model_devi_clean_traj = true", "use false"]),
     ({"model_devi_clean_traj": 3}, ["model_devi_clean_traj = 3; not supported"]),

@@ -41,6 +41,9 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
         return None
     jobs, models = len(params.jobs), params.numb_models
     findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
+    templates = sum(job.template is not None for job in params.jobs)
+    if templates:
+        findings.ok(param.name, f"the scripts of {templates} iterations have all that is needed")
     if files:
         problems = file_problems(params, root)
         for problem in problems:

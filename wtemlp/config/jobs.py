@@ -5,6 +5,7 @@ from pathlib import Path
 from wtemlp.config.records import OPES, ExploreJob, WteBlock
 from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import MAX_NUMBER, Section
+from wtemlp.config.template_job import read_dpgens, with_template
 from wtemlp.config.wte import AUTO_HEIGHT_KT, MAX_TEMPERATURE_K, MIN_NVT_STEPS, read_wte
 
 #: What an entry must have beside DP-GEN's own required keys.
@@ -33,6 +34,8 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
         The run's folder.
     """
     biased = params.get("model_devi_engine", "lammps") == ENGINE
+    if "template" in job and not biased:
+        return read_dpgens(params, job, root, _read_sys_idx(job, len(params["sys_configs"])))
     for key, what in NEEDED.items():
         if key not in job:
             raise job.missing(key, f"add it: {what}")
@@ -57,7 +60,7 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
         if wte.method == OPES and nsteps < MIN_OPES_UPDATES * wte.pace:
             least = MIN_OPES_UPDATES * wte.pace
             raise job.wrong("nsteps", f"must be {least} or more: OPES begins with unbiased steps")
-    return ExploreJob(
+    record = ExploreJob(
         sys_idx=_read_sys_idx(job, len(params["sys_configs"])),
         temps_K=tuple(float(temperature) for temperature in job["temps"]),
         ensemble=job["ensemble"],
@@ -68,6 +71,7 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
         barostat=BAROSTATS[job["ensemble"]],
         barostat_ps=job.number("taup", "ps") if job.get("taup") is not None else BAROSTAT_PS,
     )
+    return with_template(params, job, root, record) if "template" in job else record
 
 
 def _read_pressures(job: Section) -> tuple[float, ...]:

@@ -73,18 +73,42 @@ class WteBlock:
 
 
 @dataclass(frozen=True)
+class Revision:
+    """What the words of a template are replaced with: one of the combinations of ``rev_mat``."""
+
+    lmp: Mapping[str, str | float]  #: in both files
+    plm: Mapping[str, str | float]  #: in the PLUMED input alone
+
+    @property
+    def all(self) -> dict[str, str | float]:
+        """Every word; none is in both."""
+        return {**self.lmp, **self.plm}
+
+
+@dataclass(frozen=True)
+class Template:
+    """Scripts of the user's own (``model_devi_jobs[i].template``)."""
+
+    lmp: str  #: text of the LAMMPS script
+    plm: str  #: text of the PLUMED input; empty: there is none
+    revisions: Mapping[int, tuple[Revision, ...]]  #: combinations, by system
+    own: tuple[str, ...] = ()  #: words that wtemlp replaces itself, of those that it knows
+
+
+@dataclass(frozen=True)
 class ExploreJob:
     """One entry of ``model_devi_jobs``: the exploration of one iteration."""
 
     sys_idx: tuple[int, ...]
-    temps_K: tuple[float, ...]
-    ensemble: str  #: "nvt", or "npt" and its kin
-    nsteps: int  #: biased steps
+    temps_K: tuple[float, ...]  #: empty where only a template knows it
+    ensemble: str  #: "nvt", or "npt" and its kin; "" where only a template knows it
+    nsteps: int  #: biased steps; 0 where only a template knows it
     trj_freq: int  #: steps between stored frames
     wte: WteBlock
     press_bar: tuple[float, ...] = ()  #: of the barostat; empty at constant volume
     barostat: str = ""  #: "iso", "aniso", "tri"; "" at constant volume
     barostat_ps: float = 0.5  #: its relaxation time
+    template: Template | None = None  #: None: the scripts are generated
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ def run_schema() -> Argument:
         jobs = engines.choice_dict[name].sub_fields["model_devi_jobs"]
         # DP-GEN's code expands ranges as "0-3"; its schema does not know them.
         jobs.sub_fields["sys_idx"].set_dtype([list[int | str]])
+        if "trj_freq" in jobs.sub_fields:  # nor these, by which its code finds it, too
+            jobs.sub_fields["trj_freq"].alias = ["t_freq", "traj_freq"]
         cleaning = engines.choice_dict[name].sub_fields.get("model_devi_clean_traj")
         if cleaning is not None:
             cleaning.default = False  # DP-GEN removes trajectories, wtemlp keeps them

@@ -2,6 +2,7 @@
 
 from wtemlp.config.schema import ENGINE, FP_STYLE
 from wtemlp.config.section import Section, show
+from wtemlp.config.template import refuse_without_template
 
 ENGINES = (ENGINE, "lammps")
 FP_STYLES = (FP_STYLE,)
@@ -37,7 +38,6 @@ _TOP = {
     "model_devi_f_avg_relative": _OFF,
     "model_devi_merge_traj": _OFF,
     "model_devi_nopbc": _OFF,
-    "model_devi_plumed": _OFF,
     "model_devi_plumed_path": _OFF,
     "shuffle_poscar": _OFF,
     "use_relative": _OFF,
@@ -53,9 +53,6 @@ _TOP = {
 }
 
 _JOB = {
-    "template": _OFF,
-    "rev_mat": _OFF,
-    "sys_rev_mat": _OFF,
     "nbeads": (None, 1),
     "dt": (None,),
     "neidelay": (None,),
@@ -79,6 +76,7 @@ def refuse_unsupported(params: Section) -> None:
     if params.get("model_devi_clean_traj", False) is not False:
         remedy = f"{_REMEDY}, use false: trajectories stay, and you may remove them"
         raise params.wrong("model_devi_clean_traj", remedy)
+    refuse_without_template(params)
     for job in params.sections("model_devi_jobs"):
         _refuse(job, _JOB)
 

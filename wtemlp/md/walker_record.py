@@ -7,20 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp import paths
+from wtemlp.config.plumed_output import EnergyFile
 from wtemlp.config.records import WTE, Extra
 from wtemlp.errors import CalculationError
 from wtemlp.files import write_json
 
 #: DP-GEN's names of what both write there.
 _NAMES = {"temperature_K": "temps", "pressure_bar": "press", "timestep_ps": "model_devi_dt"}
-_OPTIONAL = ("pressure_bar", "own", "hills_from")  #: left out of the file where there is none
+#: Left out of the file where there is none.
+_OPTIONAL = ("pressure_bar", "own", "hills_from", "velocity_seed", "thermostat_seed", "revised",
+             "energies", "written", "inputs")  # fmt: skip
+TEMPLATE = "template"  #: the method of a walker whose scripts are the user's own
 
 
 @dataclass(frozen=True)
 class WalkerRecord:
     """A walker's provenance."""
 
-    temperature_K: float
+    temperature_K: float | None  #: None: only its template knows
     system: int = 0
     walker: int = 0
     ensemble: str = "nvt"
@@ -41,6 +45,10 @@ class WalkerRecord:
     hills_from: str | None = None  #: file of the iteration before, if it begins with those
     velocity_seed: int | None = None
     thermostat_seed: int | None = None
+    revised: Mapping[str, str] | None = None  #: the words of its template, and what they became
+    energies: EnergyFile | None = None  #: where its template has the energy printed
+    written: tuple[str, ...] | None = None  #: files that its template's PLUMED input writes
+    inputs: tuple[str, ...] | None = None  #: its scripts
 
     @property
     def biases_energy(self) -> bool:
@@ -85,10 +93,13 @@ def _record(content: Mapping[str, Any]) -> WalkerRecord:
     known = WalkerRecord.__dataclass_fields__
     found = {ours.get(key, key): value for key, value in content.items()}
     found = {key: value for key, value in found.items() if key in known}
-    for key in ("biasfactor_asked", "variables", "window_K"):
+    for key in ("biasfactor_asked", "variables", "window_K", "written", "inputs"):
         if found.get(key) is not None:
             found[key] = tuple(found[key])
     if found.get("own") is not None:
         found["own"] = Extra.of(found["own"])
-    numbers = {"temperature_K": float(found["temperature_K"]), "system": int(found["system"])}
-    return WalkerRecord(**found | numbers)
+    if found.get("energies") is not None:
+        found["energies"] = EnergyFile(**found["energies"])
+    temperature = found["temperature_K"]
+    found["temperature_K"] = None if temperature is None else float(temperature)
+    return WalkerRecord(**found | {"system": int(found["system"])})

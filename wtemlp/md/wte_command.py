@@ -28,8 +28,6 @@ def command(lmp: str) -> str:
     from, the state may be what is wrong: the checkpoint is given up, and the next attempt begins
     anew.  After a kill, or a failure of something else, it goes on.
     """
-    noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
-    recorded = f"touch {paths.MODEL_DEVI} {paths.COLVAR_NVT}"
     continued = (paths.MODEL_DEVI, paths.LMP_LOG)
     keep = " ".join(f"cat {name} >> {name}{BEFORE};" for name in continued)
     join = " ".join(
@@ -49,10 +47,7 @@ def command(lmp: str) -> str:
         f"{_mend_shared()} if [ -f {paths.CHECKPOINT} ] && [ -f {paths.COLVAR_NVT} ]; then"
         f" rm -f {paths.STOPPED}; {keep}"
         f" else rm -rf {paths.CHECKPOINT}* {paths.PROGRESS} {earlier}; fi;"
-        f" began={_COME}; mkdir -p {paths.TRAJ} &&"
-        f" {{ {lmp} -in {paths.LMP_INPUT} -log {paths.LMP_LOG} -screen none"
-        f" || {{ code=$?; {{ {noted} && {recorded}; }}"
-        f" || {{ rm -f {paths.STOPPED}; {_give_up()}; (exit $code); }}; }}; }}"
+        f" began={_COME}; {_run(lmp, '', (paths.MODEL_DEVI, paths.COLVAR_NVT), _give_up())}"
         f" && {{ {join} {home} rm -f {paths.CHECKPOINT}* {paths.PROGRESS}; }}"
     )
 
@@ -76,4 +71,26 @@ def _give_up() -> str:
         f'case $code in {KILLED}) ;; *) if [ $code -gt 128 ] || [ "{_COME}" = "$began" ]'
         f" || grep -q '^ERROR' {paths.LMP_LOG};"
         f" then rm -f {paths.CHECKPOINT}* {paths.PROGRESS}; fi;; esac"
+    )
+
+
+def template_command(lmp: str) -> str:
+    """The shell command of a task with scripts of the user's own.
+
+    It begins anew, in a folder that the dispatcher has cleaned.  ``restart`` is the variable that
+    DP-GEN gives to its scripts.
+    """
+    return _run(lmp, " -var restart 0", (paths.MODEL_DEVI,))
+
+
+def _run(lmp: str, switches: str, recorded: tuple[str, ...], failed: str = ":") -> str:
+    """LAMMPS, and a note if it says that the walker has left the physical world.
+
+    `failed` is what to do when something else was wrong.
+    """
+    noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
+    return (
+        f"mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT}{switches} -log {paths.LMP_LOG}"
+        f" -screen none || {{ code=$?; {{ {noted} && touch {' '.join(recorded)}; }}"
+        f" || {{ rm -f {paths.STOPPED}; {failed}; (exit $code); }}; }}; }}"
     )

@@ -7,9 +7,10 @@ deviation is not a LAMMPS variable: a line of ``awk`` looks at the last rows of
 
 from wtemlp import paths
 from wtemlp.config.records import OPES
+from wtemlp.config.template_job import GUARD_FILE
 from wtemlp.md.walker import Walker
 
-GUARD_AWK = "guard.awk"
+GUARD_AWK = GUARD_FILE
 GUARD_LMP = "guard.lmp"
 END_LABEL = "end"
 

@@ -60,8 +60,8 @@ class OwnRun:
         if steps > MAX_STEPS:
             raise InputError("--steps", f"{steps} is too long", f"give {MAX_STEPS} or less")
         job: ExploreJob | None = params.jobs[0] if params.jobs else None
-        if job is None and temperature_K is None:
-            raise InputError(f"{name}: model_devi_jobs", "has no job, so no temperature",
+        if not (job and job.temps_K) and temperature_K is None:
+            raise InputError(f"{name}: model_devi_jobs", "has no temperature",
                              "add --temperature, in K")  # fmt: skip
         self.system = job.sys_idx[0] if job else 0
         self.temperature_K = temperature_K if temperature_K else job.temps_K[0]

@@ -103,7 +103,7 @@ def make_plan(
         n_molecules=run.n_atoms // WATER_ATOMS if water else None,
         rows=tuple(rows),
         window=window,
-        nsteps=job.nsteps if job else None,
+        nsteps=(job.nsteps or None) if job else None,
         warnings=tuple(_warnings(nvt, rows, params.timestep_ps)),
     )
 

@@ -136,7 +136,8 @@ def _of_tasks(tasks: Sequence[Path], root: Path) -> list[UnbiasedRun]:
             made = walker_record.read_record(task)
         except CalculationError:
             raise InputError(str(task / paths.JOB), "is damaged", ANOTHER) from None
-        groups.setdefault((made.system, made.temperature_K), []).append(task)
+        if made.temperature_K is not None:  # a template may be the only one that knows it
+            groups.setdefault((made.system, made.temperature_K), []).append(task)
     return [_of_group(group, *key, root) for key, group in sorted(groups.items())]
 
 

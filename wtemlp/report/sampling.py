@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-OPES = "opes"  #: a walker's method, as summaries have it
+OPES, TEMPLATE = "opes", "template"  #: methods of walkers, as summaries have them
 
 
 @dataclass(frozen=True)
@@ -15,19 +15,20 @@ class Sampling:
     Each walker of a window has a bias factor of its own, from its own sigma.
     """
 
-    biasfactor: float | None  #: None: that of the window
+    biasfactor: float | None  #: None: that of the window, or only the template knows
     window_K: tuple[float, float] | None = None
     flat: bool = False  #: OPES: all temperatures of the window alike
     energy: bool = True  #: whether the energy is among what is biased
+    template: bool = False  #: scripts of the user's own: nobody else knows what they do
 
     @property
     def lawful(self) -> bool:
         """Whether sigma_WTE / sigma_NVT is to be the square root of the bias factor.
 
         Not for OPES, which samples a flat distribution of temperatures, nor where the user's own
-        variables are biased and the energy is not.
+        variables are biased and the energy is not, nor for the user's own scripts.
         """
-        return self.energy and not self.flat
+        return self.energy and not self.flat and not self.template
 
     @property
     def biased(self) -> bool:
@@ -37,7 +38,8 @@ class Sampling:
     @property
     def order(self) -> tuple[float, ...]:
         """By bias factor, windows after them; what follows no law comes last."""
-        return (not self.lawful, self.flat, self.biasfactor or math.inf, *(self.window_K or ()))
+        kind = (not self.lawful, self.template, self.flat)
+        return (*kind, self.biasfactor or math.inf, *(self.window_K or ()))
 
     def name(self, factors: Iterable[float] = ()) -> str:
         """As ``"g=16"``, ``"250-400 K g=12-15"``, ``"OPES 250-400 K"``.
@@ -48,6 +50,7 @@ class Sampling:
             Bias factors of the walkers of a window.
         """
         words = ["OPES"] * self.flat + ["variables"] * (not self.energy)
+        words += ["template"] * self.template
         if self.window_K is not None:
             words.append("{:g}-{:g} K".format(*self.window_K))
         known = [self.biasfactor] if self.biasfactor is not None else sorted(set(factors))
@@ -69,6 +72,8 @@ def sampling_of(walker: Mapping[str, Any]) -> Sampling | None:
     factor, window = finite(walker.get("biasfactor")), walker.get("window_K")
     if factor == 1:  # also of a window that is held back
         return Sampling(1.0)
+    if walker.get("method") == TEMPLATE:
+        return Sampling(factor, template=True)
     if isinstance(window, list | tuple) and len(window) == 2:
         ends = (float(window[0]), float(window[1]))
         return Sampling(None, ends, walker.get("method") == OPES)

@@ -1,10 +1,9 @@
 """Exploration: models in, trajectories out, each frame stamped with who made it."""
 
-import itertools
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wtemlp import paths
@@ -14,78 +13,25 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import plumed_input, wte_command, wte_script
 from wtemlp.md.walker import SharedHills, Walker
-from wtemlp.md.walker_record import WalkerRecord, as_json, read_record, write_record
+from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, as_json, read_record, write_record
 from wtemlp.paths import RunPaths
-from wtemlp.stages import ceilings as limits
+from wtemlp.stages import templated
 from wtemlp.stages import walkers as one
 from wtemlp.stages.ceilings import Ceiling, Place
+from wtemlp.stages.combinations import Combination, combinations, lowered
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.previous import PreviousHills, find_hills
-from wtemlp.stages.starts import Start, write_structures
+from wtemlp.stages.starts import write_structures
 
 CONFS = "confs"
 CUR_JOB = "cur_job.json"  #: the job as DP-GEN has it
 WALKERS = "walkers.json"  #: the task folders and their job; written when all are there
-
-
-@dataclass(frozen=True)
-class _Combination:
-    """What one walker is run with."""
-
-    system: int
-    task: int  #: number within its system
-    start: Start
-    temperature_K: float
-    pressure_bar: float | None  #: None: constant volume
-    biasfactor: float | None  #: None: from the window of temperatures
-    walker: int
-    asked: tuple[float, ...] = ()  #: bias factors of the parameter file that it stands for
-    cap: float | None = None  #: the largest bias factor of a window; None: any
-
-
-def _combinations(
-    job: ExploreJob, starts: Mapping[int, list[Start]], ceilings: Mapping[Place, Ceiling]
-) -> list[_Combination]:
-    """Every structure at every temperature, pressure and bias factor, `walkers` times."""
-    found = []
-    for system in job.sys_idx:
-        biases = [
-            (temperature, pressure, *bias)
-            for temperature in job.temps_K
-            for pressure in job.press_bar or (None,)
-            for bias in _biases(job, ceilings.get((system, temperature)))
-        ]
-        walkers = itertools.product(starts[system], biases, range(job.wte.walkers))
-        for task, (start, (*conditions, used, asked, cap), walker) in enumerate(walkers):
-            found.append(_Combination(system, task, start, *conditions, used, walker, asked, cap))
-    return found
-
-
-def _biases(
-    job: ExploreJob, ceiling: Ceiling | None
-) -> list[tuple[float | None, tuple[float, ...], float | None]]:
-    """Bias factor, those that it stands for, and the limit of a window's."""
-    if job.wte.window_K is None:
-        used = limits.under(job.wte.biasfactors, ceiling)
-        return [(biasfactor, asked, None) for biasfactor, asked in used.items()]
-    if ceiling is None:
-        return [(None, (), None)]
-    if ceiling.biasfactor < limits.SMALLEST:
-        return [(1.0, (), ceiling.biasfactor)]
-    return [(None, (), ceiling.biasfactor)]
-
-
-def _lowered(job: ExploreJob, ceilings: Mapping[Place, Ceiling]) -> list[dict]:
-    """A note for each system and temperature where a ceiling holds."""
-    found = []
-    for place in itertools.product(job.sys_idx, job.temps_K):
-        ceiling = ceilings.get(place)
-        if ceiling is not None:
-            given = job.wte.biasfactors if job.wte.window_K is None else ()
-            asked = [factor for factor in given if factor > ceiling.biasfactor]
-            if asked or job.wte.window_K is not None:
-                found.append(limits.note(place, asked, ceiling))
-    return found
+#: Of generated scripts.
+RESULTS = (
+    paths.MODEL_DEVI, paths.LMP_LOG, paths.COLVAR_NVT, paths.TRAJ,
+    f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*", f"{paths.DELTAFS}*", f"{paths.SIGMA}*",
+    f"{paths.STOPPED}*", "plumed.wte.*",
+)  # fmt: skip
 
 
 def prepare(
@@ -117,18 +63,25 @@ def prepare(
     write_json(folder / CUR_JOB, context.params.jdata["model_devi_jobs"][iteration])
     starts = write_structures(context, iteration, job, folder / CONFS)
     held = ceilings if ceilings and job.wte.adapt_biasfactor else {}
-    combinations = _combinations(job, starts, held)
-    for combination in combinations:
-        _prepare_task(context, iteration, job, combination, graphs)
-    names = [context.paths.explore_task(iteration, c.system, c.task).name for c in combinations]
-    write_json(folder / WALKERS, {"tasks": names, "job": as_json(job)})
-    return _lowered(job, held)
+    walkers = combinations(job, starts, held)
+    for walker in walkers:
+        _prepare_task(context, iteration, job, walker, graphs)
+    names = [context.paths.explore_task(iteration, c.system, c.task).name for c in walkers]
+    write_json(folder / WALKERS, {"tasks": names, "job": _job_as_json(job)})
+    return lowered(job, held)
+
+
+def _job_as_json(job: ExploreJob) -> dict:
+    found = as_json(job)
+    if job.template is None:
+        del found["template"]  # as the first versions have written it
+    return found
 
 
 def mind_changed_job(context: RunContext, iteration: int, say: Callable[[str], None]) -> None:
     """Say so, if the parameter file is not any more what the walkers were prepared with."""
     listed = context.paths.explore(iteration) / WALKERS
-    if json.loads(listed.read_text())["job"] != as_json(context.params.jobs[iteration]):
+    if json.loads(listed.read_text())["job"] != _job_as_json(context.params.jobs[iteration]):
         say(
             f"model_devi_jobs[{iteration}] has changed, but its walkers go on as they were "
             f"prepared; to explore anew, remove {listed.parent} and give the command again"
@@ -143,7 +96,7 @@ def _link_models(context: RunContext, iteration: int) -> list[str]:
     return [model.name for model in models]
 
 
-def _provenance(context: RunContext, job: ExploreJob, c: _Combination) -> WalkerRecord:
+def _provenance(context: RunContext, job: ExploreJob, c: Combination) -> WalkerRecord:
     """What identifies a walker's conditions, for its ``job.json``."""
     return WalkerRecord(
         ensemble=job.ensemble,
@@ -178,7 +131,7 @@ def _previous_hills(
         return None  # the exploration before has been cleared away: nothing to take over
 
 
-def _shared_hills(job: ExploreJob, c: _Combination) -> SharedHills | None:
+def _shared_hills(job: ExploreJob, c: Combination) -> SharedHills | None:
     """Where the walkers of a combination share their hills, called after the first of them."""
     if not job.wte.share_hills or c.biasfactor == 1:
         return None
@@ -187,21 +140,39 @@ def _shared_hills(job: ExploreJob, c: _Combination) -> SharedHills | None:
 
 
 def _prepare_task(
-    context: RunContext,
-    iteration: int,
-    job: ExploreJob,
-    combination: _Combination,
-    graphs: list[str],
+    context: RunContext, iteration: int, job: ExploreJob, c: Combination, graphs: list[str]
 ) -> None:
-    params, c = context.params, combination
     made = _provenance(context, job, c)
     previous = _previous_hills(context, iteration, job, made)
     folder = context.paths.explore_task(iteration, c.system, c.task)
     (folder / paths.TRAJ).mkdir(parents=True)
     (folder / paths.CONF).symlink_to(f"../{CONFS}/{c.start.conf}")
-    purpose = ("explore", iteration, c.system, c.task)
-    walker = Walker(
-        graphs=tuple(f"../{graph}" for graph in graphs),
+    models = tuple(f"../{graph}" for graph in graphs)
+    walker = None
+    if c.temperature_K is not None:
+        walker = _walker(context, iteration, job, c, models, previous)
+    if job.template is None:
+        files = wte_script.files(walker)
+        seeds = {name: getattr(walker, name) for name in ("velocity_seed", "thermostat_seed")}
+        made = replace(made, **seeds)
+    else:
+        files = templated.scripts(context, job.template, c.revision, models, job.trj_freq, walker)
+        made = templated.provenance(job, c.revision, files, made, walker)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    if previous:
+        shutil.copyfile(previous.file, folder / wte_script.PREVIOUS_HILLS)
+        made = replace(made, hills_from=str(previous.file.relative_to(context.paths.root)))
+    write_record(folder, made)
+
+
+def _walker(
+    context: RunContext, iteration: int, job: ExploreJob, c: Combination,
+    models: tuple[str, ...], previous: PreviousHills | None,
+) -> Walker:
+    params, purpose = context.params, ("explore", iteration, c.system, c.task)
+    return Walker(
+        graphs=models,
         type_map=params.type_map,
         mass_map=params.mass_map,
         temperature_K=c.temperature_K,
@@ -228,14 +199,6 @@ def _prepare_task(
         velocity_seed=context.seed(*purpose, "velocity"),
         thermostat_seed=context.seed(*purpose, "thermostat"),
     )
-    for name, text in wte_script.files(walker).items():
-        (folder / name).write_text(text)
-    if previous:
-        shutil.copyfile(previous.file, folder / wte_script.PREVIOUS_HILLS)
-        hills_from = str(previous.file.relative_to(context.paths.root))
-        made = replace(made, hills_from=hills_from)
-    seeds = {name: getattr(walker, name) for name in ("velocity_seed", "thermostat_seed")}
-    write_record(folder, replace(made, **seeds))
 
 
 def task_folders(run: RunPaths, iteration: int) -> list[Path]:
@@ -255,27 +218,33 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     folder = context.paths.explore(iteration)
     common = sorted(path.name for path in folder.glob("graph.*"))
     job = context.params.jobs[iteration]
-    results = (
-        paths.MODEL_DEVI, paths.LMP_LOG, paths.COLVAR_NVT, paths.TRAJ,
-        f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*", f"{paths.DELTAFS}*", f"{paths.SIGMA}*",
-        f"{paths.STOPPED}*", "plumed.wte.*",
-    )
-    return [
-        Task(
-            name=task.name,
-            folder=task,
-            command=wte_command.command(context.machines.model_devi.command),
-            forward=_inputs(task),
-            backward=results,
-            logs=(paths.LMP_LOG, wte_script.PLUMED_LOG),
-            steps=job.wte.nvt_steps + job.nsteps,
+    found = []
+    for task in task_folders(context.paths, iteration):
+        made = read_record(task)
+        generated = made.method != TEMPLATE
+        run = wte_command.command if generated else wte_command.template_command
+        found.append(
+            Task(
+                name=task.name,
+                folder=task,
+                command=run(context.machines.model_devi.command),
+                forward=_inputs(made),
+                backward=RESULTS if generated else templated.results(made),
+                logs=(paths.LMP_LOG, wte_script.PLUMED_LOG if generated else paths.PLUMED_OUTPUT),
+                steps=job.nsteps and made.nvt_steps + job.nsteps,
+            )
         )
-        for task in task_folders(context.paths, iteration)
-    ], common
+    return found, common
 
 
-def _inputs(task: Path) -> tuple[str, ...]:
-    made = read_record(task)
+def goes_on(context: RunContext, iteration: int) -> bool:
+    """Whether a walker whose job was killed may go on from where it was, or begins anew."""
+    return context.params.jobs[iteration].template is None
+
+
+def _inputs(made: WalkerRecord) -> tuple[str, ...]:
+    if made.method == TEMPLATE:
+        return (paths.CONF, *(made.inputs or ()))
     own = (plumed_input.EXTRA_LINES,) * (made.own is not None)
     previous = (wte_script.PREVIOUS_HILLS,) * (made.hills_from is not None)
     return (paths.CONF, *wte_script.INPUTS, *previous, *own)

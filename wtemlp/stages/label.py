@@ -88,7 +88,7 @@ def _prepare_frame(
             "phase": int(table.phase[row]),
             "walker": int(table.walker[row]),
             "biasfactor": _finite(table.biasfactor[row]),
-            "temperature_K": float(table.temperature_K[row]),
+            "temperature_K": _finite(table.temperature_K[row]),
             "energy_eV": _finite(table.energy_eV[row]),
             "bias_eV": _finite(table.bias_eV[row]),
             "max_devi_f": _finite(table.max_devi_f[row]),

@@ -12,7 +12,7 @@ from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.errors import CalculationError
 from wtemlp.md import colvar, energy_file, plumed_input, wte_script
-from wtemlp.md.walker_record import WalkerRecord, read_record
+from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, read_record
 
 #: What PLUMED says when a variable is where METAD has no grid.
 _OFF_GRID = re.compile(r"outside the grid along the \d+ dimension \(arg name: ([^)\s]+)\)")
@@ -69,9 +69,11 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     made = read_record(folder)
     stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
         else ""
-    steps, deviations = _stored_frames(folder, bool(stopped))
+    steps, deviations = _stored_frames(folder, bool(stopped), made.method == TEMPLATE)
     nvt = colvar.read_series(folder / paths.COLVAR_NVT)
-    wte = colvar.read_series(folder / paths.COLVAR_WTE)
+    wte = _biased_energies(folder, made)
+    if made.method == TEMPLATE:
+        timestep_ps = made.timestep_ps
     left = _left_grid(stopped, made, wte)
     energies, biases = _frame_energies(steps, nvt, wte, timestep_ps)
     decision = np.full(len(steps), int(Decision.ACCURATE))
@@ -89,7 +91,7 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
         task=column(int(folder.name.split(".")[-1])),
         walker=column(made.walker),
         biasfactor=column(measured[2]),
-        temperature_K=column(made.temperature_K),
+        temperature_K=column(np.nan if made.temperature_K is None else made.temperature_K),
         phase=np.where(steps <= made.nvt_steps, int(Phase.NVT), int(Phase.WTE)),
         step=steps,
         energy_eV=energies,
@@ -133,10 +135,10 @@ def write_distributions(folder: Path) -> None:
     """Write ``P_energy.dat`` of a walker: its energies in NVT, biased, and reweighted to NVT.
 
     Nothing is written where there is too little to tell, or where the bias is not a function of
-    the energy and of this walker's hills alone.
+    the energy and of this walker's hills alone, or is not known to be: a template's.
     """
     made = read_record(folder)
-    if made.share_hills or made.variables:
+    if made.share_hills or made.variables or made.method == TEMPLATE:
         return
     _, _, biasfactor = _measured(folder, made)
     wte = colvar.read_series(folder / paths.COLVAR_WTE)
@@ -169,15 +171,23 @@ def _asked(made: WalkerRecord, sigma_eV: float | None) -> float | None:
     return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
 
 
-def _stored_frames(folder: Path, stopped: bool) -> tuple[np.ndarray, np.ndarray]:
+def _stored_frames(
+    folder: Path, stopped: bool, template: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Steps and deviations of the frames that are in a walker's trajectory.
 
-    Only a walker that was stopped may lack some: the job ended before they were written.
+    Only a walker that was stopped may lack some: the job ended before they were written; and one
+    with a script of the user's own, which may begin to store frames when it likes.
     """
     steps, deviations = read_deviations(folder / paths.MODEL_DEVI)
     files = [folder / paths.TRAJ / f"{step}.lammpstrj" for step in steps]
     stored = np.array([file.exists() for file in files], dtype=bool)
-    if not (stored.all() or stopped):
+    if template and not stopped and not stored.any():
+        raise CalculationError(
+            f"{folder}: no step of {paths.MODEL_DEVI} has a frame in {paths.TRAJ}; the template "
+            "must run with the dump, and store frames at multiples of trj_freq"
+        )
+    if not (stored.all() or stopped or template):
         missing = files[int(np.argmin(stored))]
         raise CalculationError(
             f"{missing} has gone; put it back, or remove the folder {folder} and give the same "
@@ -186,11 +196,30 @@ def _stored_frames(folder: Path, stopped: bool) -> tuple[np.ndarray, np.ndarray]
     return steps[stored], deviations[stored]
 
 
+def _biased_energies(folder: Path, made: WalkerRecord) -> dict[str, np.ndarray]:
+    """Time (ps), energy and bias (eV) of the biased part, by the names of the generated input.
+
+    With a template, those that its PLUMED input prints the energy to, in its own units.
+    """
+    own = made.energies
+    if own is None:
+        return colvar.read_series(folder / paths.COLVAR_WTE)
+    series = colvar.read_series(folder / own.file)
+    if own.energy not in series:
+        return {}
+    found = {"time": series["time"] * own.time_ps, "ene": series[own.energy] * own.unit_eV}
+    if own.bias in series:
+        found[plumed_input.METAD_BIAS] = series[own.bias] * own.unit_eV
+    return found
+
+
 def _frame_energies(
-    steps: np.ndarray, nvt: dict, wte: dict, timestep_ps: float
+    steps: np.ndarray, nvt: dict, wte: dict, timestep_ps: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Energy and bias of each frame, eV; NaN where none was recorded."""
+    """Energy and bias of each frame, eV; NaN where none was recorded, or no step is known."""
     energies, biases = np.full(len(steps), np.nan), np.zeros(len(steps))
+    if timestep_ps is None:
+        return energies, biases
     position = {int(step): row for row, step in enumerate(steps)}
     for series in (nvt, wte):
         if not series:

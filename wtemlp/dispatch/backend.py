@@ -71,6 +71,7 @@ class Backend:
         self.lazy = settings.context == "lazylocal"
         self.files = StageFiles(self.context, self.stage, work_dir, settings)
         self._make_job_folder()
+        self.ends = processes.Ends()
 
     # -- what the machine is like
 
@@ -250,6 +251,13 @@ class Backend:
             lines += self._call(script.probe_command(folders, locks)).splitlines()
         found = parse_probe(lines)
         return {task.name: found.get(self.files.path(task), Mark()) for task in tasks}
+
+    def pause(self, seconds: float, queue_ids: Iterable[str]) -> bool:
+        """Wait; whether one of these jobs was seen to end meanwhile."""
+        if self.sees_processes:
+            return self.ends.wait(queue_ids, seconds)
+        time.sleep(seconds)
+        return False
 
     def kill(self, job: str, queue_id: str) -> None:
         """End a job and everything that it started."""

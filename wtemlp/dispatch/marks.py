@@ -75,6 +75,11 @@ def _is_locked(path: str) -> tuple[bool, str]:
     return False, last
 
 
+def has_finished(folder: Path) -> bool:
+    """Whether a task has finished, and its results are in its folder."""
+    return (folder / script.DONE).is_file()
+
+
 def forget_finished(folder: Path) -> None:
     """Have a task run again in the next call, though it has finished: its results are no good."""
     (folder / script.DONE).unlink(missing_ok=True)

@@ -11,7 +11,6 @@ from wtemlp.dispatch import failures, script
 from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.journal import JobEntry, Journal
 from wtemlp.dispatch.patience import Patience, Refused, Stopped
-from wtemlp.dispatch.processes import Ends
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.tasks import OnProgress, Progress, Task, TaskResult
 
@@ -58,7 +57,6 @@ class StageRun:
         self.full = False  #: the queue took no more jobs
         self.progress = (Progress(0, 0, 0, 0), -REPORT_S)
         self.looked = -SHELL_LOOK_S
-        self.ends = Ends()
         self.backend: Backend
 
     # -- the whole
@@ -330,18 +328,11 @@ class StageRun:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._check_stop()
-            if self._pause(min(left, 0.5)):
+            jobs = [job.queue_id for job in self.jobs.values()]
+            if self.backend.pause(min(left, 0.5), jobs + [q for q, _ in self.lingering.values()]):
                 break
             self._report()
         self._check_stop()
-
-    def _pause(self, seconds: float) -> bool:
-        """Wait; whether a job has ended meanwhile."""
-        if self.backend.sees_processes:
-            jobs = [job.queue_id for job in self.jobs.values()]
-            return self.ends.wait([*jobs, *(q for q, _ in self.lingering.values())], seconds)
-        time.sleep(seconds)
-        return False
 
     def _stop_asked(self) -> bool:
         return self.should_stop is not None and self.should_stop()

@@ -17,7 +17,7 @@ from wtemlp import state as states
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.config.records import MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
-from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.dispatch.tasks import Task, TaskResult, failure_of
 from wtemlp.errors import CalculationError
 from wtemlp.first import first_state
 from wtemlp.paths import RunPaths
@@ -126,7 +126,10 @@ class Loop:
         """Train, freeze, compress and test them."""
         tasks, common = train.tasks(self.context, self.state.iteration)
         folder = self.paths.train(self.state.iteration)
-        self._run(tasks, common, folder, self.context.machines.train, train.done_steps)
+        section = self.context.machines.train
+        failed = self._run(tasks, common, folder, section, train.done_steps)
+        if failed:  # an ensemble wants all its models, whatever ratio_failed says
+            raise failure_of(folder, failed, len(tasks))
 
     def post_train(self) -> None:
         """Link the models and note their errors."""
@@ -160,7 +163,12 @@ class Loop:
         section = self.context.machines.model_devi
         # Not clean: a walker that was interrupted goes on from its checkpoint, if it has one.
         clean = not explore.goes_on(self.context, self.state.iteration)
-        self._run(tasks, common, folder, section, explore.done_steps, clean=clean)
+        failed = self._run(tasks, common, folder, section, explore.done_steps, clean=clean)
+        allowed = self.context.params.ratio_failed * len(tasks)
+        if failed and (len(failed) > allowed or len(failed) == len(tasks)):
+            raise failure_of(folder, failed, len(tasks))
+        self._say_failed(failed)
+        explore.leave_out(self.context, self.state.iteration, failed)
 
     def post_explore(self) -> None:
         """Note what the walkers saw."""
@@ -214,7 +222,14 @@ class Loop:
         """Label them with the reference method."""
         tasks, common = label.tasks(self.context, self.state.iteration)
         folder = self.paths.label(self.state.iteration)
-        self._run(tasks, common, folder, self.context.machines.fp, lambda _: 0)
+        failed = self._run(tasks, common, folder, self.context.machines.fp, lambda _: 0)
+        if not failed:
+            return
+        try:
+            label.collect(self.context, self.state.iteration)  # counts the frames without a label
+        except CalculationError as error:
+            raise failure_of(folder, failed, len(tasks)) from error
+        self._say_failed(failed)
 
     def post_label(self) -> None:
         """Turn labels into training data, and see whether the models have converged."""
@@ -258,10 +273,10 @@ class Loop:
         section: MachineSection,
         done_steps: Callable[[Path], int],
         clean: bool = True,
-    ) -> None:
-        """Run a stage's tasks; every one must succeed."""
+    ) -> list[TaskResult]:
+        """Run a stage's tasks; those that failed."""
         if not tasks:
-            return
+            return []
         tasks = with_user_files(tasks, section, self.paths.root)
         results: list[TaskResult] = []
         title = f"iteration {self.state.iteration} of {self.state.n_iterations}: " \
@@ -275,11 +290,11 @@ class Loop:
                 )
             ),
         )
-        failed = [result for result in results if not result.ok]
-        if failed:
-            more = len(failed) - 1
-            others = f"\n  {more} more of the {len(tasks)} tasks failed" if more else ""
-            raise CalculationError(f"{folder}/{failed[0].message}{others}")
+        return [result for result in results if not result.ok]
+
+    def _say_failed(self, failed: Sequence[TaskResult]) -> None:
+        for result in failed:
+            self._say(f"left out, as ratio_failed allows: {result.message.splitlines()[0]}")
 
     @contextmanager
     def _summary(self) -> Iterator[Summary]:

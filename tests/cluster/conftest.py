@@ -173,20 +173,20 @@ class Cluster:
         until(lambda: set(self.slurm("sinfo", "-h", "-N", "-o", "%T").split()) == {"idle"})
 
 
-def _programs_missing() -> list[str]:
+def _require(programs: tuple[str, ...], packages: str, demand: bool = True) -> None:
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    return [name for name in NEEDED if not shutil.which(name, path=path)]
+    missing = [name for name in programs if not shutil.which(name, path=path)]
+    if not missing:
+        return
+    why = f"needs {', '.join(missing)} (Debian: {packages})"
+    if demand and os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def require_cluster() -> None:
     """Skip the test if Slurm or sshd is not installed; fail it where CI is set."""
-    missing = _programs_missing()
-    if not missing:
-        return
-    why = f"needs {', '.join(missing)} (Debian: slurmctld slurmd slurm-client munge openssh-server)"
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
+    _require(NEEDED, "slurmctld slurmd slurm-client munge openssh-server")
 
 
 @contextmanager
@@ -208,6 +208,72 @@ def started() -> Iterator[Cluster]:
         process.wait(60)
         process.stdout.close()
         shutil.rmtree(base, ignore_errors=True)
+
+
+class GridEngine:
+    """The throw-away Grid Engine.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.dir, self.bin = folder, folder / "bin"
+        lines = (folder / "env").read_text().splitlines()
+        self.env = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+
+    def command(self, *words: str) -> str:
+        """The output of one of its commands."""
+        return subprocess.run(
+            words, env=os.environ | self.env, check=True, capture_output=True, text=True,
+            timeout=30,
+        ).stdout
+
+    def queue(self) -> list[str]:
+        """Ids of the jobs in the queue."""
+        return [line.split()[0] for line in self.command("qstat").splitlines()[2:]]
+
+    def ended(self) -> int:
+        """How many jobs have run and ended."""
+        file = self.dir / "root/default/common/accounting"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return sum(not line.startswith("#") for line in lines)
+
+
+@pytest.fixture(scope="session")
+def started_gridengine() -> Iterator[GridEngine]:
+    """A Grid Engine for the session."""
+    _require(("sge_qmaster", "sge_execd", "qsub", "setsid"),
+             "gridengine-master gridengine-exec gridengine-client", demand=False)  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="ge", ignore_cleanup_errors=True) as folder:
+        script = SCRIPT.with_name("gridengine.sh")
+        process = subprocess.Popen(
+            [script, f"{folder}/c"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout.readline() == "READY\n", "Grid Engine did not start"
+            yield GridEngine(Path(folder) / "c")
+        finally:
+            process.stdin.close()
+            process.wait(60)
+            process.stdout.close()
+
+
+@pytest.fixture
+def gridengine(
+    started_gridengine: GridEngine, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[GridEngine]:
+    """Grid Engine, with an empty queue; this process is a client of it."""
+    for name, value in started_gridengine.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{started_gridengine.bin}:{os.environ['PATH']}")
+    yield started_gridengine
+    for job in started_gridengine.queue():
+        started_gridengine.command("qdel", "-f", job)
+    for shim in started_gridengine.bin.iterdir():
+        shim.unlink()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """Tasks through a real Slurm, here and over a real sshd."""
 
+import itertools
+
 import pytest
 
+from tests.cluster.conftest import until
 from tests.cluster.stage import QueueStage
 from tests.loop.test_dispatch_local import once_each
 
@@ -26,14 +29,59 @@ def test_all_finish(cluster, client, tmp_path, context):
     assert len(cluster.ended()) == before + 3
 
 
-def test_a_gpu_for_each_task(cluster, client, tmp_path):
+# Ends when as many as {together} tasks are at work, or after a while.
+MEET = """\
+echo "begin $PWD" >> {{log}}
+for i in $(seq 100); do
+  [ $(($(grep -c begin {{log}}) - $(grep -c end {{log}}))) -lt {together} ] || break; sleep 0.1
+done
+sleep 0.3; echo ${{{{CUDA_VISIBLE_DEVICES-none}}}} > out.txt; echo "end $PWD" >> {{log}}
+"""
+
+
+def cards(cluster, client, tmp_path, count, together, **resources):
+    """The cards that the tasks of a stage see, how many were at work at once, and jobs."""
     stage = QueueStage(tmp_path, cluster, client("SSHContext"))
-    # neither ends before both have begun
-    command = (
-        "echo begin >> {log}; for i in $(seq 300); do [ $(wc -l < {log}) -lt 2 ] || break;"
-        " sleep 0.1; done; echo ${{CUDA_VISIBLE_DEVICES-none}} > out.txt"
-    )
-    tasks = [stage.task(index, command, backward=("out.txt",)) for index in range(2)]
-    gpu = {"queue_name": "gpu", "gpu_per_node": 1}
+    before = len(cluster.ended())
+    command = MEET.format(together=together)
+    tasks = [stage.task(index, command, backward=("out.txt",)) for index in range(count)]
+    gpu = {"queue_name": "gpu", "gpu_per_node": 1, **resources}
     assert all(r.ok for r in stage.go(tasks, resources=gpu))
-    assert sorted((t.folder / "out.txt").read_text() for t in tasks) == ["0\n", "1\n"]
+    seen = [(task.folder / "out.txt").read_text().strip() for task in tasks]
+    kinds = [line.split()[0] for line in stage.log.read_text().splitlines()]
+    busy = list(itertools.accumulate(1 if kind == "begin" else -1 for kind in kinds))
+    until(lambda: not cluster.queue())
+    return seen, max(busy), len(cluster.ended()) - before
+
+
+def test_a_job_and_a_gpu_for_each_task(cluster, client, tmp_path):
+    """Four tasks spread over the cards that there are, two."""
+    seen, busy, jobs = cards(cluster, client, tmp_path, 4, 2)
+    assert set(seen) == {"0", "1"}
+    assert (busy, jobs) == (2, 4)
+
+
+def test_tasks_packed_on_one_gpu(cluster, client, tmp_path):
+    seen, busy, jobs = cards(cluster, client, tmp_path, 4, 4, group_size=4, para_deg=4)
+    assert seen[0] in "01" and seen == 4 * seen[:1]
+    assert (busy, jobs) == (4, 1)
+
+
+def test_tasks_shared_out_over_the_gpus_of_a_job(cluster, client, tmp_path):
+    seen, busy, jobs = cards(
+        cluster, client, tmp_path, 4, 2, group_size=4, gpu_per_node=2,
+        strategy={"if_cuda_multi_devices": True},
+    )
+    assert seen == ["0", "1", "0", "1"]
+    assert (busy, jobs) == (2, 1)
+
+
+def test_the_card_of_a_job_is_not_always_the_first(cluster, client, tmp_path):
+    """Two jobs that share out their only card: not both on card 0."""
+    seen, busy, jobs = cards(
+        cluster, client, tmp_path, 4, 4, group_size=2, para_deg=2,
+        strategy={"if_cuda_multi_devices": True},
+    )
+    assert sorted(seen) == ["0", "0", "1", "1"]
+    assert seen[0] == seen[1] and seen[2] == seen[3]
+    assert (busy, jobs) == (4, 2)

@@ -3,13 +3,18 @@
 import json
 import random
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.cluster.conftest import Cluster, until
 from tests.cluster.run import end
 from tests.cluster.stage import section
-from tests.loop.conftest import make_run, undisturbed  # noqa: F401
+from tests.engines.conftest import engine_environment, require_engine
+from tests.engines.test_end_to_end import INIT, write_input
+from tests.loop.conftest import ROOT, Run, make_run, undisturbed  # noqa: F401
 
 pytestmark = pytest.mark.cluster
 
@@ -17,36 +22,150 @@ KILLS = 20
 TASKS = 3 * 4 + 2 * 4 + 2  #: trainings, walkers, batches of labels
 
 
+def send_away(run: Run, cluster: Cluster, remote: Path, command, **resources: object) -> None:
+    """Have all stages of a run go to the GPU partition over SSH.
+
+    Parameters
+    ----------
+    run : Run
+    cluster : Cluster
+    remote : Path
+        The folder on the other side, made here.
+    command : callable
+        The command of a stage there, from its name and its command here.
+    resources
+        Keys that differ from the usual.
+    """
+    remote.mkdir()
+    file = run.folder / "machine.json"
+    content = json.loads(file.read_text())
+    gpu = {"queue_name": "gpu", "gpu_per_node": 1, **resources}
+    for stage in ("train", "model_devi", "fp"):
+        place = section(cluster, "SSHContext", remote_root=str(remote), resources=gpu)
+        content[stage] |= {
+            "machine": dict(place.machine), "resources": dict(place.resources),
+            "command": command(stage, content[stage]["command"]),
+        }
+    file.write_text(json.dumps(content))
+
+
+def kill_again_and_again(run: Run, seed: int, longest_s: float) -> int:
+    """SIGKILL to one client after another, each after a random while; how many were killed."""
+    moments, kills = random.Random(seed), 0
+    while kills < KILLS and not run.state().get("finished"):
+        client = run.start()
+        try:
+            client.wait(moments.uniform(0.5, longest_s))
+        except subprocess.TimeoutExpired:
+            kills += 1
+        end(client)
+    return kills
+
+
+def jobs_ended(cluster: Cluster, before: int, expected: int) -> int:
+    """Jobs that ran; a job that there should be is waited for, one too many is not."""
+    deadline = time.monotonic() + 20
+    while len(cluster.ended()) - before < expected and time.monotonic() < deadline:
+        time.sleep(0.2)
+    until(lambda: not cluster.queue())
+    return len(cluster.ended()) - before
+
+
 def test_killed_at_random_moments_it_ends_with_the_same_data(
     cluster, undisturbed, tmp_path  # noqa: F811
 ):
     """One data set, that of the undisturbed run; every task ran in one job, and once."""
     run = make_run(tmp_path / "run")
-    remote = tmp_path / "remote"
-    remote.mkdir()
-    file = run.folder / "machine.json"
-    content = json.loads(file.read_text())
-    gpu = {"queue_name": "gpu", "gpu_per_node": 1}
-    for stage in ("train", "model_devi", "fp"):
-        place = section(cluster, "SSHContext", remote_root=str(remote), resources=gpu)
-        content[stage] |= {
-            "machine": dict(place.machine), "resources": dict(place.resources),
-            "command": f"env CHEAP_ENGINE_SLEEP=8 {content[stage]['command']}",
-        }
-    file.write_text(json.dumps(content))
-    before, moments = len(cluster.ended()), random.Random(5)
-    kills = 0
-    while kills < KILLS and not run.state().get("finished"):
-        client = run.start()
-        try:
-            client.wait(moments.uniform(0.5, 4.5))
-        except subprocess.TimeoutExpired:
-            kills += 1
-        end(client)
-    assert kills >= KILLS // 2, "the run was over too soon"
+    send_away(run, cluster, tmp_path / "remote",
+              lambda stage, command: f"env CHEAP_ENGINE_SLEEP=8 {command}")
+    before = len(cluster.ended())
+    assert kill_again_and_again(run, 5, 4.5) >= KILLS // 2, "the run was over too soon"
     run.finish()
     assert run.fingerprint() == undisturbed.fingerprint()
-    deadline = time.monotonic() + 20
-    while len(cluster.ended()) - before < TASKS and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert len(cluster.ended()) - before == TASKS
+    assert jobs_ended(cluster, before, TASKS) == TASKS
+
+
+# -- the same with LAMMPS, PLUMED and DeePMD-kit
+
+TINY = {"npt_steps": 400, "nvt_steps": 2400, "frames_per_ensemble": 12}
+REAL_TASKS = 2 * 4 + 1 + 1  #: trainings before and after, a walker, a batch of labels
+LABELS = 6
+#: Says on a log outside of the run which program began where, and how many labels it made.
+WITNESS = """\
+log=$1; stage=$2; shift 2; rm -f labels.energy; echo "$stage begin $PWD" >> $log; "$@"; status=$?
+[ ! -f labels.energy ] || echo "labels $(wc -l < labels.energy)" >> $log
+echo "$stage end $status" >> $log; exit $status
+"""
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """``init``, and a run on this machine that nobody disturbs."""
+    require_engine("lammps", "plumed", "deepmd", "packmol")
+    folder = tmp_path_factory.mktemp("real") / "run"
+    write_tiny(folder)
+    (folder / "init_param.json").write_text(json.dumps(INIT | TINY))
+    done = subprocess.run(
+        [sys.executable, "-c", "from wtemlp.cli import main; main()", "init", "init_param.json",
+         "machine.json"],
+        cwd=folder, env=engine_environment(), capture_output=True, text=True, timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    run = Run(folder)
+    run.finish()
+    return run
+
+
+def write_tiny(folder: Path) -> None:
+    """The input of the engines' end-to-end test, made smaller."""
+    write_input(folder)
+    file = folder / "param.json"
+    param = json.loads(file.read_text())
+    (job,) = param["model_devi_jobs"]
+    job |= {"nsteps": 200}
+    job["wte"] |= {"nvt_steps": 500, "guard": {"temp_factor": 1000, "devi_factor": 1000}}
+    param |= {"fp_task_max": LABELS, "model_devi_f_trust_lo": 0.0, "model_devi_f_trust_hi": 100.0}
+    param["default_training_param"]["training"] = {"numb_steps": 60, "disp_freq": 20}
+    file.write_text(json.dumps(param))
+
+
+def test_real_engines_killed_at_random_moments(cluster, real, tmp_path):
+    """One data set, that of the undisturbed run; each training, walk and label made once."""
+    folder, log = tmp_path / "run", tmp_path / "witness.log"
+    write_tiny(folder)
+    (folder / "init").symlink_to(real.folder / "init")
+    (tmp_path / "witness.sh").write_text(WITNESS)
+    witness = f"env PYTHONPATH={ROOT} bash {tmp_path}/witness.sh {log}"
+    engine = f"{sys.executable} -c 'from wtemlp.cli import main; main()'"
+    content = json.loads((folder / "machine.json").read_text())
+    envs = content["train"]["resources"]["envs"]  # one thread: the same to the last bit
+    run = Run(folder)
+    send_away(
+        run, cluster, tmp_path / "remote",
+        lambda stage, command: f"{witness} {stage} {engine} {command.removeprefix('wtemlp ')}",
+        envs=envs,
+    )
+    before = len(cluster.ended())
+    assert kill_again_and_again(run, 7, 7.0) >= KILLS // 2, "the run was over too soon"
+    run.finish()
+    assert labels_of(run) == labels_of(real)
+    assert results_of(run) == results_of(real)
+    lines = [line.split() for line in log.read_text().splitlines()]
+    begun = [words[2] for words in lines if words[1] == "begin"]
+    assert len(begun) == len(set(begun)) == REAL_TASKS
+    assert [words[2] for words in lines if words[1] == "end"] == ["0"] * REAL_TASKS
+    assert [int(words[1]) for words in lines if words[0] == "labels"] == [LABELS]
+    assert jobs_ended(cluster, before, REAL_TASKS) == REAL_TASKS
+
+
+def results_of(run: Run) -> dict[str, str]:
+    """Decisions and data; a training's input and its model name the folders that they read."""
+    return {
+        name: content for name, content in run.fingerprint().items() if "/00.train/" not in name
+    }
+
+
+def labels_of(run: Run) -> list[dict]:
+    """What became of each chosen frame."""
+    return json.loads((run.folder / "iter.000000/02.fp/labels.json").read_text())

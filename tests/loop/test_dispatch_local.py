@@ -421,7 +421,7 @@ def test_an_engine_that_outlives_its_job_script_is_waited_for(tmp_path, context,
 
 
 # Comes a step further in each job, which is then killed, as by a queue's time limit.
-STEPS = """\
+ADVANCING = """\
 read n < .wtemlp.progress; n=$((n + {step})); echo $n > .wtemlp.progress
 echo $n >> {log}
 if [ $n -lt 5 ]; then {end}; fi
@@ -441,7 +441,7 @@ echo done > out.txt
 )
 def test_a_killed_attempt_that_advanced_is_not_counted(tmp_path, context, step, end, ok, jobs):
     stage = Stage(tmp_path)
-    command = STEPS.replace("{step}", str(step)).replace("{end}", end)
+    command = ADVANCING.replace("{step}", str(step)).replace("{end}", end)
     task = stage.task(0, command, backward=("out.txt",))
     run = {"work_dir": stage.dir, "common_files": ["common.txt"], "clean": False}
     (result,) = run_tasks([task], section=section(context, retry_count=1), **run)

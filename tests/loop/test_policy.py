@@ -215,3 +215,77 @@ def test_labelled_frames_that_have_gone_are_told(restarted, tmp_path, gone, word
     process = run.start()
     output = process.communicate(timeout=120)[0]
     assert process.returncode == 1 and words in output and "Traceback" not in output
+
+
+# -- ratio_failed
+
+
+def failing(run, stage, *tasks):
+    """Have tasks of a stage of the first iteration crash."""
+    file = run.folder / "machine.json"
+    content = json.loads(file.read_text())
+    names = "|".join(f"*/iter.000000/*/{task}" for task in tasks)
+    crash = f"case $PWD in {names}) echo 'ERROR: it broke' >&2; exit 9;; esac;"
+    content[stage]["machine"]["retry_count"] = 0
+    content[stage]["resources"]["prepend_script"] = []
+    command = content[stage]["command"]
+    wrapper = run.folder / "crash.sh"
+    wrapper.write_text(f'{crash}\nexec "$@"\n')
+    content[stage]["command"] = f"sh {wrapper} {command}"
+    file.write_text(json.dumps(content))
+
+
+def failed(run):
+    process = run.start()
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 1, output
+    return output
+
+
+def test_walkers_that_fail_are_left_out_as_far_as_ratio_failed_allows(tmp_path):
+    run = make_run(tmp_path / "run", ratio_failed=0.5)
+    failing(run, "model_devi", "task.000.000001", "task.000.000002")
+    output = output_of(run)
+    for name in ("task.000.000001", "task.000.000002"):
+        assert f"left out, as ratio_failed allows: {name} failed (exit status" in output
+    assert [row["name"] for row in summary(run, 0)["walkers"]] == [
+        "task.000.000000", "task.000.000003"
+    ]
+    listed = json.loads((run.folder / "iter.000000/01.model_devi/walkers.json").read_text())
+    assert list(listed["failed"]) == ["task.000.000001", "task.000.000002"]
+    assert len(summary(run, 1)["walkers"]) == 4
+
+
+def test_more_walkers_that_fail_than_ratio_failed_allows_end_the_run(tmp_path):
+    run = make_run(tmp_path / "run", ratio_failed=0.25)
+    failing(run, "model_devi", "task.000.000001", "task.000.000002")
+    output = failed(run)
+    assert "01.model_devi/task.000.000001 failed (exit status" in output
+    assert "2 of 4 tasks failed: task.000.000001, task.000.000002" in output
+    (run.folder / "crash.sh").write_text('exec "$@"\n')
+    output_of(run)
+    assert len(summary(run, 0)["walkers"]) == 4
+
+
+@pytest.mark.parametrize(("ratio", "goes_on"), [(0.0, False), (1.0, True)])
+def test_label_jobs_that_fail_are_counted_by_their_frames(tmp_path, ratio, goes_on):
+    run = make_run(tmp_path / "run", ratio_failed=ratio, model_devi_jobs=jobs(1))
+    failing(run, "fp", "batch.000.000")
+    if goes_on:
+        output = output_of(run)
+        assert "left out, as ratio_failed allows: batch.000.000 failed (exit status 9" in output
+        assert "0 frames labelled" in output
+        assert (summary(run, 0)["labelled"], summary(run, 0)["label_failures"]) == (0, 5)
+    else:
+        output = failed(run)
+        assert "02.fp/batch.000.000 failed (exit status 9" in output
+        assert "it broke" in output
+        (run.folder / "crash.sh").write_text('exec "$@"\n')
+        output_of(run)
+        assert summary(run, 0)["labelled"] == 5
+
+
+def test_a_training_that_fails_ends_the_run_whatever_ratio_failed_says(tmp_path):
+    run = make_run(tmp_path / "run", ratio_failed=1.0)
+    failing(run, "train", "002")
+    assert "00.train/002 failed (exit status 9" in failed(run)

@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -93,7 +95,7 @@ def test_another_attempt_starts_from_what_was_there(make, tmp_path):
 
 def test_a_list_that_was_cut_short_takes_nothing_away(make, tmp_path):
     (tmp_path / "input").write_text("input")
-    (tmp_path / script.BEFORE).write_text("./inp")  # killed while it was written
+    (tmp_path / script.LOCK).write_text("./inp")  # killed while it was written
     assert execute(make("cat input; touch new; exit 1")) == 1
     assert execute(make("[ -e input ] && [ ! -e new ]")) == 0
 
@@ -151,31 +153,110 @@ def test_a_task_that_still_runs_holds_its_lock(make, tmp_path):
 
 def test_the_probe_tells_what_the_marks_tell(tmp_path):
     for name, files in {
-        "done": {script.DONE: "", script.EXIT: "j 0", script.STARTED: "j"},
-        "fa'il ed": {script.EXIT: "j 3\n", script.STARTED: "j\n", script.LOCK: ""},
-        "cut": {script.EXIT: "", script.STARTED: "j"},
-        "come far": {script.STARTED: "j", script.PROGRESS: "12000\n"},
-        "odd": {script.STARTED: "j", script.PROGRESS: "x|3\n"},
+        "done": {script.DONE: "j 0\n", script.LOCK: "./in\n./.\ni\nj\n"},
+        "home": {script.DONE: ""},
+        "fa'il ed": {script.EXIT: "j 3\n", script.LOCK: "j\n"},
+        "cut": {script.EXIT: "", script.LOCK: "./.\nj"},
+        "come far": {script.EXIT: "j 143\n", script.LOCK: "j\n", script.PROGRESS: "12000\n"},
+        "odd": {script.EXIT: "j 3\n", script.LOCK: "j\n", script.PROGRESS: "x\n"},
         "new": {},
     }.items():
         (tmp_path / name).mkdir()
         for file, text in files.items():
             (tmp_path / name / file).write_text(text)
-    names = ["done", "fa'il ed", "cut", "come far", "new"]
-    out = subprocess.run(
-        ["bash", "-c", script.probe_command(names)],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    ).stdout
+    names = ["done", "home", "fa'il ed", "cut", "come far", "odd", "new"]
     expected = {
         "done": Mark(True, "j", 0, "j"),
+        "home": Mark(True),
         "fa'il ed": Mark(False, "j", 3, "j"),
         "cut": Mark(started_by="j"),
-        "come far": Mark(started_by="j", progress=12000),
+        "come far": Mark(False, "j", 143, "j", progress=12000),
+        "odd": Mark(False, "j", 3, "j"),
         "new": Mark(),
     }
-    assert read_mark(tmp_path / "odd") == Mark(started_by="j")
-    assert parse_probe(out.splitlines()) == expected
-    assert {name: read_mark(tmp_path / name) for name in names} == expected
+    for locks in (True, False):
+        if not locks:
+            expected = {name: replace(mark, started_by="") for name, mark in expected.items()}
+        for shell in ("bash", "dash"):
+            out = subprocess.run(
+                [shell, "-c", script.probe_command(names, locks)],
+                cwd=tmp_path, capture_output=True, text=True, check=True,
+            ).stdout
+            assert parse_probe(out.splitlines()) == expected
+        assert {name: read_mark(tmp_path / name, locks) for name in names} == expected
+
+
+def run_job(folder, text, **environment):
+    subprocess.run(
+        ["bash", "-c", text], cwd=folder, check=True,
+        env={**os.environ, "REMOTE_ROOT": str(folder), **environment},
+    )
+
+
+def job(tmp_path, commands, **keys):
+    """A job of tasks in folders ``0``, ``1``, ..."""
+    for index in range(len(commands)):
+        (tmp_path / str(index)).mkdir()
+    tasks = [Task(str(i), tmp_path / str(i), text, (), ()) for i, text in enumerate(commands)]
+    texts = [(task.name, script.task_command(task, "job1", [], True)) for task in tasks]
+    return script.job_commands(texts, "flag", **keys)
+
+
+def outputs(tmp_path):
+    return [file.read_text().strip() for file in sorted(tmp_path.glob(f"*/{script.OUT}"))]
+
+
+@pytest.mark.parametrize("para_deg", [1, 3])
+def test_a_job_runs_its_tasks_and_says_whether_one_failed(tmp_path, para_deg):
+    commands = ["cat; echo a", "cd /; exec 9>&-; exit 3", "set -eu; echo c", "exec echo d"]
+    text = job(tmp_path, commands, para_deg=para_deg) + "wait"
+    (tmp_path / "2").rename(tmp_path / "gone")
+    run_job(tmp_path, text)
+    assert (tmp_path / "flag").read_text() == "1\n"
+    states = [read_mark(tmp_path / name).status for name in ("0", "1", "gone", "3")]
+    assert states == [0, 3, None, 0]
+    assert outputs(tmp_path) == ["a", "", "d"]
+    (tmp_path / "gone").rename(tmp_path / "2")
+    (tmp_path / "flag").unlink()
+    run_job(tmp_path, text.replace("exit 3", "echo b"))
+    assert outputs(tmp_path) == ["a", "b", "c", "d"]
+    assert not (tmp_path / "flag").exists()
+
+
+def test_a_first_attempt_starts_no_program_but_flock(tmp_path):
+    """Every short task would pay for it."""
+    text = job(tmp_path, ["echo a > out"] * 3)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "flock").symlink_to(shutil.which("flock"))
+    bash = shutil.which("bash")
+    done = subprocess.run(
+        [bash, "-c", text], cwd=tmp_path, check=True, capture_output=True, text=True,
+        env={"REMOTE_ROOT": str(tmp_path), "PATH": str(tmp_path / "bin")},
+    )
+    assert done.stderr == ""
+    assert [read_mark(tmp_path / name).done for name in "012"] == [True] * 3
+    assert [(tmp_path / name / script.ERR).read_text() for name in "012"] == [""] * 3
+
+
+@pytest.mark.parametrize(
+    ("para_deg", "gpus", "given", "expected"),
+    [
+        (1, 2, "5,7", "5 7 5 7"),
+        (2, 2, "5,7", "5 5 7 7"),
+        (1, 2, "GPU-a,GPU-b", "GPU-a GPU-b GPU-a GPU-b"),
+        (1, 2, None, "0 1 0 1"),  # the queue names none: all are the job's
+        (4, 0, "5,7", "5,7 5,7 5,7 5,7"),
+        (1, 0, None, "none none none none"),
+    ],
+)
+def test_each_task_has_a_gpu_that_the_queue_gave_to_the_job(
+    tmp_path, monkeypatch, para_deg, gpus, given, expected
+):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    text = job(tmp_path, ["echo ${CUDA_VISIBLE_DEVICES-none}"] * 4, para_deg=para_deg, gpus=gpus)
+    run_job(tmp_path, "set -u\n" + text + "wait",
+            **({} if given is None else {"CUDA_VISIBLE_DEVICES": given}))  # fmt: skip
+    assert outputs(tmp_path) == expected.split()
 
 
 def test_threads_are_the_jobs_cores_unless_the_user_says_otherwise():

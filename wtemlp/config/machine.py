@@ -148,6 +148,11 @@ def _check_resources(resources: Section) -> None:
         resources.integer(key)
     for key in ("gpu_per_node", "group_size"):
         resources.integer(key, 0)
+    if resources.get("strategy", {}).get("if_cuda_multi_devices") is True:
+        if resources["gpu_per_node"] < 1:
+            raise resources.wrong("gpu_per_node", "must be 1 or more with if_cuda_multi_devices")
+        if resources["number_node"] != 1:
+            raise resources.wrong("number_node", "must be 1 with if_cuda_multi_devices")
     if resources["wait_time"] < 0:
         raise resources.wrong("wait_time", "must be 0 or more (s)")
     for name, value in resources["envs"].items():

@@ -52,6 +52,12 @@ def machine_schema() -> Argument:
         doc = "Tasks in one job, where resources.group_size is 1."
         section.extend_subfields([Argument("group_size", int, optional=True, doc=doc)])
         section.sub_fields["machine"].extend_subfields(_own_machine_keys())
+        batches = section.sub_fields["resources"].sub_variants["batch_type"].choice_dict
+        for batch in batches.values():
+            kwargs = batch.sub_fields.get("kwargs")
+            if kwargs is not None and not kwargs.optional:
+                # dpdispatcher asks for it only where resources name the batch system.
+                kwargs.optional, kwargs.default = True, {}
         for key in ("user_forward_files", "user_backward_files"):
             section.sub_fields[key].set_dtype([list[str]])
     return schema

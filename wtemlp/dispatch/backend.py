@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import paramiko
 
-from wtemlp.dispatch import queues, script
+from wtemlp.dispatch import processes, queues, script
 from wtemlp.dispatch.library import (
     ArgumentError,
     JobStatus,
@@ -26,7 +26,7 @@ from wtemlp.dispatch.settings import Settings, cores_at_hand
 from wtemlp.dispatch.ssh import FOLDERS_AT_ONCE, SSHContext
 from wtemlp.dispatch.staging import StageFiles, expand
 from wtemlp.dispatch.tasks import Task
-from wtemlp.dispatch.units import JOBS, UnitJob, UnitTask, View, job_resources
+from wtemlp.dispatch.units import JOBS, UnitJob, UnitTask, View, job_commands, job_resources
 from wtemlp.errors import InputError
 
 log = logging.getLogger("wtemlp.dispatch")
@@ -60,6 +60,8 @@ class Backend:
                 "connecting", lambda: Machine.load_from_dict(settings.machine)
             )
             self.resources = job_resources(settings)
+            if type(self.machine).gen_script_command is Machine.gen_script_command:
+                self.machine.gen_script_command = job_commands  # not a job array's own
         except (ArgumentError, KeyError) as error:
             words = redact(one_line(str(error)), self.secrets)
             raise InputError("machine file", f"dpdispatcher does not accept it: {words}") from error
@@ -69,6 +71,7 @@ class Backend:
         self.lazy = settings.context == "lazylocal"
         self.files = StageFiles(self.context, self.stage, work_dir, settings)
         self._make_job_folder()
+        self.ends = processes.Ends()
 
     # -- what the machine is like
 
@@ -78,6 +81,11 @@ class Backend:
             return None
         cores = cores_at_hand() if self.settings.local else int(self._call("nproc").strip() or 1)
         return max(1, cores // max(1, self.resources.cpu_per_node))
+
+    @property
+    def sees_processes(self) -> bool:
+        """Whether jobs are processes of this machine, which can be seen without starting one."""
+        return self.settings.local and self.settings.shell and processes.LISTED
 
     @property
     def group_size(self) -> int:
@@ -193,12 +201,15 @@ class Backend:
             Process or queue id of each job.
         """
         if self.settings.shell:
+            # By the script's name, which is unique: a process id may have been used again.
+            scripts = {job: f"{self._hash(job)}.sub" for job in jobs}
+            if self.sees_processes:
+                return {job: _running(processes.runs(jobs[job], scripts[job])) for job in jobs}
             lines = []
             if jobs:
                 lines = self._steady("looking for jobs", self._processes, question=True)
-            # By the script's name, which is unique: a process id may have been used again.
             words = {word for line in lines for word in line.split()}
-            return {job: _running(f"{self._hash(job)}.sub" in words) for job in jobs}
+            return {job: _running(scripts[job] in words) for job in jobs}
         command = queues.list_command(self.settings.batch)
         if command is not None and jobs:
             text = self._steady(
@@ -223,16 +234,30 @@ class Backend:
             return "gone"
         return _running(state in (JobStatus.running, JobStatus.completing), "waiting")
 
-    def marks(self, tasks: Sequence[Task]) -> dict[str, Mark]:
-        """What the tasks' folders on the other side say."""
+    def marks(self, tasks: Sequence[Task], locks: bool = True) -> dict[str, Mark]:
+        """What the tasks' folders on the other side say.
+
+        Parameters
+        ----------
+        tasks : sequence of Task
+        locks : bool
+            Whether to ask if anything still runs in the folders, which costs more.
+        """
         if self.settings.local:
-            return {task.name: read_mark(self.files.folder(task)) for task in tasks}
+            return {task.name: read_mark(self.files.folder(task), locks) for task in tasks}
         lines: list[str] = []
         for first in range(0, len(tasks), FOLDERS_AT_ONCE):
             folders = [self.files.path(task) for task in tasks[first : first + FOLDERS_AT_ONCE]]
-            lines += self._call(script.probe_command(folders)).splitlines()
+            lines += self._call(script.probe_command(folders, locks)).splitlines()
         found = parse_probe(lines)
         return {task.name: found.get(self.files.path(task), Mark()) for task in tasks}
+
+    def pause(self, seconds: float, queue_ids: Iterable[str]) -> bool:
+        """Wait; whether one of these jobs was seen to end meanwhile."""
+        if self.sees_processes:
+            return self.ends.wait(queue_ids, seconds)
+        time.sleep(seconds)
+        return False
 
     def kill(self, job: str, queue_id: str) -> None:
         """End a job and everything that it started."""

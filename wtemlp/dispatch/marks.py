@@ -30,14 +30,22 @@ def _mark(done: bool, ended: str, started: str, held: bool, progress: str) -> Ma
     return replace(mark, ended_by=words[0], status=int(words[1]))
 
 
-def read_mark(folder: Path) -> Mark:
-    """The marks of a task whose folder is on this machine."""
-    held = _is_locked(folder / script.LOCK)  # before the tag: it is written under the lock
-    done = (folder / script.DONE).is_file()
-    ended, started, far = (
-        _text(folder / name) for name in (script.EXIT, script.STARTED, script.PROGRESS)
-    )
-    return _mark(done, ended, started, held, far)
+def read_mark(folder: Path, locks: bool = True) -> Mark:
+    """The marks of a task whose folder is on this machine.
+
+    Parameters
+    ----------
+    folder : Path
+    locks : bool
+        Whether to look at the lock, too: is something running, and which job began last.
+    """
+    place = f"{folder}/"  # this is done often
+    # Before the tag: it is written under the lock.
+    held, begun = _is_locked(place + script.LOCK) if locks else (False, "")
+    tag = _text(place + script.DONE)
+    ended = _text(place + script.EXIT) if tag is None else tag
+    far = _text(place + script.PROGRESS) if tag is None and (locks or ended) else None
+    return _mark(tag is not None, ended or "", begun, held, far or "")
 
 
 def parse_probe(lines: Iterable[str]) -> dict[str, Mark]:
@@ -51,22 +59,30 @@ def parse_probe(lines: Iterable[str]) -> dict[str, Mark]:
     return marks
 
 
-def _text(path: Path) -> str:
+def _text(path: str) -> str | None:
     try:
-        return path.read_text()
+        with open(path) as stream:  # noqa: PTH123
+            return stream.read()
     except FileNotFoundError:
-        return ""
+        return None
 
 
-def _is_locked(path: Path) -> bool:
+def _is_locked(path: str) -> tuple[bool, str]:
+    """Whether a lock is held, and its last line."""
     try:
-        with path.open("rb") as stream:
+        with open(path, errors="replace") as stream:  # noqa: PTH123
+            last = (stream.read().splitlines() or [""])[-1]
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
-        return False
+        return False, ""
     except BlockingIOError:
-        return True
-    return False
+        return True, last
+    return False, last
+
+
+def has_finished(folder: Path) -> bool:
+    """Whether a task has finished, and its results are in its folder."""
+    return (folder / script.DONE).is_file()
 
 
 def forget_finished(folder: Path) -> None:

@@ -9,11 +9,16 @@ _FIND = {
     "pbs": "qselect -N {name}",
     "torque": "qselect -N {name}",
     "lsf": "bjobs -a -noheader -o jobid -J {name}",
+    "sge": "qstat -j {name} 2>/dev/null | awk '/^job_number:/ {{print $2}}'",  # none that ended
 }
 #: Commands that print id and state of all of the user's jobs.
 _LIST = {
     "slurm": 'squeue -h -o "%F %t" -u "$(id -un)"',
     "slurmjobarray": 'squeue -h -o "%F %t" -u "$(id -un)"',
+    # dpdispatcher takes job 1 for job 12, and waits 70 s for a job that is not in the list.  Those
+    # in an error state (E) never end by themselves, and are left out.
+    "sge": "qstat -u \"$(id -un)\" | awk 'NR > 2 && $5 !~ /E/"
+           " {print $1, ($5 ~ /[rtsST]/ ? \"R\" : \"PD\")}'",
 }
 _RUNNING = frozenset({"R", "CG"})
 

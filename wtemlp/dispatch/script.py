@@ -20,12 +20,13 @@ from wtemlp.dispatch.tasks import Task
 OUT = "task.out"  #: a task's standard output
 ERR = "task.err"  #: a task's standard error
 TASK_HASH = ".wtemlp"
-DONE = f"{TASK_HASH}_task_tag_finished"  #: dpdispatcher's own name of a task's finished tag
+#: The job that finished the task, and 0; dpdispatcher's own name of a task's finished tag.
+DONE = f"{TASK_HASH}_task_tag_finished"
+#: Locked while anything runs in the folder.  Its lines: the files that were there before the first
+#: attempt, closed by a "./.", then the jobs that began an attempt.
 LOCK = ".wtemlp.lock"
-BEFORE = ".wtemlp.before"  #: the files that were in the folder before the first attempt
-STARTED = ".wtemlp.started"  #: the job that began the last attempt
 PROGRESS = paths.PROGRESS  #: how far the task has come, if its command says so: a number
-EXIT = ".wtemlp.exit"  #: the job that ended the last attempt, and its exit status
+EXIT = ".wtemlp.exit"  #: the job that ended the last attempt, if it failed, and its exit status
 MISSING_RESULT = 121  #: exit status of a task that ended well but without a declared result
 
 _GLOB = re.compile(r"[*?\[]")
@@ -38,6 +39,9 @@ def declared(task: Task) -> tuple[str, ...]:
 
 def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> str:
     """Shell text that runs a task once, and only once.
+
+    Of its own it starts two processes where there is nothing to mend: ``flock``, and the
+    subshell of the command.
 
     Parameters
     ----------
@@ -54,22 +58,20 @@ def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> s
     Returns
     -------
     str
-        Lines for dpdispatcher's job script, run in the task's folder.
+        Lines for a job script, run in the task's folder; their status is that of the attempt.
     """
     lines = [
         "",
-        # The engine inherits descriptor 9: the lock is held as long as anything runs in here.
-        f"exec 9>>{LOCK}",
+        "wtemlp_task() {",
         "flock 9",
-        f"if [ -f {DONE} ]; then exit 0; fi",
+        f"[ ! -f {DONE} ] || return 0",
     ]
     if clean:
         lines += _cleaning(forward)
-        lines += [f": > {OUT}; : > {ERR}"]
     lines += [
-        f"[ ! -e {EXIT} ] || rm -f {EXIT}; echo {job} > {STARTED}",
+        f"[ ! -e {EXIT} ] || rm -f {EXIT}; echo {job} >> {LOCK}",
         f"( eval {shlex.quote(task.command)} )",
-        "code=$?",
+        "local code=$?",
     ]
     for name in declared(task):
         complaint = shlex.quote(f"wtemlp: the result {name} was not made")
@@ -79,9 +81,11 @@ def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> s
             "fi",
         ]
     lines += [
-        f"if [ $code -eq 0 ]; then : > {DONE}; fi",
-        f"echo {job} $code > {EXIT}",
-        "exit $code",
+        f"if [ $code -eq 0 ]; then echo {job} 0 > {DONE}; else echo {job} $code > {EXIT}; fi",
+        "return $code",
+        "}",
+        # The engine inherits descriptor 9: the lock is held as long as anything runs in here.
+        f"wtemlp_task 9>>{LOCK}",
         "",
     ]
     return "\n".join(lines)
@@ -94,7 +98,7 @@ def _cleaning(forward: Sequence[str]) -> list[str]:
     files ends with a line of its own: without it, it was killed before the command began.
     """
     kept = sorted({f"./{part}" for name in forward for part in _with_parents(name)})
-    keep = f"cat {BEFORE}"
+    keep = f"cat {LOCK}"
     if kept:
         names = " ".join(shlex.quote(name) for name in kept)
         inputs = " ".join(shlex.quote(f"./{name}") for name in sorted(forward))
@@ -105,11 +109,12 @@ def _cleaning(forward: Sequence[str]) -> list[str]:
     )
     options = "dotglob nullglob globstar"
     return [
-        f'if [ -f {BEFORE} ] && [ "$(tail -n 1 {BEFORE})" = ./. ]; then',
+        f"if [ -s {LOCK} ] && grep -qxF ./. {LOCK}; then",
+        f"  : > {OUT}; : > {ERR}",
         f"  {{ {keep}; }} | LC_ALL=C sort -u | LC_ALL=C comm -13 - <({everything})"
-        " | tr '\\n' '\\0' | xargs -0 -r rm -rf -- || exit 1",
+        " | tr '\\n' '\\0' | xargs -0 -r rm -rf -- || return 1",
         "else",
-        f"  shopt -s {options}; printf './%s\\n' ** . > {BEFORE}; shopt -u {options}",
+        f"  shopt -s {options}; printf './%s\\n' ** . > {LOCK}; shopt -u {options}",
         "fi",
     ]
 
@@ -117,6 +122,51 @@ def _cleaning(forward: Sequence[str]) -> list[str]:
 def _with_parents(name: str) -> list[str]:
     path = PurePosixPath(name)
     return [str(part) for part in (path, *path.parents) if str(part) != "."]
+
+
+def job_commands(
+    tasks: Sequence[tuple[str, str]], flag: str, para_deg: int = 1, gpus: int = 0
+) -> str:
+    """Shell text that runs a job's tasks, `para_deg` at a time, with a GPU for each so many.
+
+    In place of dpdispatcher's own, for two reasons: it starts three processes more for each task,
+    and it numbers GPUs from 0, whichever of them the queue gave to this job.
+
+    Parameters
+    ----------
+    tasks : sequence of (str, str)
+        Folder below ``$REMOTE_ROOT``, and text of `task_command`.
+    flag : str
+        File below ``$REMOTE_ROOT`` that says whether a task failed.
+    para_deg : int
+        Tasks at the same time; on each of the GPUs, where `gpus` are shared out.
+    gpus : int
+        How many GPUs to share out; 0: each task sees all of them.
+    """
+    beside = para_deg > 1 or gpus > 0
+    failed = f'echo 1 > "$REMOTE_ROOT"/{shlex.quote(flag)}'
+    lines = []
+    for index, (folder, command) in enumerate(tasks):
+        share = _gpu(index // para_deg % gpus) if gpus else []
+        lines += [
+            *["{"] * beside,
+            *share,
+            f'if cd "$REMOTE_ROOT"/{shlex.quote(folder)}; then',
+            f"{{ {command} }} </dev/null 1>>{OUT} 2>>{ERR} || {failed}",
+            f"else {failed}; fi",
+            *["} &"] * beside,
+        ]
+        if beside and (index + 1) % (para_deg * max(1, gpus)) == 0:
+            lines.append("wait")
+    return "\n".join([*lines, ""])
+
+
+def _gpu(index: int) -> list[str]:
+    """Lines that leave one GPU of those that the queue gave, or of all if it named none."""
+    return [
+        "wtemlp_gpus=${CUDA_VISIBLE_DEVICES-}; wtemlp_gpus=(${wtemlp_gpus//,/ })",
+        f"export CUDA_VISIBLE_DEVICES=${{wtemlp_gpus[{index}]-{index}}}",
+    ]
 
 
 def session_line() -> str:
@@ -155,19 +205,28 @@ def thread_variables(cpus: int, given: Mapping[str, object]) -> dict[str, object
     return {**defaults, **given}
 
 
-def probe_command(folders: Sequence[str]) -> str:
+def probe_command(folders: Sequence[str], locks: bool = True) -> str:
     """Shell command that tells how each of the tasks stands, one line a task.
 
     A line is ``done|job and status|started|held|progress|folder``, read by `wtemlp.dispatch.marks`.
+
+    Parameters
+    ----------
+    folders : sequence of str
+    locks : bool
+        Whether to look at the locks, too, which starts processes for each task: is something
+        running, and which job began last.
     """
     names = " ".join(shlex.quote(folder) for folder in folders)
+    held = (
+        '[ ! -e "$d/LOCK" ] || { flock -n "$d/LOCK" true || h=held; s=$(tail -n 1 "$d/LOCK"); };'
+    )
     return (
-        f"for d in {names}; do"
-        ' h=; f=; e=; s=; p=; [ ! -e "$d/LOCK" ] || flock -n "$d/LOCK" true || h=held;'
-        ' [ ! -f "$d/DONE" ] || f=done; [ ! -f "$d/EXIT" ] || e=$(cat "$d/EXIT");'
-        ' [ ! -f "$d/STARTED" ] || s=$(cat "$d/STARTED");'
+        f"for d in {names}; do h=; f=; e=; s=; p=; {held if locks else ''}"
+        ' [ ! -f "$d/EXIT" ] || read -r e < "$d/EXIT";'
+        ' [ ! -f "$d/DONE" ] || { f=done; read -r e < "$d/DONE"; };'
         ' [ ! -f "$d/PROGRESS" ] || read -r p < "$d/PROGRESS";'
         ' printf "%s|%s|%s|%s|%s|%s\\n" "$f" "$e" "$s" "$h" "$p" "$d"; done'
     ).replace("LOCK", LOCK).replace("DONE", DONE).replace("EXIT", EXIT).replace(
-        "STARTED", STARTED
-    ).replace("PROGRESS", PROGRESS)
+        "PROGRESS", PROGRESS
+    )

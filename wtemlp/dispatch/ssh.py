@@ -16,6 +16,7 @@ from typing import Any
 import paramiko
 
 from wtemlp.config.schema import HOST_KEY_CHECKING
+from wtemlp.dispatch import script
 from wtemlp.dispatch.host_keys import HostKeys
 from wtemlp.dispatch.library import DispatcherSSHContext, SSHSession, Submission
 from wtemlp.errors import TransportError
@@ -236,13 +237,31 @@ class SSHContext(DispatcherSSHContext):
         self, sftp: paramiko.SFTPClient, remote_dir: str, ref_remote_root: str,
         result_list: list[str],
     ) -> None:
-        """The files in the folders of the tasks that are downloaded, in one command."""
+        """The files in the folders of the tasks that are downloaded, in one command.
+
+        Logs with nothing in them stay there: most tasks leave two.
+        """
+        empty = f"-size 0 '(' -name {script.OUT} -o -name {script.ERR} ')'"
         for first in range(0, len(self._looked_at), FOLDERS_AT_ONCE):
             folders = self._looked_at[first : first + FOLDERS_AT_ONCE]
             names = " ".join(shlex.quote(f"./{folder}") for folder in folders)
-            _, stdout, _ = self.block_checkcall(f"find {names} -type f -print0")
+            _, stdout, _ = self.block_checkcall(f"find {names} -type f ! '(' {empty} ')' -print0")
             found = stdout.read().decode(errors="surrogateescape").split("\0")
             result_list += [name.removeprefix("./") for name in found if name]
+
+    def write_file(self, fname: str, write_str: str) -> None:
+        """Write a file, so that a reader sees the old one or the new one.
+
+        As dpdispatcher's, without starting a command for it where the host renames by itself.
+        """
+        path = self._resolve_remote_path(fname)
+        temporary = f"{path}_tmp"
+        with self.sftp.open(temporary, "w") as stream:
+            stream.write(write_str)
+        try:
+            self.sftp.posix_rename(temporary, path)
+        except OSError:  # it cannot, or the login was lost, which is heard now
+            self.block_checkcall(f"mv {shlex.quote(temporary)} {shlex.quote(path)}")
 
     def check_file_exists(self, fname: str) -> bool:
         """Whether a file is there.  dpdispatcher takes a lost login for a missing file."""

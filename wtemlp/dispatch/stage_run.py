@@ -90,12 +90,12 @@ class StageRun:
             self._upload_common(common_files)
         shortest, longest = self.settings.poll_s
         pause = shortest
-        while self._unfinished() or self.lingering:
+        while self._open() or self.lingering:
             changed = self._submit_waiting()
             changed |= self._poll()
             self._report()
             pause = shortest if changed else min(longest, max(pause, 0.01) * 1.5)
-            if self._unfinished():
+            if self._open():
                 self._sleep(pause)
             elif self.lingering:
                 self._sleep(min(pause, 1.0))
@@ -105,6 +105,11 @@ class StageRun:
     def _unfinished(self) -> list[str]:
         done = self.finished | self.journal.failed.keys()
         return [name for name in self.tasks if name not in done]
+
+    def _open(self) -> bool:
+        """Whether a task is unfinished; asked often."""
+        failed = (self.journal.failed.keys() & self.tasks.keys()) - self.finished
+        return len(self.finished) + len(failed) < len(self.tasks)
 
     def _is_home(self, task: Task) -> bool:
         """Whether a task is finished: its tag and its declared results are in its folder."""
@@ -204,7 +209,7 @@ class StageRun:
         """Look at jobs and tasks; whether anything has ended."""
         states = self._states()
         live = [name for job in self.jobs.values() for name in job.open]
-        marks = self.backend.marks([self.tasks[name] for name in live]) if live else {}
+        marks = self.backend.marks([self.tasks[name] for name in live], False) if live else {}
         self._bring_home([name for name in live if marks[name].done])
         ended = False
         for job in list(self.jobs.values()):
@@ -218,7 +223,7 @@ class StageRun:
                     job.open.remove(name)
                     self._attempt_failed(name, mark, job)
             if job.open and job.state == "gone":
-                self._bury(job, marks)
+                self._bury(job)
             if not job.open:
                 self._close(job)
             ended |= before != job.open
@@ -230,7 +235,8 @@ class StageRun:
 
     def _states(self) -> dict[str, str]:
         now = time.monotonic()
-        if self.settings.shell and self.jobs and now - self.looked < SHELL_LOOK_S:
+        dear = self.settings.shell and not self.backend.sees_processes
+        if dear and self.jobs and now - self.looked < SHELL_LOOK_S:
             return {}
         self.looked = now
         asked = {job.name: job.queue_id for job in self.jobs.values()}
@@ -242,9 +248,12 @@ class StageRun:
         }
         return states
 
-    def _bury(self, job: LiveJob, marks: dict[str, Mark]) -> None:
+    def _bury(self, job: LiveJob) -> None:
         """A job is gone and some of its tasks have not said how they ended."""
-        if any(marks[name].held for name in job.open):
+        marks = self.backend.marks([self.tasks[name] for name in job.open])
+        if any(mark.done or mark.ended_by == job.name for mark in marks.values()):
+            return  # it has been said since: the next look hears it
+        if any(mark.held for mark in marks.values()):
             job.state = "running"
             return  # its script was killed, but what it started lives on
         job.gone_since = job.gone_since or time.monotonic()
@@ -330,7 +339,9 @@ class StageRun:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._check_stop()
-            time.sleep(min(left, 0.5))
+            jobs = [job.queue_id for job in self.jobs.values()]
+            if self.backend.pause(min(left, 0.5), jobs + [q for q, _ in self.lingering.values()]):
+                break
             self._report()
         self._check_stop()
 

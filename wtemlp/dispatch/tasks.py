@@ -1,8 +1,10 @@
 """What the stages hand to the dispatcher and what they get back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from wtemlp.errors import CalculationError
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,26 @@ class Progress:
     def total(self) -> int:
         """All tasks of the stage."""
         return self.waiting + self.running + self.finished + self.failed
+
+
+NAMED = 10  #: failed tasks that are named in one line
+
+
+def failure_of(folder: Path, failed: Sequence[TaskResult], total: int) -> CalculationError:
+    """The end of a stage: what the first of its failed tasks said, and the names of all.
+
+    Parameters
+    ----------
+    folder : Path
+        The stage's.
+    failed : sequence of TaskResult
+    total : int
+        Tasks of the stage.
+    """
+    names = ", ".join(result.name for result in failed[:NAMED])
+    more = f" and {len(failed) - NAMED} more" if failed[NAMED:] else ""
+    others = f"\n  {len(failed)} of {total} tasks failed: {names}{more}" if failed[1:] else ""
+    return CalculationError(f"{folder}/{failed[0].message}{others}")
 
 
 OnProgress = Callable[[Progress], None]

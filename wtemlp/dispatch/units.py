@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.dispatch import script
-from wtemlp.dispatch.library import Job, Machine, Resources, Submission, Task
+from wtemlp.dispatch.library import ArgumentError, Job, Machine, Resources, Submission, Task
 from wtemlp.dispatch.settings import Settings
 
 JOBS = ".dispatch"  #: folder of the job scripts, beside the tasks
@@ -25,7 +25,10 @@ def job_resources(settings: Settings) -> Resources:
     settings : Settings
         The machine section.
     """
-    resources = Resources.load_from_dict(dict(settings.resources))
+    try:
+        resources = Resources.load_from_dict(dict(settings.resources))
+    except RuntimeError as error:  # two keys that do not go together
+        raise ArgumentError(None, str(error)) from error
     if settings.shell:
         resources.custom_flags.append(script.session_line())
     if settings.local:
@@ -33,6 +36,18 @@ def job_resources(settings: Settings) -> Resources:
     if settings.local and settings.shell:
         resources.envs = script.thread_variables(resources.cpu_per_node, resources.envs)
     return resources
+
+
+def job_commands(job: "UnitJob") -> str:
+    """The tasks' part of a job script, for ``Machine.gen_script_command``."""
+    resources = job.resources
+    shared_out = resources.strategy["if_cuda_multi_devices"] is True
+    return script.job_commands(
+        [(task.task_work_path, task.command) for task in job.job_task_list],
+        f"{job.job_hash}_flag_if_job_task_fail",
+        max(1, resources.para_deg),
+        resources.gpu_per_node if shared_out else 0,
+    )
 
 
 class View(Submission):

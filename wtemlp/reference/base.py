@@ -42,6 +42,16 @@ class Labels:
     refused: np.ndarray  #: (n_frames,), bool: not ok, and the frame is to blame, no calculation
 
 
+def without_labels(frames: Frames, reason: str) -> Labels:
+    """No label for any of some frames, for the same reason."""
+    n, n_atoms = len(frames), len(frames.types)
+    return Labels(
+        energies=np.full(n, np.nan), forces=np.full((n, n_atoms, 3), np.nan),
+        virials=np.full((n, 3, 3), np.nan), ok=np.zeros(n, bool), reasons=(reason,) * n,
+        refused=np.zeros(n, bool),
+    )  # fmt: skip
+
+
 class Labeller(Protocol):
     """A reference method: a job for many frames, and its result."""
 

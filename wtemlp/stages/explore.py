@@ -2,14 +2,14 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from wtemlp import paths
 from wtemlp.analysis.frames import FrameTable
 from wtemlp.config.records import SHIFT, WTE, ExploreJob
-from wtemlp.dispatch.tasks import Task
+from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import plumed_input, wte_command, wte_script
 from wtemlp.md.walker import SharedHills, Walker
@@ -211,6 +211,17 @@ def task_folders(run: RunPaths, iteration: int) -> list[Path]:
     """
     folder = run.explore(iteration)
     return [folder / name for name in json.loads((folder / WALKERS).read_text())["tasks"]]
+
+
+def leave_out(context: RunContext, iteration: int, failed: Sequence[TaskResult]) -> None:
+    """Have the iteration go on without walkers that failed; they stay named in the list."""
+    listed = context.paths.explore(iteration) / WALKERS
+    content = json.loads(listed.read_text())
+    known = content.setdefault("failed", {})
+    known |= {result.name: result.message.splitlines()[0] for result in failed}
+    content["tasks"] = [name for name in content["tasks"] if name not in known]
+    if failed:
+        write_json(listed, content)
 
 
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:

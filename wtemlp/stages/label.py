@@ -10,13 +10,13 @@ import numpy as np
 
 from wtemlp import paths
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
-from wtemlp.dispatch.marks import forget_finished
+from wtemlp.dispatch.marks import forget_finished, has_finished
 from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
 from wtemlp.files import write_json
 from wtemlp.md.dump import Dump, read_dump
 from wtemlp.paths import RunPaths
-from wtemlp.reference.base import Frames, Labeller
+from wtemlp.reference.base import Frames, Labeller, Labels, without_labels
 from wtemlp.reference.dataset import Dataset, Origin, accepted, labelled_system
 from wtemlp.reference.lammps_ff import LammpsForceField
 from wtemlp.stages import select
@@ -151,7 +151,7 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     reasons, outcomes = {}, []
     kept: dict[int, list[Dataset]] = defaultdict(list)
     for folder, frames in _batches(context, iteration).items():
-        labels = labeller.collect(folder, frames)
+        labels = _labels(labeller, folder, frames)
         failed = np.flatnonzero(~labels.ok & ~labels.refused)
         broken |= {frames.names[index]: folder for index in failed}
         origins = []
@@ -188,6 +188,15 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
             f"{name}: {reasons[name]}"
         )
     return labelled, reasons
+
+
+def _labels(labeller: Labeller, folder: Path, frames: Frames) -> Labels:
+    try:
+        return labeller.collect(folder, frames)
+    except CalculationError as error:
+        if has_finished(folder):
+            raise
+        return without_labels(frames, str(error))  # a job that failed may leave half a file
 
 
 def _write_data(

@@ -7,6 +7,7 @@ import pytest
 from tests.cluster.conftest import until
 from tests.cluster.stage import QueueStage
 from tests.loop.test_dispatch_local import once_each
+from wtemlp.dispatch.ssh import SSHContext
 
 CONTEXTS = ("LazyLocalContext", "LocalContext", "SSHContext")
 pytestmark = pytest.mark.cluster
@@ -85,3 +86,20 @@ def test_the_card_of_a_job_is_not_always_the_first(cluster, client, tmp_path):
     assert sorted(seen) == ["0", "0", "1", "1"]
     assert seen[0] == seen[1] and seen[2] == seen[3]
     assert (busy, jobs) == (4, 2)
+
+
+def test_logs_come_home_if_they_say_anything(cluster, client, tmp_path, monkeypatch):
+    """Most tasks leave two that are empty; nothing is asked or fetched for these."""
+    stage, asked = QueueStage(tmp_path, cluster, client("SSHContext")), []
+    there = SSHContext.check_file_exists
+    monkeypatch.setattr(
+        SSHContext, "check_file_exists",
+        lambda self, name: asked.append(name) if there(self, name) else False,
+    )  # fmt: skip
+    tasks = [stage.task(0, "echo x > out.txt", backward=("out.txt",)),
+             stage.task(1, "echo x > out.txt; echo words", backward=("out.txt",))]  # fmt: skip
+    assert all(r.ok for r in stage.go(tasks))
+    logs = {path.name for task in tasks for path in task.folder.glob("task.*")}
+    assert logs == {"task.out"}
+    assert (tasks[1].folder / "task.out").read_text() == "words\n"
+    assert not [name for name in asked if "task." in name]

@@ -113,7 +113,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
     assert done.returncode == 0, done.stderr
     run = Run(folder)
-    run.finish()
+    run.finish(timeout_s=900)
     return run
 
 
@@ -125,7 +125,8 @@ def write_tiny(folder: Path) -> None:
     (job,) = param["model_devi_jobs"]
     job |= {"nsteps": 200}
     job["wte"] |= {"nvt_steps": 500, "guard": {"temp_factor": 1000, "devi_factor": 1000}}
-    param |= {"fp_task_max": LABELS, "model_devi_f_trust_lo": 0.0, "model_devi_f_trust_hi": 100.0}
+    param |= {"dp_compress": False, "fp_task_max": LABELS}
+    param |= {"model_devi_f_trust_lo": 0.0, "model_devi_f_trust_hi": 100.0}
     param["default_training_param"]["training"] = {"numb_steps": 60, "disp_freq": 20}
     file.write_text(json.dumps(param))
 
@@ -148,7 +149,7 @@ def test_real_engines_killed_at_random_moments(cluster, real, tmp_path):
     )
     before = len(cluster.ended())
     assert kill_again_and_again(run, 7, 7.0) >= KILLS // 2, "the run was over too soon"
-    run.finish()
+    run.finish(timeout_s=900)
     assert labels_of(run) == labels_of(real)
     assert results_of(run) == results_of(real)
     lines = [line.split() for line in log.read_text().splitlines()]

@@ -91,10 +91,10 @@ class Run:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
 
-    def finish(self) -> str:
+    def finish(self, timeout_s: float = 300) -> str:
         """Run to the end; the output."""
         process = self.start()
-        output = process.communicate(timeout=300)[0]
+        output = process.communicate(timeout=timeout_s)[0]
         assert process.returncode == 0, output
         return output
 

@@ -8,6 +8,7 @@ import pytest
 
 from wtemlp import dpgen_adapter
 from wtemlp.config.machine import load_machines
+from wtemlp.dispatch.place import Place
 from wtemlp.errors import InputError
 
 SECTION = {
@@ -104,6 +105,26 @@ def test_dpdispatcher_takes_the_records(tmp_path):
     assert dpdispatcher.Resources.load_from_dict(dict(section.resources)).group_size == 1
 
 
+HEADS = {
+    "LSF": ["#BSUB -n 1", "#BSUB -q gpu"],
+    "SGE": ["#$ -pe mpi 1", "#$ -q gpu"],
+    "PBS": ["#PBS -l select=1:ncpus=1:ngpus=1", "#PBS -q gpu"],
+    "Torque": ["#PBS -l nodes=1:ppn=1:gpus=1", "#PBS -q gpu"],
+    "Slurm": ["#SBATCH --gres=gpu:1", "#SBATCH --partition gpu"],
+    "JH_UniScheduler": ["#JSUB -n 1", "#JSUB -q gpu"],
+}
+
+
+@pytest.mark.parametrize("batch", HEADS)
+def test_kwargs_are_not_asked_for(tmp_path, batch):
+    """dpdispatcher runs a file without them; its schema asks for them with some queues."""
+    data = changed({"train.machine.batch_type": batch, "train.machine.context_type": "LazyLocal"})
+    data["train"]["machine"].pop("remote_profile")
+    section = load(tmp_path, data).train
+    head = Place(section, tmp_path).script_head().splitlines()
+    assert [line for line in HEADS[batch] if line not in head] == []
+
+
 def test_sections_as_lists_and_comments(tmp_path):
     data = changed({"train.comments": "any", "fp.group_size": 10})
     data["fp"] = [data["fp"]]
@@ -191,6 +212,16 @@ WRONG = [
     ({"train.resources.gpus_per_node": 1}, 'gpus_per_node = 1; unknown key, did you mean "gpu_'),
     ({"train.resources.custom_flags": "-t 1"}, 'custom_flags = "-t 1"; must be a list of strings'),
     ({"train.resources.module_list": [1]}, "module_list[0] = 1; must be a string"),
+    (
+        {"train.resources.strategy": {"if_cuda_multi_devices": True},
+         "train.resources.gpu_per_node": 0},
+        "gpu_per_node = 0; must be 1 or more with if_cuda_multi_devices",
+    ),
+    (
+        {"train.resources.strategy": {"if_cuda_multi_devices": True},
+         "train.resources.number_node": 2},
+        "number_node = 2; must be 1 with if_cuda_multi_devices",
+    ),
     ({"train.resources.wait_time": -1}, "train.resources.wait_time = -1; must be 0 or more (s)"),
     ({"train.resources.envs": {"A B": 1}}, "'A B' is not the name of an environment variable"),
     ({"train.resources.envs": {"A": {}}}, "the value of A must be a string"),

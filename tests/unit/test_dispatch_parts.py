@@ -109,6 +109,25 @@ def test_queue_names_fit_pbs():
     assert queues.find_command("Fugaku", "wt-1") is None
 
 
+def test_grid_engine_is_read_in_one_go():
+    """Two lines of a head; a job in an error state will not end by itself."""
+    listing = (
+        "job-ID  prior   name       user         state submit/start at     queue\n"
+        "-----------------------------------------------------------------------\n"
+        "      1 0.50000 wt-a       me           r     11/24/2026 19:13:44 all.q@here  1\n"
+        "     12 0.50000 wt-b       me           qw    11/24/2026 19:13:44              1\n"
+        "     13 0.50000 wt-c       me           Eqw   11/24/2026 19:13:44              1\n"
+        "     14 0.50000 wt-d       me           hqw   11/24/2026 19:13:44              1\n"
+    )
+    filtered = queues.list_command("SGE").replace('qstat -u "$(id -un)"', "cat")
+    done = subprocess.run(["bash", "-c", filtered], input=listing, capture_output=True, text=True,
+                          check=True)  # fmt: skip
+    jobs = {"a": "1", "b": "12", "c": "13", "d": "14", "e": "2"}
+    assert queues.parse_list(done.stdout.splitlines(), jobs) == {
+        "a": "running", "b": "waiting", "c": "gone", "d": "waiting", "e": "gone"
+    }
+
+
 def test_a_queue_is_read_in_one_go():
     lines = ["11 PD", "12 R", "13 CG", "14 PD", "14 R", "14 PD", "99 R", "garbage"]
     jobs = {"a": "11", "b": "12", "c": "13", "d": "14", "e": "15"}
@@ -118,8 +137,11 @@ def test_a_queue_is_read_in_one_go():
 
 
 def test_contexts_that_cannot_be_asked_are_refused(tmp_path):
-    with pytest.raises(InputError, match="context_type: 'HDFSContext' is not supported"):
-        read_section(section(context_type="HDFSContext"), tmp_path)
+    for keys in ({"context_type": "HDFSContext"}, {"batch_type": "DpCloudServer"}):
+        ((key, name),) = keys.items()
+        told = f"{key}: '{name}' is not supported: tasks there cannot be looked at"
+        with pytest.raises(InputError, match=told):
+            read_section(section(**keys), tmp_path)
 
 
 # -- tasks that make no sense

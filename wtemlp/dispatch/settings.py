@@ -14,6 +14,8 @@ HOST_KEYS = ("strict_host_key_checking", "known_hosts_file")  #: for `wtemlp.dis
 DAY = 86_400.0
 #: Contexts whose folders can be asked and whose commands can be run.
 CONTEXTS = ("lazylocal", "local", "ssh")
+#: Batch systems that dpdispatcher drives through its other contexts only.
+ELSEWHERE = ("bohrium", "dpcloudserver", "lebesgue", "openapi", "distributedshell")
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,7 @@ def read_section(section: MachineSection, root: Path) -> Settings:
     if settings.context != "ssh":
         machine = {key: value for key, value in machine.items() if key not in HOST_KEYS}
         settings = replace(settings, machine=machine)
-    if settings.context not in CONTEXTS:
-        raise InputError(
-            f"machine file: {section.stage}.machine.context_type",
-            f"{machine['context_type']!r} is not supported",
-            "write LazyLocalContext, LocalContext or SSHContext",
-        )
+    _check_reach(section.stage, settings)
     profile = dict(machine.get("remote_profile") or {})
     if profile.get("key_filename"):
         key = root / Path(str(profile["key_filename"])).expanduser()
@@ -103,6 +100,27 @@ def read_section(section: MachineSection, root: Path) -> Settings:
         _seconds(section, "outage_seconds", 0.0 if settings.local and settings.shell else DAY),
         settings.attempts,
     )
+
+
+def _check_reach(stage: str, settings: Settings) -> None:
+    """Refuse places where no command can be run beside a task.
+
+    There a task's lock and marks cannot be read: whether it runs, has finished or was lost is only
+    known from a service's word, after which nothing could keep it from running twice.
+    """
+    for key, refused, remedy in (
+        ("context_type", settings.context not in CONTEXTS,
+         "write LazyLocalContext, LocalContext or SSHContext"),
+        ("batch_type", settings.batch.lower() in ELSEWHERE,
+         "take a queue that can be asked from a shell, as Slurm, PBS, SGE or LSF"),
+    ):  # fmt: skip
+        if refused:
+            raise InputError(
+                f"machine file: {stage}.machine.{key}",
+                f"{settings.machine[key]!r} is not supported: tasks there cannot be looked at, so "
+                "none could be kept from running twice",
+                remedy,
+            )
 
 
 def _attempts(machine: Mapping[str, Any]) -> int:

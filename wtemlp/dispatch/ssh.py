@@ -189,6 +189,7 @@ class SSHContext(DispatcherSSHContext):
         self.clean_asynchronously = clean_asynchronously
         self.create_remote_root = create_remote_root
         self.ssh_session = VerifiedSession(host_keys or HostKeys(), **self.remote_profile)
+        self._logs: set[str] = set()  #: of the tasks that are just being downloaded
         self._mkdir(self.temp_remote_root, recursive=create_remote_root)
 
     @classmethod
@@ -231,7 +232,11 @@ class SSHContext(DispatcherSSHContext):
     def download(self, submission: Submission, *args: Any, **keys: Any) -> None:
         """Bring home the tasks' results; only these tasks' folders are looked at."""
         self._looked_at = [task.task_work_path for task in submission.belonging_tasks]
-        super().download(submission, *args, **keys)
+        self._logs = {f"{one}/{log}" for one in self._looked_at for log in (script.OUT, script.ERR)}
+        try:
+            super().download(submission, *args, **keys)
+        finally:
+            self._logs.clear()
 
     def list_remote_dir(
         self, sftp: paramiko.SFTPClient, remote_dir: str, ref_remote_root: str,
@@ -265,6 +270,8 @@ class SSHContext(DispatcherSSHContext):
 
     def check_file_exists(self, fname: str) -> bool:
         """Whether a file is there.  dpdispatcher takes a lost login for a missing file."""
+        if fname in self._logs:
+            return False  # it would have been listed, unless it is empty
         try:
             self.sftp.stat(self._resolve_remote_path(fname))
         except FileNotFoundError:

@@ -37,7 +37,7 @@ def check_everything(
     params = check_params(param, root, findings, files=not schema_only)
     if machine is None:
         return
-    machines = check_machine_file(machine, root, findings)
+    machines = check_machine_file(machine, findings, to_run=not schema_only)
     if machines is None or schema_only:
         return
     check_folder(params, machines, root, findings)

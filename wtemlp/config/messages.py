@@ -5,7 +5,6 @@ value nor the way out.
 """
 
 import copy
-import difflib
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
@@ -13,6 +12,7 @@ from typing import Any, Union, get_args, get_origin
 from dargs import Argument
 from dargs.dargs import ArgumentError, Variant
 
+from wtemlp.config import unknown_keys
 from wtemlp.config.section import key_path, wrong_value
 from wtemlp.errors import InputError
 
@@ -42,12 +42,12 @@ def validated(schema: Argument, data: Mapping[str, Any], file: str) -> dict[str,
         At the first thing that is wrong.
     """
     _refuse_references(file, data)
-    checker = _Checker(file)
+    checker = _Checker(file, schema)
     result = copy.deepcopy(dict(data))
     try:
-        checker.check(schema, result)
+        checker.check(result)
         result = schema.normalize_value(result, do_default=False, trim_pattern=COMMENTS)
-        checker.check(schema, result)
+        checker.check(result)
         return schema.normalize_value(result, trim_pattern=COMMENTS)
     except ArgumentError as error:
         location = key_path(error.path.split("/")) if error.path else "the file"
@@ -68,11 +68,13 @@ def _refuse_references(file: str, data: Any, path: tuple[str | int, ...] = ()) -
 class _Checker:
     """The hooks that dargs calls on its way through a schema."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, file: str, schema: Argument) -> None:
+        self.file, self.schema = file, schema
+        self.data: dict[str, Any] = {}
 
-    def check(self, schema: Argument, data: dict[str, Any]) -> None:
+    def check(self, data: dict[str, Any]) -> None:
         """Raise an InputError at the first mistake."""
+        self.data, schema = data, self.schema
         schema.traverse_value(
             data,
             key_hook=self._key_is_there,
@@ -108,8 +110,8 @@ class _Checker:
         names = [*fields, *(alias for field in fields.values() for alias in field.alias)]
         for key in data:
             if key not in names and key != "$schema" and not key.startswith("_"):
-                remedy = f"unknown key, {_instead(key, names)}"
-                raise wrong_value(self.file, [*path, key], data[key], remedy)
+                instead = unknown_keys.remedy(key, path, names, self.schema, self.data)
+                raise wrong_value(self.file, [*path, key], data[key], f"unknown key, {instead}")
 
     def _choice_is_known(self, variant: Variant, data: dict[str, Any], path: list[str]) -> None:
         choices = sorted(variant.choice_dict)
@@ -122,7 +124,7 @@ class _Checker:
         if isinstance(tag, str) and (tag in variant.choice_dict or tag in variant.choice_alias):
             return
         remedy = f"must be {_one_of(choices)}"
-        if isinstance(tag, str) and (near := _nearest(tag, choices)):
+        if isinstance(tag, str) and (near := unknown_keys.nearest(tag, choices)):
             remedy += f'; did you mean "{near}"?'
         raise wrong_value(self.file, [*path, variant.flag_name], tag, remedy)
 
@@ -203,16 +205,3 @@ def _join(words: Sequence[str]) -> str:
 def _one_of(choices: Sequence[str]) -> str:
     return "one of " + ", ".join(f'"{choice}"' for choice in choices)
 
-
-def _nearest(word: str, words: Sequence[str]) -> str | None:
-    lower = {name.lower(): name for name in words}
-    near = difflib.get_close_matches(word.lower(), lower, n=1)
-    return lower[near[0]] if near else None
-
-
-def _instead(key: str, names: Sequence[str]) -> str:
-    if near := _nearest(key, names):
-        return f'did you mean "{near}"?'
-    if key == "wte":
-        return 'it needs "model_devi_engine": "wte"'
-    return "remove it (the key of a comment starts with an underscore)"

@@ -44,6 +44,7 @@ ALLOWED = {
     "preflight": BASE | {"config", "md", "dispatch"},
     "checking": BASE | {"checking", "preflight", "first", "user_files", "config", "dispatch"},
     "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
+    "options": BASE,
     "commands": None,
     "cli": None,
 }
@@ -105,7 +106,7 @@ def test_stages_do_not_import_each_other(stage):
     [
         ("dpgen", {"dpgen_adapter"}),
         ("dpdispatcher", {"dispatch"}),
-        ("click", {"cli"}),
+        ("click", {"cli", "options"}),
         ("plotly", {"report"}),
         ("rich", {"progress"}),
     ],

@@ -1,7 +1,7 @@
 """What DP-GEN's code reads although its schema does not know it.
 
-``dpgen run`` refuses a file that has one of these keys, since it began to check files; but they still
-do what they did before.
+``dpgen run`` refuses a file that has one of these keys since it began to check files; but they
+still do what they did before.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def extend_run(schema: Argument) -> None:
         [_optional("sys_charges", list[int], "Charge of each system of sys_configs.")]
     )
     styles = schema.sub_variants["fp_style"].choice_dict
-    doc = "File from which the number of bands is estimated, where there is an electron temperature."
+    doc = "File that numbers of bands are estimated from, where there is an electron temperature."
     styles["vasp"].extend_subfields([_optional("fp_nbands_esti_data", str, doc)])
 
 
@@ -82,6 +82,9 @@ def extend_machine(schema: Argument, stages: Sequence[str]) -> None:
     doc = "Handlers of the log: smtp sends mail."
     schema.extend_subfields([_optional("handlers", dict, doc)])
     for stage in stages:
+        # Made from a set: without an order of its own.
+        contexts = schema.sub_fields[stage].sub_fields["machine"].sub_variants["context_type"]
+        contexts.choice_dict = dict(sorted(contexts.choice_dict.items()))
         resources = schema.sub_fields[stage].sub_fields["resources"]
         for batch in resources.sub_variants["batch_type"].choice_dict.values():
             kwargs = batch.sub_fields.get("kwargs")

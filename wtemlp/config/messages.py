@@ -92,7 +92,7 @@ class _Checker:
         here = [*path, argument.name]
         if not any(_matches(value, kind) for kind in argument.dtype):
             place, item, kinds = _culprit(value, argument.dtype, here)
-            raise wrong_value(self.file, place, item, f"must be {_words(kinds)}")
+            raise wrong_value(self.file, place, item, f"must be {in_words(kinds)}")
         if argument.repeat and isinstance(value, list):
             for index, item in enumerate(value):
                 if not isinstance(item, dict):
@@ -132,7 +132,7 @@ class _Checker:
 def describe(argument: Argument) -> str:
     """What a key wants: its type, and the first sentence of its documentation."""
     sentence = argument.doc.strip().split("\n")[0].split(". ")[0].rstrip(".")
-    return _words(argument.dtype) + (f" ({sentence})" if sentence else "")
+    return in_words(argument.dtype) + (f" ({sentence})" if sentence else "")
 
 
 def _matches(value: Any, kind: Any) -> bool:
@@ -180,8 +180,16 @@ _NAMES = {
 }
 
 
-def _words(kinds: Iterable[Any], plural: bool = False) -> str:
-    """Types in words: ``a number, a list of numbers or an object``."""
+def in_words(kinds: Iterable[Any], plural: bool = False) -> str:
+    """Types in words: ``a number, a list of numbers or an object``.
+
+    Parameters
+    ----------
+    kinds : iterable
+        Types, as those of :attr:`dargs.Argument.dtype`.
+    plural : bool
+        Whether there are several of each.
+    """
     flat: list[Any] = []
     for kind in kinds:
         flat += get_args(kind) if get_origin(kind) in (Union, types.UnionType) else [kind]
@@ -190,7 +198,8 @@ def _words(kinds: Iterable[Any], plural: bool = False) -> str:
     words = []
     for kind in flat:
         if get_origin(kind) is list:
-            words.append(("lists" if plural else "a list") + " of " + _words(get_args(kind), True))
+            items = in_words(get_args(kind), plural=True)
+            words.append(f"lists of {items}" if plural else f"a list of {items}")
         else:
             kind = get_origin(kind) or kind
             words.append(_NAMES.get(kind, (str(kind), str(kind)))[plural])

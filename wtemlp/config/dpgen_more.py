@@ -6,7 +6,7 @@ still do what they did before.
 
 from collections.abc import Sequence
 
-from dargs import Argument
+from dargs import Argument, Variant
 
 
 def extend_run(schema: Argument) -> None:
@@ -82,11 +82,10 @@ def extend_machine(schema: Argument, stages: Sequence[str]) -> None:
     doc = "Handlers of the log: smtp sends mail."
     schema.extend_subfields([_optional("handlers", dict, doc)])
     for stage in stages:
-        # Made from a set: without an order of its own.
-        contexts = schema.sub_fields[stage].sub_fields["machine"].sub_variants["context_type"]
-        contexts.choice_dict = dict(sorted(contexts.choice_dict.items()))
-        resources = schema.sub_fields[stage].sub_fields["resources"]
-        for batch in resources.sub_variants["batch_type"].choice_dict.values():
+        machine, resources = (schema.sub_fields[stage][part] for part in ("machine", "resources"))
+        batches = resources.sub_variants["batch_type"]
+        _put_in_order(machine.sub_variants["context_type"], batches, machine["batch_type"])
+        for batch in batches.choice_dict.values():
             kwargs = batch.sub_fields.get("kwargs")
             if kwargs is not None and not kwargs.optional:
                 # dpdispatcher misses it only where resources name the batch system.
@@ -97,6 +96,16 @@ def extend_machine(schema: Argument, stages: Sequence[str]) -> None:
             _optional("deepmdkit_python", str, "Python that runs CALYPSO's scripts."),
         ]
     )
+
+
+def _put_in_order(*some: Argument | Variant) -> None:
+    """Sort what dpdispatcher makes from sets, with another order in each process."""
+    for one in some:
+        if isinstance(one, Variant):
+            one.choice_dict = dict(sorted(one.choice_dict.items()))
+            one.choice_alias = dict(sorted(one.choice_alias.items()))
+        text, option, names = one.doc.partition("Option: ")
+        one.doc = text + option + ", ".join(sorted(names.split(", ")))
 
 
 def _optional(name: str, kind: object, doc: str) -> Argument:

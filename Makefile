@@ -9,7 +9,7 @@ READY  := $(VENV)/.ready
 RUN    := runs/quickstart
 PLUMED := hillclimber==0.1.8
 
-.PHONY: run test lint docs setup clean
+.PHONY: run test lint docs reference setup clean
 
 run: $(READY)
 	mkdir -p $(RUN)
@@ -25,6 +25,9 @@ lint: $(READY)
 docs: $(READY)
 	$(BIN)/pip install --quiet -e '.[docs]'
 	$(BIN)/python -m sphinx -q -W -b html docs build/docs
+
+reference: $(READY)
+	$(BIN)/python -m wtemlp.config.reference docs/parameters.md
 
 setup: $(READY)
 

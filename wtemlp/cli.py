@@ -5,58 +5,17 @@ Everything heavy is imported by the command that needs it: ``wtemlp lmp`` starts
 
 import logging
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from wtemlp import __version__
 from wtemlp.errors import WtemlpError
+from wtemlp.options import NumberLists, file_argument, folder_option
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 EXIT_INTERRUPTED = 130
 EXIT_BUG = 70
-
-folder_option = click.option(
-    "-C", "--directory", "root", type=click.Path(path_type=Path), default=Path(),
-    help="The run's folder; the default is the working directory. PARAM and MACHINE are looked "
-    "for in the working directory, then there.",
-)
-
-
-def file_argument(name: str) -> Callable:
-    """An input file."""
-    return click.argument(name, type=click.Path(path_type=Path))
-
-
-class NumberLists(click.Command):
-    """A command whose options of many values take them as `--name 1 2 3`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Repeat the option before each of its numbers, which is what click knows."""
-        names = {
-            name
-            for option in self.params
-            if isinstance(option, click.Option) and option.multiple
-            for name in option.opts
-        }
-        given: list[str] = []
-        current = ""  # the option whose numbers go on
-        for word in args:
-            if current and given[-1] != current and _is_number(word):
-                given.append(current)
-            elif word in names or not (current and _is_number(word)):
-                current = word if word in names else ""
-            given.append(word)
-        return super().parse_args(ctx, given)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -127,10 +86,15 @@ def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, ro
     their versions, PLUMED.  Nothing is written or submitted, but with --submit.  A line for each
     finding; exit 0: none is an error, 1: a host, queue or program is at fault, 2: the input is.
 
+    With --schema-only: whether the files are well-formed for DP-GEN and wtemlp; nothing that they
+    name need exist.  What is well-formed, but this version does not run, is a warning then (exit
+    0), and an error otherwise (exit 2).
+
     \b
     Examples:
       wtemlp check param.json machine.json
       wtemlp check --schema-only param.json
+      wtemlp check --schema-only param.json machine.json
       wtemlp check --submit param.json machine.json
     """
     from wtemlp.commands import check_command
@@ -138,6 +102,24 @@ def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, ro
     sys.exit(
         check_command(param, machine, root, click.echo, schema_only=schema_only, submit=submit)
     )
+
+
+@cli.command()
+@click.argument("file", type=click.Choice(["param", "machine", "init"]), default="param")
+def schema(file: str) -> None:
+    """Print the JSON schema of an input file: param (if not given), machine or init.
+
+    An editor that knows it completes and checks the keys while you type: name the schema's file
+    in the input file, as "$schema": "param.schema.json".
+
+    \b
+    Examples:
+      wtemlp schema > param.schema.json
+      wtemlp schema machine > machine.schema.json
+    """
+    from wtemlp.config.json_schema import schema_text
+
+    click.echo(schema_text(file))
 
 
 @cli.command(cls=NumberLists)

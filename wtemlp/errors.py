@@ -30,6 +30,18 @@ class InputError(WtemlpError):
         super().__init__(f"{where}: {problem}" + (f"; {remedy}" if remedy else ""))
 
 
+class NotRunnable(InputError):
+    """The input is well-formed, but no run can be made of it: exit code 2 all the same.
+
+    A feature that this version does not have, a file that is not there, a place-holder.
+    """
+
+    @classmethod
+    def of(cls, error: InputError) -> "NotRunnable":
+        """The same complaint, of this kind."""
+        return cls(error.where, error.problem, error.remedy)
+
+
 class MissingEngine(InputError):
     """A program or library that the run needs is not installed: exit code 2."""
 

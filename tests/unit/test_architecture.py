@@ -46,6 +46,7 @@ ALLOWED = {
     "checking": BASE
     | {"checking", "preflight", "plumed_lines", "first", "user_files", "config", "dispatch"},
     "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
+    "options": BASE,
     "commands": None,
     "cli": None,
 }
@@ -107,7 +108,7 @@ def test_stages_do_not_import_each_other(stage):
     [
         ("dpgen", {"dpgen_adapter"}),
         ("dpdispatcher", {"dispatch"}),
-        ("click", {"cli"}),
+        ("click", {"cli", "options"}),
         ("plotly", {"report"}),
         ("rich", {"progress"}),
     ],

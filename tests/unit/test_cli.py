@@ -159,7 +159,7 @@ def test_an_unknown_command_and_missing_arguments(monkeypatch, capsys):
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; from click.testing import CliRunner; from wtemlp.cli import cli\n"
-        "for c in 'run init check plan status report cancel lmp dp'.split():\n"
+        "for c in 'run init check schema plan status report cancel lmp dp'.split():\n"
         "    assert CliRunner().invoke(cli, [c, '--help']).exit_code == 0\n"
         "assert not {'dpgen', 'dpdata', 'tensorflow', 'MDAnalysis'} & set(sys.modules)"
     )

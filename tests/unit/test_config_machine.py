@@ -194,7 +194,7 @@ WRONG = [
     ({"train.machine.remote_profile.hostname": ...}, "remote_profile.hostname is missing"),
     ({"train.machine.remote_root": ...}, "train.machine.remote_root is missing; add it"),
     ({"train.machine.remote_root": "run"}, 'remote_root = "run"; must be an absolute path'),
-    ({"train.machine.local_root": "/tmp"}, 'train.machine.local_root = "/tmp"; must be "./"'),
+    ({"train.machine.local_root": 1}, "train.machine.local_root = 1; must be a string or null"),
     ({"train.machine.retry_count": -1}, "train.machine.retry_count = -1; must be 0 or more"),
     ({"fp.machine.poll_seconds": -1}, "fp.machine.poll_seconds = -1; must be 0 or more (s)"),
     (
@@ -208,7 +208,7 @@ WRONG = [
     ({"train.resources.group_size": ...}, "train.resources.group_size is missing; add it: an int"),
     ({"train.resources.group_size": "4"}, 'train.resources.group_size = "4"; must be an integer'),
     ({"train.resources.group_size": -4}, "train.resources.group_size = -4; must be 0 or more"),
-    ({"train.resources.cpu_per_node": 0}, "cpu_per_node = 0; must be a positive integer"),
+    ({"train.resources.cpu_per_node": -1}, "cpu_per_node = -1; must be 0 or more"),
     ({"train.resources.gpus_per_node": 1}, 'gpus_per_node = 1; unknown key, did you mean "gpu_'),
     ({"train.resources.custom_flags": "-t 1"}, 'custom_flags = "-t 1"; must be a list of strings'),
     ({"train.resources.module_list": [1]}, "module_list[0] = 1; must be a string"),

@@ -36,7 +36,9 @@ def check_everything(
         Send a tiny job through each queue, too.
     """
     params = check_params(param, root, findings, files=not schema_only)
-    machines = check_machine_file(machine, root, findings) if machine is not None else None
+    machines = None
+    if machine is not None:
+        machines = check_machine_file(machine, findings, to_run=not schema_only)
     if not schema_only:
         check_plumed(params, machines, root, findings)
     if machines is None or schema_only:

@@ -1,12 +1,14 @@
 """The parameter and the machine file, looked at as ``wtemlp run`` looks at them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from wtemlp.checking.findings import Findings
-from wtemlp.config.machine import load_machines
-from wtemlp.config.params import file_problems, load_params
+from wtemlp.config.machine import examine_machines
+from wtemlp.config.params import file_problems
 from wtemlp.config.records import Machines, MachineSection, Params
-from wtemlp.errors import InputError, MissingEngine, WtemlpError
+from wtemlp.config.wellformed import examine_params
+from wtemlp.errors import InputError, MissingEngine, NotRunnable, WtemlpError
 from wtemlp.first import check_run
 from wtemlp.paths import RunPaths
 from wtemlp.plumed_lines import jobs_with_lines, refusals
@@ -27,17 +29,22 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
     findings : Findings
         Takes what is found.
     files : bool
-        Whether to look at the data and structures that it names.
+        Whether to look at the data and structures that it names, too, and whether it is an error
+        if the file is well-formed, but no run can be made of it.
 
     Returns
     -------
     Params or None
-        None: it cannot be read.
+        None: no run can be made of it.
     """
     try:
-        params = load_params(param, root, check_files=False)
+        examined = examine_params(param, root)
     except WtemlpError as error:
         findings.refused(error)
+        return None
+    params = examined.params
+    if params is None:
+        _tell_not_runnable(param, examined.problems, findings, files)
         return None
     jobs, models = len(params.jobs), params.numb_models
     findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
@@ -80,12 +87,44 @@ def check_plumed(
         findings.ok(where, "PLUMED on this machine accepts the lines")
 
 
-def check_machine_file(machine: Path, root: Path, findings: Findings) -> Machines | None:
-    """Check a machine file alone; None: it cannot be read."""
+def _tell_not_runnable(
+    file: Path, problems: Sequence[NotRunnable], findings: Findings, to_run: bool
+) -> None:
+    """Tell that a file is well-formed, and why there is no run with it all the same."""
+    findings.ok(file.name, "is well-formed")
+    for problem in problems:
+        if to_run:
+            findings.refused(problem)
+        else:
+            words = f"well-formed, but `wtemlp run` refuses it: {problem.problem}"
+            findings.warning(problem.where, words, problem.remedy)
+
+
+def check_machine_file(machine: Path, findings: Findings, to_run: bool) -> Machines | None:
+    """Check a machine file alone.
+
+    Parameters
+    ----------
+    machine : Path
+    findings : Findings
+        Takes what is found.
+    to_run : bool
+        Whether it is an error if the file is well-formed, but no task can be run with it.
+
+    Returns
+    -------
+    Machines or None
+        None: it is of no use.
+    """
     try:
-        machines = load_machines(machine, root)
+        machines, ignored, problems = examine_machines(machine)
     except WtemlpError as error:
         findings.refused(error)
+        return None
+    for idle in ignored:
+        findings.warning(idle.where, idle.problem, idle.remedy)
+    if problems:
+        _tell_not_runnable(machine, problems, findings, to_run)
         return None
     findings.ok(machine.name, "keys and values are right")
     return machines

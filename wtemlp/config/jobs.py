@@ -7,6 +7,7 @@ from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import MAX_NUMBER, Section
 from wtemlp.config.template_job import read_dpgens, with_template
 from wtemlp.config.wte import AUTO_HEIGHT_KT, MAX_TEMPERATURE_K, MIN_NVT_STEPS, read_wte
+from wtemlp.errors import NotRunnable
 
 #: What an entry must have beside DP-GEN's own required keys.
 NEEDED = {"ensemble": '"nvt" or "npt"', "temps": "a list (K)", "nsteps": "an integer"}
@@ -78,7 +79,8 @@ def _read_pressures(job: Section) -> tuple[float, ...]:
     """Pressures of the barostat, bar; none at constant volume."""
     if job["ensemble"] not in BAROSTATS:
         known = ", ".join(f'"{name}"' for name in BAROSTATS)
-        raise job.wrong("ensemble", f"must be one of {known}: the thermostat is CSVR")
+        error = job.wrong("ensemble", f"must be one of {known}: the thermostat is CSVR")
+        raise NotRunnable.of(error) if job["ensemble"] == "nve" else error
     given = job.get("press") or []
     if not BAROSTATS[job["ensemble"]]:
         if len(given) > 1:
@@ -101,7 +103,7 @@ def _plain_md(job: Section, nsteps: int, trj_freq: int) -> tuple[int, WteBlock]:
     nvt_steps = max(nsteps // 4 // trj_freq, 1) * trj_freq
     if nvt_steps < MIN_NVT_STEPS or nvt_steps >= nsteps:
         remedy = f"must be {4 * MIN_NVT_STEPS} or more: the first quarter measures the energy"
-        raise job.wrong("nsteps", f"{remedy}, for the guard")
+        raise NotRunnable.of(job.wrong("nsteps", f"{remedy}, for the guard"))
     block = WteBlock(
         (1.0,), sigma_eV=None, height_kT=AUTO_HEIGHT_KT, pace=100, nvt_steps=nvt_steps, walkers=1
     )

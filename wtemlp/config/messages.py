@@ -5,7 +5,6 @@ value nor the way out.
 """
 
 import copy
-import difflib
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
@@ -13,6 +12,7 @@ from typing import Any, Union, get_args, get_origin
 from dargs import Argument
 from dargs.dargs import ArgumentError, Variant
 
+from wtemlp.config import unknown_keys
 from wtemlp.config.section import key_path, wrong_value
 from wtemlp.errors import InputError
 
@@ -42,12 +42,12 @@ def validated(schema: Argument, data: Mapping[str, Any], file: str) -> dict[str,
         At the first thing that is wrong.
     """
     _refuse_references(file, data)
-    checker = _Checker(file)
+    checker = _Checker(file, schema)
     result = copy.deepcopy(dict(data))
     try:
-        checker.check(schema, result)
+        checker.check(result)
         result = schema.normalize_value(result, do_default=False, trim_pattern=COMMENTS)
-        checker.check(schema, result)
+        checker.check(result)
         return schema.normalize_value(result, trim_pattern=COMMENTS)
     except ArgumentError as error:
         location = key_path(error.path.split("/")) if error.path else "the file"
@@ -68,11 +68,13 @@ def _refuse_references(file: str, data: Any, path: tuple[str | int, ...] = ()) -
 class _Checker:
     """The hooks that dargs calls on its way through a schema."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, file: str, schema: Argument) -> None:
+        self.file, self.schema = file, schema
+        self.data: dict[str, Any] = {}
 
-    def check(self, schema: Argument, data: dict[str, Any]) -> None:
+    def check(self, data: dict[str, Any]) -> None:
         """Raise an InputError at the first mistake."""
+        self.data, schema = data, self.schema
         schema.traverse_value(
             data,
             key_hook=self._key_is_there,
@@ -90,7 +92,7 @@ class _Checker:
         here = [*path, argument.name]
         if not any(_matches(value, kind) for kind in argument.dtype):
             place, item, kinds = _culprit(value, argument.dtype, here)
-            raise wrong_value(self.file, place, item, f"must be {_words(kinds)}")
+            raise wrong_value(self.file, place, item, f"must be {in_words(kinds)}")
         if argument.repeat and isinstance(value, list):
             for index, item in enumerate(value):
                 if not isinstance(item, dict):
@@ -108,8 +110,8 @@ class _Checker:
         names = [*fields, *(alias for field in fields.values() for alias in field.alias)]
         for key in data:
             if key not in names and key != "$schema" and not key.startswith("_"):
-                remedy = f"unknown key, {_instead(key, names)}"
-                raise wrong_value(self.file, [*path, key], data[key], remedy)
+                instead = unknown_keys.remedy(key, path, names, self.schema, self.data)
+                raise wrong_value(self.file, [*path, key], data[key], f"unknown key, {instead}")
 
     def _choice_is_known(self, variant: Variant, data: dict[str, Any], path: list[str]) -> None:
         choices = sorted(variant.choice_dict)
@@ -122,7 +124,7 @@ class _Checker:
         if isinstance(tag, str) and (tag in variant.choice_dict or tag in variant.choice_alias):
             return
         remedy = f"must be {_one_of(choices)}"
-        if isinstance(tag, str) and (near := _nearest(tag, choices)):
+        if isinstance(tag, str) and (near := unknown_keys.nearest(tag, choices)):
             remedy += f'; did you mean "{near}"?'
         raise wrong_value(self.file, [*path, variant.flag_name], tag, remedy)
 
@@ -130,7 +132,7 @@ class _Checker:
 def describe(argument: Argument) -> str:
     """What a key wants: its type, and the first sentence of its documentation."""
     sentence = argument.doc.strip().split("\n")[0].split(". ")[0].rstrip(".")
-    return _words(argument.dtype) + (f" ({sentence})" if sentence else "")
+    return in_words(argument.dtype) + (f" ({sentence})" if sentence else "")
 
 
 def _matches(value: Any, kind: Any) -> bool:
@@ -178,8 +180,16 @@ _NAMES = {
 }
 
 
-def _words(kinds: Iterable[Any], plural: bool = False) -> str:
-    """Types in words: ``a number, a list of numbers or an object``."""
+def in_words(kinds: Iterable[Any], plural: bool = False) -> str:
+    """Types in words: ``a number, a list of numbers or an object``.
+
+    Parameters
+    ----------
+    kinds : iterable
+        Types, as those of :attr:`dargs.Argument.dtype`.
+    plural : bool
+        Whether there are several of each.
+    """
     flat: list[Any] = []
     for kind in kinds:
         flat += get_args(kind) if get_origin(kind) in (Union, types.UnionType) else [kind]
@@ -188,7 +198,8 @@ def _words(kinds: Iterable[Any], plural: bool = False) -> str:
     words = []
     for kind in flat:
         if get_origin(kind) is list:
-            words.append(("lists" if plural else "a list") + " of " + _words(get_args(kind), True))
+            items = in_words(get_args(kind), plural=True)
+            words.append(f"lists of {items}" if plural else f"a list of {items}")
         else:
             kind = get_origin(kind) or kind
             words.append(_NAMES.get(kind, (str(kind), str(kind)))[plural])
@@ -203,16 +214,3 @@ def _join(words: Sequence[str]) -> str:
 def _one_of(choices: Sequence[str]) -> str:
     return "one of " + ", ".join(f'"{choice}"' for choice in choices)
 
-
-def _nearest(word: str, words: Sequence[str]) -> str | None:
-    lower = {name.lower(): name for name in words}
-    near = difflib.get_close_matches(word.lower(), lower, n=1)
-    return lower[near[0]] if near else None
-
-
-def _instead(key: str, names: Sequence[str]) -> str:
-    if near := _nearest(key, names):
-        return f'did you mean "{near}"?'
-    if key == "wte":
-        return 'it needs "model_devi_engine": "wte"'
-    return "remove it (the key of a comment starts with an underscore)"

@@ -6,6 +6,7 @@ from pathlib import Path
 from wtemlp import paths
 from wtemlp.config.records import OPES, Extra, ExtraVariable
 from wtemlp.config.section import Section
+from wtemlp.errors import NotRunnable
 
 BOTH, VARIABLES = "both", "variables"  #: what is biased
 MAX_GRID = 10_000  #: points of one variable's grid
@@ -75,7 +76,7 @@ def _read_lines(block: Section, root: Path) -> str:
         text = (root / given).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         remedy = "must be the path of a text file, or a list of PLUMED lines"
-        raise block.wrong("plumed", remedy) from None
+        raise NotRunnable.of(block.wrong("plumed", remedy)) from None
     return text if text.endswith("\n") else f"{text}\n"
 
 

@@ -9,6 +9,7 @@ import copy
 from dargs import Argument
 
 from wtemlp import dpgen_adapter
+from wtemlp.config.dpgen_more import extend_machine, extend_run
 from wtemlp.config.records import ForceField
 from wtemlp.config.wte_schema import wte_block
 
@@ -20,6 +21,7 @@ FORCE_FIELDS = ("tip3p-flexible",)  #: reference force fields that wtemlp knows
 def run_schema() -> Argument:
     """Schema of the parameter file of ``wtemlp run``."""
     schema = dpgen_adapter.run_arginfo()
+    extend_run(schema)
     schema.extend_subfields(_top_level())
     engines = schema.sub_variants["model_devi_engine"]
     for name in ("lammps", "gromacs", "amber"):
@@ -47,6 +49,7 @@ def run_schema() -> Argument:
 def machine_schema() -> Argument:
     """Schema of the machine file: DP-GEN's and dpdispatcher's, with what DP-GEN's code accepts."""
     schema = dpgen_adapter.machine_arginfo()
+    extend_machine(schema, STAGES)
     for stage in STAGES:
         section = schema.sub_fields[stage]
         doc = "Tasks in one job, where resources.group_size is 1."

@@ -1,8 +1,11 @@
 """DP-GEN's features that this version does not have: refused with a line, not ignored."""
 
+from collections.abc import Iterator
+
 from wtemlp.config.schema import ENGINE, FP_STYLE
 from wtemlp.config.section import Section, show
 from wtemlp.config.template import refuse_without_template
+from wtemlp.errors import InputError, NotRunnable
 
 ENGINES = (ENGINE, "lammps")
 FP_STYLES = (FP_STYLE,)
@@ -50,9 +53,20 @@ _TOP = {
     "fp_accurate_soft_threshold": (None,),
     "fp_cluster_vacuum": _OFF,
     "detailed_report_make_fp": (True,),
+    # what DP-GEN's code reads, but its schema does not know
+    "model_devi_taut": (None,),
+    "model_devi_taup": (None,),
+    "model_devi_neidelay": (None,),
+    "fp_nbands_esti_data": _OFF,
+    "pretty_print": _OFF,
+    "pretty_format": ("json",),
+    "sys_charges": _OFF,
 }
 
 _JOB = {
+    "skip_training": _OFF,
+    "pka_e": (None,),
+    "task_min": (None,),
     "nbeads": (None, 1),
     "dt": (None,),
     "neidelay": (None,),
@@ -67,22 +81,37 @@ _REMEDY = "not supported by this version of wtemlp"
 
 
 def refuse_unsupported(params: Section) -> None:
-    """Raise an InputError at the first feature that this version does not have."""
+    """Raise a NotRunnable at the first feature that this version does not have."""
+    for problem in unsupported(params):
+        raise problem
+
+
+def unsupported(params: Section) -> Iterator[NotRunnable]:
+    """Every feature of a parameter file that this version does not have.
+
+    Parameters
+    ----------
+    params : Section
+        The file, checked against its schema.
+    """
     for key, known in (("model_devi_engine", ENGINES), ("fp_style", FP_STYLES)):
         if params.get(key, known[-1]) not in known:
             names = " or ".join(f'"{name}"' for name in known)
-            raise params.wrong(key, f"{_REMEDY}, use {names}")
-    _refuse(params, _TOP)
+            yield NotRunnable.of(params.wrong(key, f"{_REMEDY}, use {names}"))
+    yield from _features(params, _TOP)
     if params.get("model_devi_clean_traj", False) is not False:
         remedy = f"{_REMEDY}, use false: trajectories stay, and you may remove them"
-        raise params.wrong("model_devi_clean_traj", remedy)
-    refuse_without_template(params)
+        yield NotRunnable.of(params.wrong("model_devi_clean_traj", remedy))
+    try:
+        refuse_without_template(params)
+    except InputError as error:
+        yield NotRunnable.of(error)
     for job in params.sections("model_devi_jobs"):
-        _refuse(job, _JOB)
+        yield from _features(job, _JOB)
 
 
-def _refuse(section: Section, features: dict[str, tuple]) -> None:
+def _features(section: Section, features: dict[str, tuple]) -> Iterator[NotRunnable]:
     for key, off in features.items():
         if key in section and section[key] not in off:
             instead = f"use {show(off[0])}" if isinstance(off[0], str) else "remove it"
-            raise section.wrong(key, f"{_REMEDY}, {instead}")
+            yield NotRunnable.of(section.wrong(key, f"{_REMEDY}, {instead}"))

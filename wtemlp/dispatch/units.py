@@ -34,7 +34,7 @@ def job_resources(settings: Settings) -> Resources:
     if settings.local:
         resources.custom_flags.append(script.path_line(Path(sys.prefix) / "bin"))
     if settings.local and settings.shell:
-        resources.envs = script.thread_variables(resources.cpu_per_node, resources.envs)
+        resources.envs = script.thread_variables(max(1, resources.cpu_per_node), resources.envs)
     return resources
 
 

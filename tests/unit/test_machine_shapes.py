@@ -1,0 +1,167 @@
+"""Machine files in all the shapes that DP-GEN takes, and those that it once took."""
+
+import copy
+import json
+import sys
+
+import pytest
+
+from wtemlp import cli, dpgen_adapter
+from wtemlp.config.machine import examine_machines, load_machines
+from wtemlp.errors import InputError, NotRunnable
+
+SECTION = {
+    "command": "dp",
+    "machine": {"batch_type": "PBS", "context_type": "LazyLocalContext", "local_root": "./"},
+    "resources": {"number_node": 1, "cpu_per_node": 4, "queue_name": "q", "group_size": 2},
+}
+STAGES = ("train", "model_devi", "fp")
+
+
+def part(machine=(), resources=(), **section):
+    """A section with some keys changed."""
+    new = copy.deepcopy(SECTION) | section
+    new["machine"] |= dict(machine)
+    new["resources"] |= dict(resources)
+    return new
+
+
+def three(**changes):
+    """A file of three sections."""
+    return {"api_version": "1.0", **dict.fromkeys(STAGES, SECTION), **changes}
+
+
+def flat(section=SECTION):
+    """A file without sections."""
+    return {f"{stage}_{key}": value for stage in STAGES for key, value in section.items()}
+
+
+SSH = {
+    "context_type": "SSHContext", "remote_root": "/scratch",
+    "remote_profile": {"hostname": "h", "username": "u", "port": 2222},
+}  # fmt: skip
+BOHRIUM = {
+    "batch_type": "Lebesgue", "context_type": "LebesgueContext",
+    "remote_profile": {"email": "e", "password": "p", "program_id": 1,
+                       "input_data": {"job_type": "container", "scass_type": "c4_m8_cpu"}},
+}  # fmt: skip
+ACCEPTED = {
+    "three objects": three(),
+    "lists": three(train=[SECTION], model_devi=[SECTION], fp=[SECTION]),
+    "keys at the top": flat(),
+    "keys at the top and sections": {**flat(), "train": SECTION},
+    "comments": three(train=part(comments="c", _comment="c", resources={"_why": "c"})),
+    "no local_root": three(fp=part({"local_root": "elsewhere"})),
+    "names in lower case": three(fp=part({"batch_type": "slurm", "context_type": "lazylocal"})),
+    "ssh": three(fp=part(SSH)),
+    "bohrium by its first name": three(fp=part(BOHRIUM)),
+    "lsf without kwargs": three(fp=part({"batch_type": "LSF"})),
+    "sge without kwargs": three(fp=part({"batch_type": "SGE"})),
+    "gpus of lsf": three(fp=part({"batch_type": "LSF"}, {"kwargs": {"gpu_usage": True}})),
+    "group_size beside resources": three(fp=part(group_size=20)),
+    "all of resources": three(fp=part(resources={
+        "strategy": {"if_cuda_multi_devices": True, "ratio_unfinished": 0.1}, "gpu_per_node": 4,
+        "para_deg": 4, "module_purge": True, "module_list": ["cuda"], "module_unload_list": ["x"],
+        "source_list": ["a.env"], "envs": {"A": 1, "B": "2"}, "custom_flags": ["#PBS -l x"],
+        "prepend_script": ["ulimit -s unlimited"], "append_script": ["sync"], "wait_time": 5,
+    })),
+    "no cores": three(fp=part(resources={"cpu_per_node": 0, "gpu_per_node": 1})),
+    "user's files": three(fp=part(user_forward_files=["vdw.bin"], user_backward_files=["x"])),
+    "another export": three(train=part(export_command="dp --pt")),
+    "calypso": three(model_devi=part(calypso_path="/opt", deepmdkit_python="python")),
+    "key of machine in resources": three(fp=part(resources={"local_root": "./"})),
+}  # fmt: skip
+
+
+def file_of(folder, data):
+    path = folder / "machine.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+@pytest.mark.parametrize("data", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_dpgen_takes(tmp_path, data):
+    theirs = dpgen_adapter.flat_mdata(data)
+    dpdispatcher = dpgen_adapter.import_quietly("dpdispatcher")
+    for stage in STAGES:
+        dpdispatcher.Resources.load_from_dict(dict(theirs[f"{stage}_resources"]))
+    machines = load_machines(file_of(tmp_path, data), tmp_path)
+    for stage in STAGES:
+        section = getattr(machines, stage)
+        assert section.command == theirs[f"{stage}_command"] == machines.mdata[f"{stage}_command"]
+        given = theirs[f"{stage}_resources"]
+        assert {k: section.resources[k] for k in SECTION["resources"]} == {
+            k: given[k] for k in SECTION["resources"]
+        }
+
+
+def test_what_has_no_effect_is_told(tmp_path):
+    data = three(fp=[part(resources={"local_root": "./"}), SECTION])
+    _, ignored, problems = examine_machines(file_of(tmp_path, data))
+    assert [str(error) for error in ignored] == [
+        "machine.json: fp has 2 machines; the first is used: remove the others",
+        'machine.json: fp.resources.local_root = "./"; has no effect here: it is a key of '
+        "fp.machine",
+    ]
+    assert not problems
+
+
+OLD = "is of DP-GEN's dispatcher before api_version 1.0: write"
+REFUSED = {
+    "the old dispatcher": (
+        flat() | {"train_machine": {"machine_type": "slurm", "work_path": "/w"}},
+        f'train_machine.machine_type = "slurm"; {OLD} batch_type and context_type',
+    ),
+    "its resources": (
+        three(fp=[part(resources={"numb_gpu": 4})]),
+        f"fp.resources.numb_gpu = 4; {OLD} gpu_per_node",
+    ),
+    "its programs": ({"deepmd_path": "/opt", **three()}, 'deepmd_path = "/opt"; is of DP-GEN\'s'),
+    "a slip at the top": (
+        {k.replace("train_command", "train_comand"): v for k, v in flat().items()},
+        'train_comand = "dp"; unknown key, did you mean "command"?',
+    ),
+    "a part that is missing": (
+        {k: v for k, v in flat().items() if k != "fp_resources"}, "fp_resources is missing; add it",
+    ),
+    "an old version": (three(api_version="one"), 'api_version = "one"; must be 1.0'),
+    "labels alone": ({"fp": SECTION}, "train is missing; add it: an object"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused(tmp_path, data, words):
+    with pytest.raises(InputError) as caught:
+        examine_machines(file_of(tmp_path, data))
+    assert words in str(caught.value) and not isinstance(caught.value, NotRunnable)
+
+
+NOT_RUN = {
+    "a place-holder": (three(fp=part(SSH | {"remote_root": "WORK"})), 'remote_root = "WORK"'),
+    "no folder": (three(fp=part(SSH | {"remote_root": None})), "fp.machine.remote_root is missing"),
+    "no command": (three(fp=part(command="")), 'fp.command = ""; must be the command'),
+    "no GPU to share": (
+        three(fp=part(resources={"strategy": {"if_cuda_multi_devices": True}})),
+        "fp.resources.gpu_per_node = 0; must be 1 or more with if_cuda_multi_devices",
+    ),
+    "an old DeePMD-kit": (three(deepmd_version="1.3"), "must be a version 2 or 3 of DeePMD-kit"),
+    "mail": (three(handlers={"smtp": {"credentials": ["me", "hunter2"]}}), "handlers"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "words"), NOT_RUN.values(), ids=NOT_RUN)
+def test_what_is_well_formed_but_not_run(tmp_path, monkeypatch, capsys, data, words):
+    path = file_of(tmp_path, data)
+    with pytest.raises(NotRunnable) as caught:
+        load_machines(path, tmp_path)
+    assert words in str(caught.value)
+    from tests.loop.conftest import PARAM
+
+    (tmp_path / "param.json").write_text(json.dumps(PARAM))
+    args = ["wtemlp", "check", "--schema-only", str(tmp_path / "param.json"), str(path)]
+    monkeypatch.setattr(sys, "argv", args)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr().out
+    assert end.value.code == 0 and words in said and "hunter2" not in said
+    assert "machine.json: is well-formed" in said

@@ -1,0 +1,110 @@
+"""What DP-GEN accepts is well-formed; what it refuses is refused with a better message."""
+
+import copy
+import json
+import sys
+
+import pytest
+
+from tests.unit import dpgen_files
+from wtemlp import cli, dpgen_adapter
+from wtemlp.config.wellformed import examine_params
+from wtemlp.errors import InputError, NotRunnable
+
+
+def dpgen_accepts(data: dict) -> bool:
+    """Whether DP-GEN's own check passes."""
+    normalize = dpgen_adapter.import_quietly("dpgen.util").normalize
+    try:
+        normalize(dpgen_adapter.run_arginfo(), copy.deepcopy(data))
+    except Exception:  # whatever it is, with DP-GEN it ends in a traceback
+        return False
+    return True
+
+
+def file_of(folder, changes):
+    data = dpgen_files.changed(dpgen_files.CARBIDE, changes)
+    path = folder / "param.json"
+    path.write_text(json.dumps(data))
+    return path, data
+
+
+@pytest.mark.parametrize("changes", dpgen_files.ACCEPTED.values(), ids=dpgen_files.ACCEPTED)
+def test_what_dpgen_accepts_is_well_formed(tmp_path, changes):
+    path, data = file_of(tmp_path, changes)
+    assert dpgen_accepts(data)
+    examine_params(path, tmp_path)
+
+
+@pytest.mark.parametrize("changes", dpgen_files.MORE.values(), ids=dpgen_files.MORE)
+def test_what_dpgens_code_reads_is_well_formed(tmp_path, changes):
+    path, data = file_of(tmp_path, changes)
+    assert not dpgen_accepts(data)
+    examine_params(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"), dpgen_files.REFUSED.values(), ids=dpgen_files.REFUSED
+)
+def test_what_dpgen_refuses_is_told_in_a_line(tmp_path, changes, words):
+    path, data = file_of(tmp_path, changes)
+    assert not dpgen_accepts(data)
+    with pytest.raises(InputError) as caught:
+        examine_params(path, tmp_path)
+    line = str(caught.value)
+    assert line.startswith("param.json: ") and words in line and "\n" not in line
+    assert not isinstance(caught.value, NotRunnable)
+
+
+def test_every_style_and_engine_has_a_file():
+    schema = dpgen_adapter.run_arginfo()
+    for flag, default in (("fp_style", "vasp"), ("model_devi_engine", "lammps")):
+        there = {changes.get(flag, default) for changes in dpgen_files.ACCEPTED.values()}
+        assert there == set(schema.sub_variants[flag].choice_dict)
+
+
+def test_every_key_of_dpgen_for_lammps_is_in_a_file():
+    engine = dpgen_adapter.run_arginfo().sub_variants["model_devi_engine"].choice_dict["lammps"]
+    text = json.dumps([dpgen_files.CARBIDE, *dpgen_files.ACCEPTED.values()], default=str)
+    keys = {*engine.sub_fields, *engine.sub_fields["model_devi_jobs"].sub_fields}
+    assert not [key for key in keys - {"epsilon_v", "model_devi_plumed_path"} if key not in text]
+
+
+def check(monkeypatch, capsys, *args):
+    """Exit code and lines of ``wtemlp check``."""
+    monkeypatch.setattr(sys, "argv", ["wtemlp", "check", *map(str, args)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    return end.value.code, capsys.readouterr().out.splitlines()
+
+
+def test_what_is_not_run_is_a_finding_of_its_own(tmp_path, monkeypatch, capsys):
+    changes = {"use_relative": True, **dpgen_files.job(nbeads=8)}
+    path, _ = file_of(tmp_path, changes)
+    code, lines = check(monkeypatch, capsys, "--schema-only", path)
+    assert code == 0 and lines[0] == "ok       param.json: is well-formed"
+    for words in ("use_relative = true", "model_devi_jobs[0].nbeads = 8"):
+        text = f"param.json: well-formed, but `wtemlp run` refuses it: {words}"
+        assert any(line.startswith(f"warning  {text}") for line in lines), words
+    code, lines = check(monkeypatch, capsys, "-C", tmp_path, path)
+    assert code == 2
+    assert any(line.startswith("error    param.json: use_relative") for line in lines)
+
+
+def test_files_need_not_be_there(tmp_path, monkeypatch, capsys):
+    from tests.loop.conftest import PARAM
+
+    data = copy.deepcopy(PARAM)
+    data["model_devi_jobs"][0]["wte"]["plumed"] = "cv.plumed"
+    (tmp_path / "param.json").write_text(json.dumps(data))
+    assert check(monkeypatch, capsys, "--schema-only", tmp_path / "param.json")[0] == 0
+
+
+def test_our_own_values_are_looked_at(tmp_path, monkeypatch, capsys):
+    from tests.loop.conftest import PARAM
+
+    data = copy.deepcopy(PARAM)
+    data["model_devi_jobs"][1]["wte"]["biasfactor"] = 0.5
+    (tmp_path / "param.json").write_text(json.dumps(data))
+    code, lines = check(monkeypatch, capsys, "--schema-only", tmp_path / "param.json")
+    assert code == 2 and "model_devi_jobs[1].wte.biasfactor = 0.5; must be 1 or more" in lines[0]

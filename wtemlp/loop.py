@@ -213,7 +213,11 @@ class Loop:
         """Label them with the reference method."""
         tasks, common = label.tasks(self.context, self.state.iteration)
         folder = self.paths.label(self.state.iteration)
-        self._run(tasks, common, folder, self.context.machines.fp, lambda _: 0)
+        may_fail = label.may_fail(self.context, self.state.iteration)
+        results = self._run(
+            tasks, common, folder, self.context.machines.fp, lambda _: 0, may_fail=may_fail
+        )
+        label.note_failures(self.context, self.state.iteration, results)
 
     def post_label(self) -> None:
         """Turn labels into training data, and see whether the models have converged."""
@@ -257,10 +261,11 @@ class Loop:
         section: MachineSection,
         done_steps: Callable[[Path], int],
         clean: bool = True,
-    ) -> None:
-        """Run a stage's tasks; every one must succeed."""
+        may_fail: bool = False,
+    ) -> list[TaskResult]:
+        """Run a stage's tasks; every one must succeed, unless they may fail."""
         if not tasks:
-            return
+            return []
         tasks = with_user_files(tasks, section, self.paths.root)
         results: list[TaskResult] = []
         title = f"iteration {self.state.iteration} of {self.state.n_iterations}: " \
@@ -275,10 +280,11 @@ class Loop:
             ),
         )
         failed = [result for result in results if not result.ok]
-        if failed:
+        if failed and not may_fail:
             more = len(failed) - 1
             others = f"\n  {more} more of the {len(tasks)} tasks failed" if more else ""
             raise CalculationError(f"{folder}/{failed[0].message}{others}")
+        return results
 
     @contextmanager
     def _summary(self) -> Iterator[Summary]:

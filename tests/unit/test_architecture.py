@@ -16,6 +16,7 @@ BASE = {"errors", "units", "seeds", "paths", "files", "text", "hints", "__init__
 ALLOWED = {
     "versions": BASE,
     "dpgen_adapter": BASE,
+    "dpgen_labels": BASE | {"dpgen_adapter"},
     "analysis": BASE | {"analysis"},
     "summary": BASE,
     "config": BASE | {"config", "dpgen_adapter"},
@@ -23,8 +24,10 @@ ALLOWED = {
     "dispatch": BASE | {"dispatch", "config", "dpgen_adapter"},
     "md": BASE | {"md", "config", "analysis"},
     "progress": BASE | {"dispatch"},
-    "reference": BASE | {"reference", "md", "config", "analysis", "dispatch"},
-    "stages": BASE | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter"},
+    "reference": BASE
+    | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter", "dpgen_labels"},
+    "stages": BASE
+    | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter", "dpgen_labels"},
     "report": BASE | {"report", "analysis", "summary", "md"},
     "lock": BASE | {"progress"},
     "resume": BASE | {"state", "stages", "summary"},

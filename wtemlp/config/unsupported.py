@@ -1,10 +1,9 @@
 """DP-GEN's features that this version does not have: refused with a line, not ignored."""
 
-from wtemlp.config.schema import ENGINE, FP_STYLE
+from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import Section, show
 
 ENGINES = (ENGINE, "lammps")
-FP_STYLES = (FP_STYLE,)
 
 _OFF = (None, False, 0, [], {}, "")
 
@@ -49,6 +48,10 @@ _TOP = {
     "fp_accurate_threshold": (None,),
     "fp_accurate_soft_threshold": (None,),
     "fp_cluster_vacuum": _OFF,
+    "use_clusters": _OFF,
+    "cluster_cutoff": (None,),  # these three: of use_clusters
+    "cluster_cutoff_hard": (None,),
+    "cluster_minify": _OFF,
     "detailed_report_make_fp": (True,),
 }
 
@@ -71,10 +74,12 @@ _REMEDY = "not supported by this version of wtemlp"
 
 def refuse_unsupported(params: Section) -> None:
     """Raise an InputError at the first feature that this version does not have."""
-    for key, known in (("model_devi_engine", ENGINES), ("fp_style", FP_STYLES)):
-        if params.get(key, known[-1]) not in known:
-            names = " or ".join(f'"{name}"' for name in known)
-            raise params.wrong(key, f"{_REMEDY}, use {names}")
+    if params.get("model_devi_engine", ENGINES[-1]) not in ENGINES:
+        names = " or ".join(f'"{name}"' for name in ENGINES)
+        raise params.wrong("model_devi_engine", f"{_REMEDY}, use {names}")
+    if params["fp_style"] == "amber/diff":
+        remedy = 'goes with "model_devi_engine": "amber" only (it labels what Amber explored)'
+        raise params.wrong("fp_style", f"{remedy}; use another")
     _refuse(params, _TOP)
     if params.get("model_devi_clean_traj", False) is not False:
         remedy = f"{_REMEDY}, use false: trajectories stay, and you may remove them"

@@ -1,0 +1,269 @@
+"""DP-GEN's fp styles: what is prepared and what is read is what DP-GEN prepares and reads."""
+
+import json
+import shutil
+from pathlib import Path
+
+import dpdata
+import numpy as np
+import pytest
+
+from tests import fp_outputs
+from tests.loop.conftest import PARAM, machine
+from tests.waters import water_box
+from wtemlp import dpgen_adapter, paths
+from wtemlp.analysis.frames import Decision, FrameTable
+from wtemlp.config.machine import load_machines
+from wtemlp.config.params import load_params
+from wtemlp.errors import CalculationError
+from wtemlp.md.dump import write_dump
+from wtemlp.paths import RunPaths
+from wtemlp.stages import label
+from wtemlp.stages.context import RunContext
+
+PP = {"fp_pp_path": "pp", "fp_pp_files": ["O.pp", "H.pp"]}
+STYLES = {
+    "vasp": {**PP, "fp_incar": "INCAR"},
+    "pwscf": {
+        **PP,
+        "fp_params": {"ecut": 30, "ediff": 1e-6, "smearing": "gauss", "sigma": 0.1,
+                      "kspacing": 2.0},
+    },
+    "abacus": {
+        **PP, "fp_orb_files": ["O.orb", "H.orb"], "k_points": [1, 1, 1, 0, 0, 0],
+        "user_fp_params": {"basis_type": "lcao", "ecutwfc": 50, "cal_force": 1, "cal_stress": 1},
+    },
+    "siesta": {
+        **PP,
+        "fp_params": {"ecut": 300, "ediff": 1e-4, "kspacing": 1.0, "mixingWeight": 0.05,
+                      "NumberPulay": 5},
+    },
+    "gaussian": {
+        "fp_params": {"keywords": "force b3lyp/6-31g", "multiplicity": 1, "nproc": 2},
+    },
+    "cp2k": {
+        **PP,
+        "fp_params": {
+            "FORCE_EVAL": {
+                "DFT": {"BASIS_SET_FILE_NAME": "O.pp", "POTENTIAL_FILE_NAME": "H.pp"},
+                "SUBSYS": {"KIND": {"_": ["O", "H"], "BASIS_SET": ["a", "b"],
+                                    "POTENTIAL": ["c", "d"]}},
+            }
+        },
+    },
+    "pwmat": {**PP, "fp_incar": "etot.input"},
+    "cpx": {"fp_params": {"input_fn": "cp", "template_fn": "cp.template"}},
+    "custom": {
+        "fp_params": {"input_fmt": "vasp/poscar", "input_fn": "frame.vasp",
+                      "output_fmt": "deepmd/npy", "output_fn": "labelled"},
+    },
+}  # fmt: skip
+#: What DP-GEN sends and brings home.
+FILES = {
+    "vasp": ("POSCAR INCAR POTCAR KPOINTS", "fp.log OUTCAR vasprun.xml"),
+    "pwscf": ("input O.pp H.pp", "output"),
+    "abacus": ("INPUT STRU pporb KPT", "output OUT.ABACUS"),
+    "siesta": ("input O.pp H.pp", "output"),
+    "gaussian": ("input", "output"),
+    "cp2k": ("input.inp coord.xyz O.pp H.pp", "output"),  # DP-GEN does not send the last two
+    "pwmat": ("atom.config etot.input O.pp H.pp", "REPORT OUT.MLMD output"),
+    "cpx": ("cp.in", "cp.cel cp.evp cp.for cp.pos cp.str output"),
+    "custom": ("frame.vasp", "labelled"),
+}
+OURS = {paths.FRAME_DUMP, paths.FRAME, "atom.config"}  # the last: DP-GEN leaves it to PWmat
+CP_TEMPLATE = """&SYSTEM
+  ibrav = 0,
+  nat = 24,
+  ntyp = 2,
+/
+ATOMIC_SPECIES
+O 16.0 O.pp
+H 1.0 H.pp
+CELL_PARAMETERS angstrom
+%CELL%
+ATOMIC_POSITIONS angstrom
+%POSITIONS%
+"""
+N_FRAMES = 3
+
+
+def write_input(root: Path, style: str) -> None:
+    """The input of a run with a style, and the files that it names."""
+    (root / "pp").mkdir(parents=True)
+    for name in ("O.pp", "H.pp", "O.orb", "H.orb"):
+        (root / "pp" / name).write_text(f"of {name}\n")
+    (root / "INCAR").write_text("ENCUT = 400\nKSPACING = 0.5\nKGAMMA = .TRUE.\nNSW = 0\n")
+    (root / "etot.input").write_text("8 1\nin.atom=atom.config\nmp_n123=1 1 1 0 0 0\n")
+    (root / "cp.template").write_text(CP_TEMPLATE)
+    content = {k: v for k, v in PARAM.items() if k != "fp_params"}
+    content |= {"fp_style": style, **STYLES[style]}
+    (root / "param.json").write_text(json.dumps(content))
+    sections = {name: machine("sh engine.sh") for name in ("train", "model_devi", "fp")}
+    content = {"api_version": "1.0", "deepmd_version": "3.2.0", **sections}
+    (root / "machine.json").write_text(json.dumps(content))
+
+
+def explore(root: Path) -> FrameTable:
+    """Explored frames of one task, all of them chosen; atoms are not sorted, cells are skew."""
+    task = root / "iter.000000/01.model_devi/task.000.000000"
+    (task / "traj").mkdir(parents=True)
+    (task / "job.json").write_text("{}\n")
+    cell = np.array([[6.4, 0, 0], [0.3, 6.4, 0], [0.2, 0.1, 6.4]])
+    lines = ["# step v v v max_devi_f f f"]
+    for step in range(N_FRAMES):
+        types, coords, _ = water_box(2, 6.4, seed=1, noise=0.01 * (step + 1))
+        file = task / "traj" / f"{10 * step}.lammpstrj"
+        write_dump(file, [10 * step], cell[None], types + 1, coords[None])
+        lines.append(f"{10 * step} 0 0 0 0.5 0 0")
+    (task / "model_devi.out").write_text("\n".join(lines) + "\n")
+    zeros, ones = np.zeros(N_FRAMES), np.ones(N_FRAMES)
+    return FrameTable(
+        system=zeros.astype(int), task=zeros.astype(int), walker=zeros.astype(int),
+        biasfactor=16 * ones, temperature_K=300 * ones, phase=ones.astype(int),
+        step=10 * np.arange(N_FRAMES), energy_eV=zeros, bias_eV=zeros, max_devi_f=0.5 * ones,
+        decision=np.full(N_FRAMES, Decision.SELECTED),
+    )  # fmt: skip
+
+
+@pytest.fixture(params=sorted(STYLES))
+def style(request):
+    return request.param
+
+
+def prepared(root: Path, style: str) -> RunContext:
+    """An iteration whose frames are ready to be labelled."""
+    write_input(root, style)
+    table = explore(root)
+    context = RunContext(
+        load_params(root / "param.json", root, check_files=False),
+        load_machines(root / "machine.json", root),
+        RunPaths(root),
+    )
+    label.prepare(context, 0, table)
+    return context
+
+
+@pytest.fixture
+def both(tmp_path, style, monkeypatch):
+    """The same frames prepared by wtemlp and by DP-GEN."""
+    context = prepared(tmp_path / "ours", style)
+    theirs = tmp_path / "theirs"
+    shutil.copytree(tmp_path / "ours", theirs, symlinks=True)
+    shutil.rmtree(theirs / "iter.000000/02.fp")
+    monkeypatch.chdir(theirs)
+    generator = dpgen_adapter.import_quietly("dpgen.generator.run")
+    jdata = json.loads(json.dumps(context.params.jdata))
+    generator.make_fp(0, jdata, {})
+    return context, theirs, generator, jdata
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in folder.rglob("*") if file.is_file()
+    }  # fmt: skip
+
+
+def test_inputs_are_dpgens(both, style):
+    context, theirs, _, _ = both
+    ours = label.frame_folders(context.paths, 0)
+    tasks = sorted((theirs / "iter.000000/02.fp").glob("task.*"))
+    assert [folder.name for folder in ours] == [folder.name for folder in tasks]
+    assert len(tasks) == N_FRAMES
+    for mine, its in zip(ours, tasks, strict=True):
+        found, expected = content(mine), content(its)
+        assert set(found) - set(expected) <= OURS and set(expected) <= set(found)
+        for name, text in expected.items():
+            assert found[name] == text, name
+
+
+def test_files_that_travel(tmp_path, style):
+    context = prepared(tmp_path / "run", style)
+    tasks, common = label.tasks(context, 0)
+    assert len(tasks) == N_FRAMES and not common
+    for task in tasks:
+        assert (task.forward, task.backward) == tuple(tuple(x.split()) for x in FILES[style])
+        for name in task.forward:
+            assert (task.folder / name).exists(), name
+        assert task.command == f"{{ sh engine.sh; }} >> {task.logs[0]} 2>&1"
+
+
+def written(both, style) -> None:
+    """Have both sets of tasks the same outputs."""
+    context, theirs, _, _ = both
+    for mine in label.frame_folders(context.paths, 0):
+        for folder in (mine, theirs / mine.relative_to(context.paths.root)):
+            fp_outputs.STYLES[style](folder, fp_outputs.sample(folder / "POSCAR"))
+
+
+def arrays(folder: Path) -> dict[str, np.ndarray]:
+    """What is trained on; one folder of data, whatever it is called."""
+    (raw,) = {path.parent for path in folder.rglob("type.raw")}
+    names = (raw / "type_map.raw").read_text().split()
+    kinds = [names[int(kind)] for kind in (raw / "type.raw").read_text().split()]
+    names = {file.name for file in raw.glob("set.000/*.npy")}
+    sets = sorted(raw.glob("set.*"))
+    found = {Path(n).stem: np.concatenate([np.load(s / n) for s in sets]) for n in names}
+    return {**found, "elements": np.array(kinds), "nopbc": np.array((raw / "nopbc").exists())}
+
+
+RECORDED = sorted(set(STYLES) - {"cp2k"})  #: made up by `fp_outputs`
+
+
+@pytest.mark.parametrize("style", RECORDED)
+def test_labels_are_dpgens(both, style):
+    context, theirs, generator, jdata = both
+    written(both, style)
+    labelled, reasons = label.collect(context, 0)
+    assert (labelled, reasons) == (N_FRAMES, {})
+    generator.post_fp(0, jdata)
+    found = arrays(context.paths.label_data(0, 0))
+    expected = arrays(theirs / "iter.000000/02.fp/data.000")
+    if style == "cpx":  # DP-GEN takes every step of the dynamics, wtemlp the frame it sent
+        expected = {k: v[::2] if v.ndim == 2 or k == "energy" else v for k, v in expected.items()}
+    assert set(found) == set(expected)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+@pytest.mark.parametrize("style", RECORDED)
+def test_labels_are_of_the_bare_frame(tmp_path, style):
+    context = prepared(tmp_path / "run", style)
+    for folder in label.frame_folders(context.paths, 0):
+        fp_outputs.STYLES[style](folder, fp_outputs.sample(folder / "POSCAR"))
+    label.collect(context, 0)
+    frames = json.loads((context.paths.label(0) / paths.LABELS).read_text())
+    for frame in frames:
+        poscar = context.paths.label(0) / frame["frame"] / "POSCAR"
+        energy, _ = fp_outputs.law(dpdata.System(str(poscar), fmt="vasp/poscar")["coords"][0])
+        assert frame["label_eV"] == pytest.approx(energy, abs=2e-6)
+        assert frame["biasfactor"] == 16 and frame["labelled"] and not frame["reason"]
+
+
+@pytest.mark.parametrize("style", RECORDED)
+def test_a_frame_without_a_good_label_fails_alone(tmp_path, style):
+    context = prepared(tmp_path / "run", style)
+    context.params.jdata["ratio_failed"] = 0.5
+    object.__setattr__(context.params, "ratio_failed", 0.9)
+    first, second, third = label.frame_folders(context.paths, 0)
+    write = fp_outputs.STYLES[style]
+    write(first, fp_outputs.sample(first / "POSCAR"))
+    if style == "cpx":  # molecular dynamics: nothing to converge
+        write(second, fp_outputs.sample(first / "POSCAR"))
+    else:
+        write(second, fp_outputs.sample(second / "POSCAR"), converged=False)
+    labelled, reasons = label.collect(context, 0)
+    assert labelled == 1 and set(reasons) == {second.name, third.name}
+    assert len(arrays(context.paths.label_data(0, 0))["energy"]) == 1
+    assert "label" in reasons[third.name] or "output" in reasons[third.name]
+
+
+@pytest.mark.parametrize("style", sorted({*RECORDED} - {"pwscf", "abacus"}))
+def test_a_label_of_another_frame_is_refused(tmp_path, style):
+    """Not so where DP-GEN reads the positions from the input file."""
+    context = prepared(tmp_path / "run", style)
+    first, *others = label.frame_folders(context.paths, 0)
+    for folder in (first, *others):
+        fp_outputs.STYLES[style](folder, fp_outputs.sample(first / "POSCAR"))
+    with pytest.raises(CalculationError, match=r"2 of 3 frames.*positions or cell differ by 0\.\d"):
+        label.collect(context, 0)

@@ -45,7 +45,9 @@ ALLOWED = {
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
     | {"dispatch", "progress", "user_files"},
     "preflight": BASE | {"config", "md", "dispatch"},
-    "checking": BASE | {"checking", "preflight", "first", "user_files", "config", "dispatch"},
+    "rehearsal": BASE | {"reference", "config", "md"},
+    "checking": BASE
+    | {"checking", "preflight", "rehearsal", "first", "user_files", "config", "dispatch"},
     "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
     "commands": None,
     "cli": None,

@@ -13,12 +13,16 @@ from tests.loop.conftest import PARAM, machine
 from tests.waters import water_box
 from wtemlp import dpgen_adapter, paths
 from wtemlp.analysis.frames import Decision, FrameTable
+from wtemlp.config.label_files import label_file_problems
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.errors import CalculationError
+from wtemlp.config.section import Section
+from wtemlp.dpgen_labels import is_bad_box
+from wtemlp.errors import CalculationError, InputError
 from wtemlp.md.dump import write_dump
 from wtemlp.paths import RunPaths
-from wtemlp.stages import label
+from wtemlp.rehearsal import check_labels
+from wtemlp.stages import label, select
 from wtemlp.stages.context import RunContext
 
 PP = {"fp_pp_path": "pp", "fp_pp_files": ["O.pp", "H.pp"]}
@@ -58,6 +62,7 @@ STYLES = {
                       "output_fmt": "deepmd/npy", "output_fn": "labelled"},
     },
 }  # fmt: skip
+AMBER = {"high_level": "a", "fp_params": {"high_level_mdin": "a", "low_level_mdin": "b"}}
 #: What DP-GEN sends and brings home.
 FILES = {
     "vasp": ("POSCAR INCAR POTCAR KPOINTS", "fp.log OUTCAR vasprun.xml"),
@@ -267,3 +272,121 @@ def test_a_label_of_another_frame_is_refused(tmp_path, style):
         fp_outputs.STYLES[style](folder, fp_outputs.sample(first / "POSCAR"))
     with pytest.raises(CalculationError, match=r"2 of 3 frames.*positions or cell differ by 0\.\d"):
         label.collect(context, 0)
+
+
+# -- what is wrong is found before anything is written
+
+
+def loaded(root: Path, check_files: bool = False):
+    return (
+        load_params(root / "param.json", root, check_files=check_files),
+        load_machines(root / "machine.json", root),
+    )
+
+
+def changed(root: Path, style: str, **changes) -> None:
+    """The input of a run, with some keys changed; ``...`` takes one away."""
+    write_input(root, style)
+    data = json.loads((root / "param.json").read_text())
+    data |= {key: value for key, value in changes.items() if value is not ...}
+    data = {key: value for key, value in data.items() if changes.get(key) is not ...}
+    (root / "param.json").write_text(json.dumps(data))
+
+
+def test_a_rehearsal_leaves_nothing(tmp_path, style):
+    write_input(tmp_path / "run", style)
+    before = sorted((tmp_path / "run").rglob("*"))
+    params, machines = loaded(tmp_path / "run")
+    section = Section("param.json", params.jdata)
+    assert label_file_problems(section, tmp_path / "run") == []
+    check_labels(params, machines, tmp_path / "run")
+    assert sorted((tmp_path / "run").rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("style", "file", "words"),
+    [
+        ("vasp", "INCAR", 'fp_incar = "INCAR"; no such file in'),
+        ("vasp", "pp/H.pp", 'fp_pp_files[1] = "H.pp"; no such file in'),
+        ("cp2k", "pp/O.pp", 'fp_pp_files[0] = "O.pp"; no such file in'),
+        ("abacus", "pp/O.orb", 'fp_orb_files[0] = "O.orb"; no such file in'),
+        ("pwmat", "etot.input", 'fp_incar = "etot.input"; no such file in'),
+        ("cpx", "cp.template", 'fp_params.template_fn = "cp.template"; no such file in'),
+    ],
+)
+def test_missing_files(tmp_path, style, file, words):
+    write_input(tmp_path, style)
+    (tmp_path / file).unlink()
+    section = Section("param.json", loaded(tmp_path)[0].jdata)
+    (problem,) = label_file_problems(section, tmp_path)
+    assert words in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("style", "changes", "words"),
+    [
+        ("vasp", {"fp_pp_files": ["O.pp"]}, "must have one file per element of type_map (2)"),
+        ("vasp", {"fp_skip_bad_box": "length:5"}, '"length:5" must be NAME:NUMBER'),
+        ("pwscf", {"fp_params": ...}, "fp_params is missing; add it, or user_fp_params"),
+        ("cp2k", {"fp_params": ...}, "is missing; add it, or external_input_path"),
+        ("pwmat", {"fp_incar": ...}, "PWmat requires at least one input source: fp_incar"),
+        ("gaussian", {"use_clusters": True}, "use_clusters = true; not supported"),
+        ("amber/diff", {}, 'fp_style = "amber/diff"; goes with "model_devi_engine": "amber"'),
+    ],
+)
+def test_wrong_keys(tmp_path, style, changes, words):
+    write_input(tmp_path, "vasp")
+    data = {k: v for k, v in PARAM.items() if k != "fp_params"}
+    data |= {"fp_style": style, **STYLES.get(style, AMBER), **changes}
+    data = {key: value for key, value in data.items() if value is not ...}
+    (tmp_path / "param.json").write_text(json.dumps(data))
+    with pytest.raises(InputError) as caught:
+        loaded(tmp_path)
+    assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("style", "spoil", "words"),
+    [
+        ("vasp", {"INCAR": "ENCUT = 400\nKGAMMA = T\n"}, "KSPACING must be given in INCAR"),
+        ("pwscf", {"fp_params": {"ecut": 30, "ediff": 1e-6, "smearing": "cold", "sigma": 0.1,
+                                 "kspacing": 1.0}}, "unknow smearing method cold"),
+        ("custom", {"fp_params": {"input_fmt": "vasp/poscarr", "input_fn": "a",
+                                  "output_fmt": "b", "output_fn": "c"}}, "poscarr"),
+    ],
+)  # fmt: skip
+def test_what_dpgen_cannot_prepare_is_found_by_a_rehearsal(tmp_path, style, spoil, words):
+    changed(tmp_path, style, **{k: v for k, v in spoil.items() if k == "fp_params"})
+    for name, text in spoil.items():
+        if name != "fp_params":
+            (tmp_path / name).write_text(text)
+    params, machines = loaded(tmp_path)
+    with pytest.raises(InputError) as caught:
+        check_labels(params, machines, tmp_path)
+    line = str(caught.value)
+    assert line.startswith("param.json: fp_style: DP-GEN cannot make the inputs of")
+    assert words in line and "\n" not in line
+
+
+def test_a_machine_file_for_other_labels(tmp_path):
+    write_input(tmp_path, "vasp")
+    data = json.loads((tmp_path / "machine.json").read_text())
+    data["fp"]["command"] = "wtemlp lmp"
+    (tmp_path / "machine.json").write_text(json.dumps(data))
+    with pytest.raises(InputError, match=r"fp\.command: wtemlp lmp is LAMMPS; give the command of"):
+        check_labels(*loaded(tmp_path), tmp_path)
+
+
+def test_bad_boxes_are_not_labelled(tmp_path):
+    changed(tmp_path, "vasp", fp_skip_bad_box="length_ratio:5;min_distance:0.9", fp_task_max=3)
+    table = explore(tmp_path)
+    table = FrameTable(**{**vars(table), "decision": np.full(N_FRAMES, Decision.CANDIDATE)})
+    params, machines = loaded(tmp_path)
+    context = RunContext(params, machines, RunPaths(tmp_path))
+    decided = select.decide(context, 0, table)
+    near = [
+        is_bad_box(select.frame_dump(context.paths, 0, table, row), "min_distance:0.9")
+        for row in range(N_FRAMES)
+    ]
+    assert any(near) and not all(near)
+    assert [d == Decision.CANDIDATE for d in decided.decision] == near

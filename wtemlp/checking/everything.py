@@ -5,6 +5,7 @@ from pathlib import Path
 from wtemlp.checking.findings import Findings
 from wtemlp.checking.inputs import (
     check_folder,
+    check_label_inputs,
     check_machine_file,
     check_params,
     check_sections,
@@ -35,9 +36,9 @@ def check_everything(
         Send a tiny job through each queue, too.
     """
     params = check_params(param, root, findings, files=not schema_only)
-    if machine is None:
-        return
-    machines = check_machine_file(machine, root, findings)
+    machines = check_machine_file(machine, root, findings) if machine is not None else None
+    if not schema_only:
+        check_label_inputs(params, machines, root, findings)
     if machines is None or schema_only:
         return
     check_folder(params, machines, root, findings)

@@ -19,7 +19,6 @@ ONE_AN_ELEMENT = ("vasp", "pwscf", "siesta", "abacus")
 ONE_OF = {
     "abacus": ("user_fp_params", "fp_incar"),
     "cp2k": ("user_fp_params", "external_input_path"),
-    "pwmat": ("fp_params", "user_fp_params", "fp_incar"),
     "pwscf": ("fp_params", "user_fp_params"),
     "siesta": ("fp_params", "user_fp_params"),
 }

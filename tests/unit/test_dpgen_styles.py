@@ -92,7 +92,9 @@ ATOMIC_POSITIONS angstrom
 N_FRAMES = 3
 
 
-def write_input(root: Path, style: str) -> None:
+def write_input(
+    root: Path, style: str, keys: dict | None = None, command: str = "sh engine.sh"
+) -> None:
     """The input of a run with a style, and the files that it names."""
     (root / "pp").mkdir(parents=True)
     for name in ("O.pp", "H.pp", "O.orb", "H.orb"):
@@ -101,22 +103,29 @@ def write_input(root: Path, style: str) -> None:
     (root / "etot.input").write_text("8 1\nin.atom=atom.config\nmp_n123=1 1 1 0 0 0\n")
     (root / "cp.template").write_text(CP_TEMPLATE)
     content = {k: v for k, v in PARAM.items() if k != "fp_params"}
-    content |= {"fp_style": style, **STYLES[style]}
+    content |= {"fp_style": style, **(keys or STYLES[style])}
     (root / "param.json").write_text(json.dumps(content))
-    sections = {name: machine("sh engine.sh") for name in ("train", "model_devi", "fp")}
+    sections = {name: machine(command) for name in ("train", "model_devi", "fp")}
     content = {"api_version": "1.0", "deepmd_version": "3.2.0", **sections}
     (root / "machine.json").write_text(json.dumps(content))
 
 
-def explore(root: Path) -> FrameTable:
-    """Explored frames of one task, all of them chosen; atoms are not sorted, cells are skew."""
+def waters() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Types, frames and cell: the atoms are not sorted, the cell is skew."""
+    frames = [water_box(2, 6.4, seed=1, noise=0.01 * (k + 1)) for k in range(N_FRAMES)]
+    cell = np.array([[6.4, 0, 0], [0.3, 6.4, 0], [0.2, 0.1, 6.4]])
+    return frames[0][0], np.array([frame[1] for frame in frames]), cell
+
+
+def explore(
+    root: Path, types: np.ndarray, frames: np.ndarray, cell: np.ndarray
+) -> FrameTable:
+    """Explored frames of one task, all of them chosen."""
     task = root / "iter.000000/01.model_devi/task.000.000000"
     (task / "traj").mkdir(parents=True)
     (task / "job.json").write_text("{}\n")
-    cell = np.array([[6.4, 0, 0], [0.3, 6.4, 0], [0.2, 0.1, 6.4]])
     lines = ["# step v v v max_devi_f f f"]
-    for step in range(N_FRAMES):
-        types, coords, _ = water_box(2, 6.4, seed=1, noise=0.01 * (step + 1))
+    for step, coords in enumerate(frames):
         file = task / "traj" / f"{10 * step}.lammpstrj"
         write_dump(file, [10 * step], cell[None], types + 1, coords[None])
         lines.append(f"{10 * step} 0 0 0 0.5 0 0")
@@ -138,7 +147,7 @@ def style(request):
 def prepared(root: Path, style: str) -> RunContext:
     """An iteration whose frames are ready to be labelled."""
     write_input(root, style)
-    table = explore(root)
+    table = explore(root, *waters())
     context = RunContext(
         load_params(root / "param.json", root, check_files=False),
         load_machines(root / "machine.json", root),
@@ -379,7 +388,7 @@ def test_a_machine_file_for_other_labels(tmp_path):
 
 def test_bad_boxes_are_not_labelled(tmp_path):
     changed(tmp_path, "vasp", fp_skip_bad_box="length_ratio:5;min_distance:0.9", fp_task_max=3)
-    table = explore(tmp_path)
+    table = explore(tmp_path, *waters())
     table = FrameTable(**{**vars(table), "decision": np.full(N_FRAMES, Decision.CANDIDATE)})
     params, machines = loaded(tmp_path)
     context = RunContext(params, machines, RunPaths(tmp_path))

@@ -4,11 +4,13 @@ import copy
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.engines.conftest import ROOT
 from tests.unit.test_dpgen_styles import arrays, explore, write_input
 from wtemlp import dpgen_adapter
 from wtemlp.config.machine import load_machines
@@ -90,6 +92,35 @@ def test_forces_are_the_slope_of_the_energy(tmp_path, style, monkeypatch):
     assert set(theirs) == set(data)
     for name, array in theirs.items():
         np.testing.assert_array_equal(data[name], array, err_msg=name)
+
+
+def test_xtb_through_ase(tmp_path):
+    if shutil.which("xtb") is None:
+        pytest.skip("needs xtb: apt-get install xtb")
+    method = {"calculator": "xtb_program.Xtb", "kwargs": {"gfn": 2}, "periodic": False}
+    write_input(tmp_path, "ase", {"fp_params": method}, sys.executable)
+    frames = np.array([WATER] * 3)
+    frames[:, 1, 0] += [-STEP_A, 0, STEP_A]
+    table = explore(tmp_path, np.array([0, 1, 1]), frames, BOX_A * np.eye(3))
+    context = RunContext(
+        load_params(tmp_path / "param.json", tmp_path, check_files=False),
+        load_machines(tmp_path / "machine.json", tmp_path),
+        RunPaths(tmp_path),
+    )
+    label.prepare(context, 0, table)
+    (task,), _ = label.tasks(context, 0)
+    shutil.copy(ROOT / "examples/xtb_labels/xtb_program.py", task.folder)
+    run = ["bash", "-c", task.command]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+    done = subprocess.run(run, cwd=task.folder, env=environment)
+    assert done.returncode == 0, (task.folder / task.logs[0]).read_text()
+    assert label.collect(context, 0) == (3, {})
+    data = arrays(context.paths.label_data(0, 0))
+    energy, force = data["energy"].ravel(), data["force"].reshape(3, 3, 3)
+    print(f"xtb: {energy[1]:.4f} eV, force on H {force[1, 1]} eV/A")
+    slope = (energy[2] - energy[0]) / (2 * STEP_A)
+    assert slope == pytest.approx(-force[1, 1, 0], abs=0.02)
+    assert data["nopbc"] and "virial" not in data
 
 
 def read_by_dpgen(context: RunContext, monkeypatch) -> dict[str, np.ndarray]:

@@ -9,8 +9,8 @@ from wtemlp.config.files import Kind, read_object
 from wtemlp.config.jobs import read_job
 from wtemlp.config.label_files import check_label_keys, label_file_problems
 from wtemlp.config.messages import validated
-from wtemlp.config.records import Convergence, ForceField, Params
-from wtemlp.config.schema import FP_STYLE, run_schema
+from wtemlp.config.records import AseMethod, Convergence, ForceField, Params
+from wtemlp.config.schema import ASE, FP_STYLE, run_schema
 from wtemlp.config.section import MAX_SEED, Section
 from wtemlp.config.systems import (
     check_structures,
@@ -122,6 +122,7 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         timestep_ps=_read_timestep(params),
         fp_style=params["fp_style"],
         force_field=force_field,
+        ase_method=_read_ase_method(params),
         fp_task_max=task_max,
         fp_task_min=task_min,
         ratio_failed=params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED,
@@ -213,6 +214,17 @@ def _read_reference(params: Section, type_map: tuple[str, ...]) -> ForceField | 
         remedy = f'must be O and H, in any order: the reference is water ("{force_field.name}")'
         raise params.wrong("type_map", remedy)
     return force_field
+
+
+def _read_ase_method(params: Section) -> AseMethod | None:
+    if params["fp_style"] != ASE:
+        return None
+    section = params.section("fp_params")
+    path = section["calculator"]
+    if "." not in path or not all(part.isidentifier() for part in path.split(".")):
+        remedy = 'must be the import path of a class, as "ase.calculators.emt.EMT"'
+        raise section.wrong("calculator", remedy)
+    return AseMethod(path, section["kwargs"], section["periodic"])
 
 
 def _read_trust_levels(params: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:

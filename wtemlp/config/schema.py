@@ -14,7 +14,8 @@ from wtemlp.config.wte_schema import wte_block
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
 FP_STYLE = "lammps"  #: value of ``fp_style`` that this project adds
-OWN_STYLES = (FP_STYLE,)  #: the fp styles that are not DP-GEN's
+ASE = "ase"  #: another
+OWN_STYLES = (FP_STYLE, ASE)  #: the fp styles that are not DP-GEN's
 FORCE_FIELDS = ("tip3p-flexible",)  #: reference force fields that wtemlp knows
 
 
@@ -39,9 +40,21 @@ def run_schema() -> Argument:
     doc = "LAMMPS with a force field as the reference method"
     force_field = Argument("fp_params", dict, _force_field(), doc="The reference force field.")
     schema.sub_variants["fp_style"].extend_choices(
-        [Argument(FP_STYLE, dict, [force_field], doc=doc)]
+        [Argument(FP_STYLE, dict, [force_field], doc=doc), _ase_style()]
     )
     return schema
+
+
+def _ase_style() -> Argument:
+    fields = [
+        Argument("calculator", str, doc="Import path of its class, as ase.calculators.emt.EMT."),
+        Argument("kwargs", dict, optional=True, default={}, doc="Keyword arguments of the class."),
+        Argument(
+            "periodic", bool, optional=True, default=True, doc="False: molecules in vacuum."
+        ),
+    ]  # fmt: skip
+    method = Argument("fp_params", dict, fields, doc="The calculator.")
+    return Argument(ASE, dict, [method], doc="A calculator of ASE as the reference method")
 
 
 def _extend_dpgen_styles(styles: dict[str, Argument]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wtemlp.config.records import Machines, Params
 from wtemlp.errors import CalculationError
+from wtemlp.reference.ase_calculator import AseCalculator
 from wtemlp.reference.base import Labeller
 from wtemlp.reference.dpgen_style import DpgenStyle
 from wtemlp.reference.lammps_ff import LammpsForceField
@@ -39,5 +40,13 @@ def _force_field(params: Params) -> Labeller:
     return LammpsForceField(params.force_field, params.type_map)
 
 
+def _ase(params: Params) -> Labeller:
+    if params.ase_method is None:
+        raise CalculationError(f"fp_style {params.fp_style} has no calculator")
+    return AseCalculator(params.ase_method, params.type_map)
+
+
 #: The styles that are wtemlp's own.
-OWN: dict[str, Callable[[Params], Labeller]] = {"lammps": _force_field}
+OWN: dict[str, Callable[[Params], Labeller]] = {
+    "lammps": _force_field, "ase": _ase,
+}  # fmt: skip

@@ -31,6 +31,7 @@ from wtemlp.planning.plan import check_window, make_plan
 from wtemlp.plumed_lines import check_plumed_lines
 from wtemlp.preflight import check_machines
 from wtemlp.progress import Reporter, reporter_on_stderr
+from wtemlp.rehearsal import check_labels
 from wtemlp.report.page import write_report
 from wtemlp.report.table import format_table
 from wtemlp.stages.context import RunContext
@@ -138,6 +139,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     check_machines(machines, ("train", "model_devi", "fp"), root)
     check_user_files(machines, root)
     check_plumed_lines(params, machines, root)
+    check_labels(params, machines, root)
     paths = RunPaths(root)
     check_run(params, machines, paths)
     with _at_work(paths, "run", param, machine) as reporter:

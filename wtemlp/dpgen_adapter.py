@@ -1,5 +1,7 @@
 """DP-GEN, behind one door: nothing else in wtemlp imports it.
 
+What is asked of it for a labelling is in :mod:`wtemlp.dpgen_labels`, behind the same door.
+
 Everything is imported when it is asked for: ``dpgen.generator.run`` costs seconds, and importing
 dpgen or dpdispatcher opens log files in the working directory and changes the root logger, which
 is undone here.
@@ -162,7 +164,7 @@ class _SortedGlob:
 
 
 @contextmanager
-def _run_folder(root: Path, seed: int) -> Iterator[ModuleType]:
+def run_folder(root: Path, seed: int) -> Iterator[ModuleType]:
     """DP-GEN's generator, in the run's folder and with its random numbers from `seed`.
 
     DP-GEN works on paths relative to the working directory and draws from Python's global
@@ -181,36 +183,16 @@ def _run_folder(root: Path, seed: int) -> Iterator[ModuleType]:
         os.chdir(folder)
 
 
-def make_train(
-    root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any], seed: int
-) -> None:
-    """Make the training folders of an iteration, as DP-GEN does.
+@contextmanager
+def submissions(generator: ModuleType, root: Path) -> Iterator[list[DpgenJob]]:
+    """What DP-GEN's generator would submit: kept in a list, and not submitted.
 
     Parameters
     ----------
+    generator : module
+        Of :func:`run_folder`.
     root : Path
         The run's folder.
-    iteration : int
-        Whose ``00.train`` is made; it must not exist.
-    jdata, mdata : Mapping
-        :attr:`wtemlp.config.records.Params.jdata` and
-        :attr:`wtemlp.config.records.Machines.mdata`.
-    seed : int
-        All seeds of the models are drawn from it; they are recorded in ``input.json``.
-    """
-    with _run_folder(root, seed) as generator:
-        generator.make_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))
-
-
-def train_job(
-    root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any]
-) -> DpgenJob | None:
-    """The commands and files of an iteration's training.
-
-    Returns
-    -------
-    DpgenJob or None
-        None if the iteration takes over the models of the one before.
     """
     jobs: list[DpgenJob] = []
 
@@ -233,13 +215,47 @@ def train_job(
         def run_submission(self) -> None:
             """Nothing is submitted here."""
 
-    with _run_folder(root, 0) as generator:
-        submission = generator.make_submission
-        generator.make_submission = Recorder
-        try:
-            generator.run_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))
-        finally:
-            generator.make_submission = submission
+    submission = generator.make_submission
+    generator.make_submission = Recorder
+    try:
+        yield jobs
+    finally:
+        generator.make_submission = submission
+
+
+def make_train(
+    root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any], seed: int
+) -> None:
+    """Make the training folders of an iteration, as DP-GEN does.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder.
+    iteration : int
+        Whose ``00.train`` is made; it must not exist.
+    jdata, mdata : Mapping
+        :attr:`wtemlp.config.records.Params.jdata` and
+        :attr:`wtemlp.config.records.Machines.mdata`.
+    seed : int
+        All seeds of the models are drawn from it; they are recorded in ``input.json``.
+    """
+    with run_folder(root, seed) as generator:
+        generator.make_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))
+
+
+def train_job(
+    root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any]
+) -> DpgenJob | None:
+    """The commands and files of an iteration's training.
+
+    Returns
+    -------
+    DpgenJob or None
+        None if the iteration takes over the models of the one before.
+    """
+    with run_folder(root, 0) as generator, submissions(generator, root) as jobs:
+        generator.run_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))
     return jobs[0] if jobs else None
 
 
@@ -247,5 +263,5 @@ def post_train(
     root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any]
 ) -> None:
     """Link the trained models as ``graph.000.pb``, ..., as DP-GEN does."""
-    with _run_folder(root, 0) as generator:
+    with run_folder(root, 0) as generator:
         generator.post_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))

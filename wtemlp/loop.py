@@ -223,7 +223,8 @@ class Loop:
         tasks, common = label.tasks(self.context, self.state.iteration)
         folder = self.paths.label(self.state.iteration)
         failed = self._run(tasks, common, folder, self.context.machines.fp, lambda _: 0)
-        if not failed:
+        label.note_failures(self.context, self.state.iteration, failed)
+        if not failed or label.may_fail(self.context, self.state.iteration):
             return
         try:
             label.collect(self.context, self.state.iteration)  # counts the frames without a label

@@ -47,9 +47,13 @@ PROGRESS = ".wtemlp.progress"  #: a number that grows whenever what is done is s
 
 # -- files of a frame to label
 FRAME_DUMP = "frame.lammpstrj"
+FRAME = "frame.json"  #: provenance: task, step, walker, bias factor, energies, deviation
+DPGEN_DUMP = "conf.dump"  #: DP-GEN's name of it
+POSCAR = "POSCAR"  #: what DP-GEN makes the input files of its ``fp_style`` from
 
 # -- files of a labelling folder
 LABELS = "labels.json"  #: outcome of every frame of the iteration
+FAILED_JOBS = "failed_jobs.json"  #: what the jobs that failed said, by their folders
 
 # -- files of an iteration
 EXPLORED = "explored.npz"  #: every explored frame with its decision (FrameTable)

@@ -20,7 +20,7 @@ from wtemlp.errors import CalculationError, InputError
 #: What the stages write into a task's folder themselves.
 RESERVED = (
     paths.TRAIN_INPUT, paths.CONF, paths.LMP_INPUT, paths.PLUMED_INPUT, paths.JOB,
-    paths.FRAME_DUMP, "frame.json",
+    paths.FRAME_DUMP, paths.FRAME,
 )  # fmt: skip
 
 #: What a walker's job makes, and takes away when it begins anew.

@@ -16,6 +16,7 @@ BASE = {"errors", "units", "seeds", "paths", "files", "text", "hints", "__init__
 ALLOWED = {
     "versions": BASE,
     "dpgen_adapter": BASE,
+    "dpgen_labels": BASE | {"dpgen_adapter"},
     "analysis": BASE | {"analysis"},
     "summary": BASE,
     "config": BASE | {"config", "dpgen_adapter"},
@@ -23,8 +24,10 @@ ALLOWED = {
     "dispatch": BASE | {"dispatch", "config", "dpgen_adapter"},
     "md": BASE | {"md", "config", "analysis"},
     "progress": BASE | {"dispatch"},
-    "reference": BASE | {"reference", "md", "config", "analysis", "dispatch"},
-    "stages": BASE | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter"},
+    "reference": BASE
+    | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter", "dpgen_labels"},
+    "stages": BASE
+    | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter", "dpgen_labels"},
     "report": BASE | {"report", "analysis", "summary", "md"},
     "lock": BASE | {"progress"},
     "resume": BASE | {"state", "stages", "summary"},
@@ -43,8 +46,10 @@ ALLOWED = {
     | {"dispatch", "progress", "user_files"},
     "preflight": BASE | {"config", "md", "dispatch"},
     "plumed_lines": BASE | {"preflight", "user_files", "config", "md"},
+    "rehearsal": BASE | {"reference", "config", "md"},
     "checking": BASE
-    | {"checking", "preflight", "plumed_lines", "first", "user_files", "config", "dispatch"},
+    | {"checking", "preflight", "plumed_lines", "rehearsal", "first", "user_files", "config"}
+    | {"dispatch"},
     "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
     "options": BASE,
     "commands": None,

@@ -482,7 +482,7 @@ WRONG = [
             "fp_incar": "INCAR",
             "fp_params": ...,
         },
-        ['fp_style = "vasp"; not supported by this version of wtemlp, use "lammps"'],
+        ["fp_pp_files = []; must have one file per element of type_map (2)"],
     ),
     ({JOB + "ensemble": "npt"}, ["[0].press is missing; add it: a list (bar)"]),
     ({JOB + "ensemble": "nve"}, ['[0].ensemble = "nve"; must be one of "nvt", "npt", "npt-i"']),

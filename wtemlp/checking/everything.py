@@ -5,6 +5,7 @@ from pathlib import Path
 from wtemlp.checking.findings import Findings
 from wtemlp.checking.inputs import (
     check_folder,
+    check_label_inputs,
     check_machine_file,
     check_params,
     check_plumed,
@@ -41,6 +42,7 @@ def check_everything(
         machines = check_machine_file(machine, findings, to_run=not schema_only)
     if not schema_only:
         check_plumed(params, machines, root, findings)
+        check_label_inputs(params, machines, root, findings)
     if machines is None or schema_only:
         return
     check_folder(params, machines, root, findings)

@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wtemlp.checking.findings import Findings
+from wtemlp.config.label_files import label_file_problems
 from wtemlp.config.machine import examine_machines
 from wtemlp.config.params import file_problems
 from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.config.schema import OWN_STYLES
+from wtemlp.config.section import Section
 from wtemlp.config.wellformed import examine_params
 from wtemlp.errors import InputError, MissingEngine, NotRunnable, WtemlpError
 from wtemlp.first import check_run
 from wtemlp.paths import RunPaths
 from wtemlp.plumed_lines import jobs_with_lines, refusals
 from wtemlp.preflight import check_machines
+from wtemlp.rehearsal import check_labels
 from wtemlp.user_files import check_user_files
 
 STAGES = ("train", "model_devi", "fp")
@@ -63,6 +67,22 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
             findings.ok(param.name, f"{data} folders of data and {structures} structures are "
                                     f"there, of {elements}")
     return params
+
+
+def check_label_inputs(
+    params: Params | None, machines: Machines | None, root: Path, findings: Findings
+) -> None:
+    """Check that DP-GEN can make the inputs of its ``fp_style``, if their files are there."""
+    if params is None or params.fp_style in OWN_STYLES:
+        return
+    if label_file_problems(Section(params.source.name, params.jdata), root):
+        return  # told already
+    try:
+        check_labels(params, machines, root)
+    except WtemlpError as error:
+        findings.refused(error)
+        return
+    findings.ok(params.source.name, f"DP-GEN makes the inputs of fp_style {params.fp_style}")
 
 
 def check_plumed(

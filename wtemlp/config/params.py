@@ -7,9 +7,10 @@ from typing import Any
 from wtemlp import dpgen_adapter
 from wtemlp.config.files import Kind, read_object
 from wtemlp.config.jobs import read_job
+from wtemlp.config.label_files import check_label_keys, label_file_problems
 from wtemlp.config.messages import validated
-from wtemlp.config.records import Convergence, ForceField, Params
-from wtemlp.config.schema import FP_STYLE, run_schema
+from wtemlp.config.records import AseMethod, Convergence, ForceField, Params
+from wtemlp.config.schema import ASE, FP_STYLE, run_schema
 from wtemlp.config.section import MAX_SEED, Section
 from wtemlp.config.systems import (
     check_structures,
@@ -53,6 +54,7 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     """
     params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
     refuse_unsupported(params)
+    check_label_keys(params)
     record = _read(params, path, root, check_files)
     _check_data_lists(params, record)
     check_training(params, record.type_map)
@@ -60,6 +62,8 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
         used = sorted({index for job in record.jobs for index in job.sys_idx})
         explored = tuple(record.sys_configs[index] for index in used)
         check_structures(params, explored, record.type_map)
+        for problem in label_file_problems(params, root):
+            raise problem
     return record
 
 
@@ -76,7 +80,8 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
     Returns
     -------
     list of InputError
-        One at most for each folder of data, and for each system of structures.
+        One at most for each folder of data, each system of structures and each file that the
+        ``fp_style`` names.
     """
     path = record.source
     params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
@@ -85,6 +90,7 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
         *data_problems(params, "init_data_sys", root, record.type_map),
         *data_problems(params, "validation_data_sys", root, record.type_map),
         *structure_problems(params, root, used, record.type_map),
+        *label_file_problems(params, root),
     ]
 
 
@@ -116,6 +122,7 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         timestep_ps=_read_timestep(params),
         fp_style=params["fp_style"],
         force_field=force_field,
+        ase_method=_read_ase_method(params),
         fp_task_max=task_max,
         fp_task_min=task_min,
         ratio_failed=params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED,
@@ -207,6 +214,17 @@ def _read_reference(params: Section, type_map: tuple[str, ...]) -> ForceField | 
         remedy = f'must be O and H, in any order: the reference is water ("{force_field.name}")'
         raise params.wrong("type_map", remedy)
     return force_field
+
+
+def _read_ase_method(params: Section) -> AseMethod | None:
+    if params["fp_style"] != ASE:
+        return None
+    section = params.section("fp_params")
+    path = section["calculator"]
+    if "." not in path or not all(part.isidentifier() for part in path.split(".")):
+        remedy = 'must be the import path of a class, as "ase.calculators.emt.EMT"'
+        raise section.wrong("calculator", remedy)
+    return AseMethod(path, section["kwargs"], section["periodic"])
 
 
 def _read_trust_levels(params: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -121,6 +121,15 @@ class ForceField:
 
 
 @dataclass(frozen=True)
+class AseMethod:
+    """The calculator of ``fp_style: ase`` (``fp_params``)."""
+
+    calculator: str  #: import path of its class, as ``"ase.calculators.emt.EMT"``
+    arguments: Mapping[str, Any]  #: keyword arguments of the class
+    periodic: bool = True  #: false: molecules in vacuum
+
+
+@dataclass(frozen=True)
 class Convergence:
     """When the loop stops before its last iteration (``convergence``)."""
 
@@ -149,6 +158,7 @@ class Params:
     timestep_ps: float
     fp_style: str
     force_field: ForceField | None  #: for fp_style "lammps"
+    ase_method: AseMethod | None  #: for fp_style "ase"
     fp_task_max: int  #: labelled frames per system and iteration at most
     fp_task_min: int  #: fewer candidates than this: none is labelled
     ratio_failed: float  #: tolerated fraction of failed labels

@@ -15,6 +15,8 @@ from wtemlp.config.wte_schema import wte_block
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
 FP_STYLE = "lammps"  #: value of ``fp_style`` that this project adds
+ASE = "ase"  #: another
+OWN_STYLES = (FP_STYLE, ASE)  #: the fp styles that are not DP-GEN's
 FORCE_FIELDS = ("tip3p-flexible",)  #: reference force fields that wtemlp knows
 
 
@@ -38,12 +40,43 @@ def run_schema() -> Argument:
     wte.doc = "LAMMPS with the potential energy biased by PLUMED: the well-tempered ensemble"
     wte.sub_fields["model_devi_jobs"].extend_subfields([wte_block()])
     engines.extend_choices([wte])
+    _extend_dpgen_styles(schema.sub_variants["fp_style"].choice_dict)
     doc = "LAMMPS with a force field as the reference method"
     force_field = Argument("fp_params", dict, _force_field(), doc="The reference force field.")
     schema.sub_variants["fp_style"].extend_choices(
-        [Argument(FP_STYLE, dict, [force_field], doc=doc)]
+        [Argument(FP_STYLE, dict, [force_field], doc=doc), _ase_style()]
     )
     return schema
+
+
+def _ase_style() -> Argument:
+    fields = [
+        Argument("calculator", str, doc="Import path of its class, as ase.calculators.emt.EMT."),
+        Argument("kwargs", dict, optional=True, default={}, doc="Keyword arguments of the class."),
+        Argument(
+            "periodic", bool, optional=True, default=True, doc="False: molecules in vacuum."
+        ),
+    ]  # fmt: skip
+    method = Argument("fp_params", dict, fields, doc="The calculator.")
+    return Argument(ASE, dict, [method], doc="A calculator of ASE as the reference method")
+
+
+def _extend_dpgen_styles(styles: dict[str, Argument]) -> None:
+    """Keys of DP-GEN's fp styles that its code reads and its schema does not know."""
+    doc = "Boxes that are not labelled, as length_ratio:5;min_distance:0.5."
+    for style in styles.values():
+        if "fp_skip_bad_box" not in style.sub_fields:
+            style.extend_subfields([Argument("fp_skip_bad_box", str, optional=True, doc=doc)])
+    doc_path, doc_files = "Folder of fp_pp_files.", "Files that the input file names."
+    styles["cp2k"].extend_subfields(
+        [
+            Argument("fp_pp_path", str, optional=True, default=".", doc=doc_path),
+            Argument("fp_pp_files", list, optional=True, default=[], doc=doc_files),
+        ]
+    )
+    doc = "Input of the user's own, in the place of fp_params."
+    styles["siesta"].sub_fields["fp_params"].optional = True
+    styles["siesta"].extend_subfields([Argument("user_fp_params", dict, optional=True, doc=doc)])
 
 
 def machine_schema() -> Argument:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from wtemlp.config.schema import ENGINE, FP_STYLE
+from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import Section, show
 from wtemlp.config.template import refuse_without_template
 from wtemlp.errors import InputError, NotRunnable
 
 ENGINES = (ENGINE, "lammps")
-FP_STYLES = (FP_STYLE,)
 
 _OFF = (None, False, 0, [], {}, "")
 
@@ -52,6 +51,10 @@ _TOP = {
     "fp_accurate_threshold": (None,),
     "fp_accurate_soft_threshold": (None,),
     "fp_cluster_vacuum": _OFF,
+    "use_clusters": _OFF,
+    "cluster_cutoff": (None,),  # these three: of use_clusters
+    "cluster_cutoff_hard": (None,),
+    "cluster_minify": _OFF,
     "detailed_report_make_fp": (True,),
     # what DP-GEN's code reads, but its schema does not know
     "model_devi_taut": (None,),
@@ -94,10 +97,12 @@ def unsupported(params: Section) -> Iterator[NotRunnable]:
     params : Section
         The file, checked against its schema.
     """
-    for key, known in (("model_devi_engine", ENGINES), ("fp_style", FP_STYLES)):
-        if params.get(key, known[-1]) not in known:
-            names = " or ".join(f'"{name}"' for name in known)
-            yield NotRunnable.of(params.wrong(key, f"{_REMEDY}, use {names}"))
+    if params.get("model_devi_engine", ENGINES[-1]) not in ENGINES:
+        names = " or ".join(f'"{name}"' for name in ENGINES)
+        yield NotRunnable.of(params.wrong("model_devi_engine", f"{_REMEDY}, use {names}"))
+    if params["fp_style"] == "amber/diff":
+        remedy = 'goes with "model_devi_engine": "amber" only (it labels what Amber explored)'
+        yield NotRunnable.of(params.wrong("fp_style", f"{remedy}; use another"))
     yield from _features(params, _TOP)
     if params.get("model_devi_clean_traj", False) is not False:
         remedy = f"{_REMEDY}, use false: trajectories stay, and you may remove them"

@@ -1,5 +1,6 @@
 """What every reference method takes and gives: bare frames in, labels or reasons out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -7,6 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from wtemlp.dispatch.tasks import Task
+
+MAX_FORCE = 100.0  #: eV/Angstrom; a larger force on an atom is no label to learn from
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Frames:
     cells: np.ndarray  #: (n_frames, 3, 3), cell vectors as rows, Angstrom
     types: np.ndarray  #: (n_atoms,), index of each atom's element in the run's type_map
     names: tuple[str, ...]  #: one a frame, for messages
+    periodic: bool = True  #: false: a molecule in vacuum, whatever the cells
 
     def __len__(self) -> int:
         return len(self.names)
@@ -40,23 +44,49 @@ class Labels:
     ok: np.ndarray  #: (n_frames,), bool: the label may be used
     reasons: tuple[str, ...]  #: one a frame: why not; "" where ok
     refused: np.ndarray  #: (n_frames,), bool: not ok, and the frame is to blame, no calculation
-
-
-def without_labels(frames: Frames, reason: str) -> Labels:
-    """No label for any of some frames, for the same reason."""
-    n, n_atoms = len(frames), len(frames.types)
-    return Labels(
-        energies=np.full(n, np.nan), forces=np.full((n, n_atoms, 3), np.nan),
-        virials=np.full((n, 3, 3), np.nan), ok=np.zeros(n, bool), reasons=(reason,) * n,
-        refused=np.zeros(n, bool),
-    )  # fmt: skip
+    frames: Frames | None = None  #: the frames as the method had them; None: as they were sent
 
 
 class Labeller(Protocol):
-    """A reference method: a job for many frames, and its result."""
+    """A reference method: a job for many frames or for one, and its result."""
+
+    together: bool  #: whether a job takes many frames with the same atoms, or else one frame
+
+    def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
+        """Write what each frame's own folder needs, when the frames have been chosen."""
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one job that labels all frames, and say how to run it."""
 
     def collect(self, folder: Path, frames: Frames) -> Labels:
         """Read the labels of those frames back."""
+
+
+def no_labels(frames: Frames, reasons: Sequence[str]) -> Labels:
+    """The labels of frames that all failed.
+
+    Parameters
+    ----------
+    frames : Frames
+    reasons : sequence of str
+        Why, one a frame.
+    """
+    n, n_atoms = len(frames), len(frames.types)
+    none = np.zeros(n, dtype=bool)
+    return Labels(
+        np.full(n, np.nan), np.full((n, n_atoms, 3), np.nan), None, none, tuple(reasons), none
+    )
+
+
+def refusal(forces: np.ndarray) -> str:
+    """Why a frame is nothing to learn from, though its label is right; "" if it is.
+
+    Parameters
+    ----------
+    forces : (n_atoms, 3) float
+        eV/Angstrom.
+    """
+    largest = float(np.linalg.norm(forces, axis=1).max())
+    if largest > MAX_FORCE:
+        return f"a force of {largest:.4g} eV/Angstrom: above {MAX_FORCE:g}"
+    return ""

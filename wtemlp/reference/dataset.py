@@ -41,7 +41,9 @@ class Dataset:
         f, y = self.frames, self.labels
         return replace(
             self,
-            frames=Frames(f.coords[index], f.cells[index], f.types, _pick(f.names, index)),
+            frames=replace(
+                f, coords=f.coords[index], cells=f.cells[index], names=_pick(f.names, index)
+            ),
             labels=Labels(
                 energies=y.energies[index],
                 forces=y.forces[index],
@@ -58,7 +60,8 @@ def accepted(
     frames: Frames, labels: Labels, origins: Sequence[Origin], type_map: Sequence[str]
 ) -> Dataset:
     """The frames that have a good label."""
-    everything = Dataset(frames, labels, tuple(origins), tuple(type_map))
+    labelled = labels.frames or frames
+    everything = Dataset(labelled, labels, tuple(origins), tuple(type_map))
     return everything.pick(np.flatnonzero(labels.ok))
 
 
@@ -112,6 +115,8 @@ def labelled_system(dataset: Dataset) -> dpdata.LabeledSystem:
     }
     if labels.virials is not None:
         data["virials"] = labels.virials
+    if not frames.periodic:
+        data["nopbc"] = True
     return dpdata.LabeledSystem(data=data)
 
 

@@ -5,8 +5,8 @@ and because PPPM chooses its mesh when a system is set up, frames are grouped by
 molecules, and every group sets up its own system.  In NVT that is one group.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,9 @@ from wtemlp.md.reference_script import (
     water_data,
 )
 from wtemlp.md.topology import WaterTopology, water_topology
-from wtemlp.reference.base import Frames, Labels
+from wtemlp.reference.base import Frames, Labels, refusal
 from wtemlp.units import KCAL_MOL_IN_EV
 
-MAX_FORCE = 100.0  #: eV/Angstrom; a larger force on an atom is no label to learn from
 POSITION_TOLERANCE_A = 1e-6  #: between the frame sent and the frame labelled
 ATM_A3_IN_KCAL_MOL = 1.0 / 68568.415  #: LAMMPS's ``nktv2p`` of ``units real`` (src/update.cpp)
 
@@ -59,6 +58,10 @@ class LammpsForceField:
 
     force_field: ForceField
     type_map: tuple[str, ...]
+    together: bool = field(default=True, init=False)
+
+    def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
+        """A frame's own folder needs nothing: :meth:`prepare` writes the inputs of the jobs."""
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one LAMMPS job that labels all frames.
@@ -139,7 +142,7 @@ class LammpsForceField:
             for k, shift in zip(group.members, np.abs(moved).max(axis=(1, 2)), strict=True):
                 reasons[k] = _verdict(energies[k], forces[k], shift)
                 if not reasons[k]:
-                    reasons[k] = _refusal(forces[k])
+                    reasons[k] = refusal(forces[k])
                     refused[k] = reasons[k] != ""
         ok = np.array([reason == "" for reason in reasons])
         # Back to the frame's own orientation: x = x_lower R, so f = f_lower R, W = R^T W R.
@@ -246,12 +249,4 @@ def _verdict(energy: float, forces: np.ndarray, shift_A: float) -> str:
         return f"the labelled positions differ by {shift_A:.3g} Angstrom from those sent"
     if not (np.isfinite(energy) and np.isfinite(forces).all()):
         return "the energy or a force is not a finite number"
-    return ""
-
-
-def _refusal(forces: np.ndarray) -> str:
-    """Why a frame is nothing to learn from, though its label is right; "" if it is."""
-    largest = float(np.linalg.norm(forces, axis=1).max())
-    if largest > MAX_FORCE:
-        return f"a force of {largest:.4g} eV/Angstrom: above {MAX_FORCE:g}"
     return ""

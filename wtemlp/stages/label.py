@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import dpdata
@@ -10,27 +11,23 @@ import numpy as np
 
 from wtemlp import paths
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
+from wtemlp.dispatch.failures import meaningful, read_tail
 from wtemlp.dispatch.marks import forget_finished, has_finished
-from wtemlp.dispatch.tasks import Task
+from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.errors import CalculationError
 from wtemlp.files import write_json
 from wtemlp.md.dump import Dump, read_dump
 from wtemlp.paths import RunPaths
-from wtemlp.reference.base import Frames, Labeller, Labels, without_labels
+from wtemlp.reference.base import Frames, Labeller, Labels, no_labels
 from wtemlp.reference.dataset import Dataset, Origin, accepted, labelled_system
-from wtemlp.reference.lammps_ff import LammpsForceField
+from wtemlp.reference.styles import labeller_of
 from wtemlp.stages import select
 from wtemlp.stages.context import RunContext
 
-FRAME = "frame.json"  #: provenance of a frame, in its task folder
 
-
-def _labeller(context: RunContext) -> Labeller:
-    """The reference method of ``fp_style``; a new one is another line here."""
-    params = context.params
-    if params.fp_style != "lammps" or params.force_field is None:
-        raise CalculationError(f"fp_style {params.fp_style} has no labeller")
-    return LammpsForceField(params.force_field, params.type_map)
+def _labeller(context: RunContext, iteration: int) -> Labeller:
+    """The reference method of ``fp_style``."""
+    return labeller_of(context.params, context.machines, context.paths.root, iteration)
 
 
 def prepare(context: RunContext, iteration: int, table: FrameTable) -> None:
@@ -49,6 +46,9 @@ def prepare(context: RunContext, iteration: int, table: FrameTable) -> None:
     for system, rows in _selected(table).items():
         for number, row in enumerate(rows):
             _prepare_frame(context, iteration, table, row, (system, number))
+    _labeller(context, iteration).write_inputs(
+        frame_folders(context.paths, iteration), context.seed("label", iteration)
+    )
 
 
 def frame_folders(run: RunPaths, iteration: int) -> list[Path]:
@@ -78,10 +78,10 @@ def _prepare_frame(
     source = select.frame_folder(context.paths, iteration, table, row)
     step = int(table.step[row])
     shutil.copyfile(
-        context.paths.root / source / paths.TRAJ / f"{step}.lammpstrj", folder / paths.FRAME_DUMP
+        select.frame_dump(context.paths, iteration, table, row), folder / paths.FRAME_DUMP
     )
     write_json(
-        folder / FRAME,
+        folder / paths.FRAME,
         {
             "task": str(source),
             "step": step,
@@ -100,8 +100,8 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _batches(context: RunContext, iteration: int) -> dict[Path, Frames]:
-    """Frames with the same atoms, and the folder in which one process labels them."""
+def _batches(context: RunContext, iteration: int, together: bool) -> dict[Path, Frames]:
+    """The frames of each job, by its folder: those with the same atoms, or each in its own."""
     found: dict[Path, Frames] = {}
     table = load_frames(context.paths.explored(iteration))
     for system, rows in _selected(table).items():
@@ -109,7 +109,10 @@ def _batches(context: RunContext, iteration: int) -> dict[Path, Frames]:
         for number in range(len(rows)):
             folder = context.paths.label_task(iteration, system, number)
             dump = read_dump(folder / paths.FRAME_DUMP)
-            alike.setdefault(dump.types.tobytes(), []).append((folder.name, dump))
+            if together:
+                alike.setdefault(dump.types.tobytes(), []).append((folder.name, dump))
+            else:
+                found[folder] = Frames(dump.coords, dump.cells, dump.types - 1, (folder.name,))
         for number, members in enumerate(alike.values()):
             name = f"batch.{system:03d}.{number:03d}"
             found[context.paths.label(iteration) / name] = Frames(
@@ -122,13 +125,28 @@ def _batches(context: RunContext, iteration: int) -> dict[Path, Frames]:
 
 
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
-    """The labelling tasks: one for each composition in a system that has chosen frames."""
-    labeller = _labeller(context)
+    """The labelling tasks: one for each composition in a system, or one for each frame."""
+    labeller = _labeller(context, iteration)
     command = context.machines.fp.command
     return [
         labeller.prepare(folder, frames, command)
-        for folder, frames in _batches(context, iteration).items()
+        for folder, frames in _batches(context, iteration, labeller.together).items()
     ], []
+
+
+def may_fail(context: RunContext, iteration: int) -> bool:
+    """Whether a job that fails costs its own frame only, so that ``ratio_failed`` decides."""
+    return not _labeller(context, iteration).together
+
+
+def note_failures(context: RunContext, iteration: int, results: Sequence[TaskResult]) -> None:
+    """Keep what the failed jobs said; :func:`collect` reads it."""
+    file = context.paths.label(iteration) / paths.FAILED_JOBS
+    said = {result.name: result.message for result in results if not result.ok}
+    if said:
+        write_json(file, said)
+    else:
+        file.unlink(missing_ok=True)
 
 
 def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
@@ -146,30 +164,20 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
         it refused, because nobody should learn from them, do not count.  The jobs that hold
         failed frames are then no longer finished: they can be run again.
     """
-    labeller = _labeller(context)
+    labeller, said = _labeller(context, iteration), _failed_jobs(context, iteration)
     broken: dict[str, Path] = {}  # frames whose calculation failed, and its job's folder
-    reasons, outcomes = {}, []
+    outcomes: list[dict] = []
     kept: dict[int, list[Dataset]] = defaultdict(list)
-    for folder, frames in _batches(context, iteration).items():
-        labels = _labels(labeller, folder, frames)
+    for folder, frames in _batches(context, iteration, labeller.together).items():
+        if folder.name in said and not labeller.together:
+            labels = no_labels(frames, [said[folder.name].splitlines()[0]] * len(frames))
+        else:
+            labels = _labels(labeller, folder, frames)
         failed = np.flatnonzero(~labels.ok & ~labels.refused)
         broken |= {frames.names[index]: folder for index in failed}
-        origins = []
-        elements = [context.params.type_map[kind] for kind in frames.types]
-        atoms = {name: elements.count(name) for name in sorted(set(elements))}
-        for name, ok, reason, energy in zip(
-            frames.names, labels.ok, labels.reasons, labels.energies, strict=True
-        ):
-            made = json.loads((folder.parent / name / FRAME).read_text())
-            origins.append(Origin(made["biasfactor"], made["step"]))
-            outcomes.append(
-                {
-                    "frame": name, "labelled": bool(ok), "reason": reason, **made,
-                    "label_eV": float(energy) if ok else None, "atoms": atoms,
-                }
-            )
-            if not ok:
-                reasons[name] = reason
+        made = [json.loads((folder.parent / n / paths.FRAME).read_text()) for n in frames.names]
+        outcomes += _outcomes(context, frames, labels, made)
+        origins = [Origin(frame["biasfactor"], frame["step"]) for frame in made]
         system = int(folder.name.split(".")[1])
         kept[system].append(accepted(frames, labels, origins, context.params.type_map))
     for system, datasets in kept.items():
@@ -177,16 +185,8 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     labelled = sum(len(dataset) for datasets in kept.values() for dataset in datasets)
     outcomes.sort(key=lambda outcome: outcome["frame"])
     write_json(context.paths.label(iteration) / paths.LABELS, outcomes)
-    total = labelled + len(reasons)
-    if len(broken) > context.params.ratio_failed * total:
-        for folder in broken.values():
-            forget_finished(folder)
-        name = next(iter(broken))
-        raise CalculationError(
-            f"{context.paths.label(iteration)}: the reference method failed for {len(broken)} of "
-            f"{total} frames, more than ratio_failed = {context.params.ratio_failed} allows; "
-            f"{name}: {reasons[name]}"
-        )
+    reasons = {frame["frame"]: frame["reason"] for frame in outcomes if not frame["labelled"]}
+    _judge(context, iteration, broken, reasons, said, labelled + len(reasons))
     return labelled, reasons
 
 
@@ -196,7 +196,55 @@ def _labels(labeller: Labeller, folder: Path, frames: Frames) -> Labels:
     except CalculationError as error:
         if has_finished(folder):
             raise
-        return without_labels(frames, str(error))  # a job that failed may leave half a file
+        # A job that failed may leave half a file.
+        return no_labels(frames, [str(error)] * len(frames))
+
+
+def _failed_jobs(context: RunContext, iteration: int) -> dict[str, str]:
+    """What the failed jobs said, by the names of their folders."""
+    file = context.paths.label(iteration) / paths.FAILED_JOBS
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def _outcomes(
+    context: RunContext, frames: Frames, labels: Labels, made: Sequence[dict]
+) -> list[dict]:
+    """What became of each frame of a job, for ``labels.json``."""
+    elements = [context.params.type_map[kind] for kind in frames.types]
+    atoms = {name: elements.count(name) for name in sorted(set(elements))}
+    return [
+        {
+            "frame": name, "labelled": bool(ok), "reason": reason, **frame,
+            "label_eV": float(energy) if ok else None, "atoms": atoms,
+        }
+        for name, ok, reason, energy, frame in zip(
+            frames.names, labels.ok, labels.reasons, labels.energies, made, strict=True
+        )
+    ]  # fmt: skip
+
+
+def _judge(
+    context: RunContext, iteration: int, broken: dict[str, Path], reasons: dict[str, str],
+    said: dict[str, str], total: int,
+) -> None:
+    """End the run if too many calculations failed; they are then to be done again."""
+    if len(broken) <= context.params.ratio_failed * total:
+        return
+    for folder in broken.values():
+        forget_finished(folder)
+    name, folder = next(iter(broken.items()))
+    raise CalculationError(
+        f"{context.paths.label(iteration)}: the reference method failed for {len(broken)} of "
+        f"{total} frames, more than ratio_failed = {context.params.ratio_failed} allows; "
+        f"{name}: {said.get(folder.name) or reasons[name] + _last_words(folder)}"
+    )
+
+
+def _last_words(folder: Path) -> str:
+    """The last lines of a finished engine's log, each on a line of its own."""
+    logs = [folder / name for name in ("fp.log", "output") if (folder / name).is_file()]
+    lines = [(log.name, line.strip()) for log in logs for line in meaningful(read_tail(log))]
+    return "".join(f"\n  {name}: {line}" for name, line in lines)
 
 
 def _write_data(
@@ -207,7 +255,11 @@ def _write_data(
     if folder.exists():
         shutil.rmtree(folder)
     found = [labelled_system(dataset) for dataset in datasets if len(dataset)]
-    if found:
-        systems = dpdata.MultiSystems(*found, type_map=list(context.params.type_map))
-        systems.to_deepmd_raw(str(folder))
-        systems.to_deepmd_npy(str(folder), set_size=max(map(len, datasets)))
+    if not found:
+        return
+    if not all("virials" in label.data for label in found):
+        for label in found:  # dpdata wants all of them, or none
+            label.data.pop("virials", None)
+    systems = dpdata.MultiSystems(*found, type_map=list(context.params.type_map))
+    systems.to_deepmd_raw(str(folder))
+    systems.to_deepmd_npy(str(folder), set_size=sum(map(len, datasets)))

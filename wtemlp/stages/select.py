@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from wtemlp import paths
 from wtemlp.analysis.deviation import classify
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
+from wtemlp.dpgen_labels import is_bad_box
 from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
 
@@ -22,8 +24,8 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
 
     Candidates are drawn at random, without regard to their deviation, with a seed of this
     iteration; `fp_task_max` for each system at most, none where there are fewer than
-    `fp_task_min`.  A frame that is FAILED already (of a walker that had left the physical
-    world) stays so.
+    `fp_task_min`.  One that fails ``fp_skip_bad_box`` stays a candidate that is not labelled.  A
+    frame that is FAILED already (of a walker that had left the physical world) stays so.
 
     Parameters
     ----------
@@ -50,7 +52,20 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
             continue
         rng = np.random.default_rng(context.seed("select", iteration, int(system)))
         decision[rng.choice(candidates, number, replace=False)] = int(Decision.SELECTED)
+    for row in _bad_boxes(context, iteration, table, np.flatnonzero(decision == Decision.SELECTED)):
+        decision[row] = int(Decision.CANDIDATE)
     return FrameTable(**{**vars(table), "decision": decision})
+
+
+def _bad_boxes(
+    context: RunContext, iteration: int, table: FrameTable, rows: np.ndarray
+) -> list[int]:
+    """Those of some frames that fail ``fp_skip_bad_box``, as DP-GEN judges them."""
+    criteria = context.params.jdata.get("fp_skip_bad_box")
+    if criteria is None:
+        return []
+    dumps = {row: frame_dump(context.paths, iteration, table, row) for row in rows}
+    return [row for row, dump in dumps.items() if is_bad_box(dump, criteria)]
 
 
 def record(context: RunContext, iteration: int, table: FrameTable) -> None:
@@ -74,6 +89,12 @@ def frame_folder(run: RunPaths, iteration: int, table: FrameTable, row: int) -> 
     """The exploration task that a frame is from, relative to the run's folder."""
     task = run.explore_task(iteration, int(table.system[row]), int(table.task[row]))
     return task.relative_to(run.root)
+
+
+def frame_dump(run: RunPaths, iteration: int, table: FrameTable, row: int) -> Path:
+    """The file that holds a frame, in the exploration task that it is from."""
+    folder = run.root / frame_folder(run, iteration, table, row)
+    return folder / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
 
 
 def accurate_ratio(table: FrameTable) -> float:

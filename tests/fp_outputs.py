@@ -1,0 +1,202 @@
+"""Outputs as the DFT programs write them, made up from a law: what DP-GEN's readers look at.
+
+Run as a program in a task's folder (``fp_outputs.py STYLE``) it is a DFT engine that costs nothing.
+"""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import dpdata
+import numpy as np
+
+HARTREE, RYDBERG, BOHR = 27.211386245988, 13.605693122994, 0.529177210903
+NUMBERS = {"H": 1, "O": 8}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A frame with atoms in the order of ``POSCAR``, and its label."""
+
+    names: list[str]  #: of the elements that are there
+    counts: list[int]
+    cell: np.ndarray  #: (3, 3), Angstrom
+    coords: np.ndarray  #: (n, 3), Angstrom
+    energy: float  #: eV
+    forces: np.ndarray  #: (n, 3), eV/Angstrom
+
+    @property
+    def symbols(self) -> list[str]:
+        return np.repeat(self.names, self.counts).tolist()
+
+
+def law(coords: np.ndarray) -> tuple[float, np.ndarray]:
+    """Energy (eV) and forces (eV/Angstrom) that are a function of the positions only."""
+    moved = coords - coords.round()
+    return float(-10 * len(coords) + (moved**2).sum()), -2 * moved
+
+
+def sample(poscar: Path) -> Sample:
+    """The frame of a ``POSCAR``."""
+    data = dpdata.System(str(poscar), fmt="vasp/poscar").data
+    there = [(name, n) for name, n in zip(data["atom_names"], data["atom_numbs"], strict=True) if n]
+    energy, forces = law(data["coords"][0])
+    names, counts = zip(*there, strict=True)
+    return Sample(list(names), list(counts), data["cells"][0], data["coords"][0], energy, forces)
+
+
+def rows(values: np.ndarray, form: str = "%.8f") -> str:
+    return "".join(" ".join(form % x for x in row) + "\n" for row in values)
+
+
+def vasp(folder: Path, s: Sample, converged: bool = True) -> None:
+    steps = range(1, 4 if converged else 61)
+    text = "".join(f" POTCAR:    PAW_PBE {name} 08Apr2002\n" for name in 2 * s.names)
+    text += "".join(f"   TITEL  = PAW_PBE {name} 08Apr2002\n" for name in s.names)
+    text += f"   ions per type = {' '.join(map(str, s.counts))}\n   NELM   =     60;\n"
+    text += "".join(f"----- Iteration      1({i:4d})  -----\n" for i in steps)
+    text += "  FORCE on cell =-STRESS in cart. coord.  units (eV):\n" + 13 * "  -\n"
+    text += "  in kB       1.00000     2.00000     3.00000     0.10000     0.20000     0.30000\n"
+    text += " VOLUME and BASIS-vectors are now :\n" + 4 * " -\n" + rows(s.cell, "%.9f")
+    text += " POSITION                             TOTAL-FORCE (eV/Angst)\n -----------\n"
+    text += rows(np.hstack([s.coords, s.forces]), "%.5f") + " -----------\n"
+    text += f"  free  energy   TOTEN  =  {s.energy:.8f} eV\n"
+    (folder / "OUTCAR").write_text(text)
+    (folder / "vasprun.xml").write_text("")
+
+
+def pwscf(folder: Path, s: Sample, converged: bool = True) -> None:
+    text = f"!    total energy              =   {s.energy / RYDBERG:.8f} Ry\n"
+    if not converged:
+        text = "     convergence NOT achieved after 100 iterations: stopping\n"
+    text += "     Forces acting on atoms (cartesian axes, Ry/au):\n\n"
+    for i, force in enumerate(s.forces / RYDBERG * BOHR):
+        numbers = " ".join(f"{x:.8f}" for x in force)
+        text += f"     atom {i + 1:4d} type  1   force = {numbers}\n"
+    text += "\n     total   stress  (Ry/bohr**3)        (kbar)     P=  2.0\n"
+    for stress in ("1.0 0.1 0.2", "0.1 2.0 0.3", "0.2 0.3 3.0"):
+        text += f"   0.0 0.0 0.0   {stress}\n"
+    (folder / "output").write_text(text + "\n   JOB DONE.\n")
+
+
+def abacus(folder: Path, s: Sample, converged: bool = True) -> None:
+    out = folder / "OUT.ABACUS"
+    out.mkdir(exist_ok=True)
+    text = f" TOTAL ENERGY = {s.energy:.10f} eV\n"
+    if not converged:
+        text = " convergence has NOT been achieved!\n"
+    text += " TOTAL-FORCE (eV/Angstrom)\n ------\n"
+    for i, (name, force) in enumerate(zip(s.symbols, s.forces, strict=True)):
+        text += f" {name}{i + 1}  {force[0]:.8f}  {force[1]:.8f}  {force[2]:.8f}\n"
+    text += " ------\n TOTAL-STRESS (KBAR)\n ------\n"
+    text += rows(np.array([[1.0, 0.1, 0.2], [0.1, 2.0, 0.3], [0.2, 0.3, 3.0]])) + " ------\n"
+    (out / "running_scf.log").write_text(text)
+    (folder / "output").write_text("")
+
+
+def siesta(folder: Path, s: Sample, converged: bool = True) -> None:
+    kinds = np.repeat(np.arange(len(s.names)), s.counts) + 1
+    text = f"redata: Number of Atomic Species = {len(s.names)}\n"
+    for i, name in enumerate(s.names):
+        text += f"Species number: {i + 1} Atomic number: {NUMBERS[name]} Label: {name}\n"
+    text += f"Number of atoms, orbitals, and projectors:   {len(s.coords)}   {9} {9}\n"
+    text += "" if converged else "WARNING: SCF_NOT_CONV: SCF did not converge\n"
+    text += "outcoor: Atomic coordinates (Ang):\n"
+    for i, (at, kind) in enumerate(zip(s.coords, kinds, strict=True)):
+        text += f" {at[0]:.8f} {at[1]:.8f} {at[2]:.8f} {kind} {i + 1} {s.names[kind - 1]}\n"
+    text += "\noutcell: Unit cell vectors (Ang):\n" + rows(s.cell) + "\n"
+    text += f"siesta: E_KS(eV) =  {s.energy:.6f}\n\nsiesta: Atomic forces (eV/Ang):\n"
+    for i, force in enumerate(s.forces):
+        text += f"{i + 1} {force[0]:.6f} {force[1]:.6f} {force[2]:.6f}\n"
+    text += "\nsiesta: Stress tensor (static) (eV/Ang**3):\n"
+    text += "siesta: 0.01 0.0 0.0\nsiesta: 0.0 0.02 0.0\nsiesta: 0.0 0.0 0.03\n\n>> End of run\n"
+    (folder / "output").write_text(text)
+
+
+def gaussian(folder: Path, s: Sample, converged: bool = True) -> None:
+    line = " " + 69 * "-" + "\n"
+    text = 26 * " " + "Input orientation:\n" + line + " Center\n Number\n" + line
+    for i, (name, at) in enumerate(zip(s.symbols, s.coords, strict=True)):
+        text += f"{i + 1:7d}{NUMBERS[name]:11d}{0:12d}    {at[0]:12.6f}{at[1]:12.6f}{at[2]:12.6f}\n"
+    text += line + f" SCF Done:  E(RB3LYP) =  {s.energy / HARTREE:.9f}     A.U. after    9 cycles\n"
+    text += "" if converged else " Convergence failure -- run terminated.\n"
+    text += " Center     Atomic                   Forces (Hartrees/Bohr)\n Number\n" + line
+    for i, (name, force) in enumerate(zip(s.symbols, s.forces / HARTREE * BOHR, strict=True)):
+        numbers = "".join(f"{x:15.9f}" for x in force)
+        text += f"{i + 1:7d}{NUMBERS[name]:9d}".ljust(23) + numbers + "\n"
+    (folder / "output").write_text(text + line + " Normal termination of Gaussian 16\n")
+
+
+def pwmat(folder: Path, s: Sample, converged: bool = True) -> None:
+    steps = 20 if converged else 100
+    text = f" {len(s.coords)} atoms,Iteration (fs) =  0.0, Etot,Ep,Ek (eV) =  {s.energy:.8E} "
+    text += f"{s.energy:.8E}  0.0E+00, SCF = {steps}\n"
+    text += " Lattice vector (Angstrom), stress(eV/natom)\n"
+    for vector, stress in zip(s.cell, np.diag([0.1, 0.2, 0.3]), strict=True):
+        numbers = " ".join(f"{x:.6f}" for x in stress)
+        text += " ".join(f"{x:.10E}" for x in vector) + f"     stress (eV): {numbers}\n"
+    order = sorted(range(len(s.coords)), key=lambda i: NUMBERS[s.symbols[i]])
+    for title, values in (
+        (" Position (normalized), move_x, move_y, move_z", s.coords @ np.linalg.inv(s.cell)),
+        (" Force (-force, eV/Angstrom)", -s.forces),
+    ):
+        text += title + "\n"
+        for i in order:
+            text += f"{NUMBERS[s.symbols[i]]:4d} " + " ".join(f"{x:.12f}" for x in values[i])
+            text += " 1 1 1\n" if "Position" in title else "\n"
+    (folder / "OUT.MLMD").write_text(text + " -------------------------------------------------\n")
+    (folder / "REPORT").write_text("time\n")
+    (folder / "output").write_text("")
+
+
+def cpx(folder: Path, s: Sample, converged: bool = True) -> None:
+    """The first step is the frame that was sent, the second one has moved."""
+    moved = {"0": s.coords, "10": s.coords + 0.05}
+    for ending, unit, values in (
+        (".pos", BOHR, moved),
+        (".for", HARTREE / BOHR, dict.fromkeys(moved, s.forces)),
+        (".cel", BOHR, dict.fromkeys(moved, s.cell.T)),
+        (".str", 1.0, dict.fromkeys(moved, np.diag([0.1, 0.2, 0.3]))),
+    ):
+        text = "".join(f"{k} 0.0\n" + rows(v / unit, "%.12f") for k, v in values.items())
+        (folder / f"cp{ending}").write_text(text)
+    lines = ["# nfi time ekinc Tcell Tion etot enthal econs econt\n"]
+    lines += [f"{k} 0.0 0 300 300 {s.energy / HARTREE:.10f} 0 0 0\n" for k in moved]
+    (folder / "cp.evp").write_text("".join(lines))
+    (folder / "output").write_text("JOB DONE\n")
+
+
+def custom(folder: Path, s: Sample, converged: bool = True) -> None:
+    data = {
+        "atom_names": s.names, "atom_numbs": s.counts, "orig": np.zeros(3),
+        "atom_types": np.repeat(np.arange(len(s.names)), s.counts), "cells": s.cell[None],
+        "coords": s.coords[None], "energies": np.array([s.energy]), "forces": s.forces[None],
+    }  # fmt: skip
+    if not converged:
+        data["energies"] = np.array([np.nan])
+    dpdata.LabeledSystem(data=data).to("deepmd/npy", str(folder / "labelled"))
+
+
+STYLES = {
+    "vasp": vasp, "pwscf": pwscf, "abacus": abacus, "siesta": siesta, "gaussian": gaussian,
+    "pwmat": pwmat, "cpx": cpx, "custom": custom,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Label the frame of the working directory; some environment variables spoil it."""
+    name = Path.cwd().name
+    with Path(os.environ.get("FAKE_DFT_COUNT", os.devnull)).open("a") as count:
+        count.write(name + "\n")
+    time.sleep(float(os.environ.get("FAKE_DFT_SLEEP", "0")))
+    print(f"fake {sys.argv[1]} in {name}")
+    if name in os.environ.get("FAKE_DFT_CRASHES", "").split():
+        sys.exit("FATAL ERROR: the fake program has crashed")
+    converged = name not in os.environ.get("FAKE_DFT_UNCONVERGED", "").split()
+    STYLES[sys.argv[1]](Path(), sample(Path("POSCAR")), converged)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Labels by a calculator of ASE: many frames in one process, each for itself."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.unit.test_dpgen_styles import arrays, explore, loaded, waters, write_input
+from wtemlp.errors import InputError
+from wtemlp.paths import RunPaths
+from wtemlp.stages import label
+from wtemlp.stages.context import RunContext
+
+EMT = {"fp_params": {"calculator": "ase.calculators.emt.EMT"}}
+OWN = '''
+from ase.calculators.emt import EMT
+
+class Fussy(EMT):
+    def calculate(self, atoms=None, *args):
+        if abs(atoms.positions[0, 0] - {x!r}) < 1e-9:
+            raise RuntimeError("I do not like this one")
+        super().calculate(atoms, *args)
+'''
+
+
+def labelled(root, keys, own=""):
+    """An iteration whose job has run."""
+    write_input(root, "ase", keys, sys.executable)
+    context = RunContext(*loaded(root), RunPaths(root))
+    label.prepare(context, 0, explore(root, *waters()))
+    (task,), common = label.tasks(context, 0)
+    assert not common and not label.may_fail(context, 0)
+    if own:
+        (task.folder / "own.py").write_text(own)
+    # Nothing of wtemlp is needed where the job runs.
+    done = subprocess.run(
+        ["bash", "-c", task.command], cwd=task.folder, env=os.environ | {"PYTHONPATH": ""}
+    )
+    assert done.returncode == 0, (task.folder / task.logs[0]).read_text()
+    return context
+
+
+def test_labels_are_the_calculators(tmp_path):
+    from ase import Atoms
+    from ase.calculators.emt import EMT as Calculator
+
+    context = labelled(tmp_path, EMT)
+    assert label.collect(context, 0) == (3, {})
+    data = arrays(context.paths.label_data(0, 0))
+    types, frames, cell = waters()
+    for k, coords in enumerate(frames):
+        atoms = Atoms([("O", "H")[t] for t in types], coords, cell=cell, pbc=True)
+        atoms.calc = Calculator()
+        assert data["energy"][k] == pytest.approx(atoms.get_potential_energy(), abs=1e-9)
+        np.testing.assert_allclose(data["force"][k].reshape(-1, 3), atoms.get_forces(), atol=1e-9)
+        virial = -atoms.get_stress(voigt=False) * atoms.get_volume()
+        np.testing.assert_allclose(data["virial"][k].reshape(3, 3), virial, atol=1e-9)
+    assert not data["nopbc"]
+
+
+def test_a_frame_that_fails_fails_alone(tmp_path):
+    bad = float(waters()[1][1][0, 0])
+    keys = {"fp_params": {"calculator": "own.Fussy", "periodic": False}, "ratio_failed": 0.4}
+    context = labelled(tmp_path, keys, OWN.format(x=bad))
+    number, reasons = label.collect(context, 0)
+    assert number == 2
+    assert reasons == {"task.000.000001": "the calculator failed: I do not like this one"}
+    data = arrays(context.paths.label_data(0, 0))
+    assert data["nopbc"] and "virial" not in data and len(data["energy"]) == 2
+
+
+@pytest.mark.parametrize("path", ["EMT", "ase calculators.EMT", "ase..EMT"])
+def test_what_is_no_import_path(tmp_path, path):
+    write_input(tmp_path, "ase", {"fp_params": {"calculator": path}})
+    with pytest.raises(InputError, match="must be the import path of a class") as caught:
+        loaded(tmp_path)
+    assert json.dumps(path) in str(caught.value)

@@ -1,0 +1,116 @@
+"""Labels by a calculator of ASE: many frames in one process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp.config.records import AseMethod
+from wtemlp.dispatch.tasks import Task
+from wtemlp.files import write_json, write_text
+from wtemlp.reference import ase_program as program
+from wtemlp.reference.base import Frames, Labels, no_labels, refusal
+
+SCRIPT, LOG = "label_ase.py", "ase.log"
+POSITION_TOLERANCE_A = 1e-6  #: between the frame sent and the frame labelled
+
+
+@dataclass(frozen=True)
+class AseCalculator:
+    """The labeller of ``fp_style: ase``.
+
+    Parameters
+    ----------
+    method : AseMethod
+        ``fp_params``.
+    type_map : tuple of str
+        The run's elements.
+    """
+
+    method: AseMethod
+    type_map: tuple[str, ...]
+    together: bool = field(default=True, init=False)
+
+    def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
+        """A frame's own folder needs nothing: :meth:`prepare` writes the inputs of the jobs."""
+
+    def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
+        """Write the inputs of one job that labels all frames.
+
+        Parameters
+        ----------
+        folder : Path
+            The job's folder; made if it is not there.
+        frames : Frames
+        command : str
+            A Python that has ASE and the calculator.
+
+        Returns
+        -------
+        Task
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / SCRIPT, Path(program.__file__).read_text())
+        np.savez(folder / program.FRAMES, coords=frames.coords, cells=frames.cells)
+        settings = {
+            "calculator": self.method.calculator,
+            "arguments": dict(self.method.arguments),
+            "periodic": self.method.periodic,
+            "symbols": [self.type_map[kind] for kind in frames.types],
+            "names": list(frames.names),
+        }
+        write_json(folder / program.SETTINGS, settings)
+        return Task(
+            name=folder.name,
+            folder=folder,
+            command=f"{command} {SCRIPT} > {LOG} 2>&1",
+            forward=(SCRIPT, program.FRAMES, program.SETTINGS),
+            backward=(program.LABELS, LOG),
+            logs=(LOG,),
+        )
+
+    def collect(self, folder: Path, frames: Frames) -> Labels:
+        """Read the labels back, and refuse those that cannot be trusted.
+
+        Parameters
+        ----------
+        folder : Path
+            The job's folder, after the job.
+        frames : Frames
+            The frames that were sent.
+
+        Returns
+        -------
+        Labels
+        """
+        with np.load(folder / program.LABELS) as found:
+            labels = {name: found[name] for name in found.files}
+        if labels["coords"].shape != frames.coords.shape:
+            return no_labels(frames, ["the labels are of other frames"] * len(frames))
+        moved = np.abs(labels["coords"] - frames.coords).max(axis=(1, 2))
+        reasons = [str(reason) for reason in labels["reasons"]]
+        refused = np.zeros(len(frames), dtype=bool)
+        for k, reason in enumerate(reasons):
+            if reason:
+                continue
+            numbers = labels["energies"][k], *labels["forces"][k].ravel()
+            if moved[k] > POSITION_TOLERANCE_A:
+                by = f"{moved[k]:.3g} Angstrom"
+                reasons[k] = f"the labelled positions differ by {by} from those sent"
+            elif not np.isfinite(numbers).all():
+                reasons[k] = "the energy or a force is not a finite number"
+            else:
+                reasons[k] = refusal(labels["forces"][k])
+                refused[k] = reasons[k] != ""
+        ok = np.array([reason == "" for reason in reasons])
+        virials = labels["virials"] if np.isfinite(labels["virials"][ok]).all() else None
+        return Labels(
+            energies=labels["energies"], forces=labels["forces"], virials=virials, ok=ok,
+            reasons=tuple(reasons), refused=refused, frames=self._as_labelled(frames),
+        )  # fmt: skip
+
+    def _as_labelled(self, frames: Frames) -> Frames:
+        """The frames, with their cell or in vacuum."""
+        periodic = self.method.periodic
+        return Frames(frames.coords, frames.cells, frames.types, frames.names, periodic)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.unit.test_dpgen_styles import arrays, explore, loaded, waters, write_input
-from wtemlp.errors import InputError
+from wtemlp.errors import CalculationError, InputError
 from wtemlp.paths import RunPaths
 from wtemlp.stages import label
 from wtemlp.stages.context import RunContext
@@ -70,6 +70,16 @@ def test_a_frame_that_fails_fails_alone(tmp_path):
     assert reasons == {"task.000.000001": "the calculator failed: I do not like this one"}
     data = arrays(context.paths.label_data(0, 0))
     assert data["nopbc"] and "virial" not in data and len(data["energy"]) == 2
+
+
+def test_half_a_file_of_labels_is_no_label(tmp_path):
+    """As a job leaves it that was killed while it wrote: a failure with its reason."""
+    context = labelled(tmp_path, EMT)
+    (batch,) = context.paths.label(0).glob("batch.*")
+    file = batch / "labels.npz"
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(CalculationError, match=r"failed for 3 of 3 frames.*cannot be read"):
+        label.collect(context, 0)
 
 
 @pytest.mark.parametrize("path", ["EMT", "ase calculators.EMT", "ase..EMT"])

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from wtemlp.config.records import AseMethod
 from wtemlp.dispatch.tasks import Task
+from wtemlp.errors import CalculationError
 from wtemlp.files import write_json, write_text
 from wtemlp.reference import ase_program as program
 from wtemlp.reference.base import Frames, Labels, no_labels, refusal
@@ -83,9 +85,18 @@ class AseCalculator:
         Returns
         -------
         Labels
+
+        Raises
+        ------
+        CalculationError
+            If they cannot be read.
         """
-        with np.load(folder / program.LABELS) as found:
-            labels = {name: found[name] for name in found.files}
+        file = folder / program.LABELS
+        try:
+            with np.load(file) as found:
+                labels = {name: found[name] for name in found.files}
+        except (OSError, ValueError, EOFError, BadZipFile) as error:
+            raise CalculationError(f"{file} cannot be read: {error}") from error
         if labels["coords"].shape != frames.coords.shape:
             return no_labels(frames, ["the labels are of other frames"] * len(frames))
         moved = np.abs(labels["coords"] - frames.coords).max(axis=(1, 2))

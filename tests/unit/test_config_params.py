@@ -506,7 +506,7 @@ WRONG = [
     ({"training_reuse_old_ratio": 0.5}, ["training_reuse_old_ratio = 0.5; not supported"]),
     ({JOB + "press": [1.0, 2.0]}, ["model_devi_jobs[0].press = [1.0, 2.0]; must be left out"]),
     ({"init_batch_size": "auto"}, ['init_batch_size = "auto"; must be a list of one batch size']),
-    ({"init_batch_size": [1, 2]}, ["init_batch_size = [1, 2]; must be a list of one", "(1)"]),
+    ({"init_batch_size": []}, ["init_batch_size = []; must be a list of one", "(1)"]),
     ({"init_batch_size": ["mixed"]}, ['init_batch_size[0] = "mixed"; must be a positive']),
     ({"sys_batch_size": [1, 0]}, ["sys_batch_size[1] = 0; must be a positive integer"]),
     # numbers
@@ -755,6 +755,6 @@ def test_keys_at_their_defaults_are_accepted(root):
     defaults = {
         "model_devi_clean_traj": False, "detailed_report_make_fp": True, "use_relative": False,
         "training_reuse_old_ratio": "auto", "training_reuse_iter": None, JOB + "press": [1.0],
-        JOB + "taup": 0.5, "init_batch_size": ["auto"], "sys_batch_size": [4],
+        JOB + "taup": 0.5, "init_batch_size": ["auto"], "sys_batch_size": [4, 4, 8],
     }  # fmt: skip
     assert load(root, changed(defaults)).jdata["model_devi_clean_traj"] is False

@@ -107,19 +107,6 @@ def check_plumed(
         findings.ok(where, "PLUMED on this machine accepts the lines")
 
 
-def _tell_not_runnable(
-    file: Path, problems: Sequence[NotRunnable], findings: Findings, to_run: bool
-) -> None:
-    """Tell that a file is well-formed, and why there is no run with it all the same."""
-    findings.ok(file.name, "is well-formed")
-    for problem in problems:
-        if to_run:
-            findings.refused(problem)
-        else:
-            words = f"well-formed, but `wtemlp run` refuses it: {problem.problem}"
-            findings.warning(problem.where, words, problem.remedy)
-
-
 def check_machine_file(machine: Path, findings: Findings, to_run: bool) -> Machines | None:
     """Check a machine file alone.
 
@@ -195,3 +182,16 @@ def check_folder(
         return
     there = paths.state.is_file()
     findings.ok(str(root), "the input goes with the run that is here" if there else "no run yet")
+
+
+def _tell_not_runnable(
+    file: Path, problems: Sequence[NotRunnable], findings: Findings, to_run: bool
+) -> None:
+    """Tell that a file is well-formed, and why there is no run with it all the same."""
+    findings.ok(file.name, "is well-formed")
+    for problem in problems:
+        if to_run:
+            findings.refused(problem)
+        else:
+            words = f"well-formed, but `wtemlp run` refuses it: {problem.problem}"
+            findings.warning(problem.where, words, problem.remedy)

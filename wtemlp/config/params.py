@@ -22,7 +22,7 @@ from wtemlp.config.systems import (
 from wtemlp.config.training import check_training
 from wtemlp.config.unsupported import refuse_unsupported
 from wtemlp.config.wte import read_force_field
-from wtemlp.errors import InputError
+from wtemlp.errors import InputError, NotRunnable
 
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 MAX_TIMESTEP_PS = 0.01
@@ -271,12 +271,13 @@ def _check_data_lists(params: Section, record: Params) -> None:
 
 
 def _check_batch_sizes(params: Section, key: str, of: str, *, fewer: bool) -> None:
-    """What DP-GEN's preparation of a training takes; where a size is missing it takes "auto"."""
+    """What DP-GEN's preparation of a training takes; it does not look at sizes to spare."""
     if key not in params:
         return
     sizes, n = params[key], len(params[of])
-    if not isinstance(sizes, list) or len(sizes) > n or (len(sizes) < n and not fewer):
-        raise params.wrong(key, f"must be a list of one batch size per item of {of} ({n})")
+    if not isinstance(sizes, list) or (len(sizes) < n and not fewer):
+        remedy = f"must be a list of one batch size per item of {of} ({n})"
+        raise NotRunnable.of(params.wrong(key, remedy))
     for index, size in enumerate(sizes):
         if size != "auto" and (isinstance(size, str) or size < 1):
             raise params.wrong(key, 'must be a positive integer or "auto"', index)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from wtemlp.config.section import Section
+from wtemlp.errors import NotRunnable
 
 # DeePMD-kit 3.2's names of the two ways to give the length of a training.
 STEPS = ("numb_steps", "stop_batch", "num_step", "num_steps", "numb_step")
@@ -38,7 +39,8 @@ def check_training(params: Section, type_map: Sequence[str]) -> None:
 
 def _object(section: Section, key: str) -> Section:
     if key not in section:
-        raise section.missing(key, "add it: an object, as in DeePMD-kit's input")
+        error = section.missing(key, "add it: an object, as in DeePMD-kit's input")
+        raise NotRunnable.of(error)  # DP-GEN's schema does not look inside
     if not isinstance(section[key], dict):
         raise section.wrong(key, "must be an object")
     return section.section(key)
@@ -52,7 +54,8 @@ def _check_length(training: Section) -> None:
     """Exactly one of a number of steps and a number of epochs, and it is positive."""
     given = [key for key in (*STEPS, *EPOCHS) if key in training]
     if not given:
-        raise training.missing(STEPS[0], f"give {STEPS[0]} or {EPOCHS[0]}")
+        error = training.missing(STEPS[0], f"give {STEPS[0]} or {EPOCHS[0]}")
+        raise NotRunnable.of(error)
     if len(given) > 1:
         raise training.wrong(given[1], f"give either {given[0]} or {given[1]}, not both")
     value = training[given[0]]

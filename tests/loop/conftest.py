@@ -91,7 +91,7 @@ class Run:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
 
-    def finish(self, timeout_s: float = 300) -> str:
+    def finish(self, timeout_s: float = 900) -> str:
         """Run to the end; the output."""
         process = self.start()
         output = process.communicate(timeout=timeout_s)[0]

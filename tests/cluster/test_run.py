@@ -117,6 +117,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Run:
     assert done.returncode == 0, done.stderr
     run = Run(folder)
     run.finish(timeout_s=900)
+    assert sum(outcome["labelled"] for outcome in labels_of(run)) > LABELS // 2
     return run
 
 
@@ -126,11 +127,9 @@ def write_tiny(folder: Path) -> None:
     file = folder / "param.json"
     param = json.loads(file.read_text())
     (job,) = param["model_devi_jobs"]
-    job |= {"nsteps": 200}
-    job["wte"] |= {"nvt_steps": 500, "guard": {"temp_factor": 1000, "devi_factor": 1000}}
+    job["nsteps"], job["wte"]["nvt_steps"] = 200, 500
     param |= {"dp_compress": False, "fp_task_max": LABELS}
-    param |= {"model_devi_f_trust_lo": 0.0, "model_devi_f_trust_hi": 100.0}
-    param["default_training_param"]["training"] = {"numb_steps": 60, "disp_freq": 20}
+    param["default_training_param"]["training"] = {"numb_steps": 400, "disp_freq": 100}
     file.write_text(json.dumps(param))
 
 
@@ -159,7 +158,10 @@ def test_real_engines_killed_at_random_moments(cluster, real, tmp_path):
     begun = [line for line in lines if line.startswith("begin")]
     assert len(begun) == len(set(begun)) == REAL_TASKS
     assert lines.count("end 0") == REAL_TASKS
-    assert [line for line in lines if line.startswith("labels")] == [f"labels {LABELS}"]
+    (rows,) = real.folder.glob("iter.000000/02.fp/batch.*/labels.energy")
+    made = len(rows.read_text().splitlines())
+    assert made > LABELS // 2
+    assert [line for line in lines if line.startswith("labels")] == [f"labels {made}"]
     assert jobs_ended(cluster, before, REAL_TASKS) == REAL_TASKS
 
 

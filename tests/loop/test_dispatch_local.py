@@ -18,6 +18,7 @@ from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.journal import Journal
 from wtemlp.dispatch.tasks import Task
+from wtemlp.files import write_text
 
 CONTEXTS = ("LazyLocalContext", "LocalContext")
 both = pytest.mark.parametrize("context", CONTEXTS)
@@ -47,6 +48,12 @@ def section(context="LazyLocalContext", retry_count=1, cpus=1, **keys):
     return MachineSection("model_devi", "", machine, resources)
 
 
+def put(file, text):
+    """Write an input, once: a task of a call before may be reading it."""
+    if not file.exists():
+        write_text(file, text)
+
+
 class Stage:
     """A stage's folder with tasks, and the log outside of it that the tasks write to."""
 
@@ -55,13 +62,13 @@ class Stage:
         self.run = tmp_path / run
         self.dir = self.run / "iter.000000" / "01.model_devi"
         self.dir.mkdir(parents=True, exist_ok=True)
-        (self.dir / "common.txt").write_text("common\n")
+        put(self.dir / "common.txt", "common\n")
 
     def task(self, index, command=WORK, seconds=0.0, **keys):
         name = f"task.000.{index:06d}"
         folder = self.dir / name
         folder.mkdir(exist_ok=True)
-        (folder / "in.txt").write_text(f"input {index}\n")
+        put(folder / "in.txt", f"input {index}\n")
         keys = {"forward": ("in.txt",), "backward": ("out.txt", "traj"), **keys}
         return Task(name, folder, command.format(log=self.log, seconds=seconds), **keys)
 

@@ -182,7 +182,7 @@ def test_a_second_client_is_told_so(tmp_path):
         while not (run.folder / "wtemlp.live.json").exists():
             assert first.poll() is None
         second = run.start()
-        output = second.communicate(timeout=60)[0]
+        output = second.communicate(timeout=180)[0]
         assert second.returncode == 1
         assert f"another wtemlp is at work here (process {first.pid} on" in output
     finally:
@@ -198,7 +198,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_how_to_end_its_jobs(tmp_path, 
         assert process.poll() is None
         time.sleep(0.05)
     process.send_signal(number)
-    output = process.communicate(timeout=60)[0]
+    output = process.communicate(timeout=180)[0]
     assert process.returncode == 130
     assert "interrupted; the state is saved and running tasks go on" in output
     assert "end them with: wtemlp cancel" in output and "Traceback" not in output

@@ -71,7 +71,7 @@ def test_a_job_that_is_deleted_is_submitted_again(gridengine, stage, caplog):
             gridengine.command("qdel", deleted[0])
         return False
 
-    results = stage.go(stage.tasks(2, seconds=2.0), should_stop=delete)
+    results = stage.go(stage.tasks(2, seconds=5.0), should_stop=delete)
     assert all(r.ok for r in results)
     assert sorted(r.attempts for r in results) == [1, 2]
     assert stage.results() == stage.expected(2)

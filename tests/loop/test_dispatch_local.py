@@ -85,6 +85,11 @@ class Stage:
             should_stop=should_stop,
         )
 
+    def inputs(self):
+        """The inputs that there are, and when each was written."""
+        files = [*self.dir.glob("*.txt"), *self.dir.glob("task.*/in.txt")]
+        return {file: (file.stat().st_ino, file.stat().st_mtime_ns) for file in files}
+
     def events(self):
         """How often each task began and ended, by "begin task.000.000000"."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
@@ -371,6 +376,7 @@ def kill_jobs(folder, word=b""):
 @pytest.mark.parametrize("jobs_too", [False, True], ids=["client", "client-and-jobs"])
 def test_sigkill_at_random_moments(tmp_path, context, jobs_too):
     stage, moments = Stage(tmp_path), random.Random(f"{context}{jobs_too}")
+    given = stage.inputs()
     for _ in range(3):
         client = Client(tmp_path, context)
         time.sleep(moments.uniform(0.0, 0.7))
@@ -381,6 +387,7 @@ def test_sigkill_at_random_moments(tmp_path, context, jobs_too):
             break
     Client(tmp_path, context).finish()
     assert stage.results() == stage.expected(6)
+    assert given.items() <= stage.inputs().items(), "tasks may have been reading them"
     ends = {key: count for key, count in stage.events().items() if key.startswith("end")}
     assert len(ends) == 6
     if not jobs_too:

@@ -1,7 +1,6 @@
 """Labels by a calculator of ASE: many frames in one process."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -12,14 +11,13 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
 from wtemlp.files import write_json, write_text
 from wtemlp.reference import ase_program as program
-from wtemlp.reference.base import Frames, Labels, no_labels, refusal
+from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, no_labels, refusal
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
-POSITION_TOLERANCE_A = 1e-6  #: between the frame sent and the frame labelled
 
 
 @dataclass(frozen=True)
-class AseCalculator:
+class AseCalculator(ManyFrames):
     """The labeller of ``fp_style: ase``.
 
     Parameters
@@ -32,10 +30,6 @@ class AseCalculator:
 
     method: AseMethod
     type_map: tuple[str, ...]
-    together: bool = field(default=True, init=False)
-
-    def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
-        """A frame's own folder needs nothing: :meth:`prepare` writes the inputs of the jobs."""
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one job that labels all frames.
@@ -105,13 +99,8 @@ class AseCalculator:
         for k, reason in enumerate(reasons):
             if reason:
                 continue
-            numbers = labels["energies"][k], *labels["forces"][k].ravel()
-            if moved[k] > POSITION_TOLERANCE_A:
-                by = f"{moved[k]:.3g} Angstrom"
-                reasons[k] = f"the labelled positions differ by {by} from those sent"
-            elif not np.isfinite(numbers).all():
-                reasons[k] = "the energy or a force is not a finite number"
-            else:
+            reasons[k] = failure(labels["energies"][k], labels["forces"][k], moved[k])
+            if not reasons[k]:
                 reasons[k] = refusal(labels["forces"][k])
                 refused[k] = reasons[k] != ""
         ok = np.array([reason == "" for reason in reasons])

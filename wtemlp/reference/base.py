@@ -9,6 +9,7 @@ import numpy as np
 
 from wtemlp.dispatch.tasks import Task
 
+POSITION_TOLERANCE_A = 1e-6  #: between the frame sent and the frame labelled
 MAX_FORCE = 100.0  #: eV/Angstrom; a larger force on an atom is no label to learn from
 
 
@@ -62,6 +63,15 @@ class Labeller(Protocol):
         """Read the labels of those frames back."""
 
 
+class ManyFrames:
+    """What a labeller is whose job takes many frames: their own folders need nothing."""
+
+    together = True
+
+    def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
+        """Write nothing: the inputs are those of the jobs."""
+
+
 def no_labels(frames: Frames, reasons: Sequence[str]) -> Labels:
     """The labels of frames that all failed.
 
@@ -76,6 +86,25 @@ def no_labels(frames: Frames, reasons: Sequence[str]) -> Labels:
     return Labels(
         np.full(n, np.nan), np.full((n, n_atoms, 3), np.nan), None, none, tuple(reasons), none
     )
+
+
+def failure(energy: float, forces: np.ndarray, shift_A: float) -> str:
+    """Why the calculation of a label failed; "" if it did not.
+
+    Parameters
+    ----------
+    energy : float
+        eV.
+    forces : (n_atoms, 3) float
+        eV/Angstrom.
+    shift_A : float
+        How far the labelled positions are from those that were sent.
+    """
+    if shift_A > POSITION_TOLERANCE_A:
+        return f"the labelled positions differ by {shift_A:.3g} Angstrom from those sent"
+    if not (np.isfinite(energy) and np.isfinite(forces).all()):
+        return "the energy or a force is not a finite number"
+    return ""
 
 
 def refusal(forces: np.ndarray) -> str:

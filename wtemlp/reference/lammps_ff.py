@@ -5,8 +5,8 @@ and because PPPM chooses its mesh when a system is set up, frames are grouped by
 molecules, and every group sets up its own system.  In NVT that is one group.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,9 @@ from wtemlp.md.reference_script import (
     water_data,
 )
 from wtemlp.md.topology import WaterTopology, water_topology
-from wtemlp.reference.base import Frames, Labels, refusal
+from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, refusal
 from wtemlp.units import KCAL_MOL_IN_EV
 
-POSITION_TOLERANCE_A = 1e-6  #: between the frame sent and the frame labelled
 ATM_A3_IN_KCAL_MOL = 1.0 / 68568.415  #: LAMMPS's ``nktv2p`` of ``units real`` (src/update.cpp)
 
 LABELS_DUMP = "labels.dump"
@@ -45,7 +44,7 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class LammpsForceField:
+class LammpsForceField(ManyFrames):
     """The labeller of ``fp_style: lammps``.
 
     Parameters
@@ -58,10 +57,6 @@ class LammpsForceField:
 
     force_field: ForceField
     type_map: tuple[str, ...]
-    together: bool = field(default=True, init=False)
-
-    def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
-        """A frame's own folder needs nothing: :meth:`prepare` writes the inputs of the jobs."""
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one LAMMPS job that labels all frames.
@@ -245,8 +240,4 @@ def _verdict(energy: float, forces: np.ndarray, shift_A: float) -> str:
     """Why the calculation of a label failed; "" if it did not."""
     if np.isnan(shift_A):
         return "LAMMPS ended before this frame"
-    if shift_A > POSITION_TOLERANCE_A:
-        return f"the labelled positions differ by {shift_A:.3g} Angstrom from those sent"
-    if not (np.isfinite(energy) and np.isfinite(forces).all()):
-        return "the energy or a force is not a finite number"
-    return ""
+    return failure(energy, forces, shift_A)

@@ -24,3 +24,9 @@ def test_tests_that_are_named_exist(document):
 def test_files_that_are_linked_to_exist(document):
     links = re.findall(r"\]\(([^)#:]+)\)", document.read_text())
     assert not [link for link in links if not (document.parent / link).exists()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_merge_was_left_half_done(document):
+    text = document.read_text()
+    assert not re.search(r"^(<{7} |={7}$|>{7} )", text, re.MULTILINE)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from wtemlp.config.records import MachineSection
-from wtemlp.dispatch import backend, journal, script
+from wtemlp.dispatch import backend, journal, marks, script
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.journal import Journal
@@ -238,6 +238,21 @@ def test_stopping_and_going_on(tmp_path):
 
 
 # -- kills ---------------------------------------------------------------------------------------
+
+
+@both
+def test_a_finished_task_that_is_no_good_runs_again(tmp_path, context):
+    """Also where a sibling's failure has left the other side as it was."""
+    stage = Stage(tmp_path)
+    good, bad = stage.task(0), stage.task(1, "exit 3", backward=("out.txt",))
+    for times in (1, 2):
+        first, second = stage.go([good, bad], context, retry_count=0)
+        assert first.ok and not second.ok
+        assert stage.events()["end task.000.000000"] == times
+        stage.go([good, bad], context, retry_count=0)
+        assert stage.events()["end task.000.000000"] == times
+        marks.forget_finished(good.folder)
+    assert (good.folder / "out.txt").read_text() == "half input 0\ncommon\n"
 
 
 class Killed(BaseException):

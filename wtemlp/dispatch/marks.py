@@ -86,5 +86,14 @@ def has_finished(folder: Path) -> bool:
 
 
 def forget_finished(folder: Path) -> None:
-    """Have a task run again in the next call, though it has finished: its results are no good."""
+    """Have a task run again in the next call, though it has finished: its results are no good.
+
+    The other side hears of it when that call begins.
+    """
+    (folder / script.AGAIN).touch()
     (folder / script.DONE).unlink(missing_ok=True)
+
+
+def is_forgotten(folder: Path) -> bool:
+    """Whether a task is to run again (:func:`forget_finished`), and no call has begun to."""
+    return (folder / script.AGAIN).exists()

@@ -27,6 +27,7 @@ DONE = f"{TASK_HASH}_task_tag_finished"
 LOCK = ".wtemlp.lock"
 PROGRESS = paths.PROGRESS  #: how far the task has come, if its command says so: a number
 EXIT = ".wtemlp.exit"  #: the job that ended the last attempt, if it failed, and its exit status
+AGAIN = ".wtemlp.again"  #: in the folder at home: finished, but to be done again
 MISSING_RESULT = 121  #: exit status of a task that ended well but without a declared result
 
 _GLOB = re.compile(r"[*?\[]")

@@ -3,14 +3,14 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wtemlp.dispatch import failures, script
 from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.journal import JobEntry, Journal
-from wtemlp.dispatch.marks import Mark
+from wtemlp.dispatch.marks import Mark, is_forgotten
 from wtemlp.dispatch.patience import Patience, Refused, Stopped
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.tasks import OnProgress, Progress, Task, TaskResult
@@ -82,6 +82,7 @@ class StageRun:
         self.backend = Backend(self.settings, self.work_dir, self.journal.identity, patience)
         self.journal.host_key = self.backend.host_key
         self.slots = self.backend.slots()
+        self._forget(self._unfinished())
         if not fresh:
             self._take_up()
         busy = {name for job in self.jobs.values() for name in job.open}
@@ -151,6 +152,13 @@ class StageRun:
         if self.jobs:
             log.info("%d jobs of an earlier call are taken up", len(self.jobs))
         self.journal.save()
+
+    def _forget(self, names: Iterable[str]) -> None:
+        """Take the finished tags on the other side from tasks that are to be done again."""
+        for task in (self.tasks[name] for name in names):
+            if is_forgotten(task.folder):
+                self.backend.reset(task)
+                (task.folder / script.AGAIN).unlink()
 
     def _upload_common(self, names: Sequence[str]) -> None:
         there = self.journal.uploaded == self.settings.where

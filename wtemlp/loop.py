@@ -202,6 +202,13 @@ class Loop:
         """No frame is to be labelled: well, if the models agree; else the run leads nowhere."""
         if row.explored and row.accurate >= row.explored / 2:
             return
+        if row.candidate:
+            self._say(
+                f"warning: none of the {row.candidate} candidates is labelled, being fewer than "
+                "fp_task_min or refused by fp_skip_bad_box, so the next iteration has the same "
+                "models; change these keys"
+            )
+            return
         stopped = [walker for walker in row.walkers if walker["stopped"]]
         if len(stopped) < len(row.walkers):
             self._say(

@@ -5,15 +5,17 @@ when it makes the first inputs, which in a run is after hours of training and ex
 """
 
 import copy
+import difflib
 import tempfile
 from pathlib import Path
 
 import numpy as np
+from dpdata.format import Format
 
 from wtemlp import paths
 from wtemlp.config.label_files import with_absolute_paths
 from wtemlp.config.records import Machines, MachineSection, Params
-from wtemlp.config.schema import OWN_STYLES
+from wtemlp.config.schema import FP_STYLE, OWN_STYLES
 from wtemlp.errors import CalculationError, InputError
 from wtemlp.files import write_json
 from wtemlp.md.dump import write_dump
@@ -40,10 +42,12 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
     InputError
         If DP-GEN cannot make the inputs, or the command is another program's.
     """
+    if machines is not None and params.fp_style != FP_STYLE:
+        _check_command(machines, params.fp_style)
     if params.fp_style in OWN_STYLES:
         return
-    if machines is not None:
-        _check_command(machines, params.fp_style)
+    if params.fp_style == "custom":
+        _check_formats(params)
     jdata = with_absolute_paths(params.jdata, root)
     with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
         rehearsal = RunPaths(Path(name).resolve())
@@ -67,6 +71,19 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
                 f"DP-GEN cannot make the inputs of {params.fp_style} ({said})",
                 "correct the keys and files of the labels",
             ) from error
+
+
+def _check_formats(params: Params) -> None:
+    """The formats between which a program of the user's own translates."""
+    known = Format.get_formats()
+    for key in ("input_fmt", "output_fmt"):
+        name = params.jdata["fp_params"][key]
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f', did you mean "{near[0]}"?' if near else ""
+            raise InputError(
+                f"{params.source.name}: fp_params.{key}", f'"{name}" is no format of dpdata{meant}'
+            )
 
 
 def _check_command(machines: Machines, style: str) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import dpdata
@@ -85,10 +86,12 @@ class Run:
         """``wtemlp run`` in a session of its own, so that all of it can be killed."""
         command = [sys.executable, "-c", "from wtemlp.cli import main; main()", "run"]
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        # As in the foreground, wherever the tests run: in the background Ctrl-C is ignored.
+        listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
         return subprocess.Popen(
             [*command, "param.json", "machine.json"], cwd=self.folder, text=True,
             env=os.environ | {"PYTHONPATH": path} | environment, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=listen,
         )
 
     def finish(self, timeout_s: float = 900) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.unit.test_dpgen_styles import arrays, explore, loaded, waters, write_input
+from wtemlp.dispatch import marks, script
 from wtemlp.errors import CalculationError, InputError
 from wtemlp.paths import RunPaths
 from wtemlp.stages import label
@@ -72,6 +73,26 @@ def test_a_frame_that_fails_fails_alone(tmp_path):
     assert data["nopbc"] and "virial" not in data and len(data["energy"]) == 2
 
 
+def test_a_molecule_that_a_face_cuts_is_labelled_whole(tmp_path):
+    """In vacuum: the same energy wherever the molecule is in the box."""
+    write_input(tmp_path, "ase", {"fp_params": EMT["fp_params"] | {"periodic": False}},
+                sys.executable)  # fmt: skip
+    context = RunContext(*loaded(tmp_path), RunPaths(tmp_path))
+    whole = np.array([[4.1, 4.0, 4.0], [3.4, 4.6, 4.0], [5.0, 4.2, 4.1]])
+    moves = np.array([[0, 0, 0], [-4.0, 0, 0], [4.0, -4.1, 3.9]])
+    frames = (whole + moves[:, None]) % 8.0
+    assert np.ptp(frames[1:], axis=1).max(axis=1).min() > 6.0  # cut
+    label.prepare(context, 0, explore(tmp_path, np.array([0, 1, 1]), frames, 8.0 * np.eye(3)))
+    (task,), _ = label.tasks(context, 0)
+    subprocess.run(["bash", "-c", task.command], cwd=task.folder, check=True)
+    assert label.collect(context, 0) == (3, {})
+    data = arrays(context.paths.label_data(0, 0))
+    np.testing.assert_allclose(data["energy"], data["energy"][:1].repeat(3, 0), atol=1e-8)
+    coords = data["coord"].reshape(3, 3, 3)
+    np.testing.assert_allclose(np.diff(coords, axis=1), np.diff(whole, axis=0)[None].repeat(3, 0),
+                               atol=1e-6)  # fmt: skip
+
+
 def test_half_a_file_of_labels_is_no_label(tmp_path):
     """As a job leaves it that was killed while it wrote: a failure with its reason."""
     context = labelled(tmp_path, EMT)
@@ -80,6 +101,16 @@ def test_half_a_file_of_labels_is_no_label(tmp_path):
     file.write_bytes(file.read_bytes()[:200])
     with pytest.raises(CalculationError, match=r"failed for 3 of 3 frames.*cannot be read"):
         label.collect(context, 0)
+
+
+def test_a_finished_batch_with_a_damaged_file_is_calculated_again(tmp_path):
+    context = labelled(tmp_path, EMT)
+    (batch,) = context.paths.label(0).glob("batch.*")
+    (batch / script.DONE).touch()
+    (batch / "labels.npz").write_bytes(b"PK")
+    with pytest.raises(CalculationError, match="cannot be read"):
+        label.collect(context, 0)
+    assert marks.is_forgotten(batch) and not marks.has_finished(batch)
 
 
 @pytest.mark.parametrize("path", ["EMT", "ase calculators.EMT", "ase..EMT"])

@@ -20,6 +20,7 @@ from wtemlp.config.section import Section
 from wtemlp.dpgen_labels import is_bad_box
 from wtemlp.errors import CalculationError, InputError
 from wtemlp.md.dump import write_dump
+from wtemlp.md.topology import whole_cluster
 from wtemlp.paths import RunPaths
 from wtemlp.rehearsal import check_labels
 from wtemlp.stages import label, select
@@ -130,12 +131,13 @@ def explore(
         write_dump(file, [10 * step], cell[None], types + 1, coords[None])
         lines.append(f"{10 * step} 0 0 0 0.5 0 0")
     (task / "model_devi.out").write_text("\n".join(lines) + "\n")
-    zeros, ones = np.zeros(N_FRAMES), np.ones(N_FRAMES)
+    n = len(frames)
+    zeros, ones = np.zeros(n), np.ones(n)
     return FrameTable(
         system=zeros.astype(int), task=zeros.astype(int), walker=zeros.astype(int),
         biasfactor=16 * ones, temperature_K=300 * ones, phase=ones.astype(int),
-        step=10 * np.arange(N_FRAMES), energy_eV=zeros, bias_eV=zeros, max_devi_f=0.5 * ones,
-        decision=np.full(N_FRAMES, Decision.SELECTED),
+        step=10 * np.arange(n), energy_eV=zeros, bias_eV=zeros, max_devi_f=0.5 * ones,
+        decision=np.full(n, Decision.SELECTED),
     )  # fmt: skip
 
 
@@ -147,7 +149,11 @@ def style(request):
 def prepared(root: Path, style: str) -> RunContext:
     """An iteration whose frames are ready to be labelled."""
     write_input(root, style)
-    table = explore(root, *waters())
+    types, frames, cell = waters()
+    if style == "gaussian":  # without a cell: a cluster in the middle of a wide box
+        whole, cell = whole_cluster(frames[0], cell), 2.5 * cell
+        frames = frames - frames[0] + whole + (cell.sum(axis=0) / 2 - whole.mean(axis=0))
+    table = explore(root, types, frames, cell)
     context = RunContext(
         load_params(root / "param.json", root, check_files=False),
         load_machines(root / "machine.json", root),
@@ -338,6 +344,7 @@ def test_missing_files(tmp_path, style, file, words):
         ("vasp", {"fp_skip_bad_box": "length:5"}, '"length:5" must be NAME:NUMBER'),
         ("pwscf", {"fp_params": ...}, "fp_params is missing; add it, or user_fp_params"),
         ("cp2k", {"fp_params": ...}, "is missing; add it, or external_input_path"),
+        ("cp2k", {"fp_params": {}}, "is missing; add it, or external_input_path"),
         ("pwmat", {"fp_incar": ...}, "PWmat requires at least one input source: fp_incar"),
         ("gaussian", {"use_clusters": True}, "use_clusters = true; not supported"),
         ("amber/diff", {}, 'fp_style = "amber/diff"; goes with "model_devi_engine": "amber"'),
@@ -360,8 +367,6 @@ def test_wrong_keys(tmp_path, style, changes, words):
         ("vasp", {"INCAR": "ENCUT = 400\nKGAMMA = T\n"}, "KSPACING must be given in INCAR"),
         ("pwscf", {"fp_params": {"ecut": 30, "ediff": 1e-6, "smearing": "cold", "sigma": 0.1,
                                  "kspacing": 1.0}}, "unknow smearing method cold"),
-        ("custom", {"fp_params": {"input_fmt": "vasp/poscarr", "input_fn": "a",
-                                  "output_fmt": "b", "output_fn": "c"}}, "poscarr"),
     ],
 )  # fmt: skip
 def test_what_dpgen_cannot_prepare_is_found_by_a_rehearsal(tmp_path, style, spoil, words):
@@ -377,8 +382,41 @@ def test_what_dpgen_cannot_prepare_is_found_by_a_rehearsal(tmp_path, style, spoi
     assert words in line and "\n" not in line
 
 
-def test_a_machine_file_for_other_labels(tmp_path):
-    write_input(tmp_path, "vasp")
+@pytest.mark.parametrize(
+    ("key", "name", "near"),
+    [("input_fmt", "vasp/poscarr", "vasp/poscar"), ("output_fmt", "vasp/outcr", "vasp/outcar")],
+)
+def test_formats_that_there_are_not(tmp_path, key, name, near):
+    fp_params = {"input_fmt": "vasp/poscar", "input_fn": "a", "output_fmt": "deepmd/npy",
+                 "output_fn": "c"}  # fmt: skip
+    for folder, given in (("good", fp_params), ("bad", fp_params | {key: name})):
+        changed(tmp_path / folder, "custom", fp_params=given)
+    check_labels(*loaded(tmp_path / "good"), tmp_path / "good")
+    with pytest.raises(InputError) as caught:
+        check_labels(*loaded(tmp_path / "bad"), tmp_path / "bad")
+    assert str(caught.value) == f'param.json: fp_params.{key}: "{name}" is no format of dpdata, ' \
+                                f'did you mean "{near}"?'
+
+
+def test_a_molecule_that_a_face_cuts_is_sent_whole(tmp_path):
+    write_input(tmp_path, "gaussian")
+    types, cell = np.array([0, 1, 1]), 8.0 * np.eye(3)
+    whole = np.array([[0.1, 4.0, 4.0], [-0.6, 4.6, 4.0], [1.0, 4.2, 4.1]])
+    table = explore(tmp_path, types, (whole % 8.0)[None], cell)
+    context = RunContext(*loaded(tmp_path), RunPaths(tmp_path))
+    label.prepare(context, 0, table)
+    (folder,) = label.frame_folders(context.paths, 0)
+    lines = [line.split() for line in (folder / "input").read_text().splitlines()]
+    sent = np.array([words[1:] for words in lines if words and words[0] in "OH"], dtype=float)
+    assert len(sent) == 3
+    np.testing.assert_allclose(np.diff(sent, axis=0), np.diff(whole, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("style", ["vasp", "ase"])
+def test_a_machine_file_for_other_labels(tmp_path, style):
+    write_input(
+        tmp_path, style, {"fp_params": {"calculator": "a.B"}} if style == "ase" else None
+    )
     data = json.loads((tmp_path / "machine.json").read_text())
     data["fp"]["command"] = "wtemlp lmp"
     (tmp_path / "machine.json").write_text(json.dumps(data))

@@ -108,3 +108,18 @@ def test_our_own_values_are_looked_at(tmp_path, monkeypatch, capsys):
     (tmp_path / "param.json").write_text(json.dumps(data))
     code, lines = check(monkeypatch, capsys, "--schema-only", tmp_path / "param.json")
     assert code == 2 and "model_devi_jobs[1].wte.biasfactor = 0.5; must be 1 or more" in lines[0]
+
+
+@pytest.mark.parametrize(("key", "value"), [("numb_models", -3), ("seed", -1),
+                                            ("model_devi_dt", 0.5)])  # fmt: skip
+def test_values_are_looked_at_beside_a_template_too(tmp_path, monkeypatch, capsys, key, value):
+    """What the scripts lack is one thing, what the file says another."""
+    from tests.loop.conftest import PARAM
+
+    data = copy.deepcopy(PARAM)
+    data["model_devi_jobs"][1]["template"] = {"lmp": "no.lammps", "plm": "no.plumed"}
+    for given, expected in ((data, 0), (data | {key: value}, 2)):
+        (tmp_path / "param.json").write_text(json.dumps(given))
+        code, lines = check(monkeypatch, capsys, "--schema-only", tmp_path / "param.json")
+        assert code == expected, lines
+    assert f"{key} = {value}" in lines[0]

@@ -73,16 +73,18 @@ def check_label_inputs(
     params: Params | None, machines: Machines | None, root: Path, findings: Findings
 ) -> None:
     """Check that DP-GEN can make the inputs of its ``fp_style``, if their files are there."""
-    if params is None or params.fp_style in OWN_STYLES:
+    if params is None:
         return
-    if label_file_problems(Section(params.source.name, params.jdata), root):
+    own = params.fp_style in OWN_STYLES
+    if not own and label_file_problems(Section(params.source.name, params.jdata), root):
         return  # told already
     try:
         check_labels(params, machines, root)
     except WtemlpError as error:
         findings.refused(error)
         return
-    findings.ok(params.source.name, f"DP-GEN makes the inputs of fp_style {params.fp_style}")
+    if not own:
+        findings.ok(params.source.name, f"DP-GEN makes the inputs of fp_style {params.fp_style}")
 
 
 def check_plumed(

@@ -39,7 +39,7 @@ def check_label_keys(params: Section) -> None:
     if style in OWN_STYLES:
         return
     either = ONE_OF.get(style, ())
-    if either and not any(key in params for key in either):
+    if either and not any(params.get(key) for key in either):
         raise params.missing(either[0], f"add it, or {' or '.join(either[1:])}")
     n_elements = len(params["type_map"])
     lists = [key for key in ("fp_pp_files", "fp_orb_files") if style in ONE_AN_ELEMENT]

@@ -97,15 +97,20 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
 def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     type_map = _read_type_map(params)
     mass_map = _read_mass_map(params, type_map)
-    jobs = tuple(read_job(params, job, root) for job in params.sections("model_devi_jobs"))
+    seed, timestep_ps = params.integer("seed", 0, MAX_SEED), _read_timestep(params)
+    numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
+    ratio_failed = params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED
+    convergence = _read_convergence(params)
     lo, hi = _read_trust_levels(params)
     force_field = _read_reference(params, type_map)
     task_max, task_min = _read_task_numbers(params)
+    # The last: they may have scripts that are not there, while the rest of the file is to be told.
+    jobs = tuple(read_job(params, job, root) for job in params.sections("model_devi_jobs"))
     used = {index for job in jobs for index in job.sys_idx}
     return Params(
         source=path,
         jdata=_dpgen_view(params.data, mass_map),
-        seed=params.integer("seed", 0, MAX_SEED),
+        seed=seed,
         type_map=type_map,
         mass_map=mass_map,
         init_data_sys=read_data_systems(params, "init_data_sys", root, type_map, check_files),
@@ -114,19 +119,19 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         ),
         sys_configs=read_sys_configs(params, root, used, check_files),
         sys_format=params["sys_format"],
-        numb_models=_read_numb_models(params, len(jobs)),
+        numb_models=numb_models,
         dp_compress=params["dp_compress"],
         f_trust_lo=lo,
         f_trust_hi=hi,
         jobs=jobs,
-        timestep_ps=_read_timestep(params),
+        timestep_ps=timestep_ps,
         fp_style=params["fp_style"],
         force_field=force_field,
         ase_method=_read_ase_method(params),
         fp_task_max=task_max,
         fp_task_min=task_min,
-        ratio_failed=params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED,
-        convergence=_read_convergence(params),
+        ratio_failed=ratio_failed,
+        convergence=convergence,
     )
 
 

@@ -8,7 +8,7 @@ from wtemlp.config.records import Revision, Template
 from wtemlp.config.section import Section, wrong_value
 from wtemlp.config.template_checks import Place, check_scripts
 from wtemlp.config.template_text import left_over, occurs
-from wtemlp.errors import InputError
+from wtemlp.errors import InputError, NotRunnable
 
 LMP, PLM = "lmp", "plm"
 _REVISIONS = ("rev_mat", "sys_rev_mat")
@@ -53,9 +53,19 @@ def read_template(
 
     Raises
     ------
-    InputError
-        At the first mistake that can be seen without LAMMPS and PLUMED.
+    NotRunnable
+        At the first mistake that can be seen without LAMMPS and PLUMED: DP-GEN's schema knows
+        nothing of what is in the scripts.
     """
+    try:
+        return _template(params, job, root, systems, own, wte)
+    except InputError as error:
+        raise NotRunnable.of(error) from None
+
+
+def _template(
+    params: Section, job: Section, root: Path, systems: Sequence[int], own: Sequence[str], wte: bool
+) -> Template:
     section = job.section("template")
     if LMP not in section:
         raise section.missing(LMP, "add it: the LAMMPS script")

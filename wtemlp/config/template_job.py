@@ -9,6 +9,7 @@ from wtemlp.config.section import Section
 from wtemlp.config.template import read_template
 from wtemlp.config.template_text import occurs
 from wtemlp.config.wte import AUTO_HEIGHT_KT
+from wtemlp.errors import NotRunnable
 
 #: Keys of DP-GEN that its template mode accepts and does not use.
 _UNUSED = ("temps", "press", "nsteps", "ensemble", "taup")
@@ -80,7 +81,7 @@ def read_dpgens(params: Section, job: Section, root: Path, systems: Sequence[int
         if job.get(key) is not None:
             remedy = "has no effect beside a template, which says it itself: remove it, or give " \
                 "it to the template in rev_mat"
-            raise job.wrong(key, remedy)
+            raise NotRunnable.of(job.wrong(key, remedy))
     template = read_template(params, job, root, systems, own=(), wte=False)
     block = WteBlock(
         (1.0,), sigma_eV=None, height_kT=AUTO_HEIGHT_KT, pace=100, nvt_steps=0, walkers=1

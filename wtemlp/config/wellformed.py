@@ -10,7 +10,7 @@ from wtemlp.config.records import Params
 from wtemlp.config.schema import run_schema
 from wtemlp.config.section import Section
 from wtemlp.config.unsupported import unsupported
-from wtemlp.errors import InputError, NotRunnable
+from wtemlp.errors import NotRunnable
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,3 @@ def examine_params(path: Path, root: Path) -> Examined:
         return Examined(load_params(path, root, check_files=False))
     except NotRunnable as error:
         return Examined(None, (error,))
-    except InputError as error:
-        if any("template" in job for job in params.sections("model_devi_jobs")):
-            # What scripts of the user's own lack, DP-GEN's schema does not know.
-            return Examined(None, (NotRunnable.of(error),))
-        raise

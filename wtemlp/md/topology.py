@@ -145,6 +145,38 @@ def minimum_image(vectors: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return vectors - np.rint(vectors @ np.linalg.inv(cells)) @ cells
 
 
+def whole_cluster(coords: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Positions of a cluster in one piece, none of it on the other side of a face.
+
+    Atom by atom, the one that is nearest to those placed so far is placed at its nearest image.
+
+    Parameters
+    ----------
+    coords : (n_atoms, 3) float
+        Wrapped or not, Angstrom.
+    cell : (3, 3) float
+        Cell vectors as rows, Angstrom; the cluster is smaller than half of it.
+
+    Returns
+    -------
+    (n_atoms, 3) float
+        Angstrom; the first atom is where it was.
+    """
+    placed = np.array(coords, dtype=float)
+    distances = np.full(len(placed), np.inf)
+    images = np.zeros_like(placed)
+    left, newest = np.ones(len(placed), bool), 0
+    for _ in range(len(placed) - 1):
+        left[newest] = False
+        vectors = minimum_image((placed - placed[newest])[None], cell[None])[0]
+        nearer = left & (np.linalg.norm(vectors, axis=1) < distances)
+        distances[nearer] = np.linalg.norm(vectors[nearer], axis=1)
+        images[nearer] = placed[newest] + vectors[nearer]
+        newest = int(np.argmin(np.where(left, distances, np.inf)))
+        placed[newest] = images[newest]
+    return placed
+
+
 def _bonds(coords: np.ndarray, cells: np.ndarray, topology: WaterTopology) -> np.ndarray:
     """O to H vectors, (n_frames, n_molecules, 2, 3), Angstrom."""
     vectors = coords[:, topology.hydrogens] - coords[:, topology.oxygens][:, :, None]

@@ -1,6 +1,6 @@
 """Labels by a calculator of ASE: many frames in one process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -10,6 +10,7 @@ from wtemlp.config.records import AseMethod
 from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
 from wtemlp.files import write_json, write_text
+from wtemlp.md.topology import whole_cluster
 from wtemlp.reference import ase_program as program
 from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, no_labels, refusal
 
@@ -47,8 +48,11 @@ class AseCalculator(ManyFrames):
         Task
         """
         folder.mkdir(parents=True, exist_ok=True)
+        frames = self._as_labelled(frames)
         write_text(folder / SCRIPT, Path(program.__file__).read_text())
-        np.savez(folder / program.FRAMES, coords=frames.coords, cells=frames.cells)
+        new = folder / f"new.{program.FRAMES}"
+        np.savez(new, coords=frames.coords, cells=frames.cells)
+        new.replace(folder / program.FRAMES)
         settings = {
             "calculator": self.method.calculator,
             "arguments": dict(self.method.arguments),
@@ -85,7 +89,7 @@ class AseCalculator(ManyFrames):
         CalculationError
             If they cannot be read.
         """
-        file = folder / program.LABELS
+        file, frames = folder / program.LABELS, self._as_labelled(frames)
         try:
             with np.load(file) as found:
                 labels = {name: found[name] for name in found.files}
@@ -107,10 +111,14 @@ class AseCalculator(ManyFrames):
         virials = labels["virials"] if np.isfinite(labels["virials"][ok]).all() else None
         return Labels(
             energies=labels["energies"], forces=labels["forces"], virials=virials, ok=ok,
-            reasons=tuple(reasons), refused=refused, frames=self._as_labelled(frames),
+            reasons=tuple(reasons), refused=refused, frames=frames,
         )  # fmt: skip
 
     def _as_labelled(self, frames: Frames) -> Frames:
-        """The frames, with their cell or in vacuum."""
-        periodic = self.method.periodic
-        return Frames(frames.coords, frames.cells, frames.types, frames.names, periodic)
+        """The frames, with their cell; or in vacuum, where no bond may go through a face."""
+        if self.method.periodic:
+            return frames
+        pairs = zip(frames.coords, frames.cells, strict=True)
+        return replace(
+            frames, coords=np.array([whole_cluster(*pair) for pair in pairs]), periodic=False
+        )

@@ -17,11 +17,12 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen_adapter import DpgenJob
 from wtemlp.dpgen_labels import label_job, prepare_labels, read_label
 from wtemlp.errors import CalculationError
-from wtemlp.md.topology import minimum_image
+from wtemlp.md.topology import minimum_image, whole_cluster
 from wtemlp.reference.base import Frames, Labels, no_labels, refusal
 
 #: Between the frame sent and the frame labelled: the formats have 5 decimals or more.
 POSITION_TOLERANCE_A = 1e-3
+VACUUM = "gaussian"  #: the style without a cell: no bond may go through a face
 ATOM_CONFIG = "atom.config"  #: of PWmat; DP-GEN's code needs it and leaves it to PWmat's tools
 
 #: Where an engine says that its self-consistent field did not converge, and in which words.
@@ -30,7 +31,7 @@ UNCONVERGED = {
     "pwscf": ("output", r"convergence NOT achieved"),
     "cp2k": ("output", r"SCF run NOT converged"),
     "siesta": ("output", r"SCF_NOT_CONV|SCF did not converge"),
-    "gaussian": ("output", r"Convergence failure|Convergence criterion not met"),
+    "gaussian": ("output", r"Convergence failure"),
     "abacus": ("OUT.ABACUS/running_scf.log", r"(?i)convergence has not been achieved"),
 }
 
@@ -78,6 +79,8 @@ class DpgenStyle:
             frame = dpdata.System(
                 str(folder / paths.FRAME_DUMP), fmt="lammps/dump", type_map=list(self._type_map)
             )
+            if self.jdata["fp_style"] == VACUUM:
+                frame.data["coords"][0] = whole_cluster(frame["coords"][0], frame["cells"][0])
             frame.to_vasp_poscar(str(folder / paths.POSCAR))
             if self.jdata["fp_style"] == "pwmat":
                 frame.to("pwmat/atom.config", str(folder / ATOM_CONFIG))

@@ -195,6 +195,7 @@ def _labels(labeller: Labeller, folder: Path, frames: Frames) -> Labels:
         return labeller.collect(folder, frames)
     except CalculationError as error:
         if has_finished(folder):
+            forget_finished(folder)  # calculated again by the same command
             raise
         # A job that failed may leave half a file.
         return no_labels(frames, [str(error)] * len(frames))
@@ -233,10 +234,16 @@ def _judge(
     for folder in broken.values():
         forget_finished(folder)
     name, folder = next(iter(broken.items()))
+    advice = ""
+    if not _labeller(context, iteration).together:
+        advice = (
+            "\n  the inputs are made once: edit them in the folders of these frames; what you "
+            "change in the parameter file counts from the next iteration on"
+        )
     raise CalculationError(
         f"{context.paths.label(iteration)}: the reference method failed for {len(broken)} of "
         f"{total} frames, more than ratio_failed = {context.params.ratio_failed} allows; "
-        f"{name}: {said.get(folder.name) or reasons[name] + _last_words(folder)}"
+        f"{name}: {said.get(folder.name) or reasons[name] + _last_words(folder)}{advice}"
     )
 
 

@@ -489,6 +489,25 @@ def test_results_of_a_failed_attempt_do_not_stay(tmp_path, context):
     assert stage.results() == stage.expected(1)
 
 
+# Is killed far ahead, fails there and begins anew, and is then killed on every step.
+AGAIN_FROM_THE_START = """\
+read n < .wtemlp.progress; n=$((n + 1)); echo $n >> {log}
+if [ $n = 101 ]; then rm .wtemlp.progress; exit 1; fi
+if [ ! -f begun ]; then touch begun; n=100; fi; echo $n > .wtemlp.progress
+if [ $n != 4 ]; then kill -KILL 0; fi; echo done > out.txt
+"""
+
+
+@both
+def test_one_that_has_begun_anew_need_not_get_further_than_before(tmp_path, context):
+    stage = Stage(tmp_path)
+    task = stage.task(0, AGAIN_FROM_THE_START, backward=("out.txt",))
+    run = {"work_dir": stage.dir, "common_files": ["common.txt"], "clean": False}
+    (result,) = run_tasks([task], section=section(context, retry_count=1), **run)
+    assert stage.log.read_text().split() == ["1", "101", "1", "2", "3", "4"]
+    assert result.ok and result.attempts == 2
+
+
 @both
 def test_a_forgotten_job_is_waited_for_not_run_twice(tmp_path, context):
     stage = Stage(tmp_path)

@@ -11,6 +11,7 @@ from wtemlp.analysis.deviation import classify
 from wtemlp.analysis.frames import Decision, FrameTable, Phase, save_frames
 from wtemlp.analysis.reweighting import distributions
 from wtemlp.md import energy_file
+from wtemlp.md.walker_record import WalkerRecord, write_record
 from wtemlp.summary import Summary
 from wtemlp.units import KB_EV
 
@@ -124,6 +125,7 @@ def _walker(
         wte[-60:] -= np.linspace(0, 60, 60)
     bias = np.maximum(0, 0.5 * factor * 0.02585 - (wte - offset) ** 2 / (2 * factor))
     _write_colvar(folder / paths.COLVAR_NVT, 0.005 * np.arange(n_nvt), {"ene": nvt})
+    write_record(folder, WalkerRecord(temperature_K=300.0))
     time = 0.005 * (n_nvt + np.arange(n_wte))
     _write_colvar(folder / paths.COLVAR_WTE, time, {"ene": wte, "metad.bias": bias})
     half, kt = len(wte) // 2, KB_EV * 300.0

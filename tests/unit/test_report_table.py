@@ -126,3 +126,8 @@ def test_nor_is_a_bias_on_other_variables_alone():
     assert found == {Sampling(16.0): [16.0]}
     assert [row["predicted"] for row in walker_rows([Summary(0, walkers=[other, with_energy])])] \
         == [MISSING, "4.00"]
+
+
+def test_the_name_of_a_sampling_has_no_nan():
+    assert Sampling(None, template=True).name([float("nan")]) == "template"
+    assert Sampling(None, (250.0, 400.0)).name([12.0, float("nan"), 15.0]) == "250-400 K g=12-15"

@@ -68,6 +68,37 @@ def test_a_walker_that_left_the_grid_of_an_own_variable_is_no_failure(
     assert "\n" not in summary["stopped"]
 
 
+ENERGIES = {"file": "COLVAR", "energy": "u", "bias": "m.bias", "unit_eV": 0.01, "time_ps": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("made", "name", "columns", "mean_eV"),
+    [
+        ({}, "COLVAR.wte", "time ene", 1.0),  # as a generated script's
+        ({}, "COLVAR.wte", "time d", None),
+        ({}, "COLVAR.nvt", "time d", None),
+        ({"written": ["COLVAR.wte"]}, "COLVAR.wte", "time ene", None),  # in a unit of its own
+        ({"energies": ENERGIES}, "COLVAR", "time u", 0.01),
+        ({"energies": ENERGIES}, "COLVAR", "time ene", None),
+        ({}, "sigma.out", "", None),
+    ],
+)
+def test_what_a_template_leaves_may_be_anything(tmp_path, made, name, columns, mean_eV):
+    folder = tmp_path / "task.000.000000"
+    (folder / "traj").mkdir(parents=True)
+    job = {"system": 0, "temps": None, "method": "template", "model_devi_dt": 0.001, **made}
+    (folder / "job.json").write_text(json.dumps(job))
+    text = f"#! FIELDS {columns}\n0.01 1.0\n0.02 1.0\n" if columns else "sigma_eV = 0.3\n"
+    (folder / name).write_text(text)
+    (folder / "model_devi.out").write_text(HEADER + rows([10, 20], 0.2))
+    for step in (10, 20):
+        (folder / f"traj/{step}.lammpstrj").touch()
+    table, summary = read_walker(folder, 3, TIMESTEP_PS)
+    assert summary["mean_wte_eV"] == mean_eV and summary["sigma_nvt_eV"] is None
+    expected = np.nan if mean_eV is None else mean_eV
+    np.testing.assert_array_equal(table.energy_eV, [expected] * 2)
+
+
 def test_a_walker_that_went_on_and_was_stopped_has_its_last_frames_failed(tmp_path):
     """Not those that the killed job had written beyond the step of the stop."""
     tmp_path = tmp_path / "task.000.000000"

@@ -70,7 +70,8 @@ def _text(path: str) -> str | None:
 def _is_locked(path: str) -> tuple[bool, str]:
     """Whether a lock is held, and its last line."""
     try:
-        with open(path, errors="replace") as stream:  # noqa: PTH123
+        # For writing, too: without it, NFS grants no exclusive lock.
+        with open(path, "r+", errors="replace") as stream:  # noqa: PTH123
             last = (stream.read().splitlines() or [""])[-1]
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:

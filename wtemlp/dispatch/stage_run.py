@@ -315,6 +315,7 @@ class StageRun:
             return
         failed = self.journal.failures.get(name, 0) + 1
         self.journal.failures[name] = failed
+        self.journal.progress[name] = mark.progress  # it may begin anew, and is to advance again
         if failed < self.settings.attempts:
             self.again.append(
                 f"{name} failed ({', '.join(filter(None, (how, place)))}), attempt {failed} of "

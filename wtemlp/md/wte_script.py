@@ -7,6 +7,8 @@ A long biased part leaves checkpoints: a job that was killed goes on from the la
 hills that were there at that step and no others.  It is given again with the same command.
 """
 
+import math
+
 from wtemlp import paths
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
 from wtemlp.config.records import OPES
@@ -311,12 +313,19 @@ def _wte(w: Walker) -> list[str]:
 def parse_sigma(text: str) -> tuple[float, float, float]:
     """Mean and standard deviation of the NVT energy, eV, and the bias factor, from ``sigma.out``.
 
-    NaN what is not there.
+    NaN what is not there, or no number: a template may have a file of that name.
     """
     words = text.split()
     found = dict(zip(words[::2], words[1::2], strict=False))
     mean, sigma, biasfactor = (
-        float(found.get(key, "nan")) for key in ("mean_eV", "sigma_eV", "biasfactor")
+        _number(found.get(key, "")) for key in ("mean_eV", "sigma_eV", "biasfactor")
     )
     return mean, sigma, biasfactor
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
 

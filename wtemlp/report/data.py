@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from wtemlp import paths
 from wtemlp.analysis.energy import equilibrated, filled
 from wtemlp.analysis.frames import FrameTable, Phase, load_frames
-from wtemlp.md import colvar, energy_file
+from wtemlp.errors import CalculationError
+from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
+from wtemlp.md.walker_energies import read_energies
+from wtemlp.md.walker_record import read_record
 from wtemlp.report.sampling import Sampling, finite, sampling_of
 from wtemlp.report.systems import TrainingData, read_systems
 from wtemlp.summary import Summary, read_summary
@@ -40,7 +43,7 @@ class WalkerEnergies:
     task: int  #: within its system
     sampling: Sampling
     biasfactor: float
-    temperature_K: float
+    temperature_K: float | None  #: None: only its template knows
     pressure_bar: float | None  #: None: constant volume, or not known
     stopped: bool
     nvt_eV: NDArray[np.float64]  #: (n_nvt,), unbiased part, after equilibration
@@ -174,9 +177,9 @@ def _read_walkers(
                 name=folder.name,
                 system=system,
                 task=task,
-                sampling=sampling_of(row) or Sampling(factor),
+                sampling=sampling_of(row) or Sampling(finite(factor)),
                 biasfactor=factor,
-                temperature_K=float(rows.temperature_K[0]),
+                temperature_K=finite(float(rows.temperature_K[0])),
                 pressure_bar=finite(row.get("pressure_bar")),
                 stopped=bool(row.get("stopped")) or (folder / paths.STOPPED).is_file(),
                 nvt_eV=nvt,
@@ -199,10 +202,11 @@ def group_by_sampling(
 def _task_energies(
     folder: Path, rows: FrameTable
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
-    series = []
-    for name in (paths.COLVAR_NVT, paths.COLVAR_WTE):
-        columns = colvar.read_series(folder / name)
-        series.append(columns.get("ene", np.empty(0)))
+    try:
+        recorded = read_energies(folder, read_record(folder))
+    except (FileNotFoundError, CalculationError):  # it has been cleared away, or is damaged
+        recorded = ({}, {})
+    series = [columns.get("ene", np.empty(0)) for columns in recorded]
     source = "COLVAR"
     if not len(series[0]):
         ordered = rows.where(np.argsort(rows.step, kind="stable"))

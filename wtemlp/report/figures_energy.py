@@ -70,7 +70,8 @@ def energy_figure(run: RunData) -> Figure:
     for (index, system, temperature, pressure), walkers in groups.items():
         first = len(plot.data)
         _add_energies(plot, walkers)
-        name = f"Iteration {index}, system {system}, {temperature:g} K"
+        name = f"Iteration {index}, system {system}"
+        name += "" if temperature is None else f", {temperature:g} K"
         name += "" if pressure is None else f", {pressure:g} bar"
         spans.append((name, first, len(plot.data)))
     plot.update_layout(height=420)
@@ -106,7 +107,7 @@ def _distrusted(groups: Iterable[list[WalkerEnergies]]) -> str:
         members
         for walkers in groups
         for one, members in group_by_sampling(walkers).items()
-        if one.biased
+        if one.biased and not one.template
     ]
     few = sum(1 for walkers in sets if _worth(walkers) < TRUSTED)
     return f": {few} of the {len(sets)} sets of biased walkers are not" if few else ""

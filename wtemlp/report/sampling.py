@@ -53,7 +53,9 @@ class Sampling:
         words += ["template"] * self.template
         if self.window_K is not None:
             words.append("{:g}-{:g} K".format(*self.window_K))
-        known = [self.biasfactor] if self.biasfactor is not None else sorted(set(factors))
+        known = sorted({factor for factor in factors if math.isfinite(factor)})
+        if self.biasfactor is not None:
+            known = [self.biasfactor]
         if known and not self.flat:
             ends = dict.fromkeys((f"{known[0]:g}", f"{known[-1]:g}"))
             words.append(f"g={'-'.join(ends)}")

@@ -249,8 +249,9 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
 
 
 def goes_on(context: RunContext, iteration: int) -> bool:
-    """Whether a walker whose job was killed may go on from where it was, or begins anew."""
-    return context.params.jobs[iteration].template is None
+    """Whether walkers whose jobs were killed may go on from where they were, or begin anew."""
+    folders = task_folders(context.paths, iteration)
+    return all(read_record(folder).method != TEMPLATE for folder in folders)
 
 
 def _inputs(made: WalkerRecord) -> tuple[str, ...]:

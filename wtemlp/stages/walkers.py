@@ -12,6 +12,7 @@ from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.errors import CalculationError
 from wtemlp.md import colvar, energy_file, plumed_input, wte_script
+from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, read_record
 
 #: What PLUMED says when a variable is where METAD has no grid.
@@ -70,8 +71,7 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
         else ""
     steps, deviations = _stored_frames(folder, bool(stopped), made.method == TEMPLATE)
-    nvt = colvar.read_series(folder / paths.COLVAR_NVT)
-    wte = _biased_energies(folder, made)
+    nvt, wte = read_energies(folder, made)
     if made.method == TEMPLATE:
         timestep_ps = made.timestep_ps
     left = _left_grid(stopped, made, wte)
@@ -141,8 +141,7 @@ def write_distributions(folder: Path) -> None:
     if made.share_hills or made.variables or made.method == TEMPLATE:
         return
     _, _, biasfactor = _measured(folder, made)
-    wte = colvar.read_series(folder / paths.COLVAR_WTE)
-    nvt = colvar.read_series(folder / paths.COLVAR_NVT)
+    nvt, wte = read_energies(folder, made)
     energies = filled(wte.get("ene", np.empty(0)))
     if not nvt or not len(energies) or not np.isfinite(biasfactor):
         return
@@ -194,23 +193,6 @@ def _stored_frames(
             "command again: its iteration explores anew"
         )
     return steps[stored], deviations[stored]
-
-
-def _biased_energies(folder: Path, made: WalkerRecord) -> dict[str, np.ndarray]:
-    """Time (ps), energy and bias (eV) of the biased part, by the names of the generated input.
-
-    With a template, those that its PLUMED input prints the energy to, in its own units.
-    """
-    own = made.energies
-    if own is None:
-        return colvar.read_series(folder / paths.COLVAR_WTE)
-    series = colvar.read_series(folder / own.file)
-    if own.energy not in series:
-        return {}
-    found = {"time": series["time"] * own.time_ps, "ene": series[own.energy] * own.unit_eV}
-    if own.bias in series:
-        found[plumed_input.METAD_BIAS] = series[own.bias] * own.unit_eV
-    return found
 
 
 def _frame_energies(

@@ -3,13 +3,12 @@
 import json
 import logging
 import os
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 from wtemlp import hints
 from wtemlp import state as states
+from wtemlp.at_work import at_work, find_input, open_log, run_folder
 from wtemlp.checking.everything import check_everything
 from wtemlp.checking.findings import Findings
 from wtemlp.config.init_params import load_init_params
@@ -19,7 +18,7 @@ from wtemlp.config.records import Machines, Params
 from wtemlp.config.wte import MAX_BIASFACTOR, MAX_TEMPERATURE_K
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.journal import JOURNAL
-from wtemlp.errors import InputError, WtemlpError
+from wtemlp.errors import InputError
 from wtemlp.first import check_run
 from wtemlp.initial import run_init
 from wtemlp.initial_folder import check_init
@@ -30,89 +29,12 @@ from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import check_window, make_plan
 from wtemlp.plumed_lines import check_plumed_lines
 from wtemlp.preflight import check_machines
-from wtemlp.progress import Reporter, reporter_on_stderr
+from wtemlp.progress import reporter_on_stderr
 from wtemlp.rehearsal import check_labels
 from wtemlp.report.page import write_report
 from wtemlp.report.table import format_table
 from wtemlp.stages.context import RunContext
 from wtemlp.user_files import check_user_files
-
-
-class _ToUser(logging.Handler):
-    """Shows the first line of what is logged."""
-
-    def __init__(self, say: Callable[[str], object]) -> None:
-        super().__init__(logging.WARNING)
-        self.say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Show a line."""
-        self.say(record.getMessage().partition("\n")[0])
-
-
-def _open_log(paths: RunPaths, say: Callable[[str], object]) -> None:
-    """Send the program's log, and DP-GEN's and dpdispatcher's, to the run's log file.
-
-    What the dispatcher warns of (it waits for a host, a task is tried again) is also said.
-    """
-    logging.getLogger("wtemlp.dispatch").handlers[:] = [_ToUser(say)]
-    handler = logging.FileHandler(paths.log)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    root = logging.getLogger()
-    # Some of the libraries that were imported have put their own on the terminal.
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-
-
-def run_folder(root: Path) -> Path:
-    """The run's folder, absolute.
-
-    Raises
-    ------
-    InputError
-        If its path has a character that DP-GEN or dpdata take for a pattern or for HDF5.
-    """
-    root = root.resolve()
-    special = sorted(set(str(root)) & set("[]*?#"))
-    if special:
-        raise InputError(str(root), f"a path with {' '.join(special)} in it",
-                         "take a folder without: DP-GEN and dpdata read it as a pattern")
-    return root
-
-
-def find_input(path: Path, root: Path) -> Path:
-    """An input file as the user named it: in the working directory, else in the run's folder."""
-    return path if path.exists() or not (root / path).exists() else root / path
-
-
-def _terminated(number: int, frame: object) -> None:
-    """SIGTERM ends a command as Ctrl-C does."""
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _at_work(paths: RunPaths, command: str, param: Path, machine: Path) -> Iterator[Reporter]:
-    """Hold the run's folder while a command is at work, and leave word how it ended."""
-    files = [hints.kept(file, paths.root) for file in (param, machine)]
-    signal.signal(signal.SIGTERM, _terminated)
-    with locked(paths):
-        reporter = Reporter(paths.live, command=command, files=files)
-        _open_log(paths, reporter.say)
-        reporter.begin()
-        try:
-            yield reporter
-        except WtemlpError as error:
-            logging.getLogger("wtemlp").error("%s", error)
-            again = hints.command(command, paths.root, *files)
-            if not isinstance(error, InputError):
-                reporter.say(f"stopped; go on with: {again}")
-            reporter.end(str(error))
-            raise
-        except BaseException as error:
-            interrupted = isinstance(error, KeyboardInterrupt)
-            reporter.end("interrupted" if interrupted else f"{type(error).__name__}: {error}")
-            raise
-        reporter.end()
 
 
 def run_init_command(param: Path, machine: Path, root: Path) -> None:
@@ -124,7 +46,7 @@ def run_init_command(param: Path, machine: Path, root: Path) -> None:
     check_machines(machines, ("fp",), root)
     check_user_files(machines, root)
     check_init(params, root)
-    with _at_work(RunPaths(root), "init", param, machine) as reporter:
+    with at_work(RunPaths(root), "init", param, machine) as reporter:
         result = run_init(params, machines, root, reporter)
         reporter.table(result.describe())
         reporter.say(f"go on with: {hints.command('run', root)}")
@@ -142,7 +64,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     check_labels(params, machines, root)
     paths = RunPaths(root)
     check_run(params, machines, paths)
-    with _at_work(paths, "run", param, machine) as reporter:
+    with at_work(paths, "run", param, machine) as reporter:
         state = Loop(RunContext(params, machines, paths), reporter).run()
         rows = summaries(paths)
         reporter.table(format_table(rows))
@@ -215,7 +137,7 @@ def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object
         raise InputError(str(root), "there is no run here", "give the folder of one")
     machines = load_machines(machine or _recorded_machine(state, root), root)
     with locked(paths):
-        _open_log(paths, say)
+        open_log(paths, say)
         ended = sum(
             cancel_tasks(
                 folder, getattr(machines, _SECTIONS.get(folder.name, "fp")), root
@@ -348,5 +270,5 @@ def _do_own_run(
     paths.root.mkdir(parents=True, exist_ok=True)
     with locked(paths):
         reporter = reporter_on_stderr()
-        _open_log(paths, reporter.say)
+        open_log(paths, reporter.say)
         return own.do(machines.fp, reporter)

@@ -33,7 +33,11 @@ class Summary:
     lowered: list[dict] = field(default_factory=list)
     """One a system and temperature where a bias factor is lower than asked for: ``{"system",
     "temperature_K", "asked", "biasfactor", "text"}``."""
+    selection: str = "deviation"  #: how frames were picked: "deviation", or "random"
     seconds: dict[str, float] = field(default_factory=dict)  #: wall time: train, explore, label
+    core_hours: dict[str, float] = field(default_factory=dict)
+    """What the stages' tasks took, their time times the cores of the machine file."""
+    gpu_hours: dict[str, float] = field(default_factory=dict)  #: likewise, of GPUs
 
 
 def save_summary(path: Path, summary: Summary) -> None:

@@ -19,6 +19,8 @@ ALLOWED = {
     "dpgen_labels": BASE | {"dpgen_adapter"},
     "analysis": BASE | {"analysis"},
     "summary": BASE,
+    "validation_record": BASE,
+    "sweep_record": BASE,
     "config": BASE | {"config", "dpgen_adapter"},
     "state": BASE,
     "dispatch": BASE | {"dispatch", "config", "dpgen_adapter"},
@@ -51,6 +53,7 @@ ALLOWED = {
     | {"checking", "preflight", "plumed_lines", "rehearsal", "first", "user_files", "config"}
     | {"dispatch"},
     "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
+    "at_work": BASE | {"lock", "progress"},
     "options": BASE,
     "commands": None,
     "cli": None,

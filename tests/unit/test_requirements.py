@@ -12,7 +12,7 @@ import pytest
 import wtemlp
 
 ROOT = Path(wtemlp.__file__).parents[1]
-PROGRAMS = {"packmol", "ruff"}  #: packages that are run, not imported
+PROGRAMS = {"packmol", "ruff", "pytest-xdist", "ipykernel", "tidynamics"}  #: packages that are run, not imported
 OWN = {"wtemlp", "tests", "wte_law", "wte_law_analysis", "wte_law_figures", "wte_law_files"}
 
 
@@ -51,7 +51,7 @@ def distributions(package: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("wtemlp", ["laptop"]), ("tests", ["test"]), ("benchmarks", ["benchmarks"])],
+    [("wtemlp", ["laptop"]), ("tests", ["test"]), ("benchmarks", [])],
 )
 def test_what_is_imported_is_required(folder, extras):
     known = required("options", "install_requires")
@@ -66,7 +66,6 @@ def test_what_is_imported_is_required(folder, extras):
     [
         ("options", "install_requires", "wtemlp"),
         ("options.extras_require", "test", "tests"),
-        ("options.extras_require", "benchmarks", "benchmarks"),
     ],
 )
 def test_what_is_required_is_imported(section, key, folder):

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from wtemlp import __version__
+from wtemlp.cli.report import report
 from wtemlp.errors import WtemlpError
 from wtemlp.options import NumberLists, file_argument, folder_option
 
@@ -225,20 +226,6 @@ def cancel(root: Path, machine: Path | None) -> None:
     click.echo(cancel_command(root, machine, lambda line: click.echo(line, err=True)))
 
 
-@cli.command()
-@click.argument("root", type=click.Path(path_type=Path), default=Path())
-def report(root: Path) -> None:
-    """Write report.html of the run in ROOT, finished or not.
-
-    \b
-    Example:
-      wtemlp report runs/quickstart
-    """
-    from wtemlp.commands import write_run_report
-
-    click.echo(f"wrote {write_run_report(root.resolve())}")
-
-
 @cli.command(context_settings=PASS_ON, add_help_option=False)
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def lmp(args: tuple[str, ...]) -> None:
@@ -277,6 +264,10 @@ def dp(args: tuple[str, ...]) -> None:
     from wtemlp.md.dp import main as dp_main
 
     sys.exit(dp_main(list(args)))
+
+
+for command in (report,):
+    cli.add_command(command)
 
 
 def main() -> None:

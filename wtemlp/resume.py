@@ -65,7 +65,10 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
         tasks = explore.task_folders(paths, iteration)
         inputs = [task / names.LMP_INPUT for task in tasks]
         if step is not Step.RUN_EXPLORE:
-            inputs += [task / name for task in tasks for name in (names.MODEL_DEVI, names.TRAJ)]
+            # The beads of a path integral have their deviations joined later.
+            recorded = [task for task in tasks if not (task / "model_devi1.out").exists()]
+            inputs += [task / names.MODEL_DEVI for task in recorded]
+            inputs += [explore.trajectory(task) for task in tasks]
         return inputs
     if step in (Step.RUN_LABEL, Step.POST_LABEL):
         explored = paths.explored(iteration)

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from wtemlp.md.trajectory import trajectory
+from wtemlp import paths
 from wtemlp.stages.context import RunContext
 
 
@@ -28,12 +28,10 @@ def clean(context: RunContext, iteration: int) -> list[Path]:
     found = []
     for index in range(iteration + 1 - keep if keep is not None else 0):
         for task in sorted(context.paths.explore(index).glob("task.*")):
-            stored = trajectory(task)
-            if stored.is_dir():
-                shutil.rmtree(stored)
-            elif stored.exists():
-                stored.unlink()
-            else:
-                continue
-            found.append(task)
+            whole, frames = task / paths.ALL_FRAMES, task / paths.TRAJ
+            if whole.exists() or frames.exists():
+                found.append(task)
+            whole.unlink(missing_ok=True)
+            if frames.exists():
+                shutil.rmtree(frames)
     return found

@@ -27,8 +27,9 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
 
     Candidates are drawn at random, without regard to their deviation, with a seed of this
     iteration; `fp_task_max` for each system at most, none where there are fewer than
-    `fp_task_min`.  One that fails ``fp_skip_bad_box`` or ``fp_cluster_vacuum`` stays a candidate that is not labelled.  A
-    frame that is FAILED already (of a walker that had left the physical world) stays so.
+    `fp_task_min`.  One that fails ``fp_skip_bad_box`` or ``fp_cluster_vacuum`` stays a candidate
+    that is not labelled.  A frame that is FAILED already (of a walker that had left the physical
+    world) stays so.
 
     Parameters
     ----------
@@ -45,8 +46,8 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
     out = table.decision == Decision.FAILED
     for system in np.unique(table.system):
         rows = table.system == system
-        decision[rows] = sort_frames(criteria, int(system), table.where(rows))
-        decision[out] = int(Decision.FAILED)
+        judged = rows & ~out
+        decision[judged] = sort_frames(criteria, int(system), table.where(judged))
         candidates = np.flatnonzero(rows & (decision == Decision.CANDIDATE))
         number = min(task_limit(criteria, decision[rows]), len(candidates))
         if number < max(criteria.task_min, 1):

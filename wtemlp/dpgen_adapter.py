@@ -14,9 +14,10 @@ import io
 import logging
 import os
 import random
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -301,7 +302,49 @@ def train_job(
     """
     with run_folder(root, 0) as generator, submissions(generator, root) as jobs:
         generator.run_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))
-    return jobs[0] if jobs else None
+    if not jobs:
+        return None
+    # Models of some formats DP-GEN exports in a second submission; here it is one task.
+    made = {name for job in jobs for name in job.backward}
+    return replace(
+        jobs[0], commands=tuple(command for job in jobs for command in job.commands),
+        backward=tuple(sorted(made)),
+    ) if jobs[1:] else jobs[0]
+
+
+def model_suffix(jdata: Mapping[str, Any]) -> str:
+    """How the names of the models end: ``.pb``, ``.pth``, ...
+
+    Raises
+    ------
+    ValueError
+        If DP-GEN does not know the back end or the format, or they do not go together.
+    """
+    generator = import_quietly("dpgen.generator.run")
+    return str(generator._get_model_suffix(copy.deepcopy(dict(jdata))))
+
+
+def rehearse_training(jdata: Mapping[str, Any], deepmd_version: str) -> None:
+    """Have DP-GEN look at the training options, in a folder that is thrown away.
+
+    Raises
+    ------
+    ValueError
+        With the first line of what DP-GEN says.
+    """
+    settings = copy.deepcopy(dict(jdata)) | {"init_data_sys": []}
+    mdata = {"deepmd_version": deepmd_version, "api_version": "1.0", "train_command": "dp",
+             **dict.fromkeys(("train_machine", "train_resources", "model_devi_machine",
+                              "model_devi_resources"))}  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
+        root = Path(name).resolve()
+        (root / "iter.000000" / "00.train").mkdir(parents=True)
+        try:
+            with run_folder(root, 0) as generator, submissions(generator, root):
+                generator.run_train(0, settings, mdata)
+        except Exception as error:  # it raises whatever a wrong key leads to
+            said = str(error).strip().splitlines()
+            raise ValueError(said[0] if said else type(error).__name__) from error
 
 
 def post_train(

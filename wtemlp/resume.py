@@ -57,7 +57,7 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
     if step in (Step.RUN_TRAIN, Step.POST_TRAIN):
         return [paths.model(iteration, model) / names.TRAIN_INPUT for model in models]
     if step is Step.MAKE_EXPLORE:
-        return [paths.train(iteration) / f"graph.{model:03d}.pb" for model in models]
+        return [_model(paths.train(iteration), f"graph.{model:03d}") for model in models]
     if step in (Step.RUN_EXPLORE, Step.POST_EXPLORE, Step.MAKE_LABEL):
         listed = paths.explore(iteration) / explore.WALKERS
         if not listed.exists():
@@ -77,6 +77,11 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
         frames = label.frame_folders(paths, iteration)
         return [frame / names.FRAME_DUMP for frame in frames]
     return []
+
+
+def _model(folder: Path, name: str) -> Path:
+    """A model's file, whatever its format."""
+    return next(folder.glob(f"{name}.*"), folder / f"{name}.pb")
 
 
 def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], None]) -> None:

@@ -23,7 +23,8 @@ from wtemlp.config.systems import (
     read_sys_configs,
     structure_problems,
 )
-from wtemlp.config.training import check_training
+from wtemlp.config.training import check_training, model_suffix
+from wtemlp.config.training_start import check_training_start, start_problems
 from wtemlp.config.unsupported import refuse_unsupported
 from wtemlp.config.wte import read_force_field
 from wtemlp.errors import InputError, NotRunnable
@@ -61,11 +62,12 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     record = _read(params, path, root, check_files)
     _check_data_lists(params, record)
     check_training(params, record.type_map)
+    check_training_start(params)
     if check_files:
         used = sorted({index for job in record.jobs for index in job.sys_idx})
         explored = tuple(record.sys_configs[index] for index in used)
         check_structures(params, explored, record.type_map)
-        for problem in label_file_problems(params, root):
+        for problem in (*label_file_problems(params, root), *start_problems(params, root)):
             raise problem
     return record
 
@@ -94,6 +96,7 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
         *data_problems(params, "validation_data_sys", root, record.type_map),
         *structure_problems(params, root, used, record.type_map),
         *label_file_problems(params, root),
+        *start_problems(params, root),
     ]
 
 
@@ -142,6 +145,7 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         convergence=convergence,
         criteria=criteria,
         md=read_md_options(params),
+        model_suffix=model_suffix(params),
         warnings=tuple(ignored(params)),
     )
 

@@ -38,8 +38,6 @@ def whose_script(params: Section, job: Section) -> str:
     if any(value not in _OFF for value in asked) or job["ensemble"] == "nve":
         _check_dpgens(params, job)
         return DPGEN
-    if params.get("model_format") == "pt2":
-        return DPGEN  # it needs a map of the atoms
     nvt_steps = first_quarter(job["nsteps"], job["trj_freq"])
     return OWN if MIN_NVT_STEPS <= nvt_steps < job["nsteps"] else DPGEN
 

@@ -224,6 +224,7 @@ class Params:
     convergence: Convergence | None
     criteria: tuple[Criteria, ...] = ()  #: one per job
     md: MdOptions = field(default_factory=MdOptions)
+    model_suffix: str = ".pb"  #: how the names of the models end
     warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
 
 

@@ -10,6 +10,7 @@ from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import Section, wrong_value
 from wtemlp.config.template_checks import Place, check_scripts
 from wtemlp.config.template_text import left_over, occurs
+from wtemlp.config.training import model_suffix
 from wtemlp.errors import InputError, NotRunnable
 
 LMP, PLM, PLM_PATH = "lmp", "plm", "plm_path"
@@ -90,6 +91,7 @@ def _template(
         job["trj_freq"],
         params["numb_models"],
         wte,
+        model_suffix(params),
     )
     check_scripts(place, template)
     used = (name for name in own if occurs(name, lmp) or occurs(name, template.plm))

@@ -14,21 +14,6 @@ _OFF = (None, False, 0, [], {}, "")
 #: keys whose default, and these values, mean that the feature is off
 _TOP = {
     "use_ele_temp": _OFF,
-    "train_backend": ("tensorflow",),
-    "model_format": ("pb",),
-    "training_iter0_model_path": _OFF,
-    "training_init_model": _OFF,
-    "training_reuse_iter": (None,),
-    "training_reuse_old_ratio": ("auto",),  # these five: what training_reuse_iter begins
-    "training_reuse_numb_steps": (None,),
-    "training_reuse_start_lr": (None,),
-    "training_reuse_start_pref_e": (None,),
-    "training_reuse_start_pref_f": (None,),
-    "training_init_frozen_model": _OFF,
-    "training_finetune_model": _OFF,
-    "model_devi_activation_func": (None,),
-    "srtab_file_path": _OFF,
-    "one_h5": _OFF,
     "use_clusters": _OFF,
     "cluster_cutoff": (None,),  # these three: of use_clusters
     "cluster_cutoff_hard": (None,),
@@ -36,10 +21,6 @@ _TOP = {
     # what DP-GEN's code reads, but its schema does not know
     "fp_nbands_esti_data": _OFF,
     "sys_charges": _OFF,
-}
-
-_JOB = {
-    "skip_training": _OFF,
 }
 
 _REMEDY = "not supported by this version of wtemlp"
@@ -70,8 +51,6 @@ def unsupported(params: Section) -> Iterator[NotRunnable]:
         refuse_without_template(params)
     except InputError as error:
         yield NotRunnable.of(error)
-    for job in params.sections("model_devi_jobs"):
-        yield from _features(job, _JOB)
 
 
 def _features(section: Section, features: dict[str, tuple]) -> Iterator[NotRunnable]:

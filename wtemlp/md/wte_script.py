@@ -74,6 +74,7 @@ def _head(w: Walker) -> list[str]:
         "units           metal",
         "boundary        p p p",
         "atom_style      atomic",
+        *(["atom_modify     map yes"] if w.graphs[0].endswith(".pt2") else []),
         "neighbor        1.0 bin",
         *neigh,
         "box             tilt large",

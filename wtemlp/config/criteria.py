@@ -10,6 +10,11 @@ F_KEYS = ("model_devi_f_trust_lo", "model_devi_f_trust_hi")
 V_KEYS = ("model_devi_v_trust_lo", "model_devi_v_trust_hi")
 OFF = 1e10  #: DP-GEN's default of the virial's levels: no deviation comes there
 _ADAPTIVE = "model_devi_adapt_trust_lo"
+#: Keys that go with it, and the fields of its record.
+CANDIDATES = {
+    "model_devi_numb_candi_f": "numb_f", "model_devi_perc_candi_f": "perc_f",
+    "model_devi_numb_candi_v": "numb_v", "model_devi_perc_candi_v": "perc_v",
+}  # fmt: skip
 
 Levels = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -126,15 +131,16 @@ def _is_number(value: object) -> bool:
 def _adaptive(params: Section) -> Adaptive | None:
     if not params.get(_ADAPTIVE, False):
         return None
-    read = {}
-    for kind in ("f", "v"):
-        numb, perc = f"model_devi_numb_candi_{kind}", f"model_devi_perc_candi_{kind}"
-        if params.get(numb) is not None:
-            read[f"numb_{kind}"] = params.integer(numb, 0)
-        if params.get(perc) is not None:
-            if not 0 <= params[perc] <= 100:
-                raise params.wrong(perc, "must be between 0 and 100 (%)")
-            read[f"perc_{kind}"] = float(params[perc])
+    read: dict[str, float] = {}
+    for key, name in CANDIDATES.items():
+        if params.get(key) is None:
+            continue
+        if name.startswith("numb"):
+            read[name] = params.integer(key, 0)
+        elif not 0 <= params[key] <= 100:
+            raise params.wrong(key, "must be between 0 and 100 (%)")
+        else:
+            read[name] = float(params[key])
     found = Adaptive(**read)
     if not (found.numb_f or found.perc_f or found.numb_v or found.perc_v):
         remedy = "without a candidate: give model_devi_numb_candi_f or model_devi_perc_candi_f"

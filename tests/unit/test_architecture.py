@@ -17,6 +17,7 @@ ALLOWED = {
     "versions": BASE,
     "dpgen_adapter": BASE,
     "dpgen_labels": BASE | {"dpgen_adapter"},
+    "dpgen_explore": BASE | {"dpgen_adapter"},
     "analysis": BASE | {"analysis"},
     "summary": BASE,
     "validation_record": BASE,
@@ -29,7 +30,8 @@ ALLOWED = {
     "reference": BASE
     | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter", "dpgen_labels"},
     "stages": BASE
-    | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter", "dpgen_labels"},
+    | {"reference", "md", "config", "analysis", "dispatch"}
+    | {"dpgen_adapter", "dpgen_explore", "dpgen_labels"},
     "report": BASE | {"report", "analysis", "summary", "md"},
     "lock": BASE | {"progress"},
     "resume": BASE | {"state", "stages", "summary"},

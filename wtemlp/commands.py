@@ -23,7 +23,8 @@ from wtemlp.first import check_run
 from wtemlp.initial import run_init
 from wtemlp.initial_folder import check_init
 from wtemlp.lock import locked
-from wtemlp.loop import Loop, summaries, total_time
+from wtemlp.loop import summaries, total_time
+from wtemlp.loop_dpgen import loop_of
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import check_window, make_plan
@@ -65,7 +66,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     paths = RunPaths(root)
     check_run(params, machines, paths)
     with at_work(paths, "run", param, machine) as reporter:
-        state = Loop(RunContext(params, machines, paths), reporter).run()
+        state = loop_of(RunContext(params, machines, paths), reporter).run()
         rows = summaries(paths)
         reporter.table(format_table(rows))
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")

@@ -11,7 +11,7 @@ from pathlib import Path
 from wtemlp import paths as names
 from wtemlp.errors import CalculationError
 from wtemlp.paths import RunPaths
-from wtemlp.stages import explore, label, train
+from wtemlp.stages import explore, label, through_dpgen, train
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import read_summary
@@ -53,6 +53,10 @@ def _missing(paths: RunPaths, state: RunState, step: Step) -> Path | None:
 
 def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
     iteration = state.iteration
+    if step > Step.MAKE_EXPLORE and through_dpgen.is_foreign(paths, iteration):
+        return through_dpgen.needed(
+            paths, iteration, explored=step > Step.RUN_EXPLORE, chosen=step > Step.MAKE_LABEL
+        )
     models = range(state.numb_models)
     if step in (Step.RUN_TRAIN, Step.POST_TRAIN):
         return [paths.model(iteration, model) / names.TRAIN_INPUT for model in models]
@@ -109,7 +113,10 @@ def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], 
             continue
         say(f"{folder}: labelled frames have gone: reading them anew")
         with suppress(CalculationError, FileNotFoundError):
-            label.collect(context, index)
+            if through_dpgen.is_foreign(context.paths, index):
+                through_dpgen.collect(context, index)
+            else:
+                label.collect(context, index)
         if (found := train.count_frames(folder)) != row.labelled:
             raise CalculationError(
                 f"{folder}: {found} labelled frames, but the run has made {row.labelled}; put "

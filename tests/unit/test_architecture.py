@@ -40,6 +40,7 @@ ALLOWED = {
     "loop": BASE
     | {"resume", "first", "stages", "state", "summary", "progress", "analysis", "config"}
     | {"dispatch", "user_files"},
+    "loop_dpgen": BASE | {"loop", "stages", "summary", "state", "dispatch", "progress"},
     "initial_result": BASE | {"config", "analysis"},
     "initial_folder": BASE | {"initial_result", "config", "md"},
     "initial": BASE

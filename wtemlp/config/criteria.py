@@ -50,7 +50,7 @@ def read_criteria(
     n_systems = len(params["sys_configs"])
     f_lo, f_hi = _levels(params, job, F_KEYS, systems, n_systems)
     v_lo, v_hi = _levels(params, job, V_KEYS, systems, n_systems)
-    hard, soft = _thresholds(params)
+    hard, soft = read_thresholds(params)
     if job.get("task_min") is not None and job.integer("task_min", 0) > task_max:
         remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
         raise job.wrong("task_min", remedy)
@@ -148,7 +148,7 @@ def _adaptive(params: Section) -> Adaptive | None:
     return found
 
 
-def _thresholds(params: Section) -> tuple[float, float]:
+def read_thresholds(params: Section) -> tuple[float, float]:
     """``fp_accurate_threshold`` and ``fp_accurate_soft_threshold``."""
     hard, soft = "fp_accurate_threshold", "fp_accurate_soft_threshold"
     high = params.fraction(hard) if params.get(hard) is not None else 1.0

@@ -1,12 +1,14 @@
 """Reading the parameter file of ``wtemlp run``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from wtemlp import dpgen_adapter
+from wtemlp.config import foreign
 from wtemlp.config.criteria import read_criteria, read_trust_levels
 from wtemlp.config.files import Kind, read_object
+from wtemlp.config.foreign import foreign_problems, is_foreign
 from wtemlp.config.ignored import ignored
 from wtemlp.config.jobs import read_job
 from wtemlp.config.label_files import check_label_keys, label_file_problems
@@ -29,6 +31,7 @@ from wtemlp.config.unsupported import refuse_unsupported
 from wtemlp.config.wte import read_force_field
 from wtemlp.errors import InputError, NotRunnable
 
+DEFAULT_TIMESTEP_PS = 0.001
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 
 _OWN_KEYS = ("seed", "convergence", "validation_data_sys")
@@ -66,8 +69,9 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     if check_files:
         used = sorted({index for job in record.jobs for index in job.sys_idx})
         explored = tuple(record.sys_configs[index] for index in used)
-        check_structures(params, explored, record.type_map)
-        for problem in (*label_file_problems(params, root), *start_problems(params, root)):
+        if not is_foreign(params):
+            check_structures(params, explored, record.type_map)
+        for problem in _other_problems(params, root):
             raise problem
     return record
 
@@ -94,16 +98,22 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
     return [
         *data_problems(params, "init_data_sys", root, record.type_map),
         *data_problems(params, "validation_data_sys", root, record.type_map),
-        *structure_problems(params, root, used, record.type_map),
-        *label_file_problems(params, root),
-        *start_problems(params, root),
+        *([] if is_foreign(params) else structure_problems(params, root, used, record.type_map)),
+        *_other_problems(params, root),
     ]
+
+
+def _other_problems(params: Section, root: Path) -> Iterator[InputError]:
+    """What is wrong with the files that the labels, the training and the engine need."""
+    yield from label_file_problems(params, root)
+    yield from start_problems(params, root)
+    yield from foreign_problems(params, root)
 
 
 def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     type_map = _read_type_map(params)
     mass_map = _read_mass_map(params, type_map)
-    seed, timestep_ps = params.integer("seed", 0, MAX_SEED), read_timestep(params, "model_devi_dt")
+    seed, timestep_ps = params.integer("seed", 0, MAX_SEED), _read_timestep(params)
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
     ratio_failed = params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED
     convergence = _read_convergence(params)
@@ -112,11 +122,16 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     task_max, task_min = _read_task_numbers(params)
     # The last: they may have scripts that are not there, while the rest of the file is to be told.
     entries = params.sections("model_devi_jobs")
-    jobs = tuple(read_job(params, job, root) for job in entries)
-    criteria = tuple(
-        read_criteria(params, entry, job.sys_idx, task_max, task_min)
-        for entry, job in zip(entries, jobs, strict=True)
-    )
+    if is_foreign(params):
+        jobs = foreign.read_jobs(params)
+        criteria = foreign.read_criteria(params, len(jobs), task_max, task_min)
+    else:
+        foreign.check_styles(params)
+        jobs = tuple(read_job(params, job, root) for job in entries)
+        criteria = tuple(
+            read_criteria(params, entry, job.sys_idx, task_max, task_min)
+            for entry, job in zip(entries, jobs, strict=True)
+        )
     used = {index for job in jobs for index in job.sys_idx}
     return Params(
         source=path,
@@ -147,13 +162,15 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         md=read_md_options(params),
         model_suffix=model_suffix(params),
         warnings=tuple(ignored(params)),
+        engine=params.get("model_devi_engine", "lammps"),
     )
 
 
 def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[str, Any]:
     """The dictionary that DP-GEN's own steps can be handed."""
     jdata = {key: value for key, value in data.items() if key not in _OWN_KEYS}
-    jdata["model_devi_engine"] = "lammps"
+    if jdata.get("model_devi_engine") not in foreign.FOREIGN:
+        jdata["model_devi_engine"] = "lammps"
     jdata["model_devi_jobs"] = [
         {key: value for key, value in job.items() if key != "wte"}
         for job in data["model_devi_jobs"]
@@ -200,6 +217,12 @@ def _read_numb_models(params: Section, n_jobs: int) -> int:
         remedy = "must be 2 or more: frames are chosen by the models' deviation (4 is usual)"
         raise params.wrong("numb_models", remedy)
     return models
+
+
+def _read_timestep(params: Section) -> float:
+    """The time step, ps; LAMMPS's own where the engine has none."""
+    key = "model_devi_dt"
+    return read_timestep(params, key) if key in params else DEFAULT_TIMESTEP_PS
 
 
 def _read_task_numbers(params: Section) -> tuple[int, int]:

@@ -225,6 +225,7 @@ class Params:
     criteria: tuple[Criteria, ...] = ()  #: one per job
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end
+    engine: str = "wte"  #: who explores
     warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
 
 

@@ -18,6 +18,7 @@ from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.config.records import MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Task, TaskResult, failure_of
+from wtemlp.dispatch.times import stage_hours
 from wtemlp.errors import CalculationError
 from wtemlp.first import first_state
 from wtemlp.paths import RunPaths
@@ -298,6 +299,10 @@ class Loop:
                 )
             ),
         )
+        cores, gpus = stage_hours(tasks, section)
+        with self._summary() as row:
+            row.core_hours[self.state.step.stage] = round(cores, 6)
+            row.gpu_hours[self.state.step.stage] = round(gpus, 6)
         return [result for result in results if not result.ok]
 
     def _say_failed(self, failed: Sequence[TaskResult]) -> None:

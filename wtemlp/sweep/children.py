@@ -132,8 +132,10 @@ class Child:
         if self.stand is Stand.RUNNING:
             live = read_live(self.paths.live)
             mine = self.process is None or live.get("pid") == self.process.pid
-            if not live or not mine or live["ended"]:
+            if not live or not mine:
                 return "starting", "starting"
+            if live["ended"]:
+                return "ending", "ending"
             self._title = live.get("title", self._title)
             return f"running {self._title}", live["line"]
         if self.stand is Stand.FAILED:

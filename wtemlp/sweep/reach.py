@@ -7,7 +7,7 @@ from pathlib import Path
 from wtemlp.analysis.energy import temperature_window
 from wtemlp.config.records import Machines, Params
 from wtemlp.config.wte import MAX_TEMPERATURE_K
-from wtemlp.errors import CalculationError, InputError
+from wtemlp.errors import InputError
 from wtemlp.files import read_record, write_json
 from wtemlp.lock import locked
 from wtemlp.paths import RunPaths
@@ -26,6 +26,7 @@ class Unbiased:
     sigma_eV: float
     temperature_K: float
     where: str  #: for people
+    warnings: tuple[str, ...] = ()  #: why it may be off
 
     def highest_K(self, temperature_K: float, biasfactor: float) -> float:
         """The upper end of a bias factor's window at a temperature, K, to the nearest kelvin.
@@ -49,9 +50,9 @@ def recorded(folder: Path) -> Unbiased | None:
     remedy = "remove it: it is measured anew"
     content = read_record(folder / FILE, remedy)
     try:
-        found = Unbiased(**content)
+        found = Unbiased(**{**content, "warnings": tuple(content["warnings"])})
         sound = found.sigma_eV > 0 and found.temperature_K > 0
-    except TypeError:
+    except (TypeError, KeyError):
         sound = False
     if not sound:
         raise InputError(str(folder / FILE), "is damaged", remedy)
@@ -82,25 +83,28 @@ def find(params: Params, root: Path) -> UnbiasedRun | own_run.OwnRun:
         ) from None
 
 
-def measure(
-    source: UnbiasedRun | own_run.OwnRun, params: Params, machines: Machines, reporter: Reporter
-) -> Unbiased:
-    """Measure the fluctuation; a run that is to be done is done.
+def measure(run: UnbiasedRun, params: Params) -> Unbiased:
+    """Measure the fluctuation.
 
     Raises
     ------
     InputError
         If the run is too short.
+    """
+    plan = make_plan(run, params, (1.0,), None)
+    return Unbiased(plan.nvt.sigma_eV, plan.nvt.temperature_K, run.where, plan.warnings)
+
+
+def do_run(own: own_run.OwnRun, machines: Machines, reporter: Reporter) -> UnbiasedRun:
+    """Do the short run.
+
+    Raises
+    ------
     CalculationError
         If it fails.
     """
-    if isinstance(source, own_run.OwnRun):
-        with locked(RunPaths(source.root / own_run.FOLDER)):
-            source = source.do(machines.fp, reporter)
-    plan = make_plan(source, params, (1.0,), None)
-    for warning in plan.warnings:
-        reporter.say(f"warning: {warning}")
-    return Unbiased(plan.nvt.sigma_eV, plan.nvt.temperature_K, source.where)
+    with locked(RunPaths(own.root / own_run.FOLDER)):
+        return own.do(machines.fp, reporter)
 
 
 def window_K(unbiased: Unbiased, params: Params, biasfactor: float) -> float:
@@ -108,14 +112,15 @@ def window_K(unbiased: Unbiased, params: Params, biasfactor: float) -> float:
 
     Raises
     ------
-    CalculationError
+    InputError
         If the window reaches beyond all sense.
     """
     found = unbiased.highest_K(params.jobs[0].temps_K[0], biasfactor)
     if not math.isfinite(found) or found > MAX_TEMPERATURE_K:
-        raise CalculationError(
-            f"the window of bias factor {biasfactor:g} reaches {found:g} K by {unbiased.where}; "
-            "give a temperature of your own, as --baseline highT:400"
+        raise InputError(
+            "--baseline highT",
+            f"bias factor {biasfactor:g} reaches {found:g} K by {unbiased.where}",
+            "give a temperature of your own, as highT:400",
         )
     return found
 

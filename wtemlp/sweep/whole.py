@@ -14,7 +14,6 @@ from wtemlp.config.records import Machines, Params
 from wtemlp.errors import CalculationError, InputError
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run
-from wtemlp.planning.sources import UnbiasedRun
 from wtemlp.plumed_lines import check_plumed_lines
 from wtemlp.preflight import check_machines, is_local
 from wtemlp.progress import Reporter
@@ -42,8 +41,8 @@ class _Plan:
     request: asked.Request
     old: Sweep | None
     user_files: tuple[str, ...]
-    unbiased: reach.Unbiased | None  #: known already
-    source: UnbiasedRun | own_run.OwnRun | None  #: to be measured
+    unbiased: reach.Unbiased | None  #: where a temperature is to be taken from it
+    own: own_run.OwnRun | None  #: or a run to be done for that
 
     @property
     def record(self) -> Sweep:
@@ -144,13 +143,19 @@ def _look(
     check_user_files(machines, root)
     check_plumed_lines(params, machines, root)
     check_labels(params, machines, root)
-    unbiased = source = None
-    if None in request.high_K:
-        unbiased = reach.recorded(folder)
-        source = reach.find(params, root) if unbiased is None else None
+    unbiased = reach.recorded(folder) if None in request.high_K else None
+    own = None
+    if None in request.high_K and unbiased is None:
+        found = reach.find(params, root)
+        if isinstance(found, own_run.OwnRun):
+            own = found
+        else:
+            unbiased = reach.measure(found, params)
+    if unbiased is not None:
+        reach.window_K(unbiased, params, request.widest)
     return _Plan(
         params, machines, folder, given, request, places.load_sweep(folder), user_files,
-        unbiased, source,
+        unbiased, own,
     )  # fmt: skip
 
 
@@ -158,10 +163,12 @@ def _make_record(plan: _Plan, reporter: Reporter) -> tuple[Arm, ...]:
     """Write what the sweep is; the arms that are asked for."""
     plan.given.save(plan.folder)
     unbiased, high_K = plan.unbiased, None
-    if plan.source is not None:
-        unbiased = reach.measure(plan.source, plan.params, plan.machines, reporter)
-        reach.save(plan.folder, unbiased)
+    if plan.own is not None:
+        unbiased = reach.measure(reach.do_run(plan.own, plan.machines, reporter), plan.params)
     if unbiased is not None:
+        reach.save(plan.folder, unbiased)
+        for warning in unbiased.warnings:
+            reporter.say(f"warning: {warning}")
         high_K = reach.window_K(unbiased, plan.params, plan.request.widest)
         reporter.say(
             f"bias factor {plan.request.widest:g} reaches {high_K:g} K: sigma is "

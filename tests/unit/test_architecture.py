@@ -58,6 +58,11 @@ ALLOWED = {
     "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
     "at_work": BASE | {"lock", "progress"},
     "options": BASE,
+    "sweep": BASE
+    | {"sweep", "sweep_record", "at_work", "planning", "preflight", "plumed_lines", "rehearsal"}
+    | {"user_files", "first", "loop", "lock", "progress", "report", "state", "summary", "config"}
+    | {"analysis"},
+    "__main__": {"cli"},
     "commands": None,
     "cli": None,
 }

@@ -142,8 +142,10 @@ class ValidationBounds:
     """What a good model must keep within (``validation.bounds``)."""
 
     temperature: float = 0.02  #: of the mean in NVT from the target, relative
+    temperature_std: float = 0.1  #: of the fluctuation from the canonical one, relative
     drift_K_ns: float = 100.0  #: of the temperature in NVT
     energy_drift_meV_atom_ns: float = 10.0  #: of the total energy in NVE
+    energy_std: float = 0.2  #: of the energy's fluctuation from the reference's, relative
     rdf: float = 0.05  #: distance of g(r) from the reference's
     diffusion: float = 0.2  #: from the reference's, relative
     density: float = 0.02  #: from the reference's, relative

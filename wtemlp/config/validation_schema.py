@@ -113,8 +113,16 @@ def _bounds() -> list[Argument]:
 
     return [
         field("temperature", "Deviation of the mean temperature in NVT, fraction of the target."),
+        field(
+            "temperature_std",
+            "Deviation of the temperature's fluctuation in NVT, fraction of the canonical one.",
+        ),
         field("drift_K_ns", "Drift of the temperature in NVT, K/ns."),
         field("energy_drift_meV_atom_ns", "Drift of the total energy in NVE, meV/atom/ns."),
+        field(
+            "energy_std",
+            "Deviation of the potential energy's fluctuation in NVT, fraction of the reference's.",
+        ),
         field("rdf", "Distance of a radial distribution function from the reference's."),
         field("diffusion", "Deviation of self-diffusion, fraction of the reference's."),
         field("density", "Deviation of the density, fraction of the reference's."),

@@ -1,0 +1,3 @@
+"""stub"""
+def judge(work):
+    raise SystemExit("judge")

@@ -37,7 +37,8 @@ def validate(param: Path, machine: Path, root: Path, iteration: int | None) -> N
     from wtemlp.preflight import check_machines
     from wtemlp.user_files import check_user_files
     from wtemlp.validation.page import as_text
-    from wtemlp.validation.run import plan_work, run_validation
+    from wtemlp.validation.run import run_validation
+    from wtemlp.validation.work import plan_work
 
     root = run_folder(root)
     param, machine = find_input(param, root), find_input(machine, root)

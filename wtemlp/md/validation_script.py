@@ -1,8 +1,8 @@
 """LAMMPS scripts of a validation: the same MD with a model and with the reference force field.
 
-One job is NVT (CSVR thermostat), then, where asked, NVE from its end and NPT from there.  A model is
-run in ``units metal`` and the reference in ``units real``; lengths, times and the thermostat are the
-same.  A run that explodes is stopped by LAMMPS's ``fix halt`` and leaves a note.
+One job is NVT (CSVR thermostat), then, where asked, NVE from its end and NPT from there.  A model
+is run in ``units metal`` and the reference in ``units real``; lengths, times and the thermostat are
+the same.  A run that explodes is stopped by LAMMPS's ``fix halt`` and leaves a note.
 
 NVE begins with the velocities of NVT's last step, scaled so that the total energy is the mean one
 of NVT: as it is, the last step's would differ by one fluctuation, which in a small box is a tenth

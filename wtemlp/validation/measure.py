@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from wtemlp.analysis.diffusion import finite_size_correction, self_diffusion
 from wtemlp.analysis.energy import energy_histogram, moments, shared_bins
 from wtemlp.analysis.rdf import half_width
-from wtemlp.analysis.stability import degrees_of_freedom, energy_drift, temperature_stability
+from wtemlp.analysis.stability import (
+    TemperatureStability,
+    degrees_of_freedom,
+    energy_drift,
+    temperature_stability,
+)
 from wtemlp.analysis.structure import BLOCKS, BlockedRdf, rdf_with_errors
 from wtemlp.config.records import Params
 from wtemlp.md import validation_script as md
@@ -39,6 +44,7 @@ class Measured:
 
     run: MdRun
     rdfs: dict[str, BlockedRdf] = field(default_factory=dict)  #: by ``"O-O"``
+    temperature_std_error_K: float | None = None
 
 
 def measure(job: MdJob, params: Params, root: Path, n_atoms: int) -> list[Measured]:
@@ -75,7 +81,9 @@ def _measure_part(
             notes.append(f"only {len(series)} values were recorded: there are no means")
         return Measured(MdRun(**facts, curves=curves, notes=tuple(notes)))
     spacing_ps = params.validation.thermo_freq * params.timestep_ps
-    facts |= _means(series, part.ensemble, job.plan.temperature_K, spacing_ps, n_atoms)
+    n_dof, target_K = degrees_of_freedom(n_atoms), job.plan.temperature_K
+    heat = temperature_stability(series.temperature_K, spacing_ps, target_K, n_dof)
+    facts |= _means(series, heat, part.ensemble, spacing_ps, n_atoms)
     rdfs: dict[str, BlockedRdf] = {}
     diffusion: tuple[Diffusion, ...] = ()
     if part.ensemble == md.NVT:
@@ -89,7 +97,7 @@ def _measure_part(
             diffusion, msds = _diffusion(job, trajectory, params, notes)
             curves |= msds
     run = MdRun(**facts, diffusion=diffusion, curves=curves, notes=tuple(notes))
-    return Measured(run, rdfs)
+    return Measured(run, rdfs, heat.std_error_K)
 
 
 def _dynamics(job: MdJob) -> str:
@@ -98,11 +106,9 @@ def _dynamics(job: MdJob) -> str:
 
 
 def _means(
-    series: Series, ensemble: str, target_K: float, spacing_ps: float, n_atoms: int
+    series: Series, heat: TemperatureStability, ensemble: str, spacing_ps: float, n_atoms: int
 ) -> dict[str, object]:
     """The averages of a part."""
-    n_dof = degrees_of_freedom(n_atoms)
-    heat = temperature_stability(series.temperature_K, spacing_ps, target_K, n_dof)
     energy, pressure = moments(series.potential_eV), moments(series.pressure_bar)
     found: dict[str, object] = {
         "temperature_K": _estimate(heat.mean_K, heat.mean_error_K),

@@ -128,6 +128,8 @@ def read_series(job: MdJob, ensemble: str) -> Series:
     except ValueError:
         table = np.array([row for row in rows if _are_numbers(row)], float).reshape(-1, columns)
     table = table[np.isfinite(table).all(axis=1)]
+    # LAMMPS prints twice at the seam of two runs.
+    table = table[np.unique(table[:, 0], return_index=True)[1]]
     return Series(
         step=table[:, 0].astype(int),
         temperature_K=table[:, 1],
@@ -189,7 +191,7 @@ def read_velocities(job: MdJob, type_map: tuple[str, ...]) -> Velocities | None:
         return None
     steps, tables = [], []
     with path.open(errors="replace") as file:
-        while (line := file.readline()).startswith("ITEM: TIMESTEP"):
+        while file.readline().startswith("ITEM: TIMESTEP"):
             head = [file.readline() for _ in range(8)]
             try:
                 step, n_atoms = int(head[0]), int(head[2])

@@ -11,8 +11,9 @@ from wtemlp.paths import RunPaths
 from wtemlp.state import Step
 from wtemlp.validation_record import FILE, FOLDER
 
-#: Folders in which jobs are dispatched, each with the section of the machine file for it.
 MODELS, PARITY, REFERENCE = "md.models", "parity", "md.reference"
+#: Folders in which jobs are dispatched, each with the section of the machine file for it.
+SECTIONS = {MODELS: "model_devi", PARITY: "train", REFERENCE: "fp"}
 CHUNK_BYTES = 2**24
 
 

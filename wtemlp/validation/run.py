@@ -7,66 +7,21 @@ anew what has changed.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.config.records import MachineSection, Params
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import TaskResult, failure_of
-from wtemlp.errors import InputError
 from wtemlp.files import last_line, leading_int
 from wtemlp.md.reference_script import LOG
 from wtemlp.progress import Reporter, StageProgress
 from wtemlp.user_files import with_user_files
 from wtemlp.validation import jobs as jobs_of
-from wtemlp.validation.jobs import Job, MdJob, ParityJob
-from wtemlp.validation.places import Places, find_models
-from wtemlp.validation.structure import Structure, read_structure
+from wtemlp.validation.jobs import Job
 from wtemlp.validation.verdict import judge
+from wtemlp.validation.work import Work
 from wtemlp.validation_record import Validation, save
-
-
-@dataclass(frozen=True)
-class Work:
-    """All that a validation is to do, found before anything is written."""
-
-    params: Params
-    machines: Machines
-    places: Places
-    graphs: tuple[Path, ...]
-    structure: Structure
-    models: tuple[MdJob, ...]
-    reference: tuple[MdJob, ...]
-    parity: ParityJob | None
-
-
-def plan_work(params: Params, machines: Machines, root: Path, iteration: int | None) -> Work:
-    """Look at the models, the structure and the settings.
-
-    Raises
-    ------
-    InputError
-        If a validation cannot be made of them; nothing has been written.
-    """
-    number, graphs = find_models(root, iteration, params.numb_models)
-    if not params.validation.temps_K:
-        raise InputError(f"{params.source.name}: validation.temps", "is missing, and the "
-                         "explorations have no temperature", "add it: a list (K)")
-    structure = read_structure(params)
-    places = Places(root, number)
-    command = machines.model_devi.command
-    return Work(
-        params=params,
-        machines=machines,
-        places=places,
-        graphs=tuple(graphs),
-        structure=structure,
-        models=tuple(jobs_of.model_jobs(params, places, graphs, structure, command)),
-        reference=tuple(
-            jobs_of.reference_jobs(params, places, structure, machines.fp.command)
-        ),
-        parity=jobs_of.parity_job(params, places, graphs, machines.train.command),
-    )
 
 
 def run_validation(work: Work, reporter: Reporter) -> Validation:
@@ -131,14 +86,16 @@ def _outline(work: Work) -> str:
     settings = work.params.validation
     temps = ", ".join(f"{temperature:g}" for temperature in settings.temps_K)
     models = f"{settings.models} model{'s' * (settings.models > 1)}"
-    return (
+    parts = [
         f"validate: iteration {work.places.iteration}, {models} at {temps} K "
-        f"({', '.join(settings.ensembles)}), {without_reference(work.params) or 'and the reference'}"
-        + ("" if work.parity else "; no validation_data_sys: no errors on held-out data")
-    )
+        f"({', '.join(settings.ensembles)})",
+        _without_reference(work.params) or "and the reference",
+        *([] if work.parity else ["no errors on held-out data: validation_data_sys is empty"]),
+    ]
+    return "; ".join(parts)
 
 
-def without_reference(params: Params) -> str:
+def _without_reference(params: Params) -> str:
     """Why there is no MD with the reference; "" if there is."""
     if params.force_field is None:
         return f'no MD with the reference: "fp_style": "{params.fp_style}" gives none'

@@ -49,13 +49,17 @@ ALLOWED = {
     "planning": BASE
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
     | {"dispatch", "progress", "user_files"},
+    "validation": BASE
+    | {"validation", "reference", "md", "config", "analysis", "dispatch", "progress", "state"}
+    | {"validation_record", "user_files", "versions"},
     "preflight": BASE | {"config", "md", "dispatch"},
     "plumed_lines": BASE | {"preflight", "user_files", "config", "md"},
     "rehearsal": BASE | {"reference", "config", "md"},
     "checking": BASE
     | {"checking", "preflight", "plumed_lines", "rehearsal", "first", "user_files", "config"}
     | {"dispatch"},
-    "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
+    "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"}
+    | {"validation_record"},
     "at_work": BASE | {"lock", "progress"},
     "options": BASE,
     "sweep": BASE

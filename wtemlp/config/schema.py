@@ -11,6 +11,7 @@ from dargs import Argument
 from wtemlp import dpgen_adapter
 from wtemlp.config.dpgen_more import extend_machine, extend_run
 from wtemlp.config.records import ForceField, Selection
+from wtemlp.config.validation_schema import validation_block
 from wtemlp.config.wte_schema import wte_block
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
@@ -217,6 +218,7 @@ def _top_level() -> list[Argument]:
             "selection", dict, _selection(), optional=True,
             doc="How the frames that are labelled are picked, fp_task_max for each system at most.",
         ),
+        validation_block(),
     ]
 
 

@@ -12,14 +12,16 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import find_peaks
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import find_peaks, savgol_filter
 
 from wtemlp.analysis.rdf import RadialDistribution, rdf
 
 BLOCKS = 5
 PROMINENCE = 0.2  #: of a maximum of g that counts as a peak
-NOISE = 5.0  #: standard errors of the smoothed g that it must exceed, too
-SMOOTHING_A = 0.2  #: width over which g is averaged before peaks are looked for
+ERRORS = 5.0  #: standard errors that it must be, too
+DEPTH = 0.05  #: by which g rises again after a minimum
+SMOOTHING_A = 0.25  #: width of the parabolas that g is smoothed with before peaks are looked for
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ def first_shell(found: RadialDistribution | BlockedRdf, r_min_A: float = 0.0) ->
     Parameters
     ----------
     found : RadialDistribution or BlockedRdf
-        With bins no wider than about 0.1 Angstrom.
+        With bins of 0.05 Angstrom or less; from 0.09 on there is no smoothing.
     r_min_A : float
         Where to begin: beyond the bonds of a molecule, if they are among the pairs.
 
@@ -215,25 +217,26 @@ def first_shell(found: RadialDistribution | BlockedRdf, r_min_A: float = 0.0) ->
     -------
     FirstShell or None
         None where no maximum of ``g`` above 1 stands out by 0.2, and by five standard errors
-        where they are known.  Peak and minimum are looked for
-        in ``g`` averaged over 0.2 Angstrom, and placed by a parabola through the highest (lowest)
-        bin and its neighbours; heights are of the average.
+        where they are known.  Peak and minimum are looked for in ``g`` smoothed by parabolas over
+        0.25 Angstrom (Savitzky and Golay, Anal. Chem. 36, 1627, 1964), and placed by a parabola
+        through the highest (lowest) bin and its neighbours; heights are those of the smoothed g.
     """
     width = float(found.r_A[1] - found.r_A[0])
-    size = max(1, 2 * round(SMOOTHING_A / width / 2) + 1) if width < SMOOTHING_A else 1
-    padded = np.pad(found.g, size // 2, mode="edge")
-    smooth = np.convolve(padded, np.full(size, 1 / size), mode="valid")
-    noise = float(found.error.mean()) / np.sqrt(size) if isinstance(found, BlockedRdf) else 0.0
-    prominence = max(PROMINENCE, NOISE * noise)
-    peaks = find_peaks(smooth, prominence=prominence, height=1.0)[0]
-    peaks = peaks[found.r_A[peaks] >= r_min_A]
+    size = 2 * round(SMOOTHING_A / width / 2) + 1
+    smooth = savgol_filter(found.g, size, 2, mode="nearest") if size >= 5 else found.g
+    peaks, shape = find_peaks(smooth, prominence=PROMINENCE, height=1.0)
+    clear = found.r_A[peaks] >= r_min_A
+    if isinstance(found, BlockedRdf):
+        around = np.sqrt(uniform_filter1d(found.error**2, max(size, 5)))
+        clear &= shape["prominences"] >= ERRORS * around[peaks]
+    peaks = peaks[clear]
     if not len(peaks):
         return None
     peak = int(peaks[0])
     shell = FirstShell(*_vertex(found.r_A, smooth, peak), None, None, None)
     end = int(peaks[1]) if len(peaks) > 1 else len(smooth)
     lowest = peak + int(np.argmin(smooth[peak:end]))
-    if lowest in (peak, len(smooth) - 1):
+    if smooth[lowest:].max() - smooth[lowest] < DEPTH:
         return shell
     place, height = _vertex(found.r_A, smooth, lowest)
     inside = float(np.interp(place, found.r_A + width / 2, found.coordination))

@@ -13,6 +13,7 @@ from wtemlp.lock import is_held
 from wtemlp.loop import summaries
 from wtemlp.paths import RunPaths
 from wtemlp.progress import read_live
+from wtemlp.report.cost import cost_in_words
 from wtemlp.report.table import format_table
 from wtemlp.text import duration
 
@@ -54,8 +55,10 @@ def describe(root: Path) -> str:
         if live.get("command") == VALIDATE and (at_work or state.finished):
             again = hints.command(VALIDATE, root, *live["files"])
         lines += _client(live, at_work, again)
+    rows = summaries(paths)
+    cost = cost_in_words(rows)
     lines += _validation(root)
-    return "\n".join([*lines, "", format_table(summaries(paths))])
+    return "\n".join([*lines, "", format_table(rows), *[f"cost: {cost}"] * bool(cost)])
 
 
 def _validation(root: Path) -> list[str]:

@@ -137,6 +137,18 @@ class Convergence:
     iterations: int  #: ... in this many successive iterations
 
 
+DEVIATION, RANDOM = "deviation", "random"  #: ways to pick the frames that are labelled
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How the frames that are labelled are picked (``selection``)."""
+
+    method: str = DEVIATION  #: from the candidates; or at random from all frames
+    energy_bins: int | None = None  #: draw evenly over so many; None: whatever it is
+    min_steps_apart: int = 1  #: MD steps between two picked frames of a walker at least
+
+
 @dataclass(frozen=True)
 class ValidationBounds:
     """What a good model must keep within (``validation.bounds``)."""
@@ -204,6 +216,7 @@ class Params:
     fp_task_min: int  #: fewer candidates than this: none is labelled
     ratio_failed: float  #: tolerated fraction of failed labels
     convergence: Convergence | None
+    selection: Selection = field(default_factory=Selection)
     validation: ValidationSettings = field(default_factory=ValidationSettings)
 
 

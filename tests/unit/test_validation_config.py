@@ -69,6 +69,7 @@ def test_what_is_given_is_taken(tmp_path):
         ({"ensembles": []}, 'must have one or more of "nvt"'),
         ({"ensembles": ["nvt"], "nve_steps": 5}, 'nve_steps = 5; ensembles has no "nve"'),
         ({"npt_steps": 5}, 'npt_steps = 5; ensembles has no "npt"'),
+        ({"ensembles": ["nvt"], "vacf": True}, 'vacf = true; velocities are recorded in "nve"'),
         ({"models": 5}, "models = 5; must be numb_models (4) or less"),
         ({"models": 0}, "models = 0; must be a positive integer"),
         ({"sys_idx": 1}, "sys_idx = 1; must be from 0 to 0"),

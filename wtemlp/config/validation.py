@@ -101,6 +101,9 @@ def _read_ensembles(block: Section) -> tuple[str, ...]:
         if f"{name}_steps" in block and name not in given:
             remedy = f'ensembles has no "{name}": add it there, or remove this'
             raise block.wrong(f"{name}_steps", remedy)
+    if block.get("vacf", False) and "nve" not in given:
+        remedy = 'velocities are recorded in "nve": add it to ensembles, or remove this'
+        raise block.wrong("vacf", remedy)
     return tuple(name for name in ENSEMBLES if name in given or name == "nvt")
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from wtemlp.analysis.diffusion import finite_size_correction, self_diffusion
 from wtemlp.analysis.energy import energy_histogram, moments, shared_bins
+from wtemlp.analysis.green_kubo import vacf
 from wtemlp.analysis.rdf import half_width
 from wtemlp.analysis.stability import (
     TemperatureStability,
@@ -26,6 +27,7 @@ from wtemlp.validation.outputs import (
     Trajectory,
     read_parts,
     read_trajectory,
+    read_velocities,
 )
 from wtemlp.validation.viscosity import viscosity
 from wtemlp.validation_record import Curve, Diffusion, Estimate, MdRun
@@ -96,6 +98,7 @@ def _measure_part(
         if part.ensemble == _dynamics(job) and params.validation.diffusion:
             diffusion, msds = _diffusion(job, trajectory, params, notes)
             curves |= msds
+            curves |= _velocity_correlations(job, params, notes)
     run = MdRun(**facts, diffusion=diffusion, curves=curves, notes=tuple(notes))
     return Measured(run, rdfs, heat.std_error_K)
 
@@ -195,6 +198,26 @@ def _diffusion(
             )
         )  # fmt: skip
     return tuple(found), curves
+
+
+def _velocity_correlations(job: MdJob, params: Params, notes: list[str]) -> dict[str, Curve]:
+    """The velocity autocorrelations of the followed elements, where velocities were recorded."""
+    if not job.plan.vacf_types or _dynamics(job) != md.NVE:
+        return {}
+    recorded, curves = read_velocities(job, params.type_map), {}
+    for name in params.validation.diffusion:
+        atoms = recorded.elements == name if recorded is not None else np.zeros(0, bool)
+        if not atoms.any():
+            notes.append(f"no velocities of {name} were recorded")
+            continue
+        spacing_ps = job.plan.vacf_freq * params.timestep_ps
+        try:
+            found = vacf(recorded.values, spacing_ps, masses=None, atoms=atoms)
+        except ValueError as error:
+            notes.append(f"no velocity autocorrelation of {name}: {error}")
+            continue
+        curves[f"vacf {name}"] = _curve(found.lag_ps, found.c, found.error)
+    return curves
 
 
 def _energy_curve(series: Series) -> Curve:

@@ -65,7 +65,8 @@ def _run(
         return
     root, folder = work.places.root, jobs[0].folder.parent
     if renewed := jobs_of.renew(jobs, section, root):
-        reporter.say(f"validate: {renewed} jobs have other inputs than before and begin anew")
+        jobs_have = "1 job has" if renewed == 1 else f"{renewed} jobs have"
+        reporter.say(f"validate: {jobs_have} other inputs than before and will be done anew")
     tasks = with_user_files([job.task() for job in jobs], section, root)
     results: list[TaskResult] = []
     reporter.follow(

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from wtemlp import __version__
+from wtemlp.cli.compare import compare
 from wtemlp.cli.report import report
 from wtemlp.errors import WtemlpError
 from wtemlp.options import NumberLists, file_argument, folder_option
@@ -266,7 +267,7 @@ def dp(args: tuple[str, ...]) -> None:
     sys.exit(dp_main(list(args)))
 
 
-for command in (report,):
+for command in (report, compare):
     cli.add_command(command)
 
 

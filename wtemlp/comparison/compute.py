@@ -55,12 +55,13 @@ def compare_runs(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
     bins = high_bins(runs) if _validated_alike(runs) else []
     arms = [_arm(members, budget, bins) for members in groups.values()]
     arms.sort(key=_order)
+    differences = baseline_differences(arms)
     return Comparison(
         runs=tuple(runs),
         budget=budget,
         arms=tuple(arms),
-        differences=tuple(baseline_differences(arms)),
-        recommendation=recommend(arms, budget),
+        differences=tuple(differences),
+        recommendation=recommend(arms, budget, differences),
         notes=(*notes, *_notes(runs, arms, budget)),
     )
 
@@ -139,11 +140,12 @@ def _flags(
             )
     if lowered:
         flags.append(f"its bias factor was lowered in a run: {lowered[0]}")
-    flags += [
-        f"validation of {run.name}: {run.validated.verdict}"
-        for run in runs
-        if run.validated is not None and not run.validated.ok
-    ]
+    validations = [run.validated for run in runs if run.validated is not None]
+    failed = [one for one in validations if not one.ok]
+    if failed:
+        where = f" in {len(failed)} of {len(validations)} runs" if len(validations) > 1 else ""
+        verdicts = "; ".join(dict.fromkeys(one.verdict for one in failed))
+        flags.append(f"its validation failed{where}: {verdicts}")
     seeds = [run.seed for run in runs]
     if len(set(seeds)) < len(seeds):
         flags.append("some of its runs have the same seed: they count as one")

@@ -159,8 +159,8 @@ def baselines_figure(comparison: Comparison) -> Figure:
     )
     plots = []
     for title, name, axis in (
-        ("Force", "force", "difference of the RMSE of the forces (meV/Å)"),
-        ("Energy", "energy", "difference of the RMSE of the energy (meV/atom)"),
+        ("Force", "force", "Δ RMSE of the forces (meV/Å)"),
+        ("Energy", "energy", "Δ RMSE of the energy (meV/atom)"),
     ):
         rows = [
             one for one in comparison.differences
@@ -182,7 +182,7 @@ def _forest(comparison: Comparison, rows: Sequence[Difference], axis: str) -> ob
         own = [one for one in rows if one.arm == arm]
         name = comparison.of(arm).arm.label
         plot.add_bar(
-            y=[f"{name}<br>− {comparison.of(one.other).arm.label}" for one in own],
+            y=[f"{name} − {_short(comparison.of(one.other).arm.label, name)}" for one in own],
             x=style.numbers([one.interval.mean for one in own]),
             error_x=look.errors([one.interval.half for one in own]),
             orientation="h",
@@ -192,9 +192,14 @@ def _forest(comparison: Comparison, rows: Sequence[Difference], axis: str) -> ob
             hovertemplate="%{x:.3g}: %{customdata}<extra>%{y}</extra>",
         )
     plot.add_vline(0, line={"color": style.NEUTRAL, "width": 1.2})
-    look.rows(plot, len(rows), 2)
+    look.rows(plot, len(rows))
     plot.update_layout(showlegend=False)
     return plot
+
+
+def _short(other: str, name: str) -> str:
+    """A baseline's name without that of the arm that it belongs to."""
+    return other.removeprefix(f"{name}, ")
 
 
 def cost_figure(comparison: Comparison) -> Figure:
@@ -221,11 +226,13 @@ def cost_figure(comparison: Comparison) -> Figure:
             name=stage,
             hovertemplate=f"{stage}: %{{x:.3g}} {unit}<extra>%{{y}}</extra>",
         )
-    look.rows(bars, len(arms), 1)
+    look.rows(bars, len(arms))
     bars.update_layout(legend_traceorder="normal")
     plots = [Plot(bars, "Until the models that are compared")]
     course = _error_against_cost(comparison, unit)
-    return Figure("cost", "Cost", caption, [*plots, *([Plot(course, "Force")] if course else [])])
+    if course is not None:
+        plots.append(Plot(course, "Error of the forces"))
+    return Figure("cost", "Cost", caption, plots)
 
 
 def _error_against_cost(comparison: Comparison, unit: str) -> object | None:

@@ -32,11 +32,13 @@ def yield_figure(comparison: Comparison) -> Figure:
     for title, name in (("Candidates", "candidate"), ("Failed", "failed")):
         plot = style.figure("iteration", "share of the explored frames (%)")
         indices: set[int] = set()
-        for own, label, points in _yields(comparison, name):
+        lines = _yields(comparison, name)
+        for place, (own, label, points) in enumerate(lines):
             indices |= set(points)
             parts = [points[i] for i in sorted(points)]
+            shift = 0.2 * ((place + 0.5) / len(lines) - 0.5)  # bars of error beside each other
             plot.add_scatter(
-                x=sorted(points),
+                x=style.numbers([i + shift for i in sorted(points)]),
                 y=style.numbers([100 * one.value for one in parts]),
                 error_y=look.errors(
                     [None if one.error is None else 100 * one.error for one in parts], own.colour
@@ -146,8 +148,8 @@ def sigma_figure(comparison: Comparison) -> Figure:
     if not seen:
         return Figure("sigma", "Width against √γ", caption, [], NO_WALKER)
     ends = [0, 1.12 * highest]
-    plot.add_shape(
-        type="line", x0=0, y0=0, x1=ends[1], y1=ends[1],
+    plot.add_scatter(
+        x=style.numbers(ends), y=style.numbers(ends), mode="lines", name="√γ", hoverinfo="skip",
         line={"color": style.NEUTRAL, "width": 1.4, "dash": "dash"},
     )  # fmt: skip
     plot.update_xaxes(range=ends)
@@ -211,6 +213,6 @@ def _window_plot(
             marker={"color": colour, "line": {"width": 0}}, name=label,
             hovertemplate="%{x:.3g}<extra>%{y}</extra>",
         )  # fmt: skip
-    look.rows(plot, len(rows), 1)
+    look.rows(plot, len(rows))
     plot.update_layout(showlegend=False)
     return plot

@@ -1,7 +1,7 @@
 """Figures of what `wtemlp validate` found: errors by energy, structure, diffusion."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -92,8 +92,7 @@ def rdf_figure(comparison: Comparison) -> Figure:
         for name, found in floors.items()
         if any(f is not None for f in found)
     }
-    plot = _bars(comparison, distances, grey, "noise floor", "mean |g − g<sub>ref</sub>|")
-    plots = [Plot(plot)] if plot is not None else []
+    plots = _bars(comparison, distances, grey, "noise floor", "mean |g − g<sub>ref</sub>|")
     empty = MISSING if not _validated(comparison) else "The validations have no reference MD."
     return Figure("rdf", "Radial distributions against the reference", caption, plots, empty)
 
@@ -102,9 +101,10 @@ def diffusion_figure(comparison: Comparison) -> Figure:
     """Self-diffusion against the reference's."""
     caption = Markup(
         "Self-diffusion coefficients in the same box, without a finite-size correction, which "
-        "would move all alike; bars of error: one standard error. Grey: the reference. "
-        "<b>Look for</b> bars within the errors of the grey one. Diffusion forgives little: it "
-        "depends on barriers that the errors of forces average over."
+        "would move all alike, and their deviations from the reference (grey), with the errors of "
+        "both; bars of error: one standard error. <b>Look for</b> deviations that are within two "
+        "of these: more cannot be asked. Diffusion forgives little: it depends on barriers that "
+        "the errors of forces average over."
     )
     found = {
         one.arm.key: _together(comparison, one.arm.key, lambda v: {
@@ -123,19 +123,39 @@ def diffusion_figure(comparison: Comparison) -> Figure:
     }
     # Validations that share a reference count it once.
     grey = {name: together(list(dict.fromkeys(each))) for name, each in references.items() if each}
-    plot = _bars(
+    plots = _bars(
         comparison, found, grey, "reference", "D (10<sup>−5</sup> cm<sup>2</sup>/s)"
     )
-    plots = [Plot(plot)] if plot is not None else []
+    off = {key: _deviations(own, grey) for key, own in found.items()}
+    apart = _bars(comparison, off, {}, "", "D / D<sub>ref</sub> − 1 (%)")
+    plots += [Plot(one.figure, f"{one.title}, deviation") for one in apart]
     empty = MISSING if not _validated(comparison) else "The validations have no diffusion."
     return Figure("diffusion", "Self-diffusion against the reference", caption, plots, empty)
+
+
+def _deviations(
+    found: Mapping[str, Estimate], reference: Mapping[str, Estimate]
+) -> dict[str, Estimate]:
+    """Relative deviations in per cent, where there is a reference."""
+    result = {}
+    for name, one in found.items():
+        held = reference.get(name)
+        if held is not None and held.value > 0:
+            ratio, errors = one.value / held.value, (one.error, held.error)
+            error = None
+            if errors[0] is not None and errors[1] is not None:
+                error = 100 / held.value * math.hypot(errors[0], ratio * errors[1])
+            result[name] = Estimate(100 * (ratio - 1), error)
+    return result
 
 
 def _validated(comparison: Comparison) -> list[Validated]:
     return [run.validated for run in comparison.runs if run.validated is not None]
 
 
-def _together(comparison: Comparison, key: str, read: object) -> dict[str, Estimate]:
+def _together(
+    comparison: Comparison, key: str, read: Callable[[Validated], dict[str, Estimate]]
+) -> dict[str, Estimate]:
     """Estimates by name, over the validated runs of an arm."""
     parts: dict[str, list[Estimate]] = {}
     for run in comparison.runs_of(key):
@@ -151,28 +171,35 @@ def _bars(
     grey: Mapping[str, Estimate],
     grey_name: str,
     axis: str,
-) -> object | None:
-    """Bars of all arms, grouped by what they are of, beside grey ones."""
-    names = list(dict.fromkeys(name for each in found.values() for name in each))
-    if not names:
-        return None
-    plot, colours = style.figure(axis, "", barmode="group"), look.looks(comparison.arms)
-    rows = [(grey_name, style.NEUTRAL, 0.55, grey)] if grey else []
-    for one in comparison.arms:
-        if found[one.arm.key]:
-            opacity = 0.45 if one.arm.random else 1.0
-            rows.append((one.arm.label, colours[one.arm.key].colour, opacity, found[one.arm.key]))
-    for label, colour, opacity, values in rows:
-        plot.add_bar(
-            y=names,
-            x=style.numbers([look.value(values.get(name)) for name in names]),
-            error_x=look.errors([values[n].error if n in values else None for n in names]),
-            orientation="h",
-            marker={"color": style.fade(colour, opacity), "line": {"width": 0}},
-            name=label,
-            hovertemplate="%{x:.3g}<extra>" + label + "</extra>",
-        )
-    look.rows(plot, len(names), len(rows))
-    plot.update_layout(legend_traceorder="normal")
-    return plot if any(not math.isnan(look.value(v)) for e in found.values() for v in e.values()) \
-        else None
+) -> list[Plot]:
+    """A plot for each thing that was measured: a bar an arm, and a grey one with a line."""
+    plots, colours = [], look.looks(comparison.arms)
+    for name in dict.fromkeys(name for each in found.values() for name in each):
+        rows = [(grey_name, style.fade(style.NEUTRAL, 0.55), grey[name])] if name in grey else []
+        rows += [
+            (
+                one.arm.label,
+                style.fade(colours[one.arm.key].colour, 0.45 if one.arm.random else 1.0),
+                found[one.arm.key][name],
+            )
+            for one in comparison.arms
+            if name in found[one.arm.key]
+        ]
+        plot = style.figure(axis, "", barmode="overlay")
+        for label, colour, measured in rows:
+            plot.add_bar(
+                y=[label],
+                x=style.numbers([measured.value]),
+                error_x=look.errors([measured.error]),
+                orientation="h",
+                marker={"color": colour, "line": {"width": 0}},
+                name=label,
+                hovertemplate="%{x:.3g}<extra>%{y}</extra>",
+            )
+        if name in grey:
+            mark = {"color": style.NEUTRAL, "width": 1.2, "dash": "dash"}
+            plot.add_vline(grey[name].value, line=mark)
+        look.rows(plot, len(rows))
+        plot.update_layout(showlegend=False)
+        plots.append(Plot(plot, name))
+    return plots

@@ -8,7 +8,6 @@ from wtemlp.comparison import records
 from wtemlp.comparison.result import ArmResult, Error
 from wtemlp.report import style
 from wtemlp.report.sampling import Sampling
-from wtemlp.validation_record import Estimate
 
 HOT = "#a8435a"
 
@@ -74,12 +73,7 @@ def half(error: Error | None) -> float | None:
     return None if error is None else error.interval.half
 
 
-def value(one: Estimate | None) -> float:
-    """A number, NaN where there is none."""
-    return float("nan") if one is None else one.value
-
-
-def rows(plot: Any, count: int, bars: int = 1) -> None:
+def rows(plot: Any, count: int) -> None:
     """Make a figure of horizontal bars as high as its rows need, the first row on top."""
     plot.update_yaxes(autorange="reversed", showgrid=False, type="category")
-    plot.update_layout(height=130 + (20 + 14 * bars) * count, bargap=0.3)
+    plot.update_layout(height=120 + 32 * count, bargap=0.3)

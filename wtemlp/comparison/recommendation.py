@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from wtemlp.analysis.intervals import Interval, difference_interval
 from wtemlp.comparison import records
-from wtemlp.comparison.result import MODELS, ArmResult, Budget, Error, Recommendation
+from wtemlp.comparison.result import (
+    BETTER,
+    MODELS,
+    ArmResult,
+    Budget,
+    Difference,
+    Error,
+    Recommendation,
+)
 from wtemlp.report.table import number
 
 MORE = "More seeds (or more labels) would tell them apart."
@@ -14,7 +22,9 @@ NO_BASELINE = (
 )
 
 
-def recommend(arms: Sequence[ArmResult], budget: Budget) -> Recommendation:
+def recommend(
+    arms: Sequence[ArmResult], budget: Budget, differences: Sequence[Difference] = ()
+) -> Recommendation:
     """Recommend one of the arms that pick by deviation.
 
     The force RMSE on the validation data at equal labels decides.  Arms whose difference from the
@@ -27,6 +37,9 @@ def recommend(arms: Sequence[ArmResult], budget: Budget) -> Recommendation:
     ----------
     arms : sequence of ArmResult
     budget : Budget
+    differences : sequence of Difference
+        Of the arms from the baselines: where the one recommended is no better than one of these,
+        that is among the reasons.
 
     Returns
     -------
@@ -46,6 +59,7 @@ def recommend(arms: Sequence[ArmResult], budget: Budget) -> Recommendation:
     reasons = [_numbers(chosen, budget), *(_against(chosen, one) for one in others)]
     if len(by_bins) < len(tied):
         reasons.append(_bins_decided(tied, by_bins))
+    reasons += _not_better(chosen, arms, differences)
     reasons += [f"{one.arm.label}: {flag}." for one in usable for flag in one.flags]
     return Recommendation(
         biasfactor=chosen.arm.biasfactor,
@@ -171,6 +185,25 @@ def _told(interval: Interval | None) -> str:
     if interval.low > 0:
         return "worse"
     return "better" if interval.high < 0 else "no difference can be told"
+
+
+def _not_better(
+    chosen: ArmResult, arms: Sequence[ArmResult], differences: Sequence[Difference]
+) -> list[str]:
+    """The baselines that an arm is not shown to be better than, but for plain unbiased MD."""
+    lines = []
+    for one in differences:
+        other = next(arm for arm in arms if arm.arm.key == one.other)
+        plain = other.arm.baseline == records.UNBIASED
+        if one.arm == chosen.arm.key and one.quantity == "force" and one.verdict != BETTER:
+            if plain and _eligible(other):  # it is among the arms that are told of anyway
+                continue
+            earns = "its choice of frames" if other.arm.random else "its bias"
+            lines.append(
+                f"{chosen.arm.label} is not shown to be better than {other.arm.label} "
+                f"({difference_words(one.interval)} meV/Å): {earns} has not earned anything yet."
+            )
+    return lines
 
 
 def _bins_decided(tied: Sequence[ArmResult], left: Sequence[ArmResult]) -> str:

@@ -20,32 +20,43 @@ FORMAT = 1  #: of ``table.json``
 _QUANTITIES = {"force": "forces", "energy": "energies"}
 
 
-def main_table(comparison: Comparison) -> Table:
-    """One row an arm, every cell ready to print."""
+def main_table(comparison: Comparison, *, short: bool = False) -> Table:
+    """One row an arm, every cell ready to print.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    short : bool
+        For the width of a terminal: only the errors of the models have their intervals.
+    """
     columns = [
-        Column("arm"), Column("seeds"), Column("labels"), Column("RMSE F", "meV/A"),
-        Column("RMSE E", "meV/atom"), Column("candidates", "%"), Column("failed", "%"),
-        Column("stopped", "walkers"), Column("width ratio"), Column("expected"),
-        Column("dT", "K"), Column("cost"), Column("validated"),
+        Column("arm", text=True), Column("seeds"), Column("labels"), Column("RMSE F", "meV/A"),
+        Column("RMSE E", "meV/atom"), Column("cand.", "%"), Column("failed", "%"),
+        Column("stopped", "walkers"), Column("width", "ratio (√γ)"), Column("dT", "K"),
+        Column("cost"), Column("valid"),
     ]  # fmt: skip
-    return Table(columns, [_row(one) for one in comparison.arms])
+    rows = [_row(one, short) for one in comparison.arms]
+    failed = [i for i, one in enumerate(comparison.arms) if one.validated is False]
+    return Table(columns, rows, warned=frozenset(failed))
 
 
-def _row(one: ArmResult) -> list[str]:
+def _row(one: ArmResult, short: bool) -> list[str]:
+    ratio = _estimate(one.ratio, short)
+    if ratio != MISSING and one.ratio_expected is not None:
+        ratio += f" ({number(one.ratio_expected)})"
     return [
         one.arm.label,
         str(len(set(one.seeds))),
         count_words(one).replace(" labels", "") if one.labels else MISSING,
         _error(one.force),
         _error(one.energy),
-        _percent(one.candidates),
-        _percent(one.failed),
+        _percent(one.candidates, short),
+        _percent(one.failed, short),
         f"{one.stopped}/{one.walkers}" if one.walkers else MISSING,
-        _estimate(one.ratio),
-        number(one.ratio_expected),
-        _estimate(one.window_K),
+        ratio,
+        _estimate(one.window_K, short),
         cost_words(one.spending),
-        {None: MISSING, True: "yes", False: "failed"}[one.validated],
+        {None: MISSING, True: "yes", False: "no"}[one.validated],
     ]
 
 
@@ -53,18 +64,18 @@ def _error(error: Error | None) -> str:
     return MISSING if error is None else error_words(error)
 
 
-def _estimate(one: Estimate | None, digits: int = 3) -> str:
+def _estimate(one: Estimate | None, short: bool) -> str:
     if one is None or not math.isfinite(one.value):
         return MISSING
-    text = number(one.value, digits)
-    return text if one.error is None else f"{text} ± {number(one.error, 2)}"
+    text = number(one.value)
+    return text if one.error is None or short else f"{text} ± {number(one.error, 2)}"
 
 
-def _percent(one: Estimate | None) -> str:
+def _percent(one: Estimate | None, short: bool) -> str:
     if one is None:
         return MISSING
     text = f"{100 * one.value:.1f}"
-    return text if one.error is None else f"{text} ± {100 * one.error:.1f}"
+    return text if one.error is None or short else f"{text} ± {100 * one.error:.1f}"
 
 
 def cost_words(spent: Spending) -> str:
@@ -82,8 +93,9 @@ def cost_words(spent: Spending) -> str:
 def baseline_table(comparison: Comparison) -> Table:
     """Each arm against its baselines."""
     columns = [
-        Column("arm"), Column("against"), Column("RMSE of"), Column("difference"),
-        Column("labels"), Column("interval over"), Column("verdict"),
+        Column("arm", text=True), Column("against", text=True), Column("RMSE of", text=True),
+        Column("difference"), Column("labels"), Column("interval over", text=True),
+        Column("verdict", text=True),
     ]  # fmt: skip
     rows = []
     for one in comparison.differences:
@@ -98,14 +110,18 @@ def baseline_table(comparison: Comparison) -> Table:
 
 
 def epoch_table(comparison: Comparison) -> Table:
-    """Errors at the epochs that are held against each other."""
-    columns = [Column("arm"), Column("epochs"), Column("RMSE F", "meV/A"),
-               Column("RMSE E", "meV/atom")]  # fmt: skip
-    rows = [
-        [arm.arm.label, f"{one.epochs:g}", _error(one.force), _error(one.energy)]
-        for arm in comparison.arms
-        for one in arm.epochs
-    ]
+    """Errors at the epochs that are held against each other, beside each other."""
+    found = {one.arm.key: {e.epochs: e for e in one.epochs} for one in comparison.arms}
+    epochs = sorted({epoch for own in found.values() for epoch in own})
+    columns = [Column("arm", text=True)]
+    for name, unit in (("RMSE F", "meV/A"), ("RMSE E", "meV/atom")):
+        columns += [Column(f"{name}, {epoch:g} epochs", unit) for epoch in epochs]
+    rows = []
+    for one in comparison.arms:
+        own = [found[one.arm.key].get(epoch) for epoch in epochs]
+        if any(own):
+            cells = [_error(e and e.force) for e in own] + [_error(e and e.energy) for e in own]
+            rows.append([one.arm.label, *cells])
     return Table(columns, rows)
 
 
@@ -140,8 +156,8 @@ _NUMBERS = {
     "RMSE_force_meV_A": lambda one: _parts(one.force),
     "RMSE_energy_meV_atom": lambda one: _parts(one.energy),
     "RMSE_force_high_energy_meV_A": lambda one: _parts(one.high_energy_force),
-    "candidates": lambda one: _with_error(one.candidates),
-    "failed": lambda one: _with_error(one.failed),
+    "candidate_fraction": lambda one: _with_error(one.candidates),
+    "failed_fraction": lambda one: _with_error(one.failed),
     "sigma_ratio": lambda one: _with_error(one.ratio),
     "sigma_WTE_eV": lambda one: _with_error(one.spread_eV),
     "window_K": lambda one: _with_error(one.window_K),
@@ -221,7 +237,7 @@ def dump(content: dict[str, Any]) -> str:
 
 def describe(comparison: Comparison) -> str:
     """What a terminal shows: the table, the baselines, what is to be known, the recommendation."""
-    parts = [as_lines(main_table(comparison)), intervals_in_words(comparison.arms)]
+    parts = [as_lines(main_table(comparison, short=True)), intervals_in_words(comparison.arms)]
     against = _against_baselines(comparison)
     if against:
         parts.append("\n".join(["against the baselines (RMSE of forces):", *against]))

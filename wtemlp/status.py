@@ -13,6 +13,7 @@ from wtemlp.lock import is_held
 from wtemlp.loop import summaries
 from wtemlp.paths import RunPaths
 from wtemlp.progress import read_live
+from wtemlp.report.cost import cost_in_words
 from wtemlp.report.table import format_table
 from wtemlp.text import duration
 
@@ -50,7 +51,9 @@ def describe(root: Path) -> str:
     if at_work or not state.finished or live.get("error"):
         again = hints.command("run", root, state.params, state.machine)
         lines += _client(live, at_work, again)
-    return "\n".join([*lines, "", format_table(summaries(paths))])
+    rows = summaries(paths)
+    cost = cost_in_words(rows)
+    return "\n".join([*lines, "", format_table(rows), *[f"cost: {cost}"] * bool(cost)])
 
 
 def _before(root: Path, live: dict[str, Any], at_work: bool | None) -> list[str]:

@@ -10,8 +10,7 @@ from wtemlp.comparison import (
 )
 from wtemlp.comparison.recommendation import error_words
 from wtemlp.comparison.result import Comparison
-from wtemlp.report.citations import CITATIONS
-from wtemlp.report.document import Headline, Section, render_page, section, table_section
+from wtemlp.report.document import Headline, Section, render_page, table_section
 from wtemlp.report.figure import Figure
 from wtemlp.report.table import MISSING, Column, Table
 
@@ -30,6 +29,7 @@ _EPOCHS = (
     "Errors on validation batches, averaged over a fifth around the epoch: on the way of one "
     "training, whose learning rate had not decayed yet."
 )
+_RUNS = "What to cite for a run is on its own page (wtemlp report DIR)."
 
 
 def figures(comparison: Comparison) -> list[Figure]:
@@ -71,8 +71,7 @@ def render(comparison: Comparison, title: str, drawn: list[Figure]) -> str:
         table_section("Errors at some epochs", table.epoch_table(comparison), key="at_epochs",
                       caption=_EPOCHS, empty="No training is that long, or none is known."),
         *drawn[3:],
-        table_section("Runs", _runs(comparison), key="runs"),
-        section("To cite", "citations.html.j2", key="cite", citations=CITATIONS),
+        table_section("Runs", _runs(comparison), key="runs", caption=_RUNS),
     ]  # fmt: skip
     return render_page(
         title, blocks, kicker="wtemlp comparison", status=_status(comparison),

@@ -110,7 +110,9 @@
     }));
   document.querySelectorAll(".csv").forEach((button) =>
     button.addEventListener("click", () => {
-      const { plot, table } = button.dataset;
-      save((plot || table) + ".csv", "text/csv", plot ? plotData(plot) : tableData(table));
+      const { plot, table, text, name } = button.dataset;
+      if (plot) save(plot + ".csv", "text/csv", plotData(plot));
+      else if (table) save(table + ".csv", "text/csv", tableData(table));
+      else save(name, "text/plain", document.getElementById(text).textContent);
     }));
 })();

@@ -1,21 +1,27 @@
 """The page of a run."""
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from markupsafe import Markup
 
-from wtemlp.files import write_text
+from wtemlp.errors import InputError
 from wtemlp.paths import RunPaths
 from wtemlp.report import figures, figures_energy, figures_explore, figures_structure
-from wtemlp.report.citations import CITATIONS
+from wtemlp.report.citations import Used, bibtex, citations
+from wtemlp.report.cost import cost_figure, cost_table
 from wtemlp.report.data import RunData, read_run
 from wtemlp.report.document import Section, render_page, section, table_section
 from wtemlp.report.failures import failures
 from wtemlp.report.figure import Figure
+from wtemlp.report.figures_validation import validation_figures
 from wtemlp.report.headlines import headlines
+from wtemlp.report.input_files import InputFile
 from wtemlp.report.run_tables import walker_table
 from wtemlp.report.table import iteration_table
+from wtemlp.report.validation_tables import check_table, distance_table, run_table
 
 _ITERATIONS = Markup(
     "Errors are on the validation set, means over the models; σ are standard deviations of the "
@@ -26,50 +32,64 @@ _WALKERS = Markup(
     "One row a walker. The inefficiency is the number of successive NVT samples that are worth "
     "one independent sample: the larger it is, the less certain σ<sub>NVT</sub>."
 )
+_COST = Markup(
+    "Core hours are what the stages' jobs took: the time that they ran, all attempts, times the "
+    "cores that the machine file gives them; waiting in a queue is not in them, but in the wall "
+    "time. The last column spreads the whole cost over the labels."
+)
 
 
-def write_report(
-    root: Path,
-    *,
-    title: str,
-    trust: Sequence[tuple[float, float]],
-    init_data: Sequence[Path],
-    type_map: Sequence[str],
-    versions: Mapping[str, str] | None = None,
-    seed: int | None = None,
-    status: str = "",
-) -> Path:
-    """Write ``report.html`` of a run, finished or not.
+@dataclass(frozen=True)
+class RunFacts:
+    """What a page says of a run beyond what the iterations' folders hold."""
+
+    title: str
+    trust: Sequence[tuple[float, float]]
+    """Lower and upper trust level of the force deviation of each system, eV/Angstrom."""
+    init_data: Sequence[Path]  #: folders of the initial labelled data (deepmd/npy)
+    type_map: Sequence[str]  #: element names in the order of the types
+    versions: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)  #: seed, command, dates, ...
+    inputs: Sequence[InputFile] = ()  #: the parameter file, the machine file
+    initial: bool = False  #: whether the initial data are those of ``wtemlp init``
+    status: str = ""  #: where the run stands, one line
+    refresh_s: int | None = None  #: a page of a run that goes on loads itself again
+
+
+def write_report(root: Path, facts: RunFacts, target: Path | None = None) -> Path:
+    """Write the page of a run, finished or not.
 
     Parameters
     ----------
     root : Path
         The run's folder.
-    title : str
-        Heading of the page.
-    trust : sequence of (float, float)
-        Lower and upper trust level of the force deviation of each system, eV/Angstrom.
-    init_data : sequence of Path
-        Folders of the initial labelled data (deepmd/npy).
-    type_map : sequence of str
-        Element names in the order of the types.
-    versions : mapping of str to str, optional
-        Programs and their versions.
-    seed : int, optional
-        The run's seed.
-    status : str, optional
-        Where the run stands, one line.
+    facts : RunFacts
+    target : Path, optional
+        By default ``report.html`` in it.
 
     Returns
     -------
     Path
         The page.
     """
-    run = read_run(root, init_data, type_map)
-    page = render(run, title, trust, versions or {}, seed, status)
-    target = RunPaths(root).report
-    write_text(target, page)
+    target = target or RunPaths(root).report
+    text = render(read(root, facts), facts)
+    # A name of its own: the run itself may be writing its page just now.
+    new = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    try:
+        new.write_text(text)
+        new.replace(target)
+    except OSError as error:
+        raise InputError(str(target), f"cannot be written ({error.strerror})",
+                         "give another file with -o") from error  # fmt: skip
+    finally:
+        new.unlink(missing_ok=True)
     return target
+
+
+def read(root: Path, facts: RunFacts) -> RunData:
+    """Read what the figures and tables of a run are made of."""
+    return read_run(root, facts.init_data, facts.type_map)
 
 
 def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figure]:
@@ -82,36 +102,67 @@ def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figu
         figures_energy.energy_figure(run),
         figures_energy.sigma_figure(run),
         figures_structure.rdf_figure(run),
+        *(validation_figures(run.validation) if run.validation else ()),
         figures.timeline_figure(run),
+        cost_figure(run.summaries),
     ]
 
 
-def render(
-    run: RunData,
-    title: str,
-    trust: Sequence[tuple[float, float]],
-    versions: Mapping[str, str],
-    seed: int | None,
-    status: str,
-) -> str:
+def render(run: RunData, facts: RunFacts) -> str:
     """The page as text; see :func:`write_report`."""
+    summaries = run.summaries
+    troubles = {iteration.index: iteration.trouble for iteration in run.iterations}
     blocks: list[Section | Figure] = [
         table_section(
-            "Iterations", iteration_table(run.summaries), key="iterations",
-            caption=_ITERATIONS.format(levels_in_words(trust)),
+            "Iterations", iteration_table(summaries), key="iterations",
+            caption=_ITERATIONS.format(levels_in_words(facts.trust)),
             empty="No iteration has begun yet.",
-            remarks=[*failures(run.summaries), *run.notes],
+            remarks=[*failures(summaries, troubles), *run.notes],
         ),
-        *all_figures(run, trust),
-        table_section(
-            "Walkers", walker_table(run.summaries), key="walkers", caption=_WALKERS,
-            empty="No walker has finished yet.",
-        ),
-        section("Provenance", "provenance.html.j2", key="provenance", seed=seed,
-                versions=dict(versions)),
-        section("To cite", "citations.html.j2", key="cite", citations=CITATIONS),
+        *all_figures(run, facts.trust),
+        table_section("Cost", cost_table(summaries), key="hours", caption=_COST,
+                      empty="No stage has finished yet."),
+        table_section("Walkers", walker_table(summaries), key="walkers", caption=_WALKERS,
+                      empty="No walker has finished yet."),
     ]  # fmt: skip
-    return render_page(title, blocks, status=status, headlines=headlines(run.summaries))
+    if run.validation is not None:
+        place = next(i for i, block in enumerate(blocks) if _is_of_validation(block))
+        blocks.insert(place, _verdict(run))
+    if facts.inputs:
+        blocks.append(section("Parameters", "inputs.html.j2", key="inputs", files=facts.inputs))
+    cited = citations(_used(run, facts))
+    blocks += [
+        section("Provenance", "provenance.html.j2", key="provenance", facts=facts.facts,
+                versions=facts.versions),
+        section("To cite", "citations.html.j2", key="cite", citations=cited,
+                bibtex=bibtex(cited)),
+    ]  # fmt: skip
+    return render_page(facts.title, blocks, status=facts.status, headlines=headlines(summaries),
+                       refresh_s=facts.refresh_s)  # fmt: skip
+
+
+def _is_of_validation(block: Section | Figure) -> bool:
+    """Whether the validation's verdict stands before this block: its figures, else the times."""
+    key = block.key if isinstance(block, Figure) else ""
+    return key.startswith("validation_") or key == "timeline"
+
+
+def _verdict(run: RunData) -> Section:
+    found = run.validation
+    return section("Validation", "verdict.html.j2", key="validation", found=found,
+                   checks=check_table(found), runs=run_table(found),
+                   distances=distance_table(found))  # fmt: skip
+
+
+def _used(run: RunData, facts: RunFacts) -> Used:
+    return Used(
+        param=facts.inputs[0].content if facts.inputs else {},
+        initial=facts.initial,
+        deepmd=facts.versions.get("deepmd-kit", ""),
+        explored=any(summary.walkers for summary in run.summaries),
+        training_data=bool(run.initial or run.labelled),
+        validation=run.validation,
+    )
 
 
 def levels_in_words(trust: Sequence[tuple[float, float]]) -> str:

@@ -23,6 +23,7 @@ from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.errors import CalculationError
 from wtemlp.files import last_line, leading_int, write_json, write_text
 from wtemlp.initial_data import split_purpose, write_start
+from wtemlp.initial_ensembles import describe_ensembles
 from wtemlp.initial_folder import check_init, parameters_of
 from wtemlp.initial_result import (
     LABEL,
@@ -139,6 +140,8 @@ class _Init:
             starting_structures=self.params.starting_structures,
             data=tuple(one for one in data if one.folder),
         )
+        for ensemble in describe_ensembles(self.output, self.params, folders, self.types):
+            self.reporter.say(ensemble.describe())
         self._save(result)
 
     def _seed(self, *purpose: object) -> int:

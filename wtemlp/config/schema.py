@@ -11,6 +11,7 @@ from dargs import Argument
 from wtemlp import dpgen_adapter
 from wtemlp.config.dpgen_more import extend_machine, extend_run
 from wtemlp.config.records import BY_ENSEMBLE, TOGETHER, ForceField
+from wtemlp.config.validation_schema import validation_block
 from wtemlp.config.wte_schema import wte_block
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
@@ -218,6 +219,7 @@ def _top_level() -> list[Argument]:
             optional=True,
             doc="When to stop before the last entry of model_devi_jobs.",
         ),
+        validation_block(),
     ]
 
 

@@ -45,9 +45,10 @@ ALLOWED = {
     | {"dispatch", "user_files"},
     "initial_result": BASE | {"config", "analysis"},
     "initial_folder": BASE | {"initial_result", "config", "md"},
+    "initial_data": BASE | {"initial_result", "reference", "md", "config"},
     "initial": BASE
-    | {"initial_folder", "initial_result", "reference", "md", "config", "dispatch", "progress"}
-    | {"user_files"},
+    | {"initial_data", "initial_folder", "initial_result", "reference", "md", "config", "dispatch"}
+    | {"progress", "user_files"},
     "planning": BASE
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
     | {"dispatch", "progress", "user_files"},

@@ -53,7 +53,7 @@ def columns(folder: Path, run, ensemble: str) -> dict[str, np.ndarray]:
 
 
 def test_energies_are_those_of_the_labels(folder, normal):
-    """In eV, whatever LAMMPS's units are: the reference's in kcal/mol would be 23 times as large."""
+    """In eV: the reference's in kcal/mol, not converted, would be 23 times as large."""
     labels = np.concatenate(
         [np.load(file) for file in folder.glob("init/data/**/set.*/energy.npy")]
     )

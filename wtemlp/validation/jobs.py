@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wtemlp import paths
 from wtemlp.config.records import MachineSection, Params
-from wtemlp.dispatch.cancel import cancel_tasks
+from wtemlp.dispatch.cancel import discard_stage
 from wtemlp.dispatch.marks import forget_finished
 from wtemlp.dispatch.tasks import Task
 from wtemlp.files import write_text
@@ -79,11 +79,12 @@ class ParityJob(Job):
 def renew(jobs: Sequence[Job], section: MachineSection, root: Path) -> int:
     """Have jobs whose inputs have changed done again; how many.
 
-    Where there are some, all jobs of their stage are ended first: one of the old inputs may run.
+    Where there are some, their stage's jobs are ended first, for one of the old inputs may run, and
+    what is on the other side is removed: the models and data that all share may have changed.
     """
     others = [job for job in jobs if job.is_another()]
     if others:
-        cancel_tasks(others[0].folder.parent, section, root)
+        discard_stage(others[0].folder.parent, section, root)
     for job in others:
         shutil.rmtree(job.folder)
         job.folder.mkdir()

@@ -15,9 +15,10 @@ import numpy as np
 
 from wtemlp import state as states
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
-from wtemlp.config.records import MachineSection
+from wtemlp.config.records import RANDOM, MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
-from wtemlp.dispatch.tasks import Task, TaskResult, failure_of
+from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
+from wtemlp.dispatch.times import stage_hours
 from wtemlp.errors import CalculationError
 from wtemlp.first import first_state
 from wtemlp.paths import RunPaths
@@ -43,10 +44,15 @@ class Loop:
     ----------
     context : RunContext
     reporter : Reporter
+    on_change : callable, optional
+        Called after each step, and while tasks run.
     """
 
-    def __init__(self, context: RunContext, reporter: Reporter) -> None:
-        self.context, self.reporter = context, reporter
+    def __init__(
+        self, context: RunContext, reporter: Reporter,
+        on_change: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.context, self.reporter, self.on_change = context, reporter, on_change
         self.paths = context.paths
         self.state = self._begin()
         for line in context.params.warnings:
@@ -78,6 +84,7 @@ class Loop:
                 ) from error
             self._add_seconds(time.monotonic() - began)
             self._advance()
+            self.on_change()
         return self.state
 
     def _begin(self) -> RunState:
@@ -197,13 +204,15 @@ class Loop:
 
     def _note_decisions(self, decided: FrameTable) -> None:
         with self._summary() as row:
-            row.accurate = decided.count(Decision.ACCURATE)
-            row.candidate = decided.count(Decision.CANDIDATE, Decision.SELECTED)
-            row.failed = decided.count(Decision.FAILED)
+            row.accurate = decided.judged(Decision.ACCURATE)
+            row.candidate = decided.judged(Decision.CANDIDATE)
+            row.failed = decided.judged(Decision.FAILED)
             row.selected = decided.count(Decision.SELECTED)
+            row.selection = self.context.params.selection.method
+            how = ", picked at random from all," if row.selection == RANDOM else ""
             self._say(
                 f"{len(decided)} frames: {row.accurate} accurate, {row.candidate} candidates, "
-                f"{row.failed} failed; {row.selected} go to the reference method"
+                f"{row.failed} failed; {row.selected}{how} go to the reference method"
             )
         if not row.selected:
             self._nothing_to_learn(row)
@@ -212,14 +221,16 @@ class Loop:
         """No frame is to be labelled: well, if the models agree; else the run leads nowhere."""
         if row.explored and row.accurate >= row.explored / 2:
             return
-        if row.candidate:
+        stopped = [walker for walker in row.walkers if walker["stopped"]]
+        any_frame = row.selection == RANDOM and len(stopped) < len(row.walkers)
+        if row.candidate or any_frame:
+            what = f"{row.explored} frames" if any_frame else f"{row.candidate} candidates"
             self._say(
-                f"warning: none of the {row.candidate} candidates is labelled, being fewer than "
-                "fp_task_min or refused by fp_skip_bad_box, so the next iteration has the same "
-                "models; change these keys"
+                f"warning: none of the {what} is labelled, being fewer than fp_task_min or "
+                "refused by fp_skip_bad_box, so the next iteration has the same models; change "
+                "these keys"
             )
             return
-        stopped = [walker for walker in row.walkers if walker["stopped"]]
         if len(stopped) < len(row.walkers):
             self._say(
                 "warning: most frames are beyond the upper trust level and none is labelled, so "
@@ -305,15 +316,24 @@ class Loop:
         results: list[TaskResult] = []
         title = f"iteration {self.state.iteration} of {self.state.n_iterations}: " \
                 f"{self.state.step.stage}"
-        self.reporter.follow(
-            StageProgress(title, tasks, done_steps),
-            lambda on_progress: results.extend(
+
+        def run(show: Callable[[Progress], None]) -> None:
+            def on_progress(counts: Progress) -> None:
+                show(counts)
+                self.on_change()
+
+            results.extend(
                 run_tasks(
                     tasks, work_dir=folder, common_files=common, section=section,
                     on_progress=on_progress, clean=clean,
                 )
-            ),
-        )
+            )
+
+        self.reporter.follow(StageProgress(title, tasks, done_steps), run)
+        cores, gpus = stage_hours(tasks, section)
+        with self._summary() as row:
+            row.core_hours[self.state.step.stage] = round(cores, 6)
+            row.gpu_hours[self.state.step.stage] = round(gpus, 6)
         return [result for result in results if not result.ok]
 
     def _say_failed(self, failed: Sequence[TaskResult]) -> None:

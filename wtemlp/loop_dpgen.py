@@ -1,5 +1,6 @@
 """The loop of a run that explores by GROMACS, Amber or CALYPSO, through DP-GEN."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from wtemlp.dispatch.tasks import Task, failure_of
@@ -67,13 +68,17 @@ class DpgenLoop(Loop):
         return through_dpgen.collect(self.context, self.state.iteration)
 
 
-def loop_of(context: RunContext, reporter: Reporter) -> Loop:
+def loop_of(
+    context: RunContext, reporter: Reporter, on_change: Callable[[], object] = lambda: None
+) -> Loop:
     """The loop of a run, by its engine.
 
     Parameters
     ----------
     context : RunContext
     reporter : Reporter
+    on_change : callable, optional
+        As of :class:`wtemlp.loop.Loop`.
     """
     foreign = context.params.engine in through_dpgen.ENGINES
-    return (DpgenLoop if foreign else Loop)(context, reporter)
+    return (DpgenLoop if foreign else Loop)(context, reporter, on_change)

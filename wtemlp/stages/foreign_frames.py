@@ -104,11 +104,11 @@ def _numbers(folder: Path, step: int) -> tuple[int, int, int]:
 def _listed(run: RunPaths, iteration: int) -> dict[Place, int]:
     """Decisions by frame, in the order of DP-GEN's shuffled lists."""
     found = {}
-    for name, kinds in LISTS.items():
+    for name, kind in LISTS.items():
         for file in sorted(run.label(iteration).glob(f"{name}.shuffled.*.out")):
             for line in file.read_text().splitlines():
                 folder, step = line.rsplit(maxsplit=1)
-                found[(run.root / folder).resolve(), int(step)] = int(kinds[0])
+                found[(run.root / folder).resolve(), int(step)] = int(kind)
     return found
 
 

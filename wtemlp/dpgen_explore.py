@@ -5,6 +5,7 @@ import io
 import math
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -230,7 +231,8 @@ def choose(
     settings = copy.deepcopy(dict(jdata)) | {"detailed_report_make_fp": True}
     settings.setdefault("model_devi_skip", 0)
     try:
-        with run_folder(root, seed) as generator:
+        with run_folder(root, seed) as generator, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of ASE, about files that DP-GEN makes of Amber's
             generator.make_fp(iteration, settings, {})
     except Exception as error:  # it raises whatever a broken output leads to
         said = str(error).strip().splitlines()

@@ -27,15 +27,17 @@ def run_schema() -> Argument:
     extend_run(schema)
     schema.extend_subfields(_top_level())
     engines = schema.sub_variants["model_devi_engine"]
-    for name in ("lammps", "gromacs", "amber"):
+    for name in ("lammps", "gromacs", "amber", "calypso"):
+        cleaning = engines.choice_dict[name].sub_fields.get("model_devi_clean_traj")
+        if cleaning is not None:
+            cleaning.default = False  # DP-GEN removes trajectories, wtemlp keeps them
         jobs = engines.choice_dict[name].sub_fields["model_devi_jobs"]
+        if "sys_idx" not in jobs.sub_fields:
+            continue
         # DP-GEN's code expands ranges as "0-3"; its schema does not know them.
         jobs.sub_fields["sys_idx"].set_dtype([list[int | str]])
         if "trj_freq" in jobs.sub_fields:  # nor these, by which its code finds it, too
             jobs.sub_fields["trj_freq"].alias = ["t_freq", "traj_freq"]
-        cleaning = engines.choice_dict[name].sub_fields.get("model_devi_clean_traj")
-        if cleaning is not None:
-            cleaning.default = False  # DP-GEN removes trajectories, wtemlp keeps them
     wte = copy.deepcopy(engines.choice_dict["lammps"])
     wte.name = ENGINE
     wte.doc = "LAMMPS with the potential energy biased by PLUMED: the well-tempered ensemble"

@@ -35,6 +35,7 @@ from wtemlp.report.table import format_table
 from wtemlp.run_page import LivePage, write_run_page
 from wtemlp.stages.context import RunContext
 from wtemlp.user_files import check_user_files
+from wtemlp.validation import places
 
 
 def run_init_command(param: Path, machine: Path, root: Path) -> None:
@@ -109,7 +110,9 @@ def check_command(
 
 
 #: Sections of the machine file, by the stage's folder; `wtemlp init` runs all with the last.
-_SECTIONS = {"00.train": "train", "01.model_devi": "model_devi", "02.fp": "fp"}
+_SECTIONS = {
+    "00.train": "train", "01.model_devi": "model_devi", "02.fp": "fp", **places.SECTIONS,
+}  # fmt: skip
 
 
 def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from wtemlp import state as states
 from wtemlp.analysis.frames import Decision, load_frames
-from wtemlp.config.records import MachineSection
+from wtemlp.config.records import RANDOM, MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
 from wtemlp.dispatch.times import stage_hours
@@ -194,13 +194,15 @@ class Loop:
         decided = select.decide(self.context, self.state.iteration, frames)
         label.prepare(self.context, self.state.iteration, decided)
         with self._summary() as row:
-            row.accurate = decided.count(Decision.ACCURATE)
-            row.candidate = decided.count(Decision.CANDIDATE, Decision.SELECTED)
-            row.failed = decided.count(Decision.FAILED)
+            row.accurate = decided.judged(Decision.ACCURATE)
+            row.candidate = decided.judged(Decision.CANDIDATE)
+            row.failed = decided.judged(Decision.FAILED)
             row.selected = decided.count(Decision.SELECTED)
+            row.selection = self.context.params.selection.method
+            how = ", picked at random from all," if row.selection == RANDOM else ""
             self._say(
                 f"{len(decided)} frames: {row.accurate} accurate, {row.candidate} candidates, "
-                f"{row.failed} failed; {row.selected} go to the reference method"
+                f"{row.failed} failed; {row.selected}{how} go to the reference method"
             )
         if not row.selected:
             self._nothing_to_learn(row)
@@ -209,14 +211,16 @@ class Loop:
         """No frame is to be labelled: well, if the models agree; else the run leads nowhere."""
         if row.explored and row.accurate >= row.explored / 2:
             return
-        if row.candidate:
+        stopped = [walker for walker in row.walkers if walker["stopped"]]
+        any_frame = row.selection == RANDOM and len(stopped) < len(row.walkers)
+        if row.candidate or any_frame:
+            what = f"{row.explored} frames" if any_frame else f"{row.candidate} candidates"
             self._say(
-                f"warning: none of the {row.candidate} candidates is labelled, being fewer than "
-                "fp_task_min or refused by fp_skip_bad_box, so the next iteration has the same "
-                "models; change these keys"
+                f"warning: none of the {what} is labelled, being fewer than fp_task_min or "
+                "refused by fp_skip_bad_box, so the next iteration has the same models; change "
+                "these keys"
             )
             return
-        stopped = [walker for walker in row.walkers if walker["stopped"]]
         if len(stopped) < len(row.walkers):
             self._say(
                 "warning: most frames are beyond the upper trust level and none is labelled, so "

@@ -45,21 +45,31 @@ ALLOWED = {
     | {"dispatch", "user_files"},
     "initial_result": BASE | {"config", "analysis"},
     "initial_folder": BASE | {"initial_result", "config", "md"},
+    "initial_data": BASE | {"initial_result", "reference", "md", "config"},
     "initial": BASE
-    | {"initial_folder", "initial_result", "reference", "md", "config", "dispatch", "progress"}
-    | {"user_files"},
+    | {"initial_data", "initial_folder", "initial_result", "reference", "md", "config", "dispatch"}
+    | {"progress", "user_files"},
     "planning": BASE
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
     | {"dispatch", "progress", "user_files"},
+    "validation": BASE
+    | {"validation", "reference", "md", "config", "analysis", "dispatch", "progress", "state"}
+    | {"validation_record", "user_files", "versions"},
     "preflight": BASE | {"config", "md", "dispatch"},
     "plumed_lines": BASE | {"preflight", "user_files", "config", "md"},
     "rehearsal": BASE | {"reference", "config", "md"},
     "checking": BASE
     | {"checking", "preflight", "plumed_lines", "rehearsal", "first", "user_files", "config"}
     | {"dispatch"},
-    "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
+    "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"}
+    | {"validation_record"},
     "at_work": BASE | {"lock", "progress"},
     "options": BASE,
+    "sweep": BASE
+    | {"sweep", "sweep_record", "at_work", "planning", "preflight", "plumed_lines", "rehearsal"}
+    | {"user_files", "first", "loop", "lock", "progress", "report", "state", "summary", "config"}
+    | {"analysis"},
+    "__main__": {"cli"},
     "commands": None,
     "cli": None,
 }

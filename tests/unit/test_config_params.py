@@ -11,7 +11,7 @@ import pytest
 import wtemlp
 from wtemlp import dpgen_adapter
 from wtemlp.config.params import load_params
-from wtemlp.config.records import Convergence, ExtraVariable, ForceField, Guard
+from wtemlp.config.records import Convergence, ExtraVariable, ForceField, Guard, Selection
 from wtemlp.config.schema import run_schema
 from wtemlp.errors import InputError
 from wtemlp.units import KCAL_MOL_IN_EV
@@ -175,6 +175,7 @@ def test_good_file_becomes_the_expected_records(root):
     assert params.force_field == ForceField("tip3p-flexible", 6.0, 1e-5)
     assert (params.fp_task_max, params.fp_task_min, params.ratio_failed) == (20, 1, 0.05)
     assert params.convergence == Convergence(0.95, 2)
+    assert params.selection == Selection("deviation", None, 1)
 
 
 def test_good_file_exploration(root):
@@ -530,6 +531,10 @@ WRONG = [
     ({"fp_task_min": -1}, ["fp_task_min = -1; must be 0 or more"]),
     ({"fp_task_min": 21}, ["fp_task_min = 21; must not be above fp_task_max (20)"]),
     ({"ratio_failed": 1.5}, ["ratio_failed = 1.5; must be between 0 and 1"]),
+    ({"selection": {"method": "worst"}}, ['selection.method = "worst"; must be "deviation" or']),
+    ({"selection": {"energy_bins": 0}}, ["selection.energy_bins = 0; must be a positive integer"]),
+    ({"selection": {"min_steps_apart": -5}}, ["selection.min_steps_apart = -5; must be a positi"]),
+    ({"selection": {"energy_bin": 5}}, ["energy_bin", "energy_bins"]),
     ({"convergence.accurate_ratio": 95}, ["convergence.accurate_ratio = 95; must be between"]),
     ({"convergence.iterations": 0}, ["convergence.iterations = 0; must be a positive integer"]),
     ({JOB + "nsteps": 0}, ["model_devi_jobs[0].nsteps = 0; must be a positive integer"]),

@@ -9,7 +9,15 @@ from wtemlp.config.files import Kind, read_object
 from wtemlp.config.jobs import read_job
 from wtemlp.config.label_files import check_label_keys, label_file_problems
 from wtemlp.config.messages import validated
-from wtemlp.config.records import AseMethod, Convergence, ForceField, Params
+from wtemlp.config.records import (
+    DEVIATION,
+    RANDOM,
+    AseMethod,
+    Convergence,
+    ForceField,
+    Params,
+    Selection,
+)
 from wtemlp.config.schema import ASE, FP_STYLE, run_schema
 from wtemlp.config.section import MAX_SEED, Section
 from wtemlp.config.systems import (
@@ -21,13 +29,14 @@ from wtemlp.config.systems import (
 )
 from wtemlp.config.training import check_training
 from wtemlp.config.unsupported import refuse_unsupported
+from wtemlp.config.validation import with_validation
 from wtemlp.config.wte import read_force_field
 from wtemlp.errors import InputError, NotRunnable
 
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 MAX_TIMESTEP_PS = 0.01
 
-_OWN_KEYS = ("seed", "convergence", "validation_data_sys")
+_OWN_KEYS = ("seed", "convergence", "validation_data_sys", "selection", "validation")
 
 
 def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
@@ -55,7 +64,7 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
     refuse_unsupported(params)
     check_label_keys(params)
-    record = _read(params, path, root, check_files)
+    record = with_validation(params, _read(params, path, root, check_files))
     _check_data_lists(params, record)
     check_training(params, record.type_map)
     if check_files:
@@ -86,6 +95,8 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
     path = record.source
     params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
     used = {index for job in record.jobs for index in job.sys_idx}
+    if record.validation.system is not None:
+        used.add(record.validation.system)
     return [
         *data_problems(params, "init_data_sys", root, record.type_map),
         *data_problems(params, "validation_data_sys", root, record.type_map),
@@ -100,7 +111,7 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     seed, timestep_ps = params.integer("seed", 0, MAX_SEED), _read_timestep(params)
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
     ratio_failed = params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED
-    convergence = _read_convergence(params)
+    convergence, selection = _read_convergence(params), _read_selection(params)
     lo, hi = _read_trust_levels(params)
     force_field = _read_reference(params, type_map)
     task_max, task_min = _read_task_numbers(params)
@@ -132,6 +143,7 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         fp_task_min=task_min,
         ratio_failed=ratio_failed,
         convergence=convergence,
+        selection=selection,
     )
 
 
@@ -208,6 +220,19 @@ def _read_convergence(params: Section) -> Convergence | None:
     section = params.section("convergence")
     return Convergence(
         accurate_ratio=section.fraction("accurate_ratio"), iterations=section.integer("iterations")
+    )
+
+
+def _read_selection(params: Section) -> Selection:
+    if "selection" not in params:
+        return Selection()
+    section = params.section("selection")
+    if section["method"] not in (DEVIATION, RANDOM):
+        raise section.wrong("method", f'must be "{DEVIATION}" or "{RANDOM}"')
+    return Selection(
+        method=section["method"],
+        energy_bins=section.integer("energy_bins") if "energy_bins" in section else None,
+        min_steps_apart=section.steps("min_steps_apart"),
     )
 
 

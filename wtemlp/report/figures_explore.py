@@ -17,7 +17,8 @@ def outcomes_figure(run: RunData) -> Figure:
     """What became of the explored frames."""
     caption = Markup(
         "Explored frames by what the ensemble says of them: accurate, below the lower trust level; "
-        "candidate, between the levels, some of them labelled; failed, above the upper one, or "
+        "candidate, between the levels, some of them labelled (frames that were picked at random "
+        "are not marked); failed, above the upper one, or "
         "what made a walker stop. <b>Look for</b> the accurate share to grow from one iteration to "
         "the next, and for failures to vanish; if nearly all frames fail, the upper level is too "
         "low, the model too young, or the bias factor too high for it."
@@ -27,7 +28,8 @@ def outcomes_figure(run: RunData) -> Figure:
         return Figure("outcomes", "Explored frames", caption, [], "Nothing was explored yet.")
     plot = style.figure("share of the explored frames (%)", "", barmode="stack")
     labels = [f"iteration {s.iteration}" for s in rows]
-    labelled = [s.labelled or 0 for s in rows]
+    # Of random picks, some were accurate or failed: these stand where the ensemble puts them.
+    labelled = [0 if s.selection == "random" else s.labelled or 0 for s in rows]
     counts = {
         "accurate": [s.accurate or 0 for s in rows],
         "candidate": [

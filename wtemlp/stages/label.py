@@ -92,6 +92,8 @@ def _prepare_frame(
             "energy_eV": _finite(table.energy_eV[row]),
             "bias_eV": _finite(table.bias_eV[row]),
             "max_devi_f": _finite(table.max_devi_f[row]),
+            "verdict": Decision(table.verdict[row]).name.lower(),
+            "selection": context.params.selection.method,
         },
     )
 

@@ -24,7 +24,6 @@ from wtemlp.stages.context import RunContext
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
 TEST_LOG = "validation.log"
-FRONT_END = "wtemlp dp"  #: runs several dp commands in one process
 COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
 
 
@@ -143,7 +142,7 @@ def _command(program: str, commands: tuple[str, ...], test: str) -> str:
 
     For wtemlp's own front end they become one process.
     """
-    if program != FRONT_END:
+    if program != dp.FRONT_END:
         tested = [f"{program} {test}"] if test else []
         return " && ".join([*commands, *tested])
     parts = [_train_command(commands[0]), *commands[1:]]

@@ -27,9 +27,10 @@ def learning_figure(run: RunData) -> Figure:
     """Validation and training errors against training steps, and the learning rate."""
     iterations = [it for it in run.iterations if it.curves]
     caption = Markup(
-        "Learning curves. Solid: root-mean-square error on the validation set, mean of the models "
-        "of an iteration, in a band from the best to the worst of them; dotted: on the training "
-        "batch of that step. The stronger the colour, the later the iteration. <b>Look for</b> "
+        "Learning curves. Solid: root-mean-square error on a few frames of the validation data, "
+        "mean of the models of an iteration, in a band from the best to the worst of them; dotted: "
+        "on the training batch of that step; last panel: the learning rate. The stronger the "
+        "colour, the later the iteration. <b>Look for</b> "
         "curves that level off together: a validation error that rises while the training error "
         "falls is overfitting; curves that still fall at the last step want a longer training; "
         "a wide band, a model that did not train like its siblings."

@@ -120,7 +120,7 @@ def render(run: RunData, facts: RunFacts) -> str:
             remarks=[*failures(summaries, troubles), *run.notes],
         ),
         *all_figures(run, facts.trust),
-        table_section("Cost", cost_table(summaries), key="hours", caption=_COST,
+        table_section("Cost in numbers", cost_table(summaries), key="hours", caption=_COST,
                       empty="No stage has finished yet."),
         table_section("Walkers", walker_table(summaries), key="walkers", caption=_WALKERS,
                       empty="No walker has finished yet."),

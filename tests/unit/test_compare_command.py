@@ -4,17 +4,17 @@ import csv
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.unit.browser import CHROMIUM, DESKTOP, PHONE, Browser
 from tests.unit.synthetic_sweep import ARMS, FALL, write_arm, write_sweep
-from tests.unit.test_report_page import CHROMIUM, Page
+from tests.unit.test_report_page import Page
 from wtemlp.cli import cli
-from wtemlp.comparison import page
+from wtemlp.comparison import command, page
 from wtemlp.comparison.command import compare, compared, read_comparison
 from wtemlp.comparison.result import MODELS, SEEDS
 from wtemlp.comparison.table import as_json, describe, dump
@@ -110,20 +110,14 @@ def test_epochs_and_diffusion_are_where_they_belong(written):
 def test_a_browser_draws_every_figure_without_a_word_or_a_request(written, tmp_path):
     assert CHROMIUM, "CI needs Chromium"
     file = written[0] / "report.html"
-    shown = subprocess.run(
-        [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-            "--no-first-run", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr",
-            f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000", "--dump-dom",
-            file.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-        env={**os.environ, "HOME": str(tmp_path)},
-    )  # fmt: skip
-    assert "CONSOLE" not in shown.stderr
-    for name in Page(file).plots:
-        assert "main-svg" in shown.stdout.split(f'id="{name}"', 1)[1][:3000]
+    with Browser(tmp_path) as browser:
+        for device, dark in ((DESKTOP, False), (PHONE, True)):
+            browser.requests.clear()
+            browser.show(file, device, dark)  # waits for all plots
+            assert browser.console == [] and set(browser.requests) == {file.as_uri()}
+            assert browser.evaluate("document.querySelectorAll('.main-svg').length") >= len(FIGURES)
+            wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert browser.evaluate(wide) <= 0
 
 
 def test_runs_of_their_own_are_grouped_by_their_parameters(mine):
@@ -244,6 +238,18 @@ def test_what_cannot_be_compared_is_told_in_a_line(sweep, tmp_path, monkeypatch,
     assert isinstance(error, InputError) or result.exit_code == 2
     assert words in (str(error) if isinstance(error, InputError) else result.output)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_report_of_a_sweep_is_its_comparison(sweep, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        command, "compare", lambda directories, out, say: asked.append((directories, out))
+    )
+    result = CliRunner().invoke(cli, ["report", str(sweep)])
+    assert result.output == f"wrote {sweep / 'compare' / 'report.html'}\n"
+    assert asked == [([sweep], sweep / "compare")]
+    result = CliRunner().invoke(cli, ["report", str(sweep), "-o", "page.html"])
+    assert result.exit_code == 2 and "wtemlp compare" in result.output
 
 
 def test_figures_can_be_had_from_python(sweep):

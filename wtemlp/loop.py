@@ -17,7 +17,8 @@ from wtemlp import state as states
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.config.records import RANDOM, MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
-from wtemlp.dispatch.tasks import Task, TaskResult, failure_of
+from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
+from wtemlp.dispatch.times import stage_hours
 from wtemlp.errors import CalculationError
 from wtemlp.first import first_state
 from wtemlp.paths import RunPaths
@@ -42,10 +43,15 @@ class Loop:
     ----------
     context : RunContext
     reporter : Reporter
+    on_change : callable, optional
+        Called after each step, and while tasks run.
     """
 
-    def __init__(self, context: RunContext, reporter: Reporter) -> None:
-        self.context, self.reporter = context, reporter
+    def __init__(
+        self, context: RunContext, reporter: Reporter,
+        on_change: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.context, self.reporter, self.on_change = context, reporter, on_change
         self.paths = context.paths
         self.state = self._begin()
         if not self.state.finished:
@@ -75,6 +81,7 @@ class Loop:
                 ) from error
             self._add_seconds(time.monotonic() - began)
             self._advance()
+            self.on_change()
         return self.state
 
     def _begin(self) -> RunState:
@@ -293,15 +300,24 @@ class Loop:
         results: list[TaskResult] = []
         title = f"iteration {self.state.iteration} of {self.state.n_iterations}: " \
                 f"{self.state.step.stage}"
-        self.reporter.follow(
-            StageProgress(title, tasks, done_steps),
-            lambda on_progress: results.extend(
+
+        def run(show: Callable[[Progress], None]) -> None:
+            def on_progress(counts: Progress) -> None:
+                show(counts)
+                self.on_change()
+
+            results.extend(
                 run_tasks(
                     tasks, work_dir=folder, common_files=common, section=section,
                     on_progress=on_progress, clean=clean,
                 )
-            ),
-        )
+            )
+
+        self.reporter.follow(StageProgress(title, tasks, done_steps), run)
+        cores, gpus = stage_hours(tasks, section)
+        with self._summary() as row:
+            row.core_hours[self.state.step.stage] = round(cores, 6)
+            row.gpu_hours[self.state.step.stage] = round(gpus, 6)
         return [result for result in results if not result.ok]
 
     def _say_failed(self, failed: Sequence[TaskResult]) -> None:

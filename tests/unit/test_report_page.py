@@ -14,9 +14,17 @@ import pytest
 from tests.unit.synthetic import SIGMA_NVT_EV, TRUST, TYPE_MAP, SyntheticRun, write_run
 from wtemlp import paths
 from wtemlp.analysis.frames import load_frames, save_frames
-from wtemlp.report.page import write_report
+from wtemlp.report.input_files import InputFile
+from wtemlp.report.page import RunFacts, write_report
 
-FIGURES = ["rmse", "learning", "outcomes", "deviation", "energy", "sigma", "rdf", "timeline"]
+FIGURES = [
+    "rmse", "learning", "outcomes", "deviation", "energy", "sigma", "rdf", "timeline", "cost",
+]  # fmt: skip
+PARAM = {
+    "model_devi_engine": "wte", "fp_style": "lammps",
+    "fp_params": {"force_field": "tip3p-flexible"},
+    "model_devi_jobs": [{"ensemble": "nvt", "wte": {"biasfactor": [1, 16, 64]}}],
+}  # fmt: skip
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
@@ -59,17 +67,23 @@ class Page(HTMLParser):
         return re.sub(r"\s+", " ", " ".join(self.text))
 
 
+def _facts(run: SyntheticRun, **changes) -> RunFacts:
+    return RunFacts(
+        **{
+            "title": "Water <27> & more",
+            "trust": (TRUST,),
+            "init_data": run.init_data,
+            "type_map": TYPE_MAP,
+            "versions": {"wtemlp": "0.1.0", "LAMMPS": "2025.7.22"},
+            "facts": {"seed": "11"},
+            "inputs": [InputFile("param.json", PARAM)],
+            **changes,
+        }
+    )
+
+
 def _page(run: SyntheticRun, **changes) -> Page:
-    arguments = {
-        "title": "Water <27> & more",
-        "trust": (TRUST,),
-        "init_data": run.init_data,
-        "type_map": TYPE_MAP,
-        "versions": {"wtemlp": "0.1.0", "LAMMPS": "2025.7.22"},
-        "seed": 11,
-        **changes,
-    }
-    target = write_report(run.root, **arguments)
+    target = write_report(run.root, _facts(run, **changes))
     assert target == run.root / "report.html"
     return Page(target)
 
@@ -90,7 +104,7 @@ def test_a_whole_run(synthetic_run):
     counts = {key: len(_plots(page, key)) for key in FIGURES}
     assert counts == {
         "rmse": 2, "learning": 3, "outcomes": 1, "deviation": 2,
-        "energy": 1, "sigma": 1, "rdf": 2, "timeline": 1,
+        "energy": 1, "sigma": 1, "rdf": 2, "timeline": 1, "cost": 1,
     }  # fmt: skip
     assert set(page.plots) <= set(page.ids)
     assert "Water <27> & more" in page.words

@@ -12,7 +12,7 @@ import pytest
 import wtemlp
 
 ROOT = Path(wtemlp.__file__).parents[1]
-PROGRAMS = {"packmol", "ruff", "pytest-xdist", "ipykernel", "tidynamics"}  #: packages that are run, not imported
+PROGRAMS = {"packmol", "ruff", "pytest-xdist", "ipykernel"}  #: packages that are run, not imported
 OWN = {"wtemlp", "tests", "wte_law", "wte_law_analysis", "wte_law_figures", "wte_law_files"}
 
 

@@ -29,13 +29,14 @@ from wtemlp.config.systems import (
 )
 from wtemlp.config.training import check_training
 from wtemlp.config.unsupported import refuse_unsupported
+from wtemlp.config.validation import with_validation
 from wtemlp.config.wte import read_force_field
 from wtemlp.errors import InputError, NotRunnable
 
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 MAX_TIMESTEP_PS = 0.01
 
-_OWN_KEYS = ("seed", "convergence", "validation_data_sys", "selection")
+_OWN_KEYS = ("seed", "convergence", "validation_data_sys", "selection", "validation")
 
 
 def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
@@ -63,7 +64,7 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
     refuse_unsupported(params)
     check_label_keys(params)
-    record = _read(params, path, root, check_files)
+    record = with_validation(params, _read(params, path, root, check_files))
     _check_data_lists(params, record)
     check_training(params, record.type_map)
     if check_files:
@@ -94,6 +95,8 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
     path = record.source
     params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
     used = {index for job in record.jobs for index in job.sys_idx}
+    if record.validation.system is not None:
+        used.add(record.validation.system)
     return [
         *data_problems(params, "init_data_sys", root, record.type_map),
         *data_problems(params, "validation_data_sys", root, record.type_map),

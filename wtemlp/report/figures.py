@@ -1,7 +1,6 @@
 """The report's figures, in their order, and those that show learning and cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,30 +9,10 @@ from numpy.typing import NDArray
 
 from wtemlp.report import style
 from wtemlp.report.data import IterationData, LearningCurve, RunData
-from wtemlp.report.table import finite
+from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.sampling import finite
 
 MAX_POINTS = 240  #: points of a learning curve that are drawn
-
-
-@dataclass(frozen=True)
-class Plot:
-    """One plot of a figure."""
-
-    figure: go.Figure
-    title: str = ""
-    views: dict[str, list[bool]] = field(default_factory=dict)
-    """Sets of traces to choose from, by name: which of the traces are shown; the last is first."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure of the page: one plot or several beside each other, under one caption."""
-
-    key: str
-    title: str
-    caption: Markup
-    plots: list[Plot] = field(default_factory=list)
-    empty: str = ""  #: what to say when there are no plots
 
 
 def iteration_label(iteration: IterationData) -> str:

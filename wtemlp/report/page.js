@@ -1,4 +1,3 @@
-<script>
 "use strict";
 (() => {
   const plots = JSON.parse(document.getElementById("plots").textContent);
@@ -47,19 +46,36 @@
     }
   }
 
-  function csv(id) {
-    const lines = ["trace,x,y"];
-    const cell = (value) => (value === null || value === undefined ? "" : String(value));
-    for (const trace of document.getElementById(id).data) {
-      if (trace.visible === false) continue;
-      const name = '"' + String(trace.name || "").replace(/"/g, '""') + '"';
-      (trace.x || []).forEach((x, i) => lines.push([name, cell(x), cell(trace.y[i])].join(",")));
-    }
+  function save(name, type, text) {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([lines.join("\n") + "\n"], { type: "text/csv" }));
-    link.download = id + ".csv";
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
     link.click();
     URL.revokeObjectURL(link.href);
+  }
+
+  const quoted = (text) => (/[",\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text);
+  const cell = (value) => (value === null || value === undefined ? "" : quoted(String(value)));
+  const plain = (title) => String(title || "").replace(/<[^>]*>/g, "");
+
+  // The numbers of a plot as they are drawn now, with the axes' titles and units above them.
+  function plotData(id) {
+    const { data, layout } = document.getElementById(id);
+    const axes = ["x", "y"].map((axis) => plain(layout[axis + "axis"].title.text) || axis);
+    const lines = [["trace", ...axes, "y error", "from"].map(cell).join(",")];
+    for (const trace of data) {
+      if (trace.visible === false) continue;
+      const errors = (trace.error_y && trace.error_y.array) || [];
+      (trace.x || []).forEach((x, i) => lines.push(
+        [trace.name, x, trace.y[i], errors[i], trace.base && trace.base[i]].map(cell).join(",")));
+    }
+    return lines.join("\n") + "\n";
+  }
+
+  function tableData(id) {
+    const rows = [...document.getElementById(id).rows];
+    const text = (element) => element.innerText.replace(/\s+/g, " ").trim();
+    return rows.map((row) => [...row.cells].map((one) => cell(text(one))).join(",")).join("\n") + "\n";
   }
 
   for (const [id, plot] of Object.entries(plots)) {
@@ -93,6 +109,10 @@
       Plotly.restyle(id, { visible: plots[id].views[choice.value] });
     }));
   document.querySelectorAll(".csv").forEach((button) =>
-    button.addEventListener("click", () => csv(button.dataset.plot)));
+    button.addEventListener("click", () => {
+      const { plot, table, text, name } = button.dataset;
+      if (plot) save(plot + ".csv", "text/csv", plotData(plot));
+      else if (table) save(table + ".csv", "text/csv", tableData(table));
+      else save(name, "text/plain", document.getElementById(text).textContent);
+    }));
 })();
-</script>

@@ -34,6 +34,8 @@ ALLOWED = {
     | {"report", "analysis", "summary", "md", "config", "dispatch", "validation_record"},
     "run_page": BASE
     | {"state", "lock", "progress", "report", "config", "initial_result"},
+    "comparison": BASE
+    | {"comparison", "report", "analysis", "summary", "state", "validation_record", "sweep_record"},
     "lock": BASE | {"progress"},
     "resume": BASE | {"state", "stages", "summary"},
     "user_files": BASE | {"config", "dispatch"},
@@ -43,9 +45,10 @@ ALLOWED = {
     | {"dispatch", "user_files"},
     "initial_result": BASE | {"config", "analysis"},
     "initial_folder": BASE | {"initial_result", "config", "md"},
+    "initial_data": BASE | {"initial_result", "reference", "md", "config"},
     "initial": BASE
-    | {"initial_folder", "initial_result", "reference", "md", "config", "dispatch", "progress"}
-    | {"user_files"},
+    | {"initial_data", "initial_folder", "initial_result", "reference", "md", "config", "dispatch"}
+    | {"progress", "user_files"},
     "planning": BASE
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
     | {"dispatch", "progress", "user_files"},
@@ -140,7 +143,7 @@ def test_a_library_has_one_door(package, owners):
 
 def test_what_only_reads_cannot_start_a_job():
     for path in modules():
-        if room(path) in ("report", "run_page", "status", "analysis"):
+        if room(path) in ("report", "run_page", "comparison", "status", "analysis"):
             assert not any("run_tasks" in name for name in imports(path)), path
 
 

@@ -353,6 +353,15 @@ def test_a_run_that_cannot_be_made_has_failed(tmp_path):
     assert run(one) == ["failed"] and one.error == "param.json: is damaged"
 
 
+def test_a_damaged_state_is_of_one_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(children, "LOOK_S", 0.02)
+    bad = program(tmp_path, "bad", "open('wtemlp.json', 'w').write('{')")
+    good = program(tmp_path, "good", FINISH)
+    begun(good.folder)
+    assert run(bad, good) == ["failed", "finished"]
+    assert "not a state file of this version" in bad.error
+
+
 def test_no_more_at_once_than_allowed(tmp_path, monkeypatch):
     monkeypatch.setattr(children, "LOOK_S", 0.02)
     code = "import time; open('began', 'w').write(str(time.time())); time.sleep(0.2); " + FINISH + \

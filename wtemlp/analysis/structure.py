@@ -224,6 +224,7 @@ def first_shell(found: RadialDistribution | BlockedRdf, r_min_A: float = 0.0) ->
     width = float(found.r_A[1] - found.r_A[0])
     size = 2 * round(SMOOTHING_A / width / 2) + 1
     smooth = savgol_filter(found.g, size, 2, mode="nearest") if size >= 5 else found.g
+    smooth = np.maximum(smooth, 0.0)
     peaks, shape = find_peaks(smooth, prominence=PROMINENCE, height=1.0)
     clear = found.r_A[peaks] >= r_min_A
     if isinstance(found, BlockedRdf):
@@ -235,7 +236,9 @@ def first_shell(found: RadialDistribution | BlockedRdf, r_min_A: float = 0.0) ->
     peak = int(peaks[0])
     shell = FirstShell(*_vertex(found.r_A, smooth, peak), None, None, None)
     end = int(peaks[1]) if len(peaks) > 1 else len(smooth)
-    lowest = peak + int(np.argmin(smooth[peak:end]))
+    valley = smooth[peak:end]
+    flat = np.flatnonzero(valley <= valley.min())  # several bins where it is empty
+    lowest = peak + int(flat[len(flat) // 2])
     if smooth[lowest:].max() - smooth[lowest] < DEPTH:
         return shell
     place, height = _vertex(found.r_A, smooth, lowest)

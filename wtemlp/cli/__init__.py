@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from wtemlp import __version__
+from wtemlp.cli.compare import compare
 from wtemlp.cli.report import report
 from wtemlp.cli.sweep import sweep
 from wtemlp.cli.validate import validate
@@ -282,7 +283,7 @@ def dp(args: tuple[str, ...]) -> None:
     sys.exit(dp_main(list(args)))
 
 
-for command in (report, sweep, validate):
+for command in (compare, report, sweep, validate):
     cli.add_command(command)
 
 

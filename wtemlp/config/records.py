@@ -244,6 +244,9 @@ class Machines:
     mdata: Mapping[str, Any]  #: the file's dictionary as DP-GEN wants it
 
 
+TOGETHER, BY_ENSEMBLE = "together", "by_ensemble"  #: how ``wtemlp init`` writes its data
+
+
 @dataclass(frozen=True)
 class InitParams:
     """An init file (``wtemlp init``)."""
@@ -265,5 +268,11 @@ class InitParams:
     pace: int
     frames_per_ensemble: int  #: labelled frames from NVT, and from each WTE run
     validation_fraction: float
-    starting_structures: int  #: written for the exploration
+    starting_structures: int  #: written for the exploration; by ensemble: from each
     output: Path  #: folder, relative to the run's folder
+    data: str = TOGETHER  #: one set of all frames, or one of each ensemble
+
+    @property
+    def ensembles(self) -> tuple[float, ...]:
+        """The bias factors of all ensembles that are sampled; the first, 1, is NVT."""
+        return (1.0, *(factor for factor in self.biasfactors if factor > 1))

@@ -10,7 +10,7 @@ from dargs import Argument
 
 from wtemlp import dpgen_adapter
 from wtemlp.config.dpgen_more import extend_machine, extend_run
-from wtemlp.config.records import ForceField, Selection
+from wtemlp.config.records import BY_ENSEMBLE, TOGETHER, ForceField, Selection
 from wtemlp.config.validation_schema import validation_block
 from wtemlp.config.wte_schema import wte_block
 
@@ -155,11 +155,16 @@ def init_schema() -> Argument:
             default=1,
             doc="Structures that are written for the exploration to start from.",
         ),
+        Argument("data", str, optional=True, default=TOGETHER, doc=_DOC_DATA),
         Argument("output", str, optional=True, default="init", doc="Folder that is written."),
     ]
     return Argument("init", dict, fields, doc="Parameter file of wtemlp init")
 
 
+_DOC_DATA = (
+    f"{TOGETHER}: the frames of all ensembles are shuffled into one set of data; {BY_ENSEMBLE}: "
+    "each has its own, data/g1 (NVT), data/g16, ..., and its own structures, conf/g1, ..."
+)
 _DOC_SEED = "Every random number of the run derives from it."
 
 

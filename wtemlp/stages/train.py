@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from wtemlp import dpgen_adapter, paths
+from wtemlp.analysis.epochs import steps_per_epoch
 from wtemlp.config.training import EPOCHS
 from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
@@ -70,8 +71,6 @@ def _epochs_to_steps(training: dict, folder: Path) -> None:
     """Turn a length in epochs of the current data into steps.
 
     ``dp compress`` reads the training input again, without data, and cannot resolve epochs.
-    An epoch draws as many frames as there are: DeePMD-kit draws system ``i`` with probability
-    ``n_i / N``, hence ``N / sum_i (n_i / N) b_i`` steps of batch sizes ``b_i``.
     """
     keys = [key for key in EPOCHS if key in training]
     if not keys:
@@ -79,23 +78,11 @@ def _epochs_to_steps(training: dict, folder: Path) -> None:
     epochs = training.pop(keys[0])
     data = training["training_data"]
     systems = [folder / system for system in data["systems"]]
-    frames = np.array([count_frames(system) for system in systems])
-    atoms = np.array([len((system / "type.raw").read_text().split()) for system in systems])
-    sizes = data["batch_size"]
-    if not isinstance(sizes, list):
-        sizes = [sizes] * len(systems)
-    batches = np.array([_batch_size(size, n) for size, n in zip(sizes, atoms, strict=True)])
-    frames_a_step = np.sum(frames / frames.sum() * batches)
-    training["numb_steps"] = math.ceil(epochs * frames.sum() / frames_a_step)
-
-
-def _batch_size(size: int | str, n_atoms: int) -> int:
-    """Frames a step; ``"auto"`` is as many as have 32 atoms, as DeePMD-kit has it."""
-    if isinstance(size, int):
-        return size
-    rule, _, number = size.partition(":")
-    wanted = int(number or 32)
-    return wanted if rule == "mixed" else math.ceil(wanted / n_atoms)
+    frames = [count_frames(system) for system in systems]
+    atoms = [len((system / "type.raw").read_text().split()) for system in systems]
+    training["numb_steps"] = math.ceil(
+        epochs * steps_per_epoch(frames, atoms, data["batch_size"])
+    )
 
 
 def count_frames(folder: Path) -> int:

@@ -98,6 +98,12 @@ class Child:
 
     def look(self) -> None:
         """See whether a running one has ended, and how."""
+        try:
+            self._look()
+        except WtemlpError as error:  # its state is damaged
+            self.stand, self.error = Stand.FAILED, str(error)
+
+    def _look(self) -> None:
         if self.process is not None:
             code = self.process.poll()
             if code is None:

@@ -23,7 +23,8 @@ from wtemlp.first import check_run
 from wtemlp.initial import run_init
 from wtemlp.initial_folder import check_init
 from wtemlp.lock import locked
-from wtemlp.loop import Loop, summaries, total_time
+from wtemlp.loop import summaries, total_time
+from wtemlp.loop_dpgen import loop_of
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import check_window, make_plan
@@ -68,7 +69,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     page = LivePage(root)
     with at_work(paths, "run", param, machine) as reporter:
         try:
-            loop = Loop(RunContext(params, machines, paths), reporter, page.keep)
+            loop = loop_of(RunContext(params, machines, paths), reporter, page.keep)
             state = loop.run()
         except InputError:
             raise

@@ -1,6 +1,7 @@
 """DP-GEN, behind one door: nothing else in wtemlp imports it.
 
-What is asked of it for a labelling is in :mod:`wtemlp.dpgen_labels`, behind the same door.
+What is asked of it for an exploration is in :mod:`wtemlp.dpgen_explore`, for a labelling in
+:mod:`wtemlp.dpgen_labels`, behind the same door.
 
 Everything is imported when it is asked for: ``dpgen.generator.run`` costs seconds, and importing
 dpgen or dpdispatcher opens log files in the working directory and changes the root logger, which
@@ -13,13 +14,15 @@ import importlib
 import logging
 import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from dargs import Argument
 
 
@@ -103,45 +106,6 @@ def flat_mdata(mdata: Mapping[str, Any]) -> dict[str, Any]:
     return convert(copy.deepcopy(dict(mdata)))
 
 
-def complete_template(
-    lines: Sequence[str], models: Sequence[str], trj_freq: int, deepmd_version: str,
-    jdata: Mapping[str, Any], *, pair_style: bool, dump: bool,
-) -> list[str]:
-    """Lines of a LAMMPS template as DP-GEN completes them, before it replaces words.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        With their line ends.
-    models : sequence of str
-        Files of the models.
-    trj_freq : int
-        Steps between stored frames.
-    deepmd_version : str
-        The machine file's.
-    jdata : Mapping
-        :attr:`wtemlp.config.records.Params.jdata`.
-    pair_style : bool
-        Whether ``pair_style deepmd`` is to be completed; else it is there in full.
-    dump : bool
-        Whether there is a ``dump dpgen_dump`` to complete.
-    """
-    generator = import_quietly("dpgen.generator.run")
-    done, settings = list(lines), copy.deepcopy(dict(jdata))
-    if pair_style:
-        done = generator.revise_lmp_input_model(
-            done, list(models), trj_freq, deepmd_version=deepmd_version, jdata=settings
-        )
-    done = generator.revise_lmp_input_pair_coeff(done, settings)
-    return generator.revise_lmp_input_dump(done, trj_freq) if dump else done
-
-
-def complete_plumed(lines: Sequence[str], plumed_file: str) -> list[str]:
-    """Lines of a LAMMPS template with ``fix dpgen_plm`` as DP-GEN completes it."""
-    generator = import_quietly("dpgen.generator.run")
-    return generator.revise_lmp_input_plm(list(lines), plumed_file)
-
-
 @dataclass(frozen=True)
 class DpgenJob:
     """What DP-GEN would hand to its dispatcher."""
@@ -172,27 +136,34 @@ def run_folder(root: Path, seed: int) -> Iterator[ModuleType]:
     """
     generator = import_quietly("dpgen.generator.run")
     folder, numbers, globber = Path.cwd(), random.getstate(), generator.glob
+    arrays = np.random.get_state()
     os.chdir(root)
     random.seed(seed)
+    np.random.seed(seed % 2**32)
     generator.glob = _SortedGlob
     try:
         yield generator
     finally:
         generator.glob = globber
         random.setstate(numbers)
+        np.random.set_state(arrays)
         os.chdir(folder)
 
 
 @contextmanager
-def submissions(generator: ModuleType, root: Path) -> Iterator[list[DpgenJob]]:
-    """What DP-GEN's generator would submit: kept in a list, and not submitted.
+def submissions(
+    module: ModuleType, root: Path, submit: Callable[[DpgenJob], None] | None = None
+) -> Iterator[list[DpgenJob]]:
+    """What a module of DP-GEN would submit: kept in a list, and handed on.
 
     Parameters
     ----------
-    generator : module
-        Of :func:`run_folder`.
+    module : module
+        Which calls ``make_submission``.
     root : Path
         The run's folder.
+    submit : callable, optional
+        Does the job when DP-GEN would have it done; by default nothing is done.
     """
     jobs: list[DpgenJob] = []
 
@@ -200,27 +171,28 @@ def submissions(generator: ModuleType, root: Path) -> Iterator[list[DpgenJob]]:
         """In the place of DP-GEN's submission: keeps what it would have submitted."""
 
         def __init__(self, _machine: Any, _resources: Any, **job: Any) -> None:
-            jobs.append(
-                DpgenJob(
-                    work_path=root / job["work_path"],
-                    run_tasks=tuple(job["run_tasks"]),
-                    commands=tuple(job["commands"]),
-                    forward_common=tuple(sorted(job["forward_common_files"])),
-                    forward=tuple(job["forward_files"]),
-                    backward=tuple(job["backward_files"]),
-                    outlog=job["outlog"],
-                )
+            self.job = DpgenJob(
+                work_path=root / job["work_path"],
+                run_tasks=tuple(job["run_tasks"]),
+                commands=tuple(job["commands"]),
+                forward_common=tuple(sorted(job["forward_common_files"])),
+                forward=tuple(job["forward_files"]),
+                backward=tuple(job["backward_files"]),
+                outlog=job["outlog"],
             )
+            jobs.append(self.job)
 
         def run_submission(self) -> None:
-            """Nothing is submitted here."""
+            """What DP-GEN waits for."""
+            if submit is not None:
+                submit(self.job)
 
-    submission = generator.make_submission
-    generator.make_submission = Recorder
+    submission = module.make_submission
+    module.make_submission = Recorder
     try:
         yield jobs
     finally:
-        generator.make_submission = submission
+        module.make_submission = submission
 
 
 def make_train(
@@ -256,7 +228,49 @@ def train_job(
     """
     with run_folder(root, 0) as generator, submissions(generator, root) as jobs:
         generator.run_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))
-    return jobs[0] if jobs else None
+    if not jobs:
+        return None
+    # Models of some formats DP-GEN exports in a second submission; here it is one task.
+    made = {name for job in jobs for name in job.backward}
+    return replace(
+        jobs[0], commands=tuple(command for job in jobs for command in job.commands),
+        backward=tuple(sorted(made)),
+    ) if jobs[1:] else jobs[0]
+
+
+def model_suffix(jdata: Mapping[str, Any]) -> str:
+    """How the names of the models end: ``.pb``, ``.pth``, ...
+
+    Raises
+    ------
+    ValueError
+        If DP-GEN does not know the back end or the format, or they do not go together.
+    """
+    generator = import_quietly("dpgen.generator.run")
+    return str(generator._get_model_suffix(copy.deepcopy(dict(jdata))))
+
+
+def rehearse_training(jdata: Mapping[str, Any], deepmd_version: str) -> None:
+    """Have DP-GEN look at the training options, in a folder that is thrown away.
+
+    Raises
+    ------
+    ValueError
+        With the first line of what DP-GEN says.
+    """
+    settings = copy.deepcopy(dict(jdata)) | {"init_data_sys": []}
+    mdata = {"deepmd_version": deepmd_version, "api_version": "1.0", "train_command": "dp",
+             **dict.fromkeys(("train_machine", "train_resources", "model_devi_machine",
+                              "model_devi_resources"))}  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
+        root = Path(name).resolve()
+        (root / "iter.000000" / "00.train").mkdir(parents=True)
+        try:
+            with run_folder(root, 0) as generator, submissions(generator, root):
+                generator.run_train(0, settings, mdata)
+        except Exception as error:  # it raises whatever a wrong key leads to
+            said = str(error).strip().splitlines()
+            raise ValueError(said[0] if said else type(error).__name__) from error
 
 
 def post_train(

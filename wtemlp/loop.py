@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from wtemlp import state as states
-from wtemlp.analysis.frames import Decision, load_frames
+from wtemlp.analysis.frames import Decision, FrameTable, load_frames
 from wtemlp.config.records import RANDOM, MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
@@ -26,6 +26,7 @@ from wtemlp.progress import Reporter, StageProgress
 from wtemlp.resume import restore_labels, sound_step
 from wtemlp.stages import explore, label, select, train
 from wtemlp.stages.ceilings import ceilings, held_back
+from wtemlp.stages.cleaning import clean
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
@@ -54,10 +55,12 @@ class Loop:
         self.context, self.reporter, self.on_change = context, reporter, on_change
         self.paths = context.paths
         self.state = self._begin()
+        for line in context.params.warnings:
+            reporter.say(f"warning: {line}")
         if not self.state.finished:
             restore_labels(context, self.state.iteration, reporter.say)
             if self.state.step in (Step.RUN_EXPLORE, Step.POST_EXPLORE):
-                explore.mind_changed_job(context, self.state.iteration, reporter.say)
+                self.mind_changed_job()
 
     def run(self) -> RunState:
         """Do all steps that are left.
@@ -72,7 +75,7 @@ class Loop:
         while not self.state.finished:
             began = time.monotonic()
             try:
-                STEPS[self.state.step](self)
+                getattr(self, STEPS[self.state.step])()
             except FileNotFoundError as error:
                 raise CalculationError(
                     f"{error.filename} has gone, which step {self._step_name()} of iteration "
@@ -153,6 +156,10 @@ class Loop:
                 )
 
     # -- explore
+    def mind_changed_job(self) -> None:
+        """Say so, if the walkers were prepared from another entry than the file has now."""
+        explore.mind_changed_job(self.context, self.state.iteration, self.reporter.say)
+
     def make_explore(self) -> None:
         """Prepare the walkers."""
         earlier = range(self.state.iteration)
@@ -193,6 +200,9 @@ class Loop:
         frames, _ = explore.collect(self.context, self.state.iteration)
         decided = select.decide(self.context, self.state.iteration, frames)
         label.prepare(self.context, self.state.iteration, decided)
+        self._note_decisions(decided)
+
+    def _note_decisions(self, decided: FrameTable) -> None:
         with self._summary() as row:
             row.accurate = decided.judged(Decision.ACCURATE)
             row.candidate = decided.judged(Decision.CANDIDATE)
@@ -253,7 +263,7 @@ class Loop:
     def post_label(self) -> None:
         """Turn labels into training data, and see whether the models have converged."""
         try:
-            labelled, reasons = label.collect(self.context, self.state.iteration)
+            labelled, reasons = self.collect_labels()
         except CalculationError:
             self._go_back(Step.RUN_LABEL)
             raise
@@ -262,9 +272,15 @@ class Loop:
         for name, reason in reasons.items():
             self._say(f"no label for {name}: {reason}")
         self._say(f"{labelled} frames labelled")
+        if cleaned := clean(self.context, self.state.iteration):
+            self._say(f"trajectories of {len(cleaned)} walkers are removed (model_devi_clean_traj)")
         if self.state.final is None and self._converged():
             self._say("converged: the next training is the last")
             self.state = replace(self.state, final=self.state.iteration + 1)
+
+    def collect_labels(self) -> tuple[int, dict[str, str]]:
+        """Read the labels: how many there are, and why a frame has none."""
+        return label.collect(self.context, self.state.iteration)
 
     def _converged(self) -> bool:
         """Whether the accurate fraction has been high for long enough."""
@@ -352,16 +368,17 @@ def _words(step: Step) -> str:
     return step.name.lower().replace("_", " ")
 
 
-STEPS: dict[Step, Callable[[Loop], None]] = {
-    Step.MAKE_TRAIN: Loop.make_train,
-    Step.RUN_TRAIN: Loop.run_train,
-    Step.POST_TRAIN: Loop.post_train,
-    Step.MAKE_EXPLORE: Loop.make_explore,
-    Step.RUN_EXPLORE: Loop.run_explore,
-    Step.POST_EXPLORE: Loop.post_explore,
-    Step.MAKE_LABEL: Loop.make_label,
-    Step.RUN_LABEL: Loop.run_label,
-    Step.POST_LABEL: Loop.post_label,
+#: What is done in each step: a method of :class:`Loop`.
+STEPS: dict[Step, str] = {
+    Step.MAKE_TRAIN: "make_train",
+    Step.RUN_TRAIN: "run_train",
+    Step.POST_TRAIN: "post_train",
+    Step.MAKE_EXPLORE: "make_explore",
+    Step.RUN_EXPLORE: "run_explore",
+    Step.POST_EXPLORE: "post_explore",
+    Step.MAKE_LABEL: "make_label",
+    Step.RUN_LABEL: "run_label",
+    Step.POST_LABEL: "post_label",
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from wtemlp import paths as names
 from wtemlp.errors import CalculationError
 from wtemlp.paths import RunPaths
-from wtemlp.stages import explore, label, train
+from wtemlp.stages import explore, label, through_dpgen, train
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import read_summary
@@ -53,11 +53,15 @@ def _missing(paths: RunPaths, state: RunState, step: Step) -> Path | None:
 
 def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
     iteration = state.iteration
+    if step > Step.MAKE_EXPLORE and through_dpgen.is_foreign(paths, iteration):
+        return through_dpgen.needed(
+            paths, iteration, explored=step > Step.RUN_EXPLORE, chosen=step > Step.MAKE_LABEL
+        )
     models = range(state.numb_models)
     if step in (Step.RUN_TRAIN, Step.POST_TRAIN):
         return [paths.model(iteration, model) / names.TRAIN_INPUT for model in models]
     if step is Step.MAKE_EXPLORE:
-        return [paths.train(iteration) / f"graph.{model:03d}.pb" for model in models]
+        return [_model(paths.train(iteration), f"graph.{model:03d}") for model in models]
     if step in (Step.RUN_EXPLORE, Step.POST_EXPLORE, Step.MAKE_LABEL):
         listed = paths.explore(iteration) / explore.WALKERS
         if not listed.exists():
@@ -65,7 +69,10 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
         tasks = explore.task_folders(paths, iteration)
         inputs = [task / names.LMP_INPUT for task in tasks]
         if step is not Step.RUN_EXPLORE:
-            inputs += [task / name for task in tasks for name in (names.MODEL_DEVI, names.TRAJ)]
+            # The beads of a path integral have their deviations joined later.
+            recorded = [task for task in tasks if not (task / "model_devi1.out").exists()]
+            inputs += [task / names.MODEL_DEVI for task in recorded]
+            inputs += [explore.trajectory(task) for task in tasks]
         return inputs
     if step in (Step.RUN_LABEL, Step.POST_LABEL):
         explored = paths.explored(iteration)
@@ -74,6 +81,11 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
         frames = label.frame_folders(paths, iteration)
         return [frame / names.FRAME_DUMP for frame in frames]
     return []
+
+
+def _model(folder: Path, name: str) -> Path:
+    """A model's file, whatever its format."""
+    return next(folder.glob(f"{name}.*"), folder / f"{name}.pb")
 
 
 def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], None]) -> None:
@@ -101,7 +113,10 @@ def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], 
             continue
         say(f"{folder}: labelled frames have gone: reading them anew")
         with suppress(CalculationError, FileNotFoundError):
-            label.collect(context, index)
+            if through_dpgen.is_foreign(context.paths, index):
+                through_dpgen.collect(context, index)
+            else:
+                label.collect(context, index)
         if (found := train.count_frames(folder)) != row.labelled:
             raise CalculationError(
                 f"{folder}: {found} labelled frames, but the run has made {row.labelled}; put "

@@ -17,6 +17,7 @@ ALLOWED = {
     "versions": BASE,
     "dpgen_adapter": BASE,
     "dpgen_labels": BASE | {"dpgen_adapter"},
+    "dpgen_explore": BASE | {"dpgen_adapter"},
     "analysis": BASE | {"analysis"},
     "summary": BASE,
     "validation_record": BASE,
@@ -29,7 +30,8 @@ ALLOWED = {
     "reference": BASE
     | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter", "dpgen_labels"},
     "stages": BASE
-    | {"reference", "md", "config", "analysis", "dispatch", "dpgen_adapter", "dpgen_labels"},
+    | {"reference", "md", "config", "analysis", "dispatch"}
+    | {"dpgen_adapter", "dpgen_explore", "dpgen_labels"},
     "report": BASE
     | {"report", "analysis", "summary", "md", "config", "dispatch", "validation_record"},
     "run_page": BASE
@@ -43,6 +45,7 @@ ALLOWED = {
     "loop": BASE
     | {"resume", "first", "stages", "state", "summary", "progress", "analysis", "config"}
     | {"dispatch", "user_files"},
+    "loop_dpgen": BASE | {"loop", "stages", "summary", "state", "dispatch", "progress"},
     "initial_result": BASE | {"config", "analysis"},
     "initial_folder": BASE | {"initial_result", "config", "md"},
     "initial_data": BASE | {"initial_result", "reference", "md", "config"},

@@ -41,6 +41,8 @@ class FrameTable:
     verdict: np.ndarray | None = None
     """What the models say of the frame, whether it was selected or not: :class:`Decision`, never
     SELECTED.  Where it is not given, a selected frame is taken for a candidate."""
+    max_devi_v: np.ndarray | None = None
+    """Largest virial deviation of the frame, eV/atom; NaN where none was read."""
 
     def __post_init__(self) -> None:
         if self.verdict is None:
@@ -49,6 +51,8 @@ class FrameTable:
             object.__setattr__(
                 self, "verdict", np.where(selected, int(Decision.CANDIDATE), decision)
             )
+        if self.max_devi_v is None:
+            object.__setattr__(self, "max_devi_v", np.full(len(self.step), np.nan))
 
     def __len__(self) -> int:
         return len(self.step)
@@ -82,6 +86,7 @@ def save_frames(path: Path, table: FrameTable) -> None:
 def load_frames(path: Path) -> FrameTable:
     """Read a table that :func:`save_frames` wrote."""
     with np.load(path) as data:
-        # Tables of the first versions have no verdicts.
-        known = [f.name for f in fields(FrameTable) if f.name in data or f.name != "verdict"]
+        # Tables of the first versions have not all columns.
+        later = ("verdict", "max_devi_v")
+        known = [f.name for f in fields(FrameTable) if f.name in data or f.name not in later]
         return FrameTable(**{name: data[name] for name in known})

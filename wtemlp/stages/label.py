@@ -44,8 +44,9 @@ def prepare(context: RunContext, iteration: int, table: FrameTable) -> None:
     folder.mkdir(parents=True)
     select.record(context, iteration, table)
     for system, rows in _selected(table).items():
+        texts = select.frame_texts(context.paths, iteration, table, rows)
         for number, row in enumerate(rows):
-            _prepare_frame(context, iteration, table, row, (system, number))
+            _prepare_frame(context, iteration, table, row, (system, number), texts[int(row)])
     _labeller(context, iteration).write_inputs(
         frame_folders(context.paths, iteration), context.seed("label", iteration)
     )
@@ -71,15 +72,14 @@ def _selected(table: FrameTable) -> dict[int, np.ndarray]:
 
 
 def _prepare_frame(
-    context: RunContext, iteration: int, table: FrameTable, row: int, place: tuple[int, int]
+    context: RunContext, iteration: int, table: FrameTable, row: int, place: tuple[int, int],
+    dump: bytes,
 ) -> None:
     folder = context.paths.label_task(iteration, *place)
     folder.mkdir()
     source = select.frame_folder(context.paths, iteration, table, row)
     step = int(table.step[row])
-    shutil.copyfile(
-        select.frame_dump(context.paths, iteration, table, row), folder / paths.FRAME_DUMP
-    )
+    (folder / paths.FRAME_DUMP).write_bytes(dump)
     write_json(
         folder / paths.FRAME,
         {

@@ -1,17 +1,20 @@
 """Selection: a verdict and a decision for every explored frame."""
 
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from wtemlp import paths
-from wtemlp.analysis.deviation import classify
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
 from wtemlp.config.records import RANDOM, Params
-from wtemlp.dpgen_labels import is_bad_box
+from wtemlp.dpgen_labels import is_bad_box, is_too_large
+from wtemlp.md.trajectory import read_frames
 from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.sorting import sort_frames, task_limit
 
 #: DP-GEN's lists of frames in 02.fp, one file a system, and the verdict that each is of.
 LISTS = {
@@ -22,13 +25,14 @@ LISTS = {
 
 
 def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable:
-    """Judge every frame by its force deviation, and select what is to be labelled.
+    """Judge every frame by its deviations, and select what is to be labelled.
 
-    Frames are drawn with a seed of this iteration, `fp_task_max` for each system at most, none
-    where there are fewer than `fp_task_min`.  By ``selection`` they are drawn from the candidates,
-    or from all frames of which a deviation is known, whatever it is.  One that fails
-    ``fp_skip_bad_box`` is not labelled.  A frame that is FAILED already (of a walker that had left
-    the physical world) stays so, and is never drawn.
+    Frames are drawn with a seed of this iteration, `fp_task_max` for each system at most, fewer
+    the more of them are accurate (``fp_accurate_threshold``), none where there are fewer than
+    `fp_task_min`.  By ``selection`` they are drawn from the candidates, or from all frames of
+    which a deviation is known, whatever it is.  One that fails ``fp_skip_bad_box`` or
+    ``fp_cluster_vacuum`` is not labelled.  A frame that is FAILED already (of a walker that had
+    left the physical world) stays so, and is never drawn.
 
     Parameters
     ----------
@@ -40,15 +44,12 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
     FrameTable
         The same frames with their decisions and verdicts.
     """
-    params = context.params
+    params, criteria = context.params, context.params.criteria[iteration]
     verdict = np.array(table.decision)
     out = table.decision == Decision.FAILED
     for system in np.unique(table.system):
-        rows = table.system == system
-        verdict[rows] = classify(
-            table.max_devi_f[rows], params.f_trust_lo[system], params.f_trust_hi[system]
-        )
-    verdict[out] = int(Decision.FAILED)
+        judged = (table.system == system) & ~out
+        verdict[judged] = sort_frames(criteria, int(system), table.where(judged))
     if params.selection.method == RANDOM:
         eligible = ~out & np.isfinite(table.max_devi_f)
     else:
@@ -56,9 +57,10 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
     decision = verdict.copy()
     for system in np.unique(table.system):
         pool = np.flatnonzero((table.system == system) & eligible)
+        most = task_limit(criteria, verdict[table.system == system])
         rng = np.random.default_rng(context.seed("select", iteration, int(system)))
-        chosen = _draw(params, table, pool, rng)
-        if len(chosen) >= max(params.fp_task_min, 1):
+        chosen = _draw(params, table, pool, most, rng)
+        if len(chosen) >= max(criteria.task_min, 1):
             decision[chosen] = int(Decision.SELECTED)
     for row in _bad_boxes(context, iteration, table, np.flatnonzero(decision == Decision.SELECTED)):
         decision[row] = verdict[row]
@@ -66,17 +68,17 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
 
 
 def _draw(
-    params: Params, table: FrameTable, pool: np.ndarray, rng: np.random.Generator
+    params: Params, table: FrameTable, pool: np.ndarray, most: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """The rows of one system that are to be labelled, of those that can be."""
+    """The rows of one system that are to be labelled, `most` at most, of those that can be."""
     how = params.selection
     if how.energy_bins is None and how.min_steps_apart == 1:
-        return rng.choice(pool, min(params.fp_task_max, len(pool)), replace=False)
+        return rng.choice(pool, min(most, len(pool)), replace=False)
     bins = energy_bin(table.energy_eV[pool], how.energy_bins or 1)
     if how.energy_bins is None:
         bins[:] = 0
     chosen = draw(
-        rng, params.fp_task_max, bins, table.task[pool], table.step[pool], how.min_steps_apart
+        rng, most, bins, table.task[pool], table.step[pool], how.min_steps_apart
     )
     return pool[chosen]
 
@@ -84,17 +86,29 @@ def _draw(
 def _bad_boxes(
     context: RunContext, iteration: int, table: FrameTable, rows: np.ndarray
 ) -> list[int]:
-    """Those of some frames that fail ``fp_skip_bad_box``, as DP-GEN judges them."""
-    criteria = context.params.jdata.get("fp_skip_bad_box")
-    if criteria is None:
+    """Those of some frames that fail ``fp_skip_bad_box`` or ``fp_cluster_vacuum``, as DP-GEN
+    judges them."""
+    box = context.params.jdata.get("fp_skip_bad_box")
+    vacuum_A = context.params.criteria[iteration].vacuum_A
+    if box is None and vacuum_A is None:
         return []
-    dumps = {row: frame_dump(context.paths, iteration, table, row) for row in rows}
-    return [row for row, dump in dumps.items() if is_bad_box(dump, criteria)]
+    found = []
+    with tempfile.TemporaryDirectory(prefix="wtemlp.") as folder:
+        dump = Path(folder) / paths.FRAME_DUMP
+        for row, text in frame_texts(context.paths, iteration, table, rows).items():
+            dump.write_bytes(text)
+            if (box is not None and is_bad_box(dump, box)) or (
+                vacuum_A is not None and is_too_large(dump, vacuum_A)
+            ):
+                found.append(row)
+    return found
 
 
 def record(context: RunContext, iteration: int, table: FrameTable) -> None:
     """Keep the decisions: the table of all frames, and DP-GEN's lists."""
     save_frames(context.paths.explored(iteration), table)
+    if not context.params.criteria[iteration].lists:
+        return
     folder = context.paths.label(iteration)
     rng = np.random.default_rng(context.seed("lists", iteration))
     for system in np.unique(table.system):
@@ -117,6 +131,20 @@ def frame_dump(run: RunPaths, iteration: int, table: FrameTable, row: int) -> Pa
     """The file that holds a frame, in the exploration task that it is from."""
     folder = run.root / frame_folder(run, iteration, table, row)
     return folder / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
+
+
+def frame_texts(
+    run: RunPaths, iteration: int, table: FrameTable, rows: Iterable[int]
+) -> dict[int, bytes]:
+    """The dumps of some frames, by row."""
+    found: dict[int, bytes] = {}
+    rows = np.asarray(list(rows), dtype=int)
+    for system, task in {(int(table.system[row]), int(table.task[row])) for row in rows}:
+        its = rows[(table.system[rows] == system) & (table.task[rows] == task)]
+        folder = run.explore_task(iteration, system, task)
+        texts = read_frames(folder, [int(table.step[row]) for row in its])
+        found |= {int(row): texts[int(table.step[row])] for row in its}
+    return {int(row): found[int(row)] for row in rows}
 
 
 def accurate_ratio(table: FrameTable) -> float:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from wtemlp import dpgen_adapter, paths
+from wtemlp import dpgen_explore, paths
 from wtemlp.config.plumed_output import energy_file, written_files
 from wtemlp.config.records import ExploreJob, Revision, Template
 from wtemlp.config.template_checks import DUMP_ID, FIX_ID, is_bare, is_full
 from wtemlp.config.template_text import actions, commands, replaced
 from wtemlp.md import template_words
+from wtemlp.md.trajectory import bead_names
 from wtemlp.md.walker import Walker
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord
 from wtemlp.stages.context import RunContext
@@ -53,6 +54,8 @@ def scripts(
     found = {paths.LMP_INPUT: _with_plumed(text, template, walker is not None)}
     if template.plm:
         found[paths.PLUMED_INPUT] = replaced(template.plm, {**own, **revision.all})
+    if template.plm_path:
+        found[paths.PLUMED_PATH] = template.plm_path
     return found | (template_words.helpers(walker) if walker is not None else {})
 
 
@@ -66,7 +69,7 @@ def _completed(
     dump = any(each[:2] == ["dump", DUMP_ID] for each in words)
     if len(styles) > 1:  # each in full, as it has been checked
         return lines
-    return dpgen_adapter.complete_template(
+    return dpgen_explore.complete_template(
         lines, graphs, trj_freq, context.machines.deepmd_version, context.params.jdata,
         pair_style=not is_full(styles[0], len(graphs)), dump=dump,
     )  # fmt: skip
@@ -78,7 +81,7 @@ def _with_plumed(text: str, template: Template, wte: bool) -> str:
     fixes = [line.split() for line in lines if line.split()[:2] == ["fix", FIX_ID]]
     if not template.plm or not fixes or (wte and not is_bare(fixes[0])):
         return text
-    return "".join(dpgen_adapter.complete_plumed(lines, paths.PLUMED_INPUT))
+    return "".join(dpgen_explore.complete_plumed(lines, paths.PLUMED_INPUT))
 
 
 def provenance(
@@ -126,10 +129,21 @@ def provenance(
     return replace(found, **seeds)
 
 
-def results(made: WalkerRecord) -> tuple[str, ...]:
-    """What a walker's job is to bring home: all that PLUMED writes, too."""
+def results(made: WalkerRecord, merged: bool) -> tuple[str, ...]:
+    """What a walker's job is to bring home: all that PLUMED writes, too.
+
+    Parameters
+    ----------
+    made : WalkerRecord
+    merged : bool
+        Whether the frames are in one file.
+    """
+    if made.n_beads:
+        each = [f"model_devi{name}.out" for name in bead_names(made.n_beads)]
+        return (*each, paths.TRAJ, paths.LMP_LOG, f"{paths.LMP_LOG}.*")
     more = (f"{glob.escape(name)}*" for name in made.written or ())
-    return tuple(dict.fromkeys((*RESULTS, *more)))
+    found = tuple(dict.fromkeys((*RESULTS, *more)))
+    return tuple(paths.ALL_FRAMES if merged and one == paths.TRAJ else one for one in found)
 
 
 def _temperature(revision: Revision) -> float | None:

@@ -19,7 +19,7 @@ from wtemlp.config.records import MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Task, TaskResult, failure_of
 from wtemlp.errors import CalculationError
-from wtemlp.first import first_state
+from wtemlp.first import EXHAUSTED, dpgen_came_to, first_state
 from wtemlp.paths import RunPaths
 from wtemlp.progress import Reporter, StageProgress
 from wtemlp.resume import restore_labels, sound_step
@@ -28,11 +28,11 @@ from wtemlp.stages.ceilings import ceilings, held_back
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
+from wtemlp.takeover import take_over
 from wtemlp.text import duration
 from wtemlp.user_files import with_user_files
 
 CONVERGED = "converged"
-EXHAUSTED = "end of model_devi_jobs"
 
 
 class Loop:
@@ -80,10 +80,14 @@ class Loop:
     def _begin(self) -> RunState:
         fresh = first_state(self.context.params, self.context.machines, self.paths)
         old = states.load(self.paths)
+        came = dpgen_came_to(self.paths, old)
+        if old is not None:
+            states.check_same(self.paths, old, fresh)
+        if came is not None:
+            old = take_over(self.context, old or fresh, came, self.reporter.say)
         if old is None:
             states.save(self.paths, fresh)
             return fresh
-        states.check_same(self.paths, old, fresh)
         current = replace(
             old, trust=fresh.trust, n_iterations=fresh.n_iterations, params=fresh.params,
             machine=fresh.machine, init_data=fresh.init_data,
@@ -91,6 +95,8 @@ class Loop:
         if old.finished == EXHAUSTED and fresh.n_iterations > old.iteration:
             # The parameter file got more jobs: the last training is that of a new iteration.
             current = replace(current, finished="", step=Step.MAKE_EXPLORE, final=None)
+        if done := states.done(current):  # the last call may have been killed before it was noted
+            states.record(self.paths, done.iteration, done.step)
         if current.finished:
             return current
         states.check_iterations(self.paths, current)
@@ -107,13 +113,14 @@ class Loop:
         return _words(self.state.step)
 
     def _advance(self) -> None:
-        states.record(self.paths, self.state.iteration, self.state.step)
         done, self.state = self.state, self.state.next()
         final = done.final if done.final is not None else done.n_iterations
         if done.step is Step.POST_TRAIN and done.iteration >= final:
             reason = EXHAUSTED if done.final is None else CONVERGED
             self.state = replace(done, step=Step.POST_TRAIN, finished=reason)
+        # In this order: a record that is ahead of the state is DP-GEN's.
         states.save(self.paths, self.state)
+        states.record(self.paths, done.iteration, done.step)
 
     # -- train
     def make_train(self) -> None:
@@ -261,6 +268,8 @@ class Loop:
         if rule is None or self.state.iteration + 1 < rule.iterations:
             return False
         recent = range(self.state.iteration + 1 - rule.iterations, self.state.iteration + 1)
+        if not all(self.paths.explored(index).exists() for index in recent):
+            return False  # of a dpgen run that was taken over: nobody knows
         rows = (read_summary(self.paths.summary(index)) for index in recent)
         if any(row is not None and held_back(row.walkers) for row in rows):
             return False  # what was asked for has not been explored

@@ -4,6 +4,7 @@ A file that an earlier step made and that has gone since (a clean-up, a full dis
 that need it invalid; the run goes back to the step that makes it, in the same iteration.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,9 @@ MAKER = {
     Step.RUN_LABEL: Step.MAKE_LABEL,
     Step.POST_LABEL: Step.MAKE_LABEL,
 }
+
+#: Links of a frame to label that tell where it is from: nothing needs them.
+ORIGINS = (names.DPGEN_DUMP, names.JOB)
 
 
 def sound_step(paths: RunPaths, state: RunState) -> tuple[Step, Path | None]:
@@ -54,8 +58,12 @@ def _missing(paths: RunPaths, state: RunState, step: Step) -> Path | None:
 def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
     iteration = state.iteration
     models = range(state.numb_models)
-    if step in (Step.RUN_TRAIN, Step.POST_TRAIN):
-        return [paths.model(iteration, model) / names.TRAIN_INPUT for model in models]
+    folders = [paths.model(iteration, model) for model in models]
+    if step is Step.RUN_TRAIN:
+        data = [paths.train(iteration) / name for name in train.DATA]
+        return [folder / names.TRAIN_INPUT for folder in folders] + _links(*data)
+    if step is Step.POST_TRAIN:
+        return [_model_file(folder) for folder in folders]
     if step is Step.MAKE_EXPLORE:
         return [paths.train(iteration) / f"graph.{model:03d}.pb" for model in models]
     if step in (Step.RUN_EXPLORE, Step.POST_EXPLORE, Step.MAKE_LABEL):
@@ -64,6 +72,9 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
             return [listed]
         tasks = explore.task_folders(paths, iteration)
         inputs = [task / names.LMP_INPUT for task in tasks]
+        if step is Step.RUN_EXPLORE:
+            inputs += [task / names.CONF for task in tasks]
+            inputs += paths.explore(iteration).glob("graph.*")
         if step is not Step.RUN_EXPLORE:
             inputs += [task / name for task in tasks for name in (names.MODEL_DEVI, names.TRAJ)]
         return inputs
@@ -72,8 +83,25 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
         if not explored.exists():
             return [explored]
         frames = label.frame_folders(paths, iteration)
-        return [frame / names.FRAME_DUMP for frame in frames]
+        inputs = [frame / names.FRAME_DUMP for frame in frames]
+        return inputs + (_links(*frames) if step is Step.RUN_LABEL else [])
     return []
+
+
+def _links(*folders: Path) -> list[Path]:
+    """All links in some folders, but those that only say where something is from."""
+    return [
+        Path(parent) / name
+        for folder in folders
+        for parent, subfolders, files in os.walk(folder)
+        for name in (*subfolders, *files)
+        if name not in ORIGINS and (Path(parent) / name).is_symlink()
+    ]
+
+
+def _model_file(folder: Path) -> Path:
+    """The model that a training has left, whatever its format; where it is not, its usual name."""
+    return next(iter(sorted(folder.glob("frozen_model*"))), folder / "frozen_model.pb")
 
 
 def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], None]) -> None:

@@ -51,6 +51,9 @@ class RunState:
     step: Step = Step.MAKE_TRAIN  #: the next to do
     final: int | None = None  #: iteration of the last training, once that is known
     finished: str = ""  #: why the run ended; "" while it has not
+    taken_over: tuple[tuple[int, int], ...] = ()
+    """Iteration and step of each time that this run was taken over from ``dpgen run``: what comes
+    before is DP-GEN's work."""
 
     def next(self) -> "RunState":
         """The state after the current step is done."""
@@ -82,6 +85,7 @@ def load(paths: RunPaths) -> RunState | None:
         content["step"] = Step(content["step"])
         for key in ("type_map", "init_data"):
             content[key] = tuple(content[key])
+        content["taken_over"] = tuple(map(tuple, content.get("taken_over", ())))
         content["trust"] = tuple((float(low), float(high)) for low, high in _pairs(content))
         state = RunState(**content)
         if not isinstance(state.iteration, int) or state.iteration < 0:
@@ -138,9 +142,61 @@ def _text(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+@dataclass(frozen=True, order=True)
+class Done:
+    """The last step that a run has behind it."""
+
+    iteration: int
+    step: Step
+
+    def next(self) -> tuple[int, Step]:
+        """Iteration and step of what comes after it."""
+        if self.step is Step.POST_LABEL:
+            return self.iteration + 1, Step.MAKE_TRAIN
+        return self.iteration, Step(self.step + 1)
+
+
+def done(state: RunState) -> Done | None:
+    """The last step that a state has behind it; None if there is none."""
+    if state.finished:
+        return Done(state.iteration, state.step)
+    if state.step is not Step.MAKE_TRAIN:
+        return Done(state.iteration, Step(state.step - 1))
+    return Done(state.iteration - 1, Step.POST_LABEL) if state.iteration else None
+
+
+def read_recorded(paths: RunPaths) -> Done | None:
+    """The last step in ``record.dpgen``; None where there is no file, or no step in it.
+
+    Its last line counts, as for DP-GEN; a line that is blank, cut or damaged does not.
+    """
+    last = None
+    for line in _recorded_lines(paths):
+        last = _step_of(line) or last
+    return last
+
+
 def record(paths: RunPaths, iteration: int, step: Step) -> None:
-    """Note a completed step in ``record.dpgen``, once."""
-    line = f"{iteration} {int(step)}\n"
-    done = paths.record.read_text() if paths.record.exists() else ""
-    if not done.endswith(line) or (done != line and not done.endswith("\n" + line)):
-        write_text(paths.record, done + line)
+    """Note a completed step in ``record.dpgen``, once.
+
+    A line that is blank or damaged is left out: DP-GEN ends at it.
+    """
+    kept = [line for line in _recorded_lines(paths) if _step_of(line)]
+    line = f"{iteration} {int(step)}"
+    if kept[-1:] != [line]:
+        kept.append(line)
+    write_text(paths.record, "".join(f"{line}\n" for line in kept))
+
+
+def _recorded_lines(paths: RunPaths) -> list[str]:
+    if not paths.record.exists():
+        return []
+    return [" ".join(line.split()) for line in paths.record.read_text(errors="replace").split("\n")]
+
+
+def _step_of(line: str) -> Done | None:
+    words = line.split()
+    if len(words) != 2 or not all(word.isascii() and word.isdigit() for word in words):
+        return None
+    iteration, step = map(int, words)
+    return Done(iteration, Step(step)) if step <= max(Step) else None

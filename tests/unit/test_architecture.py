@@ -35,9 +35,10 @@ ALLOWED = {
     "resume": BASE | {"state", "stages", "summary"},
     "user_files": BASE | {"config", "dispatch"},
     "first": BASE | {"state", "config", "versions"},
+    "takeover": BASE | {"first", "stages", "state", "summary", "config"},
     "loop": BASE
-    | {"resume", "first", "stages", "state", "summary", "progress", "analysis", "config"}
-    | {"dispatch", "user_files"},
+    | {"resume", "first", "takeover", "stages", "state", "summary", "progress", "analysis"}
+    | {"config", "dispatch", "user_files"},
     "initial_result": BASE | {"config", "analysis"},
     "initial_folder": BASE | {"initial_result", "config", "md"},
     "initial": BASE

@@ -132,6 +132,7 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         fp_task_min=task_min,
         ratio_failed=ratio_failed,
         convergence=convergence,
+        engine=params.get("model_devi_engine", "lammps"),
     )
 
 

@@ -163,6 +163,7 @@ class Params:
     fp_task_min: int  #: fewer candidates than this: none is labelled
     ratio_failed: float  #: tolerated fraction of failed labels
     convergence: Convergence | None
+    engine: str = "lammps"  #: of the exploration (``model_devi_engine``)
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,14 @@ def prepare(
     for walker in walkers:
         _prepare_task(context, iteration, job, walker, graphs)
     names = [context.paths.explore_task(iteration, c.system, c.task).name for c in walkers]
-    write_json(folder / WALKERS, {"tasks": names, "job": _job_as_json(job)})
+    list_walkers(context, iteration, names)
     return lowered(job, held)
+
+
+def list_walkers(context: RunContext, iteration: int, names: Sequence[str]) -> None:
+    """Write the list of an iteration's walkers: their folders, and the job that they are of."""
+    job = _job_as_json(context.params.jobs[iteration])
+    write_json(context.paths.explore(iteration) / WALKERS, {"tasks": list(names), "job": job})
 
 
 def _job_as_json(job: ExploreJob) -> dict:

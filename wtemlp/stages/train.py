@@ -22,6 +22,7 @@ from wtemlp.md import dp
 from wtemlp.stages.context import RunContext
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
+DATA = ("data.init", "data.iters")  #: DP-GEN's links to the labelled frames, likewise
 TEST_LOG = "validation.log"
 FRONT_END = "wtemlp dp"  #: runs several dp commands in one process
 COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
@@ -40,8 +41,17 @@ def prepare(context: RunContext, iteration: int) -> None:
         context.machines.mdata,
         context.seed("train", iteration),
     )
+    complete(context, iteration)
+
+
+def complete(context: RunContext, iteration: int) -> None:
+    """Add to DP-GEN's training folders what wtemlp trains with; what is there already stays."""
+    folder = context.paths.train(iteration)
+    params, root = context.params, context.paths.root
     if (folder / COPIED).exists():
         return
+    if (folder / VALIDATION).exists():
+        shutil.rmtree(folder / VALIDATION)
     if params.validation_data_sys:
         (folder / VALIDATION).mkdir()
     for index, system in enumerate(params.validation_data_sys):
@@ -191,7 +201,7 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
     -------
     list[dict[str, float]]
         Of each model: ``energy_rmse_meV_atom`` and ``force_rmse_meV_A``; empty without
-        validation data.
+        validation data, or where ``dpgen run`` has trained the models: it does not test them.
     """
     params, folder = context.params, context.paths.train(iteration)
     dpgen_adapter.post_train(
@@ -200,7 +210,8 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
     if (folder / COPIED).exists() and params.dp_compress:
         _link_compressed(folder, params.numb_models)
     logs = [folder / f"{model:03d}" / TEST_LOG for model in range(params.numb_models)]
-    return [_errors(log) for log in logs] if params.validation_data_sys else []
+    tested = params.validation_data_sys and any(log.exists() for log in logs)
+    return [_errors(log) for log in logs] if tested else []
 
 
 def _link_compressed(folder: Path, numb_models: int) -> None:

@@ -46,7 +46,9 @@ def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array(steps, dtype=int), np.array(deviations, dtype=float)
 
 
-def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTable, dict]:
+def read_walker(
+    folder: Path, checks: int, timestep_ps: float, stored: bool = True
+) -> tuple[FrameTable, dict]:
     """What a walker's job left in its folder.
 
     Parameters
@@ -56,6 +58,8 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
         Last frames of a walker that had left the physical world, and was stopped, that are FAILED
         whatever their deviation.
     timestep_ps : float
+    stored : bool
+        Whether to take only frames that are in its trajectory; else all of its deviation file.
 
     Returns
     -------
@@ -70,7 +74,10 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
     made = read_record(folder)
     stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
         else ""
-    steps, deviations = _stored_frames(folder, bool(stopped), made.method == TEMPLATE)
+    if stored:
+        steps, deviations = _stored_frames(folder, bool(stopped), made.method == TEMPLATE)
+    else:
+        steps, deviations = read_deviations(folder / paths.MODEL_DEVI)
     nvt, wte = read_energies(folder, made)
     if made.method == TEMPLATE:
         timestep_ps = made.timestep_ps

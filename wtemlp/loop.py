@@ -105,12 +105,12 @@ class Loop:
             self.reporter.say(f"{missing} has gone: going back")
             current = replace(current, step=step)
         self.reporter.say(
-            f"going on in iteration {current.iteration} with step {_words(current.step)}"
+            f"going on in iteration {current.iteration} with step {current.step.words}"
         )
         return current
 
     def _step_name(self) -> str:
-        return _words(self.state.step)
+        return self.state.step.words
 
     def _advance(self) -> None:
         done, self.state = self.state, self.state.next()
@@ -335,10 +335,6 @@ class Loop:
         folders = [root / system for system in self.context.params.init_data_sys]
         folders += [self.paths.label(index) for index in range(self.state.iteration)]
         return sum(train.count_frames(folder) for folder in folders)
-
-
-def _words(step: Step) -> str:
-    return step.name.lower().replace("_", " ")
 
 
 STEPS: dict[Step, Callable[[Loop], None]] = {

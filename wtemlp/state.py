@@ -33,6 +33,11 @@ class Step(IntEnum):
         """The stage that the step belongs to."""
         return ("train", "explore", "label")[self // 3]
 
+    @property
+    def words(self) -> str:
+        """Its name, for people."""
+        return self.name.lower().replace("_", " ")
+
 
 @dataclass(frozen=True)
 class RunState:

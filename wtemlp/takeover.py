@@ -43,7 +43,7 @@ def take_over(context: RunContext, current: RunState, came: Done, say: Say) -> R
     moved = moved_to(current, came, len(context.params.jobs))
     say(
         f"taken over from dpgen run, which came to iteration {came.iteration}, "
-        f"step {int(came.step)} ({_words(came.step)})"
+        f"step {int(came.step)} ({came.step.words})"
     )
     for iteration in range(current.iteration, moved.iteration):
         _adopt_finished(context, iteration, say)
@@ -89,11 +89,11 @@ def _adopt_current(context: RunContext, moved: RunState, say: Say) -> Step:
         stored=step in (Step.POST_EXPLORE, Step.MAKE_LABEL),
     )  # fmt: skip
     if why:
-        say(f"{why}: going back to {_words(Step.MAKE_EXPLORE)}")
+        say(f"{why}: going back to {Step.MAKE_EXPLORE.words}")
         return Step.MAKE_EXPLORE
     if step > Step.MAKE_LABEL:
         if why := adopted_labels.adopt(context, iteration):
-            say(f"{why}: going back to {_words(Step.MAKE_LABEL)}")
+            say(f"{why}: going back to {Step.MAKE_LABEL.words}")
             return Step.MAKE_LABEL
         _summarise(context, iteration, None)
     return step
@@ -129,7 +129,3 @@ def _frames_before(context: RunContext, iteration: int) -> int:
     folders = [context.paths.root / system for system in context.params.init_data_sys]
     folders += [context.paths.label(index) for index in range(iteration)]
     return sum(train.count_frames(folder) for folder in folders)
-
-
-def _words(step: Step) -> str:
-    return step.name.lower().replace("_", " ")

@@ -53,7 +53,7 @@ ALLOWED = {
     "checking": BASE
     | {"checking", "preflight", "plumed_lines", "rehearsal", "first", "user_files", "config"}
     | {"dispatch"},
-    "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"},
+    "status": BASE | {"state", "first", "loop", "lock", "report", "progress", "initial_result"},
     "at_work": BASE | {"lock", "progress"},
     "options": BASE,
     "commands": None,

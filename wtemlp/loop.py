@@ -127,7 +127,7 @@ class Loop:
         """Prepare the training of four models on all labelled frames."""
         train.prepare(self.context, self.state.iteration)
         with self._summary() as row:
-            row.n_train_frames = self._labelled_frames()
+            row.n_train_frames = train.frames_before(self.context, self.state.iteration)
 
     def run_train(self) -> None:
         """Train, freeze, compress and test them."""
@@ -328,13 +328,6 @@ class Loop:
 
     def _say(self, text: str) -> None:
         self.reporter.say(f"iteration {self.state.iteration}: {text}")
-
-    def _labelled_frames(self) -> int:
-        """Frames in the initial data and in the labels of the iterations so far."""
-        root = self.paths.root
-        folders = [root / system for system in self.context.params.init_data_sys]
-        folders += [self.paths.label(index) for index in range(self.state.iteration)]
-        return sum(train.count_frames(folder) for folder in folders)
 
 
 STEPS: dict[Step, Callable[[Loop], None]] = {

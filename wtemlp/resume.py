@@ -125,12 +125,12 @@ def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], 
         if row is None or row.labelled is None:
             continue
         folder = context.paths.label(index)
-        if train.count_frames(folder) == row.labelled:
+        if train.count_labelled(context.paths, index) == row.labelled:
             continue
         say(f"{folder}: labelled frames have gone: reading them anew")
         with suppress(CalculationError, FileNotFoundError):
             label.collect(context, index)
-        if (found := train.count_frames(folder)) != row.labelled:
+        if (found := train.count_labelled(context.paths, index)) != row.labelled:
             raise CalculationError(
                 f"{folder}: {found} labelled frames, but the run has made {row.labelled}; put "
                 "its data.* folders back, or start in another folder"

@@ -118,14 +118,8 @@ def _summarise(context: RunContext, iteration: int, labelled: int | None) -> Non
     if not row.walkers:
         _, row.walkers = adopted_walkers.everything(context, iteration)
     if row.n_train_frames is None:
-        row.n_train_frames = _frames_before(context, iteration)
+        row.n_train_frames = train.frames_before(context, iteration)
     if labelled is not None:
         row.labelled = labelled
         row.label_failures = (row.selected or 0) - labelled
     save_summary(file, row)
-
-
-def _frames_before(context: RunContext, iteration: int) -> int:
-    folders = [context.paths.root / system for system in context.params.init_data_sys]
-    folders += [context.paths.label(index) for index in range(iteration)]
-    return sum(train.count_frames(folder) for folder in folders)

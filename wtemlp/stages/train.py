@@ -19,6 +19,7 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import dp
+from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
@@ -114,6 +115,21 @@ def count_frames(folder: Path) -> int:
     return sum(
         np.load(file, mmap_mode="r").shape[0] for file in folder.glob("**/set.*/energy.npy")
     )
+
+
+def count_labelled(run: RunPaths, iteration: int) -> int:
+    """Labelled frames of an iteration.
+
+    Its tasks may hold the same frames once more, where a program of the user's own has left them.
+    """
+    return sum(count_frames(folder) for folder in run.label(iteration).glob("data.*"))
+
+
+def frames_before(context: RunContext, iteration: int) -> int:
+    """Labelled frames in the initial data and of the iterations before one."""
+    folders = [context.paths.root / system for system in context.params.init_data_sys]
+    labelled = sum(count_labelled(context.paths, index) for index in range(iteration))
+    return labelled + sum(map(count_frames, folders))
 
 
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:

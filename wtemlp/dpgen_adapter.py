@@ -10,16 +10,19 @@ is undone here.
 import copy
 import glob
 import importlib
+import io
 import logging
 import os
 import random
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from dargs import Argument
 
 
@@ -133,7 +136,47 @@ def complete_template(
             done, list(models), trj_freq, deepmd_version=deepmd_version, jdata=settings
         )
     done = generator.revise_lmp_input_pair_coeff(done, settings)
-    return generator.revise_lmp_input_dump(done, trj_freq) if dump else done
+    done = generator.revise_lmp_input_neigh_modify(done, settings)
+    merge = settings.get("model_devi_merge_traj", False)
+    return generator.revise_lmp_input_dump(done, trj_freq, merge) if dump else done
+
+
+def native_script(
+    folder: Path, job: Mapping[str, Any], jdata: Mapping[str, Any], deepmd_version: str,
+    models: Sequence[str], conditions: tuple[float, float | None], seed: int,
+) -> str:
+    """The LAMMPS script that DP-GEN writes for a walker without a template.
+
+    Parameters
+    ----------
+    folder : Path
+        The walker's, with ``conf.lmp``.
+    job : Mapping
+        The entry of ``model_devi_jobs``.
+    jdata : Mapping
+        :attr:`wtemlp.config.records.Params.jdata`.
+    deepmd_version : str
+        The machine file's.
+    models : sequence of str
+        Files of the models.
+    conditions : (float, float or None)
+        Temperature, K, and pressure, bar; None at constant volume.
+    seed : int
+        Of the velocities, or of the direction of a knock.
+    """
+    settings = copy.deepcopy(dict(jdata))
+    with run_folder(folder, seed) as generator, redirect_stdout(io.StringIO()):
+        ensemble, nsteps, trj_freq, _, _, pka_e, _, n_beads = generator.parse_cur_job(job)
+        dt, delay, tau_t, tau_p = generator._get_lammps_job_settings(job, settings)
+        settings["model_format"] = generator._get_model_suffix(settings)[1:]
+        temperature_K, pressure_bar = conditions
+        return generator.make_lammps_input(
+            ensemble, "conf.lmp", list(models), nsteps, dt, delay, trj_freq, settings["mass_map"],
+            temperature_K, jdata=settings, tau_t=tau_t, tau_p=tau_p, pka_e=pka_e,
+            pres=-1 if pressure_bar is None else pressure_bar,
+            nopbc=settings.get("model_devi_nopbc", False), deepmd_version=deepmd_version,
+            nbeads=n_beads,
+        )  # fmt: skip
 
 
 def complete_plumed(lines: Sequence[str], plumed_file: str) -> list[str]:
@@ -172,14 +215,17 @@ def run_folder(root: Path, seed: int) -> Iterator[ModuleType]:
     """
     generator = import_quietly("dpgen.generator.run")
     folder, numbers, globber = Path.cwd(), random.getstate(), generator.glob
+    arrays = np.random.get_state()
     os.chdir(root)
     random.seed(seed)
+    np.random.seed(seed % 2**32)
     generator.glob = _SortedGlob
     try:
         yield generator
     finally:
         generator.glob = globber
         random.setstate(numbers)
+        np.random.set_state(arrays)
         os.chdir(folder)
 
 
@@ -256,7 +302,49 @@ def train_job(
     """
     with run_folder(root, 0) as generator, submissions(generator, root) as jobs:
         generator.run_train(iteration, copy.deepcopy(dict(jdata)), flat_mdata(mdata))
-    return jobs[0] if jobs else None
+    if not jobs:
+        return None
+    # Models of some formats DP-GEN exports in a second submission; here it is one task.
+    made = {name for job in jobs for name in job.backward}
+    return replace(
+        jobs[0], commands=tuple(command for job in jobs for command in job.commands),
+        backward=tuple(sorted(made)),
+    ) if jobs[1:] else jobs[0]
+
+
+def model_suffix(jdata: Mapping[str, Any]) -> str:
+    """How the names of the models end: ``.pb``, ``.pth``, ...
+
+    Raises
+    ------
+    ValueError
+        If DP-GEN does not know the back end or the format, or they do not go together.
+    """
+    generator = import_quietly("dpgen.generator.run")
+    return str(generator._get_model_suffix(copy.deepcopy(dict(jdata))))
+
+
+def rehearse_training(jdata: Mapping[str, Any], deepmd_version: str) -> None:
+    """Have DP-GEN look at the training options, in a folder that is thrown away.
+
+    Raises
+    ------
+    ValueError
+        With the first line of what DP-GEN says.
+    """
+    settings = copy.deepcopy(dict(jdata)) | {"init_data_sys": []}
+    mdata = {"deepmd_version": deepmd_version, "api_version": "1.0", "train_command": "dp",
+             **dict.fromkeys(("train_machine", "train_resources", "model_devi_machine",
+                              "model_devi_resources"))}  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
+        root = Path(name).resolve()
+        (root / "iter.000000" / "00.train").mkdir(parents=True)
+        try:
+            with run_folder(root, 0) as generator, submissions(generator, root):
+                generator.run_train(0, settings, mdata)
+        except Exception as error:  # it raises whatever a wrong key leads to
+            said = str(error).strip().splitlines()
+            raise ValueError(said[0] if said else type(error).__name__) from error
 
 
 def post_train(

@@ -91,6 +91,20 @@ def read_label(task: Path, jdata: Mapping[str, Any]) -> dpdata.LabeledSystem | N
             raise ValueError(said[0] if said else type(error).__name__) from error
 
 
+def is_too_large(dump: Path, vacuum_A: float) -> bool:
+    """Whether a cluster leaves less vacuum in its cell than ``fp_cluster_vacuum``.
+
+    Parameters
+    ----------
+    dump : Path
+        A LAMMPS dump of one frame.
+    vacuum_A : float
+        Angstrom.
+    """
+    with run_folder(dump.parent, 0) as generator:
+        return bool(generator.check_cluster(dump.name, vacuum_A))
+
+
 def is_bad_box(dump: Path, criteria: str) -> bool:
     """Whether a frame fails ``fp_skip_bad_box``.
 

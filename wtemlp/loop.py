@@ -25,6 +25,7 @@ from wtemlp.progress import Reporter, StageProgress
 from wtemlp.resume import restore_labels, sound_step
 from wtemlp.stages import explore, label, select, train
 from wtemlp.stages.ceilings import ceilings, held_back
+from wtemlp.stages.cleaning import clean
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
@@ -48,6 +49,8 @@ class Loop:
         self.context, self.reporter = context, reporter
         self.paths = context.paths
         self.state = self._begin()
+        for line in context.params.warnings:
+            reporter.say(f"warning: {line}")
         if not self.state.finished:
             restore_labels(context, self.state.iteration, reporter.say)
             if self.state.step in (Step.RUN_EXPLORE, Step.POST_EXPLORE):
@@ -258,6 +261,8 @@ class Loop:
         for name, reason in reasons.items():
             self._say(f"no label for {name}: {reason}")
         self._say(f"{labelled} frames labelled")
+        if cleaned := clean(self.context, self.state.iteration):
+            self._say(f"trajectories of {len(cleaned)} walkers are removed (model_devi_clean_traj)")
         if self.state.final is None and self._converged():
             self._say("converged: the next training is the last")
             self.state = replace(self.state, final=self.state.iteration + 1)

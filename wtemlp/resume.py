@@ -63,9 +63,9 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
         data = [paths.train(iteration) / name for name in train.DATA]
         return [folder / names.TRAIN_INPUT for folder in folders] + _links(*data)
     if step is Step.POST_TRAIN:
-        return [_model_file(folder) for folder in folders]
+        return [_model(folder, "frozen_model*") for folder in folders]
     if step is Step.MAKE_EXPLORE:
-        return [paths.train(iteration) / f"graph.{model:03d}.pb" for model in models]
+        return [_model(paths.train(iteration), f"graph.{model:03d}") for model in models]
     if step in (Step.RUN_EXPLORE, Step.POST_EXPLORE, Step.MAKE_LABEL):
         listed = paths.explore(iteration) / explore.WALKERS
         if not listed.exists():
@@ -76,7 +76,10 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
             inputs += [task / names.CONF for task in tasks]
             inputs += paths.explore(iteration).glob("graph.*")
         if step is not Step.RUN_EXPLORE:
-            inputs += [task / name for task in tasks for name in (names.MODEL_DEVI, names.TRAJ)]
+            # The beads of a path integral have their deviations joined later.
+            recorded = [task for task in tasks if not (task / "model_devi1.out").exists()]
+            inputs += [task / names.MODEL_DEVI for task in recorded]
+            inputs += [explore.trajectory(task) for task in tasks]
         return inputs
     if step in (Step.RUN_LABEL, Step.POST_LABEL):
         explored = paths.explored(iteration)
@@ -99,9 +102,9 @@ def _links(*folders: Path) -> list[Path]:
     ]
 
 
-def _model_file(folder: Path) -> Path:
-    """The model that a training has left, whatever its format; where it is not, its usual name."""
-    return next(iter(sorted(folder.glob("frozen_model*"))), folder / "frozen_model.pb")
+def _model(folder: Path, name: str) -> Path:
+    """A model's file, whatever its format."""
+    return next(folder.glob(f"{name}.*"), folder / f"{name.rstrip('*')}.pb")
 
 
 def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], None]) -> None:

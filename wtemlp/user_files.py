@@ -19,14 +19,14 @@ from wtemlp.errors import CalculationError, InputError
 
 #: What the stages write into a task's folder themselves.
 RESERVED = (
-    paths.TRAIN_INPUT, paths.CONF, paths.LMP_INPUT, paths.PLUMED_INPUT, paths.JOB,
-    paths.FRAME_DUMP, paths.FRAME,
+    paths.TRAIN_INPUT, paths.CONF, paths.LMP_INPUT, paths.PLUMED_INPUT, paths.PLUMED_PATH,
+    paths.JOB, paths.FRAME_DUMP, paths.FRAME,
 )  # fmt: skip
 
 #: What a walker's job makes, and takes away when it begins anew.
 MADE = (
     paths.MODEL_DEVI, paths.TRAJ, paths.LMP_LOG, paths.COLVAR_NVT, paths.COLVAR_WTE, paths.HILLS,
-    paths.DELTAFS, paths.SIGMA, paths.STOPPED, paths.CHECKPOINT,
+    paths.DELTAFS, paths.SIGMA, paths.STOPPED, paths.CHECKPOINT, paths.ALL_FRAMES,
 )  # fmt: skip
 
 

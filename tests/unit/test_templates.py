@@ -222,8 +222,6 @@ def test_every_word_has_a_value():
 
 
 LAMMPS_WRONG = [
-    ({JOB + "temps": [300]}, {}, "[0].temps = [300]; has no effect beside a template"),
-    ({JOB + "nsteps": 10}, {}, "[0].nsteps = 10; has no effect beside a template"),
     ({"model_devi_plumed": False}, {}, '.plm = "in.plumed"; has no effect without "model_devi_pl'),
     ({JOB + "template": {"lmp": "in.lammps"}}, {}, ".template.plm is missing; add it"),
     ({JOB + "template": {"plm": "in.plumed"}}, {}, ".template.lmp is missing; add it"),

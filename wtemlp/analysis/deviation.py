@@ -10,8 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from wtemlp.analysis.frames import Decision
 
 
-def classify(max_devi_f: ArrayLike, trust_lo: float, trust_hi: float) -> NDArray[np.int_]:
-    """Sort frames by their force deviation.
+def classify(
+    max_devi_f: ArrayLike, trust_lo: float, trust_hi: float,
+    max_devi_v: ArrayLike = 0.0, v_lo: float = np.inf, v_hi: float = np.inf,
+) -> NDArray[np.int_]:
+    """Sort frames by their force deviation, and by their virial deviation if it has levels.
 
     Parameters
     ----------
@@ -19,19 +22,73 @@ def classify(max_devi_f: ArrayLike, trust_lo: float, trust_hi: float) -> NDArray
         Largest force deviation of each frame, eV/Angstrom; may hold NaN and infinity.
     trust_lo, trust_hi : float
         Trust levels, eV/Angstrom.
+    max_devi_v : array_like, shape (n_frames,)
+        Largest virial deviation of each frame, eV/atom.
+    v_lo, v_hi : float
+        Its trust levels; infinite: it does not count.
 
     Returns
     -------
     ndarray of int, shape (n_frames,)
-        :class:`~wtemlp.analysis.frames.Decision`: accurate below ``trust_lo``, candidate from
-        ``trust_lo`` up to, not including, ``trust_hi``, and failed for all else: at or above
-        ``trust_hi``, or not finite.  Never selected.
+        :class:`~wtemlp.analysis.frames.Decision`: failed where a deviation is at or above its
+        upper level, or not finite; else candidate where one is at or above its lower level; else
+        accurate.  Never selected.
     """
-    deviation = np.asarray(max_devi_f, dtype=float)
-    decision = np.full(deviation.shape, int(Decision.FAILED))
-    decision[deviation < trust_hi] = int(Decision.CANDIDATE)
-    decision[deviation < trust_lo] = int(Decision.ACCURATE)
-    decision[~np.isfinite(deviation)] = int(Decision.FAILED)
+    force = np.asarray(max_devi_f, dtype=float)
+    virial = np.broadcast_to(np.asarray(max_devi_v, dtype=float), force.shape)
+    decision = np.full(force.shape, int(Decision.ACCURATE))
+    decision[(force >= trust_lo) | (virial >= v_lo)] = int(Decision.CANDIDATE)
+    sound = np.isfinite(force) & (force < trust_hi) & _sound(virial, v_hi, np.less)
+    decision[~sound] = int(Decision.FAILED)
+    return decision
+
+
+def _sound(deviation: NDArray, highest: float, below: np.ufunc) -> NDArray[np.bool_]:
+    """Which deviations are finite and below the upper level; all of them if there is none."""
+    if np.isinf(highest):
+        return np.ones(deviation.shape, dtype=bool)
+    return np.isfinite(deviation) & below(deviation, highest)
+
+
+def classify_adaptive(
+    max_devi_f: ArrayLike, max_devi_v: ArrayLike, trust_hi: float, v_hi: float,
+    numbers: tuple[int, int], percentages: tuple[float, float], order: ArrayLike,
+) -> NDArray[np.int_]:
+    """Sort frames where numbers of candidates are wanted, in the place of lower trust levels.
+
+    Of the frames that have not failed, those of the largest force deviations are candidates, and
+    those of the largest virial deviations: of each kind its number, or its percentage of these
+    frames if that is more.  As DP-GEN's adaptive lower trust level has it.
+
+    Parameters
+    ----------
+    max_devi_f, max_devi_v : array_like, shape (n_frames,)
+        Largest deviations of each frame, eV/Angstrom and eV/atom.
+    trust_hi, v_hi : float
+        Upper trust levels; a frame above one has failed.
+    numbers : tuple of int
+        Candidates at least, by their forces and by their virials.
+    percentages : tuple of float
+        The same, in percent of the frames that have not failed.
+    order : array_like, shape (n_frames,)
+        Which of equal deviations counts as larger.
+
+    Returns
+    -------
+    ndarray of int, shape (n_frames,)
+        As of :func:`classify`.
+    """
+    both = [np.asarray(one, dtype=float) for one in (max_devi_f, max_devi_v)]
+    decision = np.full(both[0].shape, int(Decision.ACCURATE))
+    sound = np.isfinite(both[0])
+    for deviation, highest in zip(both, (trust_hi, v_hi), strict=True):
+        sound &= _sound(deviation, highest, np.less_equal)
+    decision[~sound] = int(Decision.FAILED)
+    rows = np.flatnonzero(sound)
+    for deviation, number, percent in zip(both, numbers, percentages, strict=True):
+        count = min(max(number, int(percent * 0.01 * len(rows))), len(rows))
+        ranked = rows[np.lexsort((np.asarray(order)[rows], deviation[rows]))]
+        decision[ranked[len(rows) - count :]] = int(Decision.CANDIDATE)
     return decision
 
 

@@ -38,6 +38,12 @@ class FrameTable:
     bias_eV: np.ndarray  #: bias potential at the frame; 0 in NVT
     max_devi_f: np.ndarray  #: largest force deviation of the frame, eV/Angstrom
     decision: np.ndarray  #: :class:`Decision`
+    max_devi_v: np.ndarray | None = None
+    """Largest virial deviation of the frame, eV/atom; NaN where none was read."""
+
+    def __post_init__(self) -> None:
+        if self.max_devi_v is None:
+            object.__setattr__(self, "max_devi_v", np.full(len(self.step), np.nan))
 
     def __len__(self) -> int:
         return len(self.step)
@@ -67,4 +73,5 @@ def save_frames(path: Path, table: FrameTable) -> None:
 def load_frames(path: Path) -> FrameTable:
     """Read a table that :func:`save_frames` wrote."""
     with np.load(path) as data:
-        return FrameTable(**{f.name: data[f.name] for f in fields(FrameTable)})
+        # The first versions have not kept all columns.
+        return FrameTable(**{f.name: data[f.name] for f in fields(FrameTable) if f.name in data})

@@ -52,6 +52,9 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
         return None
     jobs, models = len(params.jobs), params.numb_models
     findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
+    for line in params.warnings:
+        where, _, what = line.partition(": ")
+        findings.warning(where, what)
     templates = sum(job.template is not None for job in params.jobs)
     if templates:
         findings.ok(param.name, f"the scripts of {templates} iterations have all that is needed")

@@ -1,12 +1,20 @@
 """The entries of ``model_devi_jobs``: what each iteration explores."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from wtemlp.config.records import OPES, ExploreJob, WteBlock
+from wtemlp.config.plain_md import (
+    first_quarter,
+    read_timestep,
+    refuse_with_bias,
+    setting,
+    whose_script,
+)
+from wtemlp.config.records import DPGEN, OPES, OWN, UNBIASED, ExploreJob, WteBlock
 from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import MAX_NUMBER, Section
 from wtemlp.config.template_job import read_dpgens, with_template
-from wtemlp.config.wte import AUTO_HEIGHT_KT, MAX_TEMPERATURE_K, MIN_NVT_STEPS, read_wte
+from wtemlp.config.wte import MAX_TEMPERATURE_K, read_wte
 from wtemlp.errors import NotRunnable
 
 #: What an entry must have beside DP-GEN's own required keys.
@@ -40,27 +48,18 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
     for key, what in NEEDED.items():
         if key not in job:
             raise job.missing(key, f"add it: {what}")
-    if not job["temps"]:
-        raise job.wrong("temps", "must have one temperature or more (K)")
-    for index, temperature in enumerate(job["temps"]):
-        if not temperature > 0:
-            raise job.wrong("temps", "must be a positive number (K)", index)
-        if temperature > MAX_TEMPERATURE_K:
-            raise job.wrong("temps", f"must be {MAX_TEMPERATURE_K:g} or less (K)", index)
+    _check_temps(job)
     nsteps, trj_freq = job.steps("nsteps"), job.integer("trj_freq")
-    if trj_freq > nsteps:
+    script = OWN if biased else whose_script(params, job)
+    if trj_freq > nsteps and script == OWN:
         raise job.wrong("trj_freq", f"must not be above nsteps ({nsteps}): no frame is stored")
-    if not biased:
-        nsteps, wte = _plain_md(job, nsteps, trj_freq)
-    elif "wte" not in job:
-        raise job.missing("wte", 'add it, as {"biasfactor": [16, 64]}, or change model_devi_engine')
-    elif nsteps % trj_freq:
-        raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
+    if script == DPGEN:
+        wte = UNBIASED
+    elif not biased:
+        nsteps, wte = _plain_md(nsteps, trj_freq)
     else:
-        wte = read_wte(job.section("wte"), trj_freq, job["temps"], root)
-        if wte.method == OPES and nsteps < MIN_OPES_UPDATES * wte.pace:
-            least = MIN_OPES_UPDATES * wte.pace
-            raise job.wrong("nsteps", f"must be {least} or more: OPES begins with unbiased steps")
+        refuse_with_bias(params, job)
+        wte = _biased(job, nsteps, trj_freq, root)
     record = ExploreJob(
         sys_idx=_read_sys_idx(job, len(params["sys_configs"])),
         temps_K=tuple(float(temperature) for temperature in job["temps"]),
@@ -68,22 +67,57 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
         nsteps=nsteps,
         trj_freq=trj_freq,
         wte=wte,
-        press_bar=_read_pressures(job),
-        barostat=BAROSTATS[job["ensemble"]],
-        barostat_ps=job.number("taup", "ps") if job.get("taup") is not None else BAROSTAT_PS,
+        press_bar=_read_pressures(job, biased),
+        barostat=BAROSTATS.get(job["ensemble"], ""),
+        barostat_ps=setting(params, job, "taup") or BAROSTAT_PS,
+        script=script,
+        timestep_ps=read_timestep(job, "dt") if job.get("dt") is not None else None,
+        thermostat_ps=setting(params, job, "taut") or ExploreJob.thermostat_ps,
+        neigh_delay=_neigh_delay(params, job),
+        n_beads=job.integer("nbeads") if job.get("nbeads") is not None else 0,
     )
     return with_template(params, job, root, record) if "template" in job else record
 
 
-def _read_pressures(job: Section) -> tuple[float, ...]:
+def _check_temps(job: Section) -> None:
+    if not job["temps"]:
+        raise job.wrong("temps", "must have one temperature or more (K)")
+    for index, temperature in enumerate(job["temps"]):
+        if not temperature > 0:
+            raise job.wrong("temps", "must be a positive number (K)", index)
+        if temperature > MAX_TEMPERATURE_K:
+            raise job.wrong("temps", f"must be {MAX_TEMPERATURE_K:g} or less (K)", index)
+
+
+def _biased(job: Section, nsteps: int, trj_freq: int, root: Path) -> WteBlock:
+    """What the entry's ``wte`` block says."""
+    if "wte" not in job:
+        raise job.missing("wte", 'add it, as {"biasfactor": [16, 64]}, or change model_devi_engine')
+    if nsteps % trj_freq:
+        raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
+    wte = read_wte(job.section("wte"), trj_freq, job["temps"], root)
+    if wte.method == OPES and nsteps < MIN_OPES_UPDATES * wte.pace:
+        least = MIN_OPES_UPDATES * wte.pace
+        raise job.wrong("nsteps", f"must be {least} or more: OPES begins with unbiased steps")
+    return wte
+
+
+def _neigh_delay(params: Section, job: Section) -> int | None:
+    for section, key in ((job, "neidelay"), (params, "model_devi_neidelay")):
+        if section.get(key) is not None:
+            return section.integer(key, 0)
+    return None
+
+
+def _read_pressures(job: Section, biased: bool) -> tuple[float, ...]:
     """Pressures of the barostat, bar; none at constant volume."""
-    if job["ensemble"] not in BAROSTATS:
+    if job["ensemble"] not in BAROSTATS and (biased or job["ensemble"] != "nve"):
         known = ", ".join(f'"{name}"' for name in BAROSTATS)
         error = job.wrong("ensemble", f"must be one of {known}: the thermostat is CSVR")
         raise NotRunnable.of(error) if job["ensemble"] == "nve" else error
     given = job.get("press") or []
-    if not BAROSTATS[job["ensemble"]]:
-        if len(given) > 1:
+    if not BAROSTATS.get(job["ensemble"]):
+        if len(given) > 1 and biased:
             # One value changes nothing at constant volume, neither here nor in DP-GEN.
             raise job.wrong("press", "must be left out: at constant volume there is no pressure")
         return ()
@@ -97,17 +131,11 @@ def _read_pressures(job: Section) -> tuple[float, ...]:
     return tuple(float(pressure) for pressure in given)
 
 
-def _plain_md(job: Section, nsteps: int, trj_freq: int) -> tuple[int, WteBlock]:
+def _plain_md(nsteps: int, trj_freq: int) -> tuple[int, WteBlock]:
     """Unbiased MD in the terms of a biased run: a first quarter that measures the energy for the
     guard, then a run with bias factor 1; together they have `nsteps` steps."""
-    nvt_steps = max(nsteps // 4 // trj_freq, 1) * trj_freq
-    if nvt_steps < MIN_NVT_STEPS or nvt_steps >= nsteps:
-        remedy = f"must be {4 * MIN_NVT_STEPS} or more: the first quarter measures the energy"
-        raise NotRunnable.of(job.wrong("nsteps", f"{remedy}, for the guard"))
-    block = WteBlock(
-        (1.0,), sigma_eV=None, height_kT=AUTO_HEIGHT_KT, pace=100, nvt_steps=nvt_steps, walkers=1
-    )
-    return nsteps - nvt_steps, block
+    nvt_steps = first_quarter(nsteps, trj_freq)
+    return nsteps - nvt_steps, replace(UNBIASED, nvt_steps=nvt_steps)
 
 
 def _read_sys_idx(job: Section, n_systems: int) -> tuple[int, ...]:

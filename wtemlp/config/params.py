@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp import dpgen_adapter
+from wtemlp.config.criteria import read_criteria, read_trust_levels
 from wtemlp.config.files import Kind, read_object
+from wtemlp.config.ignored import ignored
 from wtemlp.config.jobs import read_job
 from wtemlp.config.label_files import check_label_keys, label_file_problems
+from wtemlp.config.md_options import read_md_options
 from wtemlp.config.messages import validated
+from wtemlp.config.plain_md import read_timestep
 from wtemlp.config.records import AseMethod, Convergence, ForceField, Params
 from wtemlp.config.schema import ASE, FP_STYLE, run_schema
 from wtemlp.config.section import MAX_SEED, Section
@@ -19,13 +23,13 @@ from wtemlp.config.systems import (
     read_sys_configs,
     structure_problems,
 )
-from wtemlp.config.training import check_training
+from wtemlp.config.training import check_training, model_suffix
+from wtemlp.config.training_start import check_training_start, start_problems
 from wtemlp.config.unsupported import refuse_unsupported
 from wtemlp.config.wte import read_force_field
 from wtemlp.errors import InputError, NotRunnable
 
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
-MAX_TIMESTEP_PS = 0.01
 
 _OWN_KEYS = ("seed", "convergence", "validation_data_sys")
 
@@ -58,11 +62,12 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     record = _read(params, path, root, check_files)
     _check_data_lists(params, record)
     check_training(params, record.type_map)
+    check_training_start(params)
     if check_files:
         used = sorted({index for job in record.jobs for index in job.sys_idx})
         explored = tuple(record.sys_configs[index] for index in used)
         check_structures(params, explored, record.type_map)
-        for problem in label_file_problems(params, root):
+        for problem in (*label_file_problems(params, root), *start_problems(params, root)):
             raise problem
     return record
 
@@ -91,21 +96,27 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
         *data_problems(params, "validation_data_sys", root, record.type_map),
         *structure_problems(params, root, used, record.type_map),
         *label_file_problems(params, root),
+        *start_problems(params, root),
     ]
 
 
 def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     type_map = _read_type_map(params)
     mass_map = _read_mass_map(params, type_map)
-    seed, timestep_ps = params.integer("seed", 0, MAX_SEED), _read_timestep(params)
+    seed, timestep_ps = params.integer("seed", 0, MAX_SEED), read_timestep(params, "model_devi_dt")
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
     ratio_failed = params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED
     convergence = _read_convergence(params)
-    lo, hi = _read_trust_levels(params)
+    lo, hi = read_trust_levels(params)
     force_field = _read_reference(params, type_map)
     task_max, task_min = _read_task_numbers(params)
     # The last: they may have scripts that are not there, while the rest of the file is to be told.
-    jobs = tuple(read_job(params, job, root) for job in params.sections("model_devi_jobs"))
+    entries = params.sections("model_devi_jobs")
+    jobs = tuple(read_job(params, job, root) for job in entries)
+    criteria = tuple(
+        read_criteria(params, entry, job.sys_idx, task_max, task_min)
+        for entry, job in zip(entries, jobs, strict=True)
+    )
     used = {index for job in jobs for index in job.sys_idx}
     return Params(
         source=path,
@@ -133,6 +144,10 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         ratio_failed=ratio_failed,
         convergence=convergence,
         engine=params.get("model_devi_engine", "lammps"),
+        criteria=criteria,
+        md=read_md_options(params),
+        model_suffix=model_suffix(params),
+        warnings=tuple(ignored(params)),
     )
 
 
@@ -188,13 +203,6 @@ def _read_numb_models(params: Section, n_jobs: int) -> int:
     return models
 
 
-def _read_timestep(params: Section) -> float:
-    timestep_ps = params.number("model_devi_dt", "ps")
-    if timestep_ps > MAX_TIMESTEP_PS:
-        raise params.wrong("model_devi_dt", "must be 0.01 or less: it is in ps (0.5 fs is 0.0005)")
-    return timestep_ps
-
-
 def _read_task_numbers(params: Section) -> tuple[int, int]:
     task_max, task_min = params.integer("fp_task_max"), params.integer("fp_task_min", 0)
     if task_min > task_max:
@@ -231,38 +239,6 @@ def _read_ase_method(params: Section) -> AseMethod | None:
         remedy = 'must be the import path of a class, as "ase.calculators.emt.EMT"'
         raise section.wrong("calculator", remedy)
     return AseMethod(path, section["kwargs"], section["periodic"])
-
-
-def _read_trust_levels(params: Section) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    n_systems = len(params["sys_configs"])
-    keys = ("model_devi_f_trust_lo", "model_devi_f_trust_hi")
-    lo, hi = (_per_system(params, key, n_systems) for key in keys)
-    for system, (low, high) in enumerate(zip(lo, hi, strict=True)):
-        if not low >= 0:
-            raise params.wrong(keys[0], "must be 0 or more (eV/Angstrom)")
-        if not low < high:
-            which = "" if lo.count(low) == hi.count(high) == n_systems else f" of system {system}"
-            raise params.wrong(keys[0], f"must be below {keys[1]}{which} ({high:g} eV/Angstrom)")
-    return lo, hi
-
-
-def _per_system(params: Section, key: str, n_systems: int) -> tuple[float, ...]:
-    """A number, a list or an object by index, as one number per system."""
-    given = params[key]
-    if isinstance(given, list):
-        if len(given) != n_systems:
-            remedy = f"must be one number, or a list of one per system of sys_configs ({n_systems})"
-            raise params.wrong(key, remedy)
-        return tuple(float(value) for value in given)
-    if isinstance(given, dict):
-        names = [str(index) for index in range(n_systems)]
-        levels = [given.get(name) for name in names]
-        numbers = all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in levels)
-        if not numbers or set(given) != set(names):
-            remedy = f'must have one number per system of sys_configs, "0" to "{n_systems - 1}"'
-            raise params.wrong(key, remedy)
-        return tuple(float(level) for level in levels)
-    return (float(given),) * n_systems
 
 
 def _check_data_lists(params: Section, record: Params) -> None:

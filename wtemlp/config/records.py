@@ -72,6 +72,13 @@ class WteBlock:
     guard: Guard = field(default_factory=Guard)
 
 
+AUTO_HEIGHT_KT = 0.5
+#: MD without a bias.
+UNBIASED = WteBlock(
+    (1.0,), sigma_eV=None, height_kT=AUTO_HEIGHT_KT, pace=100, nvt_steps=0, walkers=1
+)
+
+
 @dataclass(frozen=True)
 class Revision:
     """What the words of a template are replaced with: one of the combinations of ``rev_mat``."""
@@ -93,6 +100,25 @@ class Template:
     plm: str  #: text of the PLUMED input; empty: there is none
     revisions: Mapping[int, tuple[Revision, ...]]  #: combinations, by system
     own: tuple[str, ...] = ()  #: words that wtemlp replaces itself, of those that it knows
+    plm_path: str = ""  #: text of ``plmpath.pdb``, the frames of a path; empty: there is none
+
+
+OWN, DPGEN = "own", "dpgen"  #: whose scripts walkers are generated with
+
+
+@dataclass(frozen=True)
+class MdOptions:
+    """What of DP-GEN's keys holds for the MD of all entries."""
+
+    devi_words: str = ""  #: more words of ``pair_style deepmd``: relative deviations
+    d3: str = ""  #: arguments of ``pair_style dispersion/d3``; "": none
+    neigh_one: int | None = None  #: of ``neigh_modify one``
+    shuffle: bool = False  #: whether the atoms of a structure change places
+    periodic: bool = True
+    merge_traj: bool = False  #: whether a walker's frames are in one file
+    f_average: bool = False  #: whether deviations are divided by the root mean square force
+    keep_iterations: int | None = None  #: last iterations whose trajectories stay; None: all
+    plumed_path: bool = False  #: whether a template has a file ``plm_path``
 
 
 @dataclass(frozen=True)
@@ -109,6 +135,39 @@ class ExploreJob:
     barostat: str = ""  #: "iso", "aniso", "tri"; "" at constant volume
     barostat_ps: float = 0.5  #: its relaxation time
     template: Template | None = None  #: None: the scripts are generated
+    script: str = OWN  #: whose generated script
+    timestep_ps: float | None = None  #: of this entry; None: that of the file
+    thermostat_ps: float = 0.1  #: its relaxation time
+    neigh_delay: int | None = None  #: steps before LAMMPS builds lists of neighbours anew
+    n_beads: int = 0  #: of a path integral; 0: classical MD
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """How many frames are candidates, where no lower trust level says it (DP-GEN's adaptive)."""
+
+    numb_f: int = 10  #: those of the largest force deviation: so many at least ...
+    perc_f: float = 0.0  #: ... and this percentage of the frames that have not failed
+    numb_v: int = 0  #: the same of the virial deviation
+    perc_v: float = 0.0
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What decides on the frames of an iteration, and how many of them are labelled."""
+
+    f_lo: tuple[float, ...]  #: trust levels of the force deviation, eV/Angstrom, one per system
+    f_hi: tuple[float, ...]
+    v_lo: tuple[float, ...]  #: of the virial deviation, eV/atom; infinite: it does not count
+    v_hi: tuple[float, ...]
+    task_max: int  #: labelled frames per system at most
+    task_min: int  #: fewer candidates than this: none is labelled
+    adaptive: Adaptive | None = None  #: in the place of f_lo and v_lo
+    skip: int = 0  #: frames of earlier steps than this are not looked at
+    accurate: float = 1.0  #: fraction of accurate frames at which none is labelled ...
+    accurate_soft: float = 1.0  #: ... and from which on fewer than task_max are
+    vacuum_A: float | None = None  #: of a cluster, at least; None: not looked at
+    lists: bool = True  #: whether DP-GEN's lists of frames are written
 
 
 @dataclass(frozen=True)
@@ -164,6 +223,10 @@ class Params:
     ratio_failed: float  #: tolerated fraction of failed labels
     convergence: Convergence | None
     engine: str = "lammps"  #: of the exploration (``model_devi_engine``)
+    criteria: tuple[Criteria, ...] = ()  #: one per job
+    md: MdOptions = field(default_factory=MdOptions)
+    model_suffix: str = ".pb"  #: how the names of the models end
+    warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
 
 
 @dataclass(frozen=True)

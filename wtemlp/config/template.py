@@ -2,15 +2,18 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config.records import Revision, Template
+from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import Section, wrong_value
 from wtemlp.config.template_checks import Place, check_scripts
 from wtemlp.config.template_text import left_over, occurs
+from wtemlp.config.training import model_suffix
 from wtemlp.errors import InputError, NotRunnable
 
-LMP, PLM = "lmp", "plm"
+LMP, PLM, PLM_PATH = "lmp", "plm", "plm_path"
 _REVISIONS = ("rev_mat", "sys_rev_mat")
 
 
@@ -21,6 +24,8 @@ def refuse_without_template(params: Section) -> None:
     ------
     InputError
     """
+    if params.get("model_devi_engine", "lammps") != ENGINE:
+        return  # DP-GEN's engines ignore it
     jobs = params.sections("model_devi_jobs")
     for job in jobs:
         for key in _REVISIONS:
@@ -71,9 +76,10 @@ def _template(
         raise section.missing(LMP, "add it: the LAMMPS script")
     lmp = _read_script(section, LMP, root)
     plm = _read_plumed(params, section, root, wte)
+    plm_path = _read_plumed_path(params, section, root, plm is not None)
     revisions = {index: _revisions(job, index, plm is not None, own) for index in systems}
     _check_systems(job, systems)
-    template = Template(lmp, plm or "", revisions, tuple(own))
+    template = Template(lmp, plm or "", revisions, tuple(own), plm_path)
     for index in systems:
         _check_words(job, template, index)
     place = Place(
@@ -85,10 +91,11 @@ def _template(
         job["trj_freq"],
         params["numb_models"],
         wte,
+        model_suffix(params),
     )
     check_scripts(place, template)
     used = (name for name in own if occurs(name, lmp) or occurs(name, template.plm))
-    return Template(lmp, template.plm, revisions, tuple(used))
+    return replace(template, own=tuple(used))
 
 
 def _read_plumed(params: Section, section: Section, root: Path, wte: bool) -> str | None:
@@ -102,6 +109,19 @@ def _read_plumed(params: Section, section: Section, root: Path, wte: bool) -> st
     if plumed and not wte:
         raise section.missing(PLM, "add it: model_devi_plumed is true")
     return None
+
+
+def _read_plumed_path(params: Section, section: Section, root: Path, plumed: bool) -> str:
+    """The text of the file of a path's frames, that PLUMED reads; "" if there is none."""
+    flag = "model_devi_plumed_path"
+    if not plumed or not params.get(flag, False):
+        if PLM_PATH in section:
+            remedy = f'has no effect without "{flag}": true and PLUMED: add them, or remove this'
+            raise section.wrong(PLM_PATH, remedy)
+        return ""
+    if PLM_PATH not in section:
+        raise section.missing(PLM_PATH, f"add it: {flag} is true")
+    return _read_script(section, PLM_PATH, root)
 
 
 def _read_script(section: Section, key: str, root: Path) -> str:

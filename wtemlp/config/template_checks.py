@@ -33,6 +33,7 @@ class Place:
     trj_freq: int
     numb_models: int
     wte: bool
+    suffix: str  #: of the models
 
     def wrong(self, remedy: str) -> InputError:
         """The error of the LAMMPS script."""
@@ -85,7 +86,7 @@ def _check_pair_style(place: Place, lines: Iterable[Sequence[str]]) -> None:
 
 def _check_full_line(place: Place, lines: Iterable[Sequence[str]]) -> None:
     """A full line is left as it is: its models must be all, and its output what is read."""
-    models = {f"../graph.{model:03d}.pb" for model in range(place.numb_models)}
+    models = {f"../graph.{model:03d}{place.suffix}" for model in range(place.numb_models)}
     for words in lines:
         if words[:2] != ["pair_style", "deepmd"] or not is_full(words, place.numb_models):
             continue

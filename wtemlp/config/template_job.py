@@ -4,15 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wtemlp.config.records import DROP, ExploreJob, Guard, Template, WteBlock
+from wtemlp.config.records import DROP, UNBIASED, ExploreJob, Guard, Template, WteBlock
 from wtemlp.config.section import Section
 from wtemlp.config.template import read_template
 from wtemlp.config.template_text import occurs
-from wtemlp.config.wte import AUTO_HEIGHT_KT
-from wtemlp.errors import NotRunnable
-
-#: Keys of DP-GEN that its template mode accepts and does not use.
-_UNUSED = ("temps", "press", "nsteps", "ensemble", "taup")
 
 #: Words that wtemlp replaces in templates of its own engine, and what they stand for.
 WORDS = {
@@ -77,18 +72,10 @@ def read_dpgens(params: Section, job: Section, root: Path, systems: Sequence[int
     systems : sequence of int
         Those that the entry explores.
     """
-    for key in _UNUSED:
-        if job.get(key) is not None:
-            remedy = "has no effect beside a template, which says it itself: remove it, or give " \
-                "it to the template in rev_mat"
-            raise NotRunnable.of(job.wrong(key, remedy))
     template = read_template(params, job, root, systems, own=(), wte=False)
-    block = WteBlock(
-        (1.0,), sigma_eV=None, height_kT=AUTO_HEIGHT_KT, pace=100, nvt_steps=0, walkers=1
-    )
     return ExploreJob(
         sys_idx=tuple(systems), temps_K=(), ensemble="", nsteps=0,
-        trj_freq=job.integer("trj_freq"), wte=block, template=template,
+        trj_freq=job.integer("trj_freq"), wte=UNBIASED, template=template,
     )  # fmt: skip
 
 
@@ -109,6 +96,9 @@ def with_template(params: Section, job: Section, root: Path, record: ExploreJob)
         if block[key] != value:
             remedy = "is of generated scripts: remove it, and write it into the template"
             raise block.wrong(key, remedy)
+    for key in ("taut", "neidelay"):
+        if job.get(key) is not None:
+            raise job.wrong(key, "does not reach the template: remove it, and write it there")
     own = _own_words(record)
     template = read_template(params, job, root, record.sys_idx, own, wte=True)
     _check_reach(job, block, template, record)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from wtemlp import dpgen_adapter
 from wtemlp.config.section import Section
 from wtemlp.errors import NotRunnable
 
@@ -12,6 +13,27 @@ EPOCHS = ("numb_epoch", "num_epoch", "num_epochs", "numb_epochs")
 MAX_LENGTH = 10**12  #: steps or epochs: at 1000 steps a second, more than 30 years
 
 _KEY = "default_training_param"
+TENSORFLOW = "tensorflow"
+#: Keys of a model that has no descriptor of its own: branches, parts, a type with defaults.
+_WITHOUT_DESCRIPTOR = ("model_dict", "models", "shared_dict", "type")
+
+
+def model_suffix(params: Section) -> str:
+    """How the names of the models end, as ``.pb``.
+
+    Raises
+    ------
+    NotRunnable
+        If DP-GEN does not know the back end or the format, or they do not go together.
+    """
+    backend, given = params.get("train_backend", TENSORFLOW), params.get("model_format")
+    if backend == TENSORFLOW and given is None:
+        return ".pb"
+    try:
+        return dpgen_adapter.model_suffix({**params.data, "model_devi_engine": "lammps"})
+    except ValueError as error:
+        key = "train_backend" if given is None else "model_format"
+        raise NotRunnable.of(params.wrong(key, f"DP-GEN says: {error}")) from error
 
 
 def check_training(params: Section, type_map: Sequence[str]) -> None:
@@ -73,7 +95,15 @@ def _check_model(model: Section, type_map: Sequence[str]) -> None:
     if own is not None and own != list(type_map):
         names = ", ".join(f'"{name}"' for name in type_map)
         raise model.wrong("type_map", f"must be the same as type_map ([{names}]), or left out")
+    if "descriptor" not in model and any(key in model for key in _WITHOUT_DESCRIPTOR):
+        return
     descriptor = _object(model, "descriptor")
+    parts = descriptor.sections("list") if isinstance(descriptor.get("list"), list) else []
+    for one in (descriptor, *parts):
+        _check_descriptor(one, type_map)
+
+
+def _check_descriptor(descriptor: Section, type_map: Sequence[str]) -> None:
     rcut, smooth = descriptor.get("rcut"), descriptor.get("rcut_smth")
     if rcut is not None and not (_is_number(rcut) and rcut > 0):
         raise descriptor.wrong("rcut", "must be a positive number (Angstrom)")

@@ -14,70 +14,13 @@ _OFF = (None, False, 0, [], {}, "")
 #: keys whose default, and these values, mean that the feature is off
 _TOP = {
     "use_ele_temp": _OFF,
-    "train_backend": ("tensorflow",),
-    "model_format": ("pb",),
-    "training_iter0_model_path": _OFF,
-    "training_init_model": _OFF,
-    "training_reuse_iter": (None,),
-    "training_reuse_old_ratio": ("auto",),  # these five: what training_reuse_iter begins
-    "training_reuse_numb_steps": (None,),
-    "training_reuse_start_lr": (None,),
-    "training_reuse_start_pref_e": (None,),
-    "training_reuse_start_pref_f": (None,),
-    "training_init_frozen_model": _OFF,
-    "training_finetune_model": _OFF,
-    "model_devi_activation_func": (None,),
-    "srtab_file_path": _OFF,
-    "one_h5": _OFF,
-    "model_devi_skip": _OFF,
-    "model_devi_v_trust_lo": (1e10,),
-    "model_devi_v_trust_hi": (1e10,),
-    "model_devi_adapt_trust_lo": _OFF,
-    "model_devi_numb_candi_f": (None,),  # these four: of model_devi_adapt_trust_lo
-    "model_devi_numb_candi_v": (None,),
-    "model_devi_perc_candi_f": (None,),
-    "model_devi_perc_candi_v": (None,),
-    "model_devi_f_avg_relative": _OFF,
-    "model_devi_merge_traj": _OFF,
-    "model_devi_nopbc": _OFF,
-    "model_devi_plumed_path": _OFF,
-    "shuffle_poscar": _OFF,
-    "use_relative": _OFF,
-    "use_relative_v": _OFF,
-    "epsilon": (None,),
-    "epsilon_v": (None,),
-    "lmp_d3": _OFF,
-    "lmp_neigh_modify_one": (None,),
-    "fp_accurate_threshold": (None,),
-    "fp_accurate_soft_threshold": (None,),
-    "fp_cluster_vacuum": _OFF,
     "use_clusters": _OFF,
     "cluster_cutoff": (None,),  # these three: of use_clusters
     "cluster_cutoff_hard": (None,),
     "cluster_minify": _OFF,
-    "detailed_report_make_fp": (True,),
     # what DP-GEN's code reads, but its schema does not know
-    "model_devi_taut": (None,),
-    "model_devi_taup": (None,),
-    "model_devi_neidelay": (None,),
     "fp_nbands_esti_data": _OFF,
-    "pretty_print": _OFF,
-    "pretty_format": ("json",),
     "sys_charges": _OFF,
-}
-
-_JOB = {
-    "skip_training": _OFF,
-    "pka_e": (None,),
-    "task_min": (None,),
-    "nbeads": (None, 1),
-    "dt": (None,),
-    "neidelay": (None,),
-    "taut": (None,),
-    "model_devi_f_trust_lo": (None,),
-    "model_devi_f_trust_hi": (None,),
-    "model_devi_v_trust_lo": (None,),
-    "model_devi_v_trust_hi": (None,),
 }
 
 _REMEDY = "not supported by this version of wtemlp"
@@ -104,15 +47,10 @@ def unsupported(params: Section) -> Iterator[NotRunnable]:
         remedy = 'goes with "model_devi_engine": "amber" only (it labels what Amber explored)'
         yield NotRunnable.of(params.wrong("fp_style", f"{remedy}; use another"))
     yield from _features(params, _TOP)
-    if params.get("model_devi_clean_traj", False) is not False:
-        remedy = f"{_REMEDY}, use false: trajectories stay, and you may remove them"
-        yield NotRunnable.of(params.wrong("model_devi_clean_traj", remedy))
     try:
         refuse_without_template(params)
     except InputError as error:
         yield NotRunnable.of(error)
-    for job in params.sections("model_devi_jobs"):
-        yield from _features(job, _JOB)
 
 
 def _features(section: Section, features: dict[str, tuple]) -> Iterator[NotRunnable]:

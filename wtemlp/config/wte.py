@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wtemlp.config.plumed import read_extra
 from wtemlp.config.records import (
+    AUTO_HEIGHT_KT,
     BOTH,
     DROP,
     GIVEN,
@@ -28,7 +29,6 @@ AUTO = "auto"
 MAX_BIASFACTOR = 1e6
 MAX_HEIGHT_KT = 1e3  #: one such hill lifts a system over anything that a simulation meets
 MAX_TEMPERATURE_K = 1e5  #: there are no atoms beyond it, only ions and electrons
-AUTO_HEIGHT_KT = 0.5
 MIN_NVT_STEPS = 100  #: the guard's bounds are from the last 3/4 of them
 MIN_NVT_STEPS_AUTO = 500  #: and so is the width of the hills
 

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 _LOOP = re.compile(
     r"^Loop time of (\S+) on (\d+) procs for (\d+) steps with (\d+) atoms", re.MULTILINE
 )
@@ -22,6 +25,40 @@ class Loop:
     def seconds_per_step(self) -> float:
         """Wall time of a step."""
         return self.seconds / self.steps
+
+
+def thermo_series(log: Path, timestep_ps: float | None) -> dict[str, NDArray[np.float64]]:
+    """The potential energy that a log has printed.
+
+    Parameters
+    ----------
+    log : Path
+        Its columns begin with the step; it may be missing, or not be finished.
+    timestep_ps : float or None
+
+    Returns
+    -------
+    dict of ndarray, shape (n_rows,)
+        ``time``, ps, and ``ene``, eV in metal units; empty if there is none, or no step is known.
+    """
+    if timestep_ps is None or not log.is_file():
+        return {}
+    found: dict[int, float] = {}
+    place = None
+    for words in map(str.split, log.read_text(errors="replace").splitlines()):
+        if words[:1] == ["Step"]:
+            place = words.index("PotEng") if "PotEng" in words else None
+        elif place is not None and len(words) > place and words[0].isdigit():
+            found[int(words[0])] = _number(words[place])
+    steps = np.array(sorted(found), dtype=float)
+    return {"time": steps * timestep_ps, "ene": np.array([found[step] for step in steps])}
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return np.nan
 
 
 def longest_run(log: Path) -> Loop | None:

@@ -27,6 +27,7 @@ NO_SCRIPT_SWITCHES = (
     "-help", "-h", "-restart2data", "-r2data", "-restart2dump", "-r2dump",
     "-restart2info", "-r2info",
 )  # fmt: skip
+PARTITION_SWITCHES = ("-partition", "-p")
 #: What the dynamic loader reads when a process starts.
 LOADER_VARIABLES = ("LD_LIBRARY_PATH", "LD_PRELOAD")
 
@@ -114,6 +115,8 @@ def _restart_with_library_path(argv: list[str]) -> None:
 
 def _run(script: Path | None, switches: list[str]) -> int:
     name = str(script) if script else "LAMMPS"
+    if script and any(word in PARTITION_SWITCHES for word in switches):
+        switches = ["-in", str(script), *switches]  # LAMMPS wants it there, and reads it below
     try:
         lammps = Lammps(switches)
     except LammpsError as error:

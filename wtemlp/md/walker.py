@@ -58,6 +58,10 @@ class Walker:
     extra: Extra = field(default_factory=Extra)
     previous_mean_eV: float | None = None
     """Mean energy of the model whose hills are in ``previous.hills``; None: no such file."""
+    devi_words: str = ""  #: more words of ``pair_style deepmd``
+    d3: str = ""  #: arguments of ``pair_style dispersion/d3``; "": none
+    neigh: str = ""  #: arguments of ``neigh_modify``; "": LAMMPS's own
+    thermostat_ps: float = 0.1  #: its relaxation time
     window_K: tuple[float, float] | None = None  #: temperatures whose energies are to be covered
     biasfactor_cap: float | None = None  #: the largest that `window_K` may come to; None: any
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from wtemlp import paths
 from wtemlp.md import colvar, plumed_input
-from wtemlp.md.walker_record import TEMPLATE, WalkerRecord
+from wtemlp.md.lammps_log import thermo_series
+from wtemlp.md.walker_record import DPGEN, TEMPLATE, WalkerRecord
 
 Series = dict[str, NDArray[np.float64]]
 
@@ -29,6 +30,8 @@ def read_energies(folder: Path, made: WalkerRecord) -> tuple[Series, Series]:
         there is no such file, or nobody knows what is in it.
     """
     nvt = _with_energy(colvar.read_series(folder / paths.COLVAR_NVT))
+    if made.method == DPGEN:
+        return {}, _with_energy(thermo_series(folder / paths.LMP_LOG, made.timestep_ps))
     if made.method != TEMPLATE:
         return nvt, _with_energy(colvar.read_series(folder / paths.COLVAR_WTE))
     return nvt, _with_energy(_of_template(folder, made))

@@ -16,8 +16,9 @@ from wtemlp.files import write_json
 _NAMES = {"temperature_K": "temps", "pressure_bar": "press", "timestep_ps": "model_devi_dt"}
 #: Left out of the file where there is none.
 _OPTIONAL = ("pressure_bar", "own", "hills_from", "velocity_seed", "thermostat_seed", "revised",
-             "energies", "written", "inputs")  # fmt: skip
+             "energies", "written", "inputs", "n_beads")  # fmt: skip
 TEMPLATE = "template"  #: the method of a walker whose scripts are the user's own
+DPGEN = "dpgen"  #: of one whose script is DP-GEN's
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class WalkerRecord:
     energies: EnergyFile | None = None  #: where its template has the energy printed
     written: tuple[str, ...] | None = None  #: files that its template's PLUMED input writes
     inputs: tuple[str, ...] | None = None  #: its scripts
+    n_beads: int | None = None  #: of a path integral; None: classical MD
+
+    @property
+    def generated(self) -> bool:
+        """Whether its script is wtemlp's own: no template's, and not DP-GEN's."""
+        return self.method not in (TEMPLATE, DPGEN)
 
     @property
     def biases_energy(self) -> bool:

@@ -74,13 +74,15 @@ def _give_up() -> str:
     )
 
 
-def template_command(lmp: str) -> str:
+def template_command(lmp: str, n_beads: int | None = None) -> str:
     """The shell command of a task with scripts of the user's own.
 
     It begins anew, in a folder that the dispatcher has cleaned.  ``restart`` is the variable that
-    DP-GEN gives to its scripts.
+    DP-GEN gives to its scripts.  The beads of a path integral are partitions of one process each.
     """
-    return _run(lmp, " -var restart 0", (paths.MODEL_DEVI,))
+    if n_beads is None:
+        return _run(lmp, " -var restart 0", (paths.MODEL_DEVI,))
+    return _run(lmp, f" -partition {n_beads}x1 -var restart 0", ())
 
 
 def _run(lmp: str, switches: str, recorded: tuple[str, ...], failed: str = ":") -> str:
@@ -89,8 +91,9 @@ def _run(lmp: str, switches: str, recorded: tuple[str, ...], failed: str = ":") 
     `failed` is what to do when something else was wrong.
     """
     noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
+    touched = f"touch {' '.join(recorded)}" if recorded else "false"
     return (
         f"mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT}{switches} -log {paths.LMP_LOG}"
-        f" -screen none || {{ code=$?; {{ {noted} && touch {' '.join(recorded)}; }}"
+        f" -screen none || {{ code=$?; {{ {noted} && {touched}; }}"
         f" || {{ rm -f {paths.STOPPED}; {failed}; (exit $code); }}; }}; }}"
     )

@@ -28,7 +28,6 @@ SHARED_HILLS = "shared.hills"  #: the path of this walker's hills, where they ar
 READ_PACES = 5  #: hills between two looks at those of the other walkers
 SHIFT_AWK = "shift.awk"
 INPUTS = (paths.LMP_INPUT, GUARD_AWK, HILLS_AWK, SHIFT_AWK)  #: files of a walker's job, made here
-THERMOSTAT_PS = 0.1  #: relaxation time of the thermostat
 GUARD_EVERY = 10  #: steps between looks at temperature and energy
 
 def files(walker: Walker) -> dict[str, str]:
@@ -50,7 +49,7 @@ def script(walker: Walker) -> str:
     resumed = [f"read_restart    {paths.CHECKPOINT}", *_model(w), *_dynamics(w), *_resume(w)]
     return "\n".join(
         [
-            *_head(),
+            *_head(w),
             *_for_dpgen(w),
             f'if "$(is_file({paths.CHECKPOINT})) == 1" then "jump SELF resume"',
             "",
@@ -70,12 +69,15 @@ def script(walker: Walker) -> str:
     )
 
 
-def _head() -> list[str]:
+def _head(w: Walker) -> list[str]:
+    neigh = [f"neigh_modify    {w.neigh}"] if w.neigh else []
     return [
         "units           metal",
         "boundary        p p p",
         "atom_style      atomic",
+        *(["atom_modify     map yes"] if w.graphs[0].endswith(".pt2") else []),
         "neighbor        1.0 bin",
+        *neigh,
         "box             tilt large",
     ]
 
@@ -101,9 +103,7 @@ def _structure(w: Walker) -> list[str]:
 
 def _model(w: Walker) -> list[str]:
     return [
-        f"pair_style      deepmd {' '.join(w.graphs)} out_freq {w.trj_freq}"
-        f" out_file {paths.MODEL_DEVI}",
-        f"pair_coeff      * * {' '.join(w.type_map)}",
+        *_pair_style(w),
         f"timestep        {w.timestep_ps:.10g}",
         "thermo_style    custom step temp pe ke etotal press vol",
         "thermo_modify   format float %.10g lost error",
@@ -112,6 +112,20 @@ def _model(w: Walker) -> list[str]:
         f"dump            trajectory all custom {w.trj_freq} {paths.TRAJ}/*.lammpstrj"
         " id type x y z",
         'dump_modify     trajectory sort id format float "%.10f"',
+    ]
+
+
+def _pair_style(w: Walker) -> list[str]:
+    """The models, and the dispersion that they do not have."""
+    devi = f"out_freq {w.trj_freq} out_file {paths.MODEL_DEVI}"
+    deepmd = " ".join(filter(None, ("deepmd", *w.graphs, devi, w.devi_words)))
+    elements = " ".join(w.type_map)
+    if not w.d3:
+        return [f"pair_style      {deepmd}", f"pair_coeff      * * {elements}"]
+    return [
+        f"pair_style      hybrid/overlay {deepmd} dispersion/d3 {w.d3}",
+        f"pair_coeff      * * deepmd {elements}",
+        f"pair_coeff      * * dispersion/d3 {elements}",
     ]
 
 
@@ -127,7 +141,7 @@ def _dynamics(w: Walker) -> list[str]:
     return [
         *(_integrator(w) if w.pressure_bar is None else []),
         f"fix             thermostat all temp/csvr {w.temperature_K:.10g} {w.temperature_K:.10g}"
-        f" {THERMOSTAT_PS} {w.thermostat_seed}",
+        f" {w.thermostat_ps:.10g} {w.thermostat_seed}",
         "variable        time_ps equal step*dt",
         "variable        u equal c_thermo_pe",
         "# Guards: a comparison with NaN is false, so NaN stops the walker too.",

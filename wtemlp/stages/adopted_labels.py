@@ -15,14 +15,15 @@ import dpdata
 import numpy as np
 
 from wtemlp import paths
-from wtemlp.analysis.deviation import classify
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
+from wtemlp.config.records import Criteria
 from wtemlp.files import write_json
 from wtemlp.md.dump import read_dump, write_dump
 from wtemlp.md.topology import minimum_image
 from wtemlp.reference.dpgen_style import POSITION_TOLERANCE_A
 from wtemlp.stages import adopted_walkers, label, select
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.sorting import sort_frames
 
 Place = tuple[int, int, int]  #: system, exploration task, step
 _FRAME_OF = re.compile(r"task\.(\d+)\.(\d+)/traj/(\d+)\.lammpstrj$")
@@ -57,7 +58,7 @@ def adopt(context: RunContext, iteration: int) -> str:
         if len(_rows(table, place)) == 0:
             table = adopted_walkers.with_unknown(table, *place)
     table = table.where(np.lexsort((table.step, table.task, table.system)))
-    table = _decided(context, folder, table)
+    table = _decided(context.params.criteria[iteration], folder, table)
     for task, place in places.items():
         row = int(_rows(table, place)[0])
         table.decision[row] = int(Decision.SELECTED)
@@ -127,7 +128,7 @@ def _listed(folder: Path, name: str, system: int) -> list[Place]:
     return found
 
 
-def _decided(context: RunContext, folder: Path, table: FrameTable) -> FrameTable:
+def _decided(criteria: Criteria, folder: Path, table: FrameTable) -> FrameTable:
     """The decisions of DP-GEN's lists; by the trust levels where it has not written them."""
     decision = np.array(table.decision)
     position = {
@@ -137,8 +138,7 @@ def _decided(context: RunContext, folder: Path, table: FrameTable) -> FrameTable
     }  # fmt: skip
     for system in np.unique(table.system).tolist():
         rows = table.system == system
-        levels = context.params.f_trust_lo[system], context.params.f_trust_hi[system]
-        decision[rows] = classify(table.max_devi_f[rows], *levels)
+        decision[rows] = sort_frames(criteria, system, table.where(rows))
         for name, (kind, *_) in select.LISTS.items():
             for place in _listed(folder, name, system):
                 if place in position:

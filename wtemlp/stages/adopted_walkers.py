@@ -1,7 +1,6 @@
 """Explorations that ``dpgen run`` has prepared or done, as walkers of wtemlp.
 
-To wtemlp their scripts are somebody else's, as a template's are: they are run and read as they
-are.  DP-GEN's ``job.json`` gets what wtemlp writes there of a walker, beside what it has.
+Their scripts are run as they are.  DP-GEN's ``job.json`` gets what wtemlp writes there of a walker, beside what it has.
 """
 
 import json
@@ -17,13 +16,11 @@ from wtemlp.analysis.frames import Decision, FrameTable
 from wtemlp.config.plumed_output import energy_file, written_files
 from wtemlp.config.template_text import actions
 from wtemlp.files import write_json
-from wtemlp.md.walker_record import TEMPLATE, as_json
+from wtemlp.md.trajectory import trajectory
+from wtemlp.md.walker_record import DPGEN, TEMPLATE, as_json
 from wtemlp.stages import explore, templated
 from wtemlp.stages import walkers as one
 from wtemlp.stages.context import RunContext
-
-MERGED = "all.lammpstrj"  #: all frames of a task, with DP-GEN's ``model_devi_merge_traj``
-_TITLE = "ITEM: TIMESTEP"
 
 
 def adopt(context: RunContext, iteration: int, done: bool, stored: bool) -> str:
@@ -59,9 +56,7 @@ def adopt(context: RunContext, iteration: int, done: bool, stored: bool) -> str:
     for task in tasks:
         content = _job_file(task)
         if "system" not in content:
-            write_json(task / paths.JOB, _adopted(context, task, content))
-        if done and not _has_frames(task) and (task / MERGED).exists():
-            _split(task / MERGED, task / paths.TRAJ)
+            write_json(task / paths.JOB, _adopted(context, iteration, task, content))
     explore.list_walkers(context, iteration, [task.name for task in tasks])
     return ""
 
@@ -77,13 +72,14 @@ def _unfit(task: Path, done: bool, stored: bool) -> str:
         return f"{task / paths.JOB} is damaged ({error})"
     if done and not (task / paths.MODEL_DEVI).exists():
         return f"{task / paths.MODEL_DEVI} is not there"
-    if stored and not _has_frames(task) and not (task / MERGED).exists():
+    if stored and not _has_frames(task):
         return f"{task / paths.TRAJ} has no frames"
     return ""
 
 
 def _has_frames(task: Path) -> bool:
-    return next((task / paths.TRAJ).glob("*.lammpstrj"), None) is not None
+    frames = trajectory(task)
+    return frames.is_file() or next(frames.glob("*.lammpstrj*"), None) is not None
 
 
 def _job_file(task: Path) -> dict[str, Any]:
@@ -99,7 +95,9 @@ def _temperature(content: dict[str, Any]) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _adopted(context: RunContext, task: Path, content: dict[str, Any]) -> dict[str, Any]:
+def _adopted(
+    context: RunContext, iteration: int, task: Path, content: dict[str, Any]
+) -> dict[str, Any]:
     """``job.json`` of a task of DP-GEN's with what wtemlp writes there."""
     plumed = task / paths.PLUMED_INPUT
     inputs = actions(plumed.read_text(errors="replace")) if plumed.exists() else ()
@@ -114,7 +112,8 @@ def _adopted(context: RunContext, task: Path, content: dict[str, Any]) -> dict[s
             templated.timestep_ps((task / paths.LMP_INPUT).read_text(errors="replace")),
         ),
         "structure": _structure(context, task),
-        "method": TEMPLATE,
+        "method": DPGEN if native else TEMPLATE,
+        "n_beads": context.params.jobs[iteration].n_beads or None,
         "biasfactor": None if plumed.exists() else 1.0,
         "inputs": [paths.LMP_INPUT, *([paths.PLUMED_INPUT] if plumed.exists() else [])],
         "made_by": "dpgen run",
@@ -148,24 +147,6 @@ def _mend_links(context: RunContext, iteration: int) -> None:
             link.symlink_to(os.path.relpath(model, link.parent))
 
 
-def _split(merged: Path, folder: Path) -> None:
-    """Write each frame of a trajectory to a file of its own, as DP-GEN names them."""
-    folder.mkdir(exist_ok=True)
-    lines: list[str] = []
-    with merged.open() as file:
-        for line in file:
-            if line.startswith(_TITLE) and lines:
-                _write_frame(folder, lines)
-                lines = []
-            lines.append(line)
-    if lines:
-        _write_frame(folder, lines)
-
-
-def _write_frame(folder: Path, lines: list[str]) -> None:
-    (folder / f"{int(lines[1])}.lammpstrj").write_text("".join(lines))
-
-
 def everything(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]]:
     """All frames of an iteration's walkers, stored or not, decided on by their deviation.
 
@@ -182,7 +163,9 @@ def everything(context: RunContext, iteration: int) -> tuple[FrameTable, list[di
         one.read_walker(folder, checks, context.params.timestep_ps, stored=False)
         for folder in explore.task_folders(context.paths, iteration)
     ]
-    return FrameTable.concatenate([table for table, _ in read]), [walker for _, walker in read]
+    frames = FrameTable.concatenate([table for table, _ in read])
+    skip = context.params.criteria[iteration].skip
+    return frames.where(frames.step >= skip), [walker for _, walker in read]
 
 
 def with_unknown(table: FrameTable, system: int, task: int, step: int) -> FrameTable:

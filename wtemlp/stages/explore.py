@@ -8,14 +8,15 @@ from pathlib import Path
 
 from wtemlp import paths
 from wtemlp.analysis.frames import FrameTable
-from wtemlp.config.records import SHIFT, WTE, ExploreJob
+from wtemlp.config.records import DPGEN, OWN, SHIFT, WTE, ExploreJob
 from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import plumed_input, wte_command, wte_script
+from wtemlp.md.trajectory import root_mean_square_force
 from wtemlp.md.walker import SharedHills, Walker
-from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, as_json, read_record, write_record
+from wtemlp.md.walker_record import WalkerRecord, as_json, read_record, write_record
 from wtemlp.paths import RunPaths
-from wtemlp.stages import templated
+from wtemlp.stages import native, templated
 from wtemlp.stages import walkers as one
 from wtemlp.stages.ceilings import Ceiling, Place
 from wtemlp.stages.combinations import Combination, combinations, lowered
@@ -25,6 +26,8 @@ from wtemlp.stages.starts import write_structures
 
 CONFS = "confs"
 CUR_JOB = "cur_job.json"  #: the job as DP-GEN has it
+#: Fields of a job that came later.
+_LATER = ("template", "script", "timestep_ps", "thermostat_ps", "neigh_delay", "n_beads")
 WALKERS = "walkers.json"  #: the task folders and their job; written when all are there
 #: Of generated scripts.
 RESULTS = (
@@ -79,8 +82,11 @@ def list_walkers(context: RunContext, iteration: int, names: Sequence[str]) -> N
 
 def _job_as_json(job: ExploreJob) -> dict:
     found = as_json(job)
-    if job.template is None:
-        del found["template"]  # as the first versions have written it
+    if job.template is not None and not job.template.plm_path:
+        del found["template"]["plm_path"]
+    for key in _LATER:  # the first versions have not written them
+        if getattr(job, key) == getattr(ExploreJob, key):
+            del found[key]
     return found
 
 
@@ -108,7 +114,7 @@ def _provenance(context: RunContext, job: ExploreJob, c: Combination) -> WalkerR
         ensemble=job.ensemble,
         temperature_K=c.temperature_K,
         pressure_bar=c.pressure_bar,
-        timestep_ps=context.params.timestep_ps,
+        timestep_ps=job.timestep_ps or context.params.timestep_ps,
         system=c.system,
         structure=c.start.structure,
         origin=c.start.origin,
@@ -151,13 +157,17 @@ def _prepare_task(
     made = _provenance(context, job, c)
     previous = _previous_hills(context, iteration, job, made)
     folder = context.paths.explore_task(iteration, c.system, c.task)
-    (folder / paths.TRAJ).mkdir(parents=True)
+    folder.mkdir()
+    if not context.params.md.merge_traj:
+        (folder / paths.TRAJ).mkdir()
     (folder / paths.CONF).symlink_to(f"../{CONFS}/{c.start.conf}")
     models = tuple(f"../{graph}" for graph in graphs)
     walker = None
-    if c.temperature_K is not None:
+    if c.temperature_K is not None and job.script == OWN:
         walker = _walker(context, iteration, job, c, models, previous)
-    if job.template is None:
+    if job.script == DPGEN:
+        files, made = native.script(context, iteration, c, models, made)
+    elif job.template is None:
         files = wte_script.files(walker)
         seeds = {name: getattr(walker, name) for name in ("velocity_seed", "thermostat_seed")}
         made = replace(made, **seeds)
@@ -190,8 +200,12 @@ def _walker(
         nvt_steps=job.wte.nvt_steps,
         nsteps=job.nsteps,
         trj_freq=job.trj_freq,
-        timestep_ps=params.timestep_ps,
-        trust_hi=params.f_trust_hi[c.system],
+        timestep_ps=job.timestep_ps or params.timestep_ps,
+        trust_hi=params.criteria[iteration].f_hi[c.system],
+        devi_words=params.md.devi_words,
+        d3=params.md.d3,
+        neigh=native.neigh_modify(params, job),
+        thermostat_ps=job.thermostat_ps,
         guard=job.wte.guard,
         checkpoint=job.wte.checkpoint,
         method=job.wte.method if c.biasfactor != 1 else WTE,
@@ -238,16 +252,21 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     found = []
     for task in task_folders(context.paths, iteration):
         made = read_record(task)
-        generated = made.method != TEMPLATE
-        run = wte_command.command if generated else wte_command.template_command
+        lmp, merged = context.machines.model_devi.command, context.params.md.merge_traj
         found.append(
             Task(
                 name=task.name,
                 folder=task,
-                command=run(context.machines.model_devi.command),
+                command=(
+                    wte_command.command(lmp) if made.generated
+                    else wte_command.template_command(lmp, made.n_beads)
+                ),
                 forward=_inputs(made),
-                backward=RESULTS if generated else templated.results(made),
-                logs=(paths.LMP_LOG, wte_script.PLUMED_LOG if generated else paths.PLUMED_OUTPUT),
+                backward=RESULTS if made.generated else templated.results(made, merged),
+                logs=(
+                    paths.LMP_LOG,
+                    wte_script.PLUMED_LOG if made.generated else paths.PLUMED_OUTPUT,
+                ),
                 steps=job.nsteps and made.nvt_steps + job.nsteps,
             )
         )
@@ -257,11 +276,11 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
 def goes_on(context: RunContext, iteration: int) -> bool:
     """Whether walkers whose jobs were killed may go on from where they were, or begin anew."""
     folders = task_folders(context.paths, iteration)
-    return all(read_record(folder).method != TEMPLATE for folder in folders)
+    return all(read_record(folder).generated for folder in folders)
 
 
 def _inputs(made: WalkerRecord) -> tuple[str, ...]:
-    if made.method == TEMPLATE:
+    if not made.generated:
         return (paths.CONF, *(made.inputs or ()))
     own = (plumed_input.EXTRA_LINES,) * (made.own is not None)
     previous = (wte_script.PREVIOUS_HILLS,) * (made.hills_from is not None)
@@ -291,7 +310,15 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]
     checks = context.params.jobs[iteration].wte.guard.devi_checks
     timestep_ps = context.params.timestep_ps
     read = [one.read_walker(folder, checks, timestep_ps) for folder in folders]
-    return FrameTable.concatenate([table for table, _ in read]), [walker for _, walker in read]
+    tables = [table for table, _ in read]
+    if context.params.md.f_average:
+        tables = [
+            replace(table, max_devi_f=table.max_devi_f / root_mean_square_force(folder))
+            for table, folder in zip(tables, folders, strict=True)
+        ]
+    frames = FrameTable.concatenate(tables)
+    skip = context.params.criteria[iteration].skip
+    return frames.where(frames.step >= skip), [walker for _, walker in read]
 
 
 def write_distributions(context: RunContext, iteration: int) -> None:

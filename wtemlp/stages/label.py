@@ -45,8 +45,9 @@ def prepare(context: RunContext, iteration: int, table: FrameTable) -> None:
     folder.mkdir(parents=True)
     select.record(context, iteration, table)
     for system, rows in _selected(table).items():
+        texts = select.frame_texts(context.paths, iteration, table, rows)
         for number, row in enumerate(rows):
-            _prepare_frame(context, iteration, table, row, (system, number))
+            _prepare_frame(context, iteration, table, row, (system, number), texts[int(row)])
     _labeller(context, iteration).write_inputs(
         frame_folders(context.paths, iteration), context.seed("label", iteration)
     )
@@ -84,16 +85,18 @@ def _selected(table: FrameTable) -> dict[int, np.ndarray]:
 
 
 def _prepare_frame(
-    context: RunContext, iteration: int, table: FrameTable, row: int, place: tuple[int, int]
+    context: RunContext, iteration: int, table: FrameTable, row: int, place: tuple[int, int],
+    dump: bytes,
 ) -> None:
     folder = context.paths.label_task(iteration, *place)
     folder.mkdir()
     source = select.frame_folder(context.paths, iteration, table, row)
-    dump = select.frame_dump(context.paths, iteration, table, row)
-    shutil.copyfile(dump, folder / paths.FRAME_DUMP)
+    (folder / paths.FRAME_DUMP).write_bytes(dump)
     # DP-GEN's links: its tools ask them where a frame is from.
-    (folder / paths.DPGEN_DUMP).symlink_to(os.path.relpath(dump, folder))
     job = context.paths.root / source / paths.JOB
+    stored = job.parent / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
+    origin = os.path.relpath(stored, folder) if stored.exists() else paths.FRAME_DUMP
+    (folder / paths.DPGEN_DUMP).symlink_to(origin)
     (folder / paths.JOB).symlink_to(os.path.relpath(job, folder))
     write_json(folder / paths.FRAME, provenance(source, table, row))
 

@@ -1,15 +1,18 @@
 """Selection: a decision for every explored frame."""
 
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from wtemlp import paths
-from wtemlp.analysis.deviation import classify
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
-from wtemlp.dpgen_labels import is_bad_box
+from wtemlp.dpgen_labels import is_bad_box, is_too_large
+from wtemlp.md.trajectory import read_frames
 from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.sorting import sort_frames, task_limit
 
 #: DP-GEN's lists of frames in 02.fp, one file a system, and the decisions that each holds.
 LISTS = {
@@ -20,12 +23,13 @@ LISTS = {
 
 
 def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable:
-    """Decide on every frame by its force deviation, and select what is to be labelled.
+    """Decide on every frame by its deviations, and select what is to be labelled.
 
     Candidates are drawn at random, without regard to their deviation, with a seed of this
     iteration; `fp_task_max` for each system at most, none where there are fewer than
-    `fp_task_min`.  One that fails ``fp_skip_bad_box`` stays a candidate that is not labelled.  A
-    frame that is FAILED already (of a walker that had left the physical world) stays so.
+    `fp_task_min`.  One that fails ``fp_skip_bad_box`` or ``fp_cluster_vacuum`` stays a candidate
+    that is not labelled.  A frame that is FAILED already (of a walker that had left the physical
+    world) stays so.
 
     Parameters
     ----------
@@ -37,18 +41,16 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
     FrameTable
         The same frames with their decisions.
     """
-    params = context.params
+    criteria = context.params.criteria[iteration]
     decision = np.array(table.decision)
     out = table.decision == Decision.FAILED
     for system in np.unique(table.system):
         rows = table.system == system
-        decision[rows] = classify(
-            table.max_devi_f[rows], params.f_trust_lo[system], params.f_trust_hi[system]
-        )
-        decision[out] = int(Decision.FAILED)
+        judged = rows & ~out
+        decision[judged] = sort_frames(criteria, int(system), table.where(judged))
         candidates = np.flatnonzero(rows & (decision == Decision.CANDIDATE))
-        number = min(params.fp_task_max, len(candidates))
-        if number < max(params.fp_task_min, 1):
+        number = min(task_limit(criteria, decision[rows]), len(candidates))
+        if number < max(criteria.task_min, 1):
             continue
         rng = np.random.default_rng(context.seed("select", iteration, int(system)))
         decision[rng.choice(candidates, number, replace=False)] = int(Decision.SELECTED)
@@ -60,17 +62,29 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
 def _bad_boxes(
     context: RunContext, iteration: int, table: FrameTable, rows: np.ndarray
 ) -> list[int]:
-    """Those of some frames that fail ``fp_skip_bad_box``, as DP-GEN judges them."""
-    criteria = context.params.jdata.get("fp_skip_bad_box")
-    if criteria is None:
+    """Those of some frames that fail ``fp_skip_bad_box`` or ``fp_cluster_vacuum``, as DP-GEN
+    judges them."""
+    box = context.params.jdata.get("fp_skip_bad_box")
+    vacuum_A = context.params.criteria[iteration].vacuum_A
+    if box is None and vacuum_A is None:
         return []
-    dumps = {row: frame_dump(context.paths, iteration, table, row) for row in rows}
-    return [row for row, dump in dumps.items() if is_bad_box(dump, criteria)]
+    found = []
+    with tempfile.TemporaryDirectory(prefix="wtemlp.") as folder:
+        dump = Path(folder) / paths.FRAME_DUMP
+        for row, text in frame_texts(context.paths, iteration, table, rows).items():
+            dump.write_bytes(text)
+            if (box is not None and is_bad_box(dump, box)) or (
+                vacuum_A is not None and is_too_large(dump, vacuum_A)
+            ):
+                found.append(row)
+    return found
 
 
 def record(context: RunContext, iteration: int, table: FrameTable) -> None:
     """Keep the decisions: the table of all frames, and DP-GEN's lists."""
     save_frames(context.paths.explored(iteration), table)
+    if not context.params.criteria[iteration].lists:
+        return
     folder = context.paths.label(iteration)
     rng = np.random.default_rng(context.seed("lists", iteration))
     for system in np.unique(table.system):
@@ -95,6 +109,20 @@ def frame_dump(run: RunPaths, iteration: int, table: FrameTable, row: int) -> Pa
     """The file that holds a frame, in the exploration task that it is from."""
     folder = run.root / frame_folder(run, iteration, table, row)
     return folder / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
+
+
+def frame_texts(
+    run: RunPaths, iteration: int, table: FrameTable, rows: Iterable[int]
+) -> dict[int, bytes]:
+    """The dumps of some frames, by row."""
+    found: dict[int, bytes] = {}
+    rows = np.asarray(list(rows), dtype=int)
+    for system, task in {(int(table.system[row]), int(table.task[row])) for row in rows}:
+        its = rows[(table.system[rows] == system) & (table.task[rows] == task)]
+        folder = run.explore_task(iteration, system, task)
+        texts = read_frames(folder, [int(table.step[row]) for row in its])
+        found |= {int(row): texts[int(table.step[row])] for row in its}
+    return {int(row): found[int(row)] for row in rows}
 
 
 def accurate_ratio(table: FrameTable) -> float:

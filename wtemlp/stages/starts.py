@@ -67,7 +67,7 @@ def write_structures(
             frames = spread(labelled_frames(context.paths, iteration, system), job.wte.n_start)
         found: list[Start] = []
         if job.wte.start != LABELLED or not frames:
-            found += _given(context, system, folder)
+            found += _given(context, iteration, system, folder)
         for frame in frames:
             conf = f"{system:03d}.{len(found):04d}.lmp"
             found.append(_labelled(context, frame, folder / conf))
@@ -133,7 +133,7 @@ def spread(frames: list[dict], count: int) -> list[dict]:
     return chosen
 
 
-def _given(context: RunContext, system: int, folder: Path) -> list[Start]:
+def _given(context: RunContext, iteration: int, system: int, folder: Path) -> list[Start]:
     params, found = context.params, []
     for index, structure in enumerate(params.sys_configs[system]):
         read = dpdata.System(
@@ -142,6 +142,11 @@ def _given(context: RunContext, system: int, folder: Path) -> list[Start]:
             type_map=list(params.type_map),
         )
         conf = f"{system:03d}.{index:04d}.lmp"
+        if params.md.shuffle:
+            rng = np.random.default_rng(context.seed("shuffle", iteration, system, index))
+            rng.shuffle(read.data["coords"], axis=1)
+        if not params.md.periodic:
+            read.remove_pbc()
         read.to_lammps_lmp(str(folder / conf))
         found.append(Start(conf, str(structure), None))
     return found

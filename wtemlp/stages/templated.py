@@ -12,6 +12,7 @@ from wtemlp.config.records import ExploreJob, Revision, Template
 from wtemlp.config.template_checks import DUMP_ID, FIX_ID, is_bare, is_full
 from wtemlp.config.template_text import actions, commands, replaced
 from wtemlp.md import template_words
+from wtemlp.md.trajectory import bead_names
 from wtemlp.md.walker import Walker
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord
 from wtemlp.stages.context import RunContext
@@ -53,6 +54,8 @@ def scripts(
     found = {paths.LMP_INPUT: _with_plumed(text, template, walker is not None)}
     if template.plm:
         found[paths.PLUMED_INPUT] = replaced(template.plm, {**own, **revision.all})
+    if template.plm_path:
+        found[paths.PLUMED_PATH] = template.plm_path
     return found | (template_words.helpers(walker) if walker is not None else {})
 
 
@@ -126,10 +129,21 @@ def provenance(
     return replace(found, **seeds)
 
 
-def results(made: WalkerRecord) -> tuple[str, ...]:
-    """What a walker's job is to bring home: all that PLUMED writes, too."""
+def results(made: WalkerRecord, merged: bool) -> tuple[str, ...]:
+    """What a walker's job is to bring home: all that PLUMED writes, too.
+
+    Parameters
+    ----------
+    made : WalkerRecord
+    merged : bool
+        Whether the frames are in one file.
+    """
+    if made.n_beads:
+        each = [f"model_devi{name}.out" for name in bead_names(made.n_beads)]
+        return (*each, paths.TRAJ, paths.LMP_LOG, f"{paths.LMP_LOG}.*")
     more = (f"{glob.escape(name)}*" for name in made.written or ())
-    return tuple(dict.fromkeys((*RESULTS, *more)))
+    found = tuple(dict.fromkeys((*RESULTS, *more)))
+    return tuple(paths.ALL_FRAMES if merged and one == paths.TRAJ else one for one in found)
 
 
 def _temperature(revision: Revision) -> float | None:

@@ -9,11 +9,15 @@ import math
 import re
 import shlex
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import dpdata
 import numpy as np
 
 from wtemlp import dpgen_adapter, paths
+from wtemlp.config.records import Params
 from wtemlp.config.training import EPOCHS
 from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
@@ -26,6 +30,7 @@ VALIDATION = "data.valid"  #: links to the validation systems, in the stage's fo
 DATA = ("data.init", "data.iters")  #: DP-GEN's links to the labelled frames, likewise
 TEST_LOG = "validation.log"
 FRONT_END = "wtemlp dp"  #: runs several dp commands in one process
+JAX_SUFFIX = ".savedmodel"  #: JAX's own is another, and DP-GEN does not ask for it
 COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
 
 
@@ -61,7 +66,7 @@ def complete(context: RunContext, iteration: int) -> None:
         file = context.paths.model(iteration, model) / paths.TRAIN_INPUT
         content = json.loads(file.read_text())
         _add_validation(content["training"], len(params.validation_data_sys))
-        _epochs_to_steps(content["training"], file.parent)
+        _epochs_to_steps(content["training"], file.parent, _reused_steps(params.jdata, iteration))
         write_json(file, content)
 
 
@@ -78,8 +83,16 @@ def _add_validation(training: dict, n_systems: int) -> None:
         )
 
 
-def _epochs_to_steps(training: dict, folder: Path) -> None:
-    """Turn a length in epochs of the current data into steps.
+def _reused_steps(jdata: Mapping[str, Any], iteration: int) -> int | None:
+    """The length of a training that goes on from old models, if it has one of its own."""
+    first = jdata.get("training_reuse_iter")
+    if first is None or iteration < first:
+        return None
+    return jdata.get("training_reuse_numb_steps")
+
+
+def _epochs_to_steps(training: dict, folder: Path, instead: int | None) -> None:
+    """Turn a length in epochs of the current data into steps, or into those that are `instead`.
 
     ``dp compress`` reads the training input again, without data, and cannot resolve epochs.
     An epoch draws as many frames as there are: DeePMD-kit draws system ``i`` with probability
@@ -89,16 +102,30 @@ def _epochs_to_steps(training: dict, folder: Path) -> None:
     if not keys:
         return
     epochs = training.pop(keys[0])
+    if instead is not None:
+        training["numb_steps"] = instead
+        return
     data = training["training_data"]
-    systems = [folder / system for system in data["systems"]]
-    frames = np.array([count_frames(system) for system in systems])
-    atoms = np.array([len((system / "type.raw").read_text().split()) for system in systems])
+    measured = [_measure(folder, system) for system in data["systems"]]
+    frames, atoms = np.array(measured).T
+    systems = data["systems"]
     sizes = data["batch_size"]
     if not isinstance(sizes, list):
         sizes = [sizes] * len(systems)
     batches = np.array([_batch_size(size, n) for size, n in zip(sizes, atoms, strict=True)])
     frames_a_step = np.sum(frames / frames.sum() * batches)
     training["numb_steps"] = math.ceil(epochs * frames.sum() / frames_a_step)
+
+
+def _measure(folder: Path, system: str) -> tuple[int, int]:
+    """Frames and atoms of a system of a training's input; ``FILE#GROUP`` is in an HDF5 file."""
+    if "#" in system:
+        read = dpdata.LabeledSystem(str(folder / system), fmt="deepmd/hdf5")
+        return len(read), read.get_natoms()
+    return (
+        count_frames(folder / system),
+        len((folder / system / "type.raw").read_text().split()),
+    )
 
 
 def _batch_size(size: int | str, n_atoms: int) -> int:
@@ -147,14 +174,14 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     if job is None:
         return [], []
     section = context.machines.train
-    model_file = "frozen_model_compressed.pb" if params.dp_compress else "frozen_model.pb"
+    model_file = _frozen(params)
     test = ""
     common, backward = list(job.forward_common), list(job.backward)
     if params.validation_data_sys:
         test = f"test -m {model_file} -s ../{VALIDATION} -n 0 -l {TEST_LOG}"
         common += _validation_files(context.paths.train(iteration))
         backward.append(TEST_LOG)
-    command = _command(section.command, job.commands, test)
+    command = _command(section.command, _named(job.commands, params.model_suffix), test)
     return [
         Task(
             name=name,
@@ -177,6 +204,20 @@ def _validation_files(folder: Path) -> list[str]:
     ]
 
 
+def _frozen(params: Params) -> str:
+    """The file of a model that explores."""
+    return f"frozen_model{'_compressed' * params.dp_compress}{params.model_suffix}"
+
+
+def _named(commands: Sequence[str], suffix: str) -> list[str]:
+    """DP-GEN's commands, where they leave the names of the models to a back end that has others."""
+    if suffix != JAX_SUFFIX:
+        return list(commands)
+    names = f"frozen_model{suffix}", f"frozen_model_compressed{suffix}"
+    files = {"freeze": f" -o {names[0]}", "compress": f" -i {names[0]} -o {names[1]}"}
+    return [command + files.get(command.split()[-1], "") for command in commands]
+
+
 def _command(program: str, commands: tuple[str, ...], test: str) -> str:
     """One shell command of DP-GEN's, followed by the test on the validation data.
 
@@ -185,19 +226,25 @@ def _command(program: str, commands: tuple[str, ...], test: str) -> str:
     if program != FRONT_END:
         tested = [f"{program} {test}"] if test else []
         return " && ".join([*commands, *tested])
-    parts = [_train_command(commands[0]), *commands[1:]]
-    arguments = [part.removeprefix(program).strip() for part in parts]
+    training, then = _train_command(commands[0])
+    if not all(part.startswith(f"{program} ") for part in (training, *commands[1:])):
+        tested = [f"{program} {test}"] if test else []
+        return " && ".join([*commands, *tested])
+    arguments = [part.removeprefix(program).strip() for part in (training, *commands[1:])]
     separator = f" {dp.SEPARATOR} "
-    return f"{program} {separator.join([*arguments, *([test] if test else [])])}"
+    return f"{program} {separator.join([*arguments, *([test] if test else [])])}{then}"
 
 
-def _train_command(shell: str) -> str:
-    """The ``dp train`` command in DP-GEN's ``if``: a task always starts in a clean folder."""
+def _train_command(shell: str) -> tuple[str, str]:
+    """The ``dp train`` command in DP-GEN's ``if``, and what comes after that.
+
+    A task always starts in a clean folder.
+    """
     script = shlex.split(shell)[-1]
-    found = re.search(r"then (.+?); else", script)
+    found = re.search(r"then (.+?); else .*?; fi }(.*)", script)
     if found is None:
         raise CalculationError(f"DP-GEN's training command is not understood: {shell}")
-    return found.group(1)
+    return found.group(1), found.group(2)
 
 
 def _steps(folder: Path) -> int:
@@ -224,18 +271,18 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
         context.paths.root, iteration, params.jdata, context.machines.mdata
     )
     if (folder / COPIED).exists() and params.dp_compress:
-        _link_compressed(folder, params.numb_models)
+        _link_compressed(folder, params)
     logs = [folder / f"{model:03d}" / TEST_LOG for model in range(params.numb_models)]
     tested = params.validation_data_sys and any(log.exists() for log in logs)
     return [_errors(log) for log in logs] if tested else []
 
 
-def _link_compressed(folder: Path, numb_models: int) -> None:
+def _link_compressed(folder: Path, params: Params) -> None:
     """DP-GEN links the uncompressed model when training is skipped."""
-    for model in range(numb_models):
-        link = folder / f"graph.{model:03d}.pb"
+    for model in range(params.numb_models):
+        link = folder / f"graph.{model:03d}{params.model_suffix}"
         link.unlink(missing_ok=True)
-        link.symlink_to(f"{model:03d}/frozen_model_compressed.pb")
+        link.symlink_to(f"{model:03d}/{_frozen(params)}")
 
 
 def _errors(log: Path) -> dict[str, float]:

@@ -12,17 +12,32 @@ from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.errors import CalculationError
 from wtemlp.md import colvar, energy_file, plumed_input, wte_script
+from wtemlp.md.trajectory import are_stored, join_beads, trajectory
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, read_record
 
+_COLUMNS = 7  #: of model_devi.out: the step, and largest, smallest and mean of virial and force
 #: What PLUMED says when a variable is where METAD has no grid.
 _OFF_GRID = re.compile(r"outside the grid along the \d+ dimension \(arg name: ([^)\s]+)\)")
 
 
 def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and largest force deviations of a ``model_devi.out``.
+    """Steps and largest force deviations of a ``model_devi.out``: of :func:`read_rows`.
 
-    The rows at the seam of two runs are written twice: the last of equal steps counts.  A job
+    Returns
+    -------
+    np.ndarray, np.ndarray
+        Steps, (n,); largest force deviations, (n,), eV/Angstrom.
+    """
+    steps, _, forces = read_rows(file)
+    return steps, forces
+
+
+def read_rows(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps and largest deviations of a ``model_devi.out``.
+
+    The rows at the seam of two runs are written twice, and a fix may have the models evaluated
+    several times in a step: the last of equal steps counts.  A job
     that went on from a checkpoint has another trajectory from there on, so what was written after
     the checkpoint before is left out, as its energies are (:func:`wtemlp.md.colvar.read_series`):
     those frames are not of the walker that came to the end, or was stopped.  The last row of a
@@ -30,20 +45,18 @@ def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    np.ndarray, np.ndarray
-        Steps, (n,); largest force deviations, (n,), eV/Angstrom.
+    np.ndarray, np.ndarray, np.ndarray
+        Steps, (n,); largest virial deviations, (n,), eV/atom; largest force deviations, (n,),
+        eV/Angstrom.
     """
-    rows = [line.split() for line in file.read_text().splitlines() if not line.startswith("#")]
-    rows = [row for row in rows if len(row) >= 7]
-    steps: list[int] = []
-    deviations: list[float] = []
-    for row in rows:
-        while steps and steps[-1] >= int(row[0]):
-            steps.pop()
-            deviations.pop()
-        steps.append(int(row[0]))
-        deviations.append(float(row[4]))
-    return np.array(steps, dtype=int), np.array(deviations, dtype=float)
+    rows = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    rows = [line for line in rows if len(line.split(maxsplit=_COLUMNS)) >= _COLUMNS]
+    if not rows:
+        return np.empty(0, dtype=int), np.empty(0), np.empty(0)
+    table = np.loadtxt(rows, usecols=(0, 1, 4), ndmin=2)
+    later = np.minimum.accumulate(table[::-1, 0])[::-1]  # the earliest step from each row on
+    table = table[np.append(table[:-1, 0] < later[1:], True)]
+    return table[:, 0].astype(int), table[:, 1], table[:, 2]
 
 
 def read_walker(
@@ -74,12 +87,14 @@ def read_walker(
     made = read_record(folder)
     stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
         else ""
+    if made.n_beads:
+        join_beads(folder, made.n_beads)
     if stored:
-        steps, deviations = _stored_frames(folder, bool(stopped), made.method == TEMPLATE)
+        steps, virials, deviations = _stored_frames(folder, bool(stopped), made)
     else:
-        steps, deviations = read_deviations(folder / paths.MODEL_DEVI)
+        steps, virials, deviations = read_rows(folder / paths.MODEL_DEVI)
     nvt, wte = read_energies(folder, made)
-    if made.method == TEMPLATE:
+    if made.method == TEMPLATE or made.timestep_ps is not None:
         timestep_ps = made.timestep_ps
     left = _left_grid(stopped, made, wte)
     energies, biases = _frame_energies(steps, nvt, wte, timestep_ps)
@@ -105,6 +120,7 @@ def read_walker(
         bias_eV=biases,
         max_devi_f=deviations,
         decision=decision,
+        max_devi_v=virials,
     )
     ended = {"stopped": left or stopped, "left_grid": bool(left)}
     return table, _walker_summary(folder, made, measured, nvt, wte) | ended
@@ -145,7 +161,7 @@ def write_distributions(folder: Path) -> None:
     the energy and of this walker's hills alone, or is not known to be: a template's.
     """
     made = read_record(folder)
-    if made.share_hills or made.variables or made.method == TEMPLATE:
+    if made.share_hills or made.variables or not made.generated:
         return
     _, _, biasfactor = _measured(folder, made)
     nvt, wte = read_energies(folder, made)
@@ -178,28 +194,27 @@ def _asked(made: WalkerRecord, sigma_eV: float | None) -> float | None:
 
 
 def _stored_frames(
-    folder: Path, stopped: bool, template: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and deviations of the frames that are in a walker's trajectory.
+    folder: Path, stopped: bool, made: WalkerRecord
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps, and deviations of virial and force, of the frames that are in a walker's trajectory.
 
     Only a walker that was stopped may lack some: the job ended before they were written; and one
     with a script of the user's own, which may begin to store frames when it likes.
     """
-    steps, deviations = read_deviations(folder / paths.MODEL_DEVI)
-    files = [folder / paths.TRAJ / f"{step}.lammpstrj" for step in steps]
-    stored = np.array([file.exists() for file in files], dtype=bool)
+    rows = read_rows(folder / paths.MODEL_DEVI)
+    stored, template = are_stored(folder, rows[0]), not made.generated
     if template and not stopped and not stored.any():
         raise CalculationError(
-            f"{folder}: no step of {paths.MODEL_DEVI} has a frame in {paths.TRAJ}; the template "
-            "must run with the dump, and store frames at multiples of trj_freq"
+            f"{folder}: no step of {paths.MODEL_DEVI} has a frame in {trajectory(folder).name}; a "
+            "template must run with the dump, and store frames at multiples of trj_freq"
         )
     if not (stored.all() or stopped or template):
-        missing = files[int(np.argmin(stored))]
+        missing = folder / paths.TRAJ / f"{rows[0][int(np.argmin(stored))]}.lammpstrj"
         raise CalculationError(
             f"{missing} has gone; put it back, or remove the folder {folder} and give the same "
             "command again: its iteration explores anew"
         )
-    return steps[stored], deviations[stored]
+    return tuple(column[stored] for column in rows)
 
 
 def _frame_energies(

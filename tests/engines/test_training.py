@@ -1,0 +1,156 @@
+"""DP-GEN's training options with DeePMD-kit (TensorFlow): models that go on from others."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.engines.conftest import engine_environment
+from tests.loop.conftest import Run
+from wtemlp.config.machine import load_machines
+from wtemlp.config.params import load_params
+from wtemlp.dispatch.tasks import Task
+from wtemlp.paths import RunPaths
+from wtemlp.stages import train
+from wtemlp.stages.context import RunContext
+
+PARTS = [
+    {"type": "se_e2_a", "rcut": 4.0, "rcut_smth": 0.5, "sel": [20, 40], "neuron": [4, 8],
+     "axis_neuron": 2},
+    {"type": "se_e2_r", "rcut": 3.0, "rcut_smth": 0.5, "sel": [20, 40], "neuron": [4, 8]},
+]  # fmt: skip
+FITTING = {"neuron": [8, 8]}
+TRAINING = {
+    "model": {
+        "descriptor": {"type": "hybrid", "list": PARTS}, "fitting_net": FITTING,
+        "use_srtab": "table.txt", "smin_alpha": 0.1, "sw_rmin": 0.3, "sw_rmax": 0.6,
+    },
+    "learning_rate": {"type": "exp", "start_lr": 0.02, "stop_lr": 1e-3, "decay_steps": 5},
+    "loss": {"type": "ener", "start_pref_e": 0.02, "limit_pref_e": 1, "start_pref_f": 1000,
+             "limit_pref_f": 20},
+    "training": {"numb_steps": 40, "disp_freq": 10, "save_freq": 40},
+}  # fmt: skip
+KEYS = {"numb_models": 2, "dp_compress": False, "one_h5": True, "srtab_file_path": "table.txt",
+        "default_training_param": TRAINING}  # fmt: skip
+
+
+def context_of(run: Run, folder: Path, **changes: object) -> RunContext:
+    """A run's input, with the small run's data."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / "init").exists():
+        (folder / "init").symlink_to(run.folder / "init")
+        shutil.copy(run.folder / "machine.json", folder)
+        distances = np.arange(1, 201) * 0.005
+        np.savetxt(folder / "table.txt", np.column_stack([distances] + [1 / distances] * 3))
+    param = json.loads((run.folder / "param.json").read_text())
+    param = {key: value for key, value in (param | KEYS | changes).items() if value is not ...}
+    (folder / "param.json").write_text(json.dumps(param))
+    return RunContext(
+        load_params(folder / "param.json", folder),
+        load_machines(folder / "machine.json", folder), RunPaths(folder),
+    )  # fmt: skip
+
+
+def trained(context: RunContext, iteration: int) -> Task:
+    """Train the first model of an iteration; the second has what it left."""
+    train.prepare(context, iteration)
+    task = train.tasks(context, iteration)[0][0]
+    command = task.command.replace("wtemlp dp", f"{sys.executable} -m wtemlp.md.dp")
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=task.folder, env=engine_environment(), timeout=600
+    )
+    log = (task.folder / "train.log").read_text()
+    assert done.returncode == 0, log[-3000:]
+    assert all((task.folder / name).exists() for name in task.backward)
+    shutil.copytree(task.folder, context.paths.model(iteration, 1), dirs_exist_ok=True,
+                    symlinks=True)  # fmt: skip
+    return task
+
+
+def learnt(task: Task) -> np.ndarray:
+    """Force errors of the validation data, by their rows in the learning curve."""
+    names = (task.folder / "lcurve.out").read_text().splitlines()[0].split()[1:]
+    return np.loadtxt(task.folder / "lcurve.out", ndmin=2)[:, names.index("rmse_f_val")]
+
+
+@pytest.fixture(scope="module")
+def first(run, tmp_path_factory) -> tuple[RunContext, Task]:
+    """A hybrid descriptor, a table for short distances, all data in one HDF5 file."""
+    context = context_of(run, tmp_path_factory.mktemp("training") / "run")
+    task = trained(context, 0)
+    train.collect(context, 0)
+    assert (context.paths.train(0) / "graph.000.pb").resolve().is_file()
+    return context, task
+
+
+def test_parts_table_and_one_file(first):
+    context, task = first
+    assert (context.paths.train(0) / "data.hdf5").is_file()
+    assert json.loads((task.folder / "input.json").read_text())["training"]["training_data"][
+        "systems"
+    ] == ["../data.hdf5#/data.init/train"]
+    forces = learnt(task)
+    assert len(forces) == 5 and forces[-1] < forces[0]
+
+
+def test_models_are_gone_on_with(run, first):
+    """They begin where the others have ended, and see old and new data as they are told to."""
+    context, before = first
+    shutil.copytree(run.folder / "init/data/train", context.paths.label(0) / "data.000/H64O32")
+    again = context_of(
+        run, context.paths.root, training_reuse_iter=1, training_reuse_numb_steps=10,
+        training_reuse_old_ratio=0.25, training_reuse_start_lr=1e-4,
+    )  # fmt: skip
+    task = trained(again, 1)
+    forces = learnt(task)
+    assert len(forces) == 2
+    assert forces[0] == pytest.approx(learnt(before)[-1], rel=0.3)
+    assert forces[0] < 0.8 * learnt(before)[0]
+    log = (task.folder / "train.log").read_text()
+    assert "old/model.ckpt" in log
+    rates = np.loadtxt(task.folder / "lcurve.out", ndmin=2)[:, -1]
+    assert rates[0] == pytest.approx(1e-4)
+    prob = [line.split()[-2] for line in log.splitlines() if "data.hdf5#" in line][:2]
+    assert [float(value) for value in prob] == [0.25, 0.75]
+
+
+def test_begin_with_frozen_models(run, first, tmp_path):
+    _, before = first
+    names = []
+    for number in range(2):
+        names.append(str(tmp_path / f"model{number}.pb"))
+        shutil.copy(before.folder / "frozen_model.pb", names[-1])
+    context = context_of(
+        run, tmp_path / "run", training_init_frozen_model=names,
+        default_training_param=TRAINING | {"training": {"numb_steps": 1, "disp_freq": 1}},
+    )  # fmt: skip
+    task = trained(context, 0)
+    assert learnt(task)[0] == pytest.approx(learnt(before)[-1], rel=0.3)
+
+
+def test_mixed_types(run, tmp_path):
+    """Data in which the atoms' types differ from frame to frame, for a descriptor of all types."""
+    source = run.folder / "init/data/train"
+    folder = tmp_path / "mixed"
+    (folder / "set.000").mkdir(parents=True)
+    types = np.loadtxt(source / "type.raw", dtype=int)
+    for name in ("coord", "box", "energy", "force"):
+        shutil.copy(source / f"set.000/{name}.npy", folder / "set.000")
+    n_frames = len(np.load(folder / "set.000/energy.npy"))
+    np.save(folder / "set.000/real_atom_types.npy", np.tile(types, (n_frames, 1)))
+    np.savetxt(folder / "type.raw", np.zeros(len(types)), fmt="%d")
+    (folder / "type_map.raw").write_text("O\nH\n")
+    model = {"descriptor": {"type": "se_atten", "rcut": 4.0, "rcut_smth": 0.5, "sel": 40,
+                            "neuron": [4, 8], "axis_neuron": 2, "attn_layer": 0},
+             "fitting_net": FITTING}  # fmt: skip
+    training = {"numb_steps": 2, "disp_freq": 1, "training_data": {"batch_size": "mixed:64"}}
+    context = context_of(
+        run, tmp_path / "run", init_data_sys=[str(folder)], one_h5=False, srtab_file_path=...,
+        default_training_param=TRAINING | {"model": model, "training": training},
+    )  # fmt: skip
+    forces = learnt(trained(context, 0))
+    assert len(forces) == 3 and np.isfinite(forces).all()

@@ -1,0 +1,157 @@
+"""What decides on the explored frames: trust levels, and how many frames are labelled."""
+
+import math
+from collections.abc import Sequence
+
+from wtemlp.config.records import Adaptive, Criteria
+from wtemlp.config.section import Section
+
+F_KEYS = ("model_devi_f_trust_lo", "model_devi_f_trust_hi")
+V_KEYS = ("model_devi_v_trust_lo", "model_devi_v_trust_hi")
+OFF = 1e10  #: DP-GEN's default of the virial's levels: no deviation comes there
+_ADAPTIVE = "model_devi_adapt_trust_lo"
+
+Levels = tuple[tuple[float, ...], tuple[float, ...]]
+
+
+def read_trust_levels(params: Section) -> Levels:
+    """Lower and upper trust level of the force deviation, for each system.
+
+    Parameters
+    ----------
+    params : Section
+        The parameter file.
+    """
+    n_systems = len(params["sys_configs"])
+    return _levels(params, params, F_KEYS, range(n_systems), n_systems)
+
+
+def read_criteria(
+    params: Section, job: Section, systems: Sequence[int], task_max: int, task_min: int
+) -> Criteria:
+    """What decides on the frames of one entry of ``model_devi_jobs``.
+
+    Parameters
+    ----------
+    params : Section
+        The parameter file.
+    job : Section
+        The entry; its levels take the place of the file's.
+    systems : sequence of int
+        Those that it explores.
+    task_max, task_min : int
+        The file's ``fp_task_max`` and ``fp_task_min``.
+    """
+    n_systems = len(params["sys_configs"])
+    f_lo, f_hi = _levels(params, job, F_KEYS, systems, n_systems)
+    v_lo, v_hi = _levels(params, job, V_KEYS, systems, n_systems)
+    hard, soft = _thresholds(params)
+    if job.get("task_min") is not None and job.integer("task_min", 0) > task_max:
+        remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
+        raise job.wrong("task_min", remedy)
+    return Criteria(
+        f_lo, f_hi, v_lo, v_hi,
+        task_max=task_max,
+        # DP-GEN's next training leaves out what has fewer frames than fp_task_min.
+        task_min=max(task_min, job.get("task_min") or 0),
+        adaptive=_adaptive(params),
+        skip=params.integer("model_devi_skip", 0) if "model_devi_skip" in params else 0,
+        accurate=hard,
+        accurate_soft=soft,
+        vacuum_A=_vacuum(params),
+        lists=params.get("detailed_report_make_fp", True),
+    )  # fmt: skip
+
+
+def _levels(
+    params: Section, job: Section, keys: tuple[str, str], systems: Sequence[int], n_systems: int
+) -> Levels:
+    """The two levels, each from the entry if it is there, or from the file."""
+    given = [job if job.get(key) is not None else params for key in keys]
+    of_virial = keys == V_KEYS
+    read = [
+        _per_system(section, key, systems, n_systems, OFF if of_virial else None)
+        for section, key in zip(given, keys, strict=True)
+    ]
+    lo, hi = read
+    unit = "eV/atom" if of_virial else "eV/Angstrom"
+    for system in systems:
+        low, high = lo[system], hi[system]
+        if not low >= 0:
+            raise given[0].wrong(keys[0], f"must be 0 or more ({unit})")
+        if (of_virial and low >= OFF) or params.get(_ADAPTIVE):
+            continue  # there is no such level
+        if not low < high:
+            which = "" if lo.count(low) == hi.count(high) == n_systems else f" of system {system}"
+            # What the message names as wrong is in the entry, if anything is.
+            at = 0 if given[0] is job or given[1] is params else 1
+            words = ("below", high) if at == 0 else ("above", low)
+            remedy = f"must be {words[0]} {keys[1 - at]}{which} ({words[1]:g} {unit})"
+            raise given[at].wrong(keys[at], remedy)
+    if of_virial:
+        lo, hi = ([math.inf if level >= OFF else level for level in one] for one in (lo, hi))
+    return tuple(lo), tuple(hi)
+
+
+def _per_system(
+    section: Section, key: str, systems: Sequence[int], n_systems: int, default: float | None
+) -> tuple[float, ...]:
+    """A number, a list or an object by index, as one number per system.
+
+    An object of an entry need not have the systems that the entry does not explore.
+    """
+    given = section.get(key, default)
+    if isinstance(given, list):
+        if len(given) != n_systems:
+            remedy = f"must be one number, or a list of one per system of sys_configs ({n_systems})"
+            raise section.wrong(key, remedy)
+        return tuple(float(value) for value in given)
+    if isinstance(given, dict):
+        names = {str(index) for index in range(n_systems)}
+        needed = {str(index) for index in systems}
+        if not needed <= set(given) <= names or not all(map(_is_number, given.values())):
+            wanted = f'"0" to "{n_systems - 1}"'
+            if len(needed) < n_systems:
+                wanted = ", ".join(f'"{index}"' for index in sorted(systems))
+            remedy = f"must have one number per system of sys_configs, {wanted}"
+            raise section.wrong(key, remedy)
+        return tuple(float(given.get(str(index), OFF)) for index in range(n_systems))
+    return (float(given),) * n_systems
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _adaptive(params: Section) -> Adaptive | None:
+    if not params.get(_ADAPTIVE, False):
+        return None
+    read = {}
+    for kind in ("f", "v"):
+        numb, perc = f"model_devi_numb_candi_{kind}", f"model_devi_perc_candi_{kind}"
+        if params.get(numb) is not None:
+            read[f"numb_{kind}"] = params.integer(numb, 0)
+        if params.get(perc) is not None:
+            if not 0 <= params[perc] <= 100:
+                raise params.wrong(perc, "must be between 0 and 100 (%)")
+            read[f"perc_{kind}"] = float(params[perc])
+    found = Adaptive(**read)
+    if not (found.numb_f or found.perc_f or found.numb_v or found.perc_v):
+        remedy = "without a candidate: give model_devi_numb_candi_f or model_devi_perc_candi_f"
+        raise params.wrong(_ADAPTIVE, remedy)
+    return found
+
+
+def _thresholds(params: Section) -> tuple[float, float]:
+    """``fp_accurate_threshold`` and ``fp_accurate_soft_threshold``."""
+    hard, soft = "fp_accurate_threshold", "fp_accurate_soft_threshold"
+    high = params.fraction(hard) if params.get(hard) is not None else 1.0
+    low = params.fraction(soft) if params.get(soft) is not None else high
+    if low > high:
+        raise params.wrong(soft, f"must not be above fp_accurate_threshold ({high:g})")
+    return high, low
+
+
+def _vacuum(params: Section) -> float | None:
+    key = "fp_cluster_vacuum"
+    return params.number(key, "Angstrom") if params.get(key) is not None else None

@@ -1,0 +1,99 @@
+"""MD of DP-GEN's engine ``lammps`` without a template: what its keys say, and whose script it is.
+
+wtemlp's own script has a guard that stops a walker which leaves the physical world; it measures
+the energy for it first.  What that script cannot do, DP-GEN's does, as DP-GEN writes it.
+"""
+
+from wtemlp.config.records import DPGEN, OWN
+from wtemlp.config.section import Section
+from wtemlp.config.wte import MIN_NVT_STEPS
+from wtemlp.errors import NotRunnable
+
+MAX_TIMESTEP_PS = 0.01
+_OFF = (None, False)
+_NOT_BEADS = (1, 10, 100)  #: for which DP-GEN's loop over them is too short
+#: Keys of the file, and of an entry, with which DP-GEN writes the script; and why not wtemlp.
+_OF_FILE = {
+    "model_devi_nopbc": "a bias on the energy is made for a periodic cell",
+    "model_devi_merge_traj": "a job that goes on from a checkpoint adds to its files",
+    "model_devi_f_avg_relative": "the forces of a biased run are biased, so none are stored",
+}
+_OF_ENTRY = {
+    "nbeads": "the beads of a path integral have no energy in common to bias",
+    "pka_e": "a knock is a process out of equilibrium, which the bias would hide",
+}
+
+
+def whose_script(params: Section, job: Section) -> str:
+    """Who writes the LAMMPS script of an entry: :data:`OWN` or :data:`DPGEN`.
+
+    Parameters
+    ----------
+    params : Section
+        The parameter file.
+    job : Section
+        The entry of ``model_devi_jobs``.
+    """
+    asked = [params.get(key) for key in _OF_FILE] + [job.get(key) for key in _OF_ENTRY]
+    if any(value not in _OFF for value in asked) or job["ensemble"] == "nve":
+        _check_dpgens(params, job)
+        return DPGEN
+    nvt_steps = first_quarter(job["nsteps"], job["trj_freq"])
+    return OWN if MIN_NVT_STEPS <= nvt_steps < job["nsteps"] else DPGEN
+
+
+def first_quarter(nsteps: int, trj_freq: int) -> int:
+    """Steps that measure the energy for the guard, a multiple of `trj_freq`."""
+    return max(nsteps // 4 // max(trj_freq, 1), 1) * trj_freq
+
+
+def _check_dpgens(params: Section, job: Section) -> None:
+    """What DP-GEN refuses when it writes the script."""
+    constant_pressure = str(job["ensemble"]).startswith("npt")
+    if params.get("model_devi_nopbc") and constant_pressure:
+        error = job.wrong("ensemble", "must be nvt or nve: with model_devi_nopbc there is no cell")
+        raise NotRunnable.of(error)
+    if job.get("nbeads") is None:
+        return
+    if job.integer("nbeads") in _NOT_BEADS:
+        remedy = "must be another number: DP-GEN's script has no names for so many beads"
+        raise NotRunnable.of(job.wrong("nbeads", remedy))
+    for key in ("model_devi_f_avg_relative", "model_devi_merge_traj"):
+        if params.get(key):
+            raise NotRunnable.of(params.wrong(key, "not together with nbeads: remove one"))
+    if job["nsteps"] % job["trj_freq"]:
+        remedy = f"must be a multiple of trj_freq ({job['trj_freq']}) with nbeads"
+        raise NotRunnable.of(job.wrong("nsteps", remedy))
+    if job["ensemble"] in ("npt-t", "npt-tri"):
+        remedy = "must be another with nbeads: fix pimd/langevin has no triclinic barostat"
+        raise NotRunnable.of(job.wrong("ensemble", remedy))
+
+
+def refuse_with_bias(params: Section, job: Section) -> None:
+    """Refuse what only DP-GEN's script does, where the script must bias the energy.
+
+    Raises
+    ------
+    NotRunnable
+    """
+    for section, keys in ((params, _OF_FILE), (job, _OF_ENTRY)):
+        for key, why in keys.items():
+            if section.get(key) not in _OFF:
+                remedy = f'not with "model_devi_engine": "wte" ({why}): remove it'
+                raise NotRunnable.of(section.wrong(key, remedy))
+
+
+def setting(params: Section, job: Section, name: str) -> float | None:
+    """A relaxation time, ps: the entry's, or that of all entries; None: DP-GEN's default."""
+    for section, key in ((job, name), (params, f"model_devi_{name}")):
+        if section.get(key) is not None:
+            return section.number(key, "ps")
+    return None
+
+
+def read_timestep(section: Section, key: str) -> float:
+    """A time step, ps."""
+    timestep_ps = section.number(key, "ps")
+    if timestep_ps > MAX_TIMESTEP_PS:
+        raise section.wrong(key, "must be 0.01 or less: it is in ps (0.5 fs is 0.0005)")
+    return timestep_ps

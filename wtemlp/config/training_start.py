@@ -1,0 +1,110 @@
+"""What models a training begins with, and what it is told beside DeePMD-kit's input."""
+
+import glob
+from collections.abc import Iterator
+from pathlib import Path
+
+from wtemlp import dpgen_adapter
+from wtemlp.config.section import Section
+from wtemlp.errors import InputError, NotRunnable
+
+_REUSE = "training_reuse_iter"
+_RATIO = "training_reuse_old_ratio"
+_BEGIN_WITH = ("training_init_frozen_model", "training_finetune_model")
+_ITER0, _INIT = "training_iter0_model_path", "training_init_model"
+_ACTIVATION = "model_devi_activation_func"
+_TABLE = "srtab_file_path"
+#: With these, DP-GEN's preparation is rehearsed: which go together, it knows.
+_OPTIONS = ("train_backend", "model_format", _INIT, *_BEGIN_WITH)
+_USUAL = (None, False, "tensorflow", "pb")
+NEWEST = "3.2.0"  #: of DeePMD-kit, that knows all options
+
+
+def check_training_start(params: Section) -> None:
+    """Check the keys of a training that are DP-GEN's.
+
+    Parameters
+    ----------
+    params : Section
+        The parameter file.
+
+    Raises
+    ------
+    NotRunnable
+        At the first that DP-GEN's schema accepts, but with which no training can be prepared.
+    """
+    try:
+        _check_reuse(params)
+        _check_numbers(params)
+    except InputError as error:
+        raise NotRunnable.of(error) from None
+    if all(params.get(key) in _USUAL for key in _OPTIONS):
+        return
+    jdata = {**params.data, "model_devi_engine": "lammps"}
+    try:
+        dpgen_adapter.rehearse_training(jdata, NEWEST)
+    except ValueError as error:
+        key = next(key for key in reversed(_OPTIONS) if params.get(key) not in _USUAL)
+        raise NotRunnable.of(params.wrong(key, f"DP-GEN says: {error}")) from error
+
+
+def _check_reuse(params: Section) -> None:
+    if params.get(_REUSE) is None:
+        return
+    params.integer(_REUSE)  # in iteration 0 there is nothing to go on from
+    for key in ("training_reuse_numb_steps",):
+        if params.get(key) is not None:
+            params.integer(key)
+    for key in ("start_lr", "start_pref_e", "start_pref_f"):
+        if params.get(f"training_reuse_{key}") is not None:
+            params.number(f"training_reuse_{key}")
+    ratio = params[_RATIO]
+    if not isinstance(ratio, str):
+        params.fraction(_RATIO)
+        return
+    word, _, factor = ratio.partition(":")
+    try:
+        good = word == "auto" and float(factor or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise params.wrong(_RATIO, 'must be a number between 0 and 1, "auto", or as "auto:10"')
+
+
+def _check_numbers(params: Section) -> None:
+    """Lists with an item for each model."""
+    models = params["numb_models"]
+    for key in (*_BEGIN_WITH, _ACTIVATION):
+        if params.get(key) is not None and len(params[key]) != models:
+            raise params.wrong(key, f"must be a list of one per model (numb_models: {models})")
+
+
+def start_problems(params: Section, root: Path) -> Iterator[InputError]:
+    """What is wrong with the models and files that a training begins with.
+
+    Parameters
+    ----------
+    params : Section
+        The parameter file.
+    root : Path
+        The run's folder: paths are relative to it.
+    """
+    for key in _BEGIN_WITH:
+        for index, name in enumerate(params.get(key) or ()):
+            if not (root / name).exists():
+                yield params.wrong(key, f"no such file in {root}", index)
+    if params.get(_TABLE) and not (root / params[_TABLE]).is_file():
+        yield params.wrong(_TABLE, f"no such file in {root}")
+    given = params.get(_ITER0) or []
+    folders = [name for pattern in given for name in _folders(root, pattern)]
+    if params.get(_INIT) and len(folders) != params["numb_models"]:
+        remedy = f"must be the folders of {params['numb_models']} models (numb_models), which " \
+                 f"{_INIT} needs; there are {len(folders)}"
+        yield params.wrong(_ITER0, remedy) if given else params.missing(_ITER0, remedy)
+    for folder in folders:
+        if not list(folder.glob("model.ckpt*")):
+            yield params.wrong(_ITER0, f"{folder} has no model.ckpt*, as a training has")
+
+
+def _folders(root: Path, pattern: str) -> list[Path]:
+    return [root / name for name in sorted(glob.glob(pattern, root_dir=root))]  # noqa: PTH207

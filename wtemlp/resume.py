@@ -79,7 +79,7 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
             # The beads of a path integral have their deviations joined later.
             recorded = [task for task in tasks if not (task / "model_devi1.out").exists()]
             inputs += [task / names.MODEL_DEVI for task in recorded]
-            inputs += [explore.trajectory(task) for task in tasks]
+            inputs += [explore.frames_of(task) for task in tasks]
         return inputs
     if step in (Step.RUN_LABEL, Step.POST_LABEL):
         explored = paths.explored(iteration)

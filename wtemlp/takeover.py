@@ -91,11 +91,20 @@ def _adopt_current(context: RunContext, moved: RunState, say: Say) -> Step:
     if why:
         say(f"{why}: going back to {Step.MAKE_EXPLORE.words}")
         return Step.MAKE_EXPLORE
-    if step > Step.MAKE_LABEL:
-        if why := adopted_labels.adopt(context, iteration):
-            say(f"{why}: going back to {Step.MAKE_LABEL.words}")
-            return Step.MAKE_LABEL
-        _summarise(context, iteration, None)
+    return _adopt_labelling(context, iteration, step, say) if step > Step.MAKE_LABEL else step
+
+
+def _adopt_labelling(context: RunContext, iteration: int, step: Step, say: Say) -> Step:
+    why = adopted_labels.adopt(context, iteration)
+    if not why and step is Step.RUN_LABEL:
+        missing = adopted_labels.missing_input(context, iteration)
+        why = f"{missing} is not there" if missing else ""
+    if why:
+        say(f"{why}: going back to {Step.MAKE_LABEL.words}")
+        return Step.MAKE_LABEL
+    if step is Step.POST_LABEL:
+        adopted_labels.note_results(context, iteration)
+    _summarise(context, iteration, None)
     return step
 
 

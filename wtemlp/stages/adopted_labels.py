@@ -17,6 +17,8 @@ import numpy as np
 from wtemlp import paths
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.config.records import Criteria
+from wtemlp.dispatch.marks import note_finished
+from wtemlp.dispatch.script import declared
 from wtemlp.files import write_json
 from wtemlp.md.dump import read_dump, write_dump
 from wtemlp.md.topology import minimum_image
@@ -160,6 +162,21 @@ def _write_frame(context: RunContext, task: Path) -> None:
         )
         write_dump(new, np.array([0]), frame["cells"], frame["atom_types"] + 1, frame["coords"])
     new.replace(kept)
+
+
+def missing_input(context: RunContext, iteration: int) -> Path | None:
+    """A file that a labelling task is to be run with, and that is not there."""
+    tasks, _ = label.tasks(context, iteration)
+    inputs = (task.folder / name for task in tasks for name in task.forward)
+    return next((file for file in inputs if not any(file.parent.glob(file.name))), None)
+
+
+def note_results(context: RunContext, iteration: int) -> None:
+    """Have the tasks that ``dpgen run`` has done count as done: others are run again, if any."""
+    tasks, _ = label.tasks(context, iteration)
+    for task in tasks:
+        if all((task.folder / name).exists() for name in declared(task)):
+            note_finished(task.folder, "dpgen")
 
 
 def adopt_outcomes(context: RunContext, iteration: int) -> int:

@@ -1,6 +1,7 @@
 """Explorations that ``dpgen run`` has prepared or done, as walkers of wtemlp.
 
-Their scripts are run as they are.  DP-GEN's ``job.json`` gets what wtemlp writes there of a walker, beside what it has.
+Their scripts are run as they are.  DP-GEN's ``job.json`` gets what wtemlp writes there of a walker,
+beside what it has.
 """
 
 import json

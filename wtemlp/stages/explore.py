@@ -12,7 +12,7 @@ from wtemlp.config.records import DPGEN, OWN, SHIFT, WTE, ExploreJob
 from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import plumed_input, wte_command, wte_script
-from wtemlp.md.trajectory import root_mean_square_force
+from wtemlp.md.trajectory import root_mean_square_force, trajectory
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import WalkerRecord, as_json, read_record, write_record
 from wtemlp.paths import RunPaths
@@ -231,6 +231,11 @@ def task_folders(run: RunPaths, iteration: int) -> list[Path]:
     """
     folder = run.explore(iteration)
     return [folder / name for name in json.loads((folder / WALKERS).read_text())["tasks"]]
+
+
+def frames_of(task: Path) -> Path:
+    """The file or folder of a walker's frames."""
+    return trajectory(task)
 
 
 def leave_out(context: RunContext, iteration: int, failed: Sequence[TaskResult]) -> None:

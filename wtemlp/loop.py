@@ -98,8 +98,7 @@ class Loop:
         if old.finished == EXHAUSTED and fresh.n_iterations > old.iteration:
             # The parameter file got more jobs: the last training is that of a new iteration.
             current = replace(current, finished="", step=Step.MAKE_EXPLORE, final=None)
-        if done := states.done(current):  # the last call may have been killed before it was noted
-            states.record(self.paths, done.iteration, done.step)
+        states.record_back(self.paths, current)  # the last call may have been killed before it
         if current.finished:
             return current
         states.check_iterations(self.paths, current)
@@ -285,6 +284,7 @@ class Loop:
     def _go_back(self, step: Step) -> None:
         """Have the next call begin with an earlier step of this iteration."""
         self.state = replace(self.state, step=step)
+        states.record_back(self.paths, self.state)
         states.save(self.paths, self.state)
 
     def _run(

@@ -93,9 +93,11 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
 
 def _links(*folders: Path) -> list[Path]:
     """All links in some folders, but those that only say where something is from."""
-    return [
+    found = [folder for folder in folders if folder.is_symlink()]
+    return found + [
         Path(parent) / name
         for folder in folders
+        if folder not in found
         for parent, subfolders, files in os.walk(folder)
         for name in (*subfolders, *files)
         if name not in ORIGINS and (Path(parent) / name).is_symlink()

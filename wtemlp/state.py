@@ -193,6 +193,15 @@ def record(paths: RunPaths, iteration: int, step: Step) -> None:
     write_text(paths.record, "".join(f"{line}\n" for line in kept))
 
 
+def record_back(paths: RunPaths, state: RunState) -> None:
+    """Have ``record.dpgen`` go back to where a state is: its last line counts."""
+    last = done(state)
+    if last is None:
+        paths.record.unlink(missing_ok=True)
+    else:
+        record(paths, last.iteration, last.step)
+
+
 def _recorded_lines(paths: RunPaths) -> list[str]:
     if not paths.record.exists():
         return []

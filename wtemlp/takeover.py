@@ -14,7 +14,7 @@ from wtemlp.config.schema import ENGINE
 from wtemlp.files import write_json
 from wtemlp.first import moved_to
 from wtemlp.paths import LABELS
-from wtemlp.stages import adopted_labels, adopted_walkers, train
+from wtemlp.stages import adopted_labels, adopted_walkers, explore, train
 from wtemlp.stages.context import RunContext
 from wtemlp.state import Done, RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
@@ -49,9 +49,9 @@ def take_over(context: RunContext, current: RunState, came: Done, say: Say) -> R
         _adopt_finished(context, iteration, say)
     if not moved.finished:
         moved = replace(moved, step=_adopt_current(context, moved, say))
-    states.record(context.paths, came.iteration, came.step)  # without what is damaged in it
     taken = (*moved.taken_over, (came.iteration, int(came.step)))
     moved = replace(moved, taken_over=taken)
+    states.record_back(context.paths, moved)  # and without what is damaged in it
     states.save(context.paths, moved)
     return moved
 
@@ -78,7 +78,7 @@ def _adopt_current(context: RunContext, moved: RunState, say: Say) -> Step:
     """Make up what the next step needs; the step, or an earlier one if that cannot be."""
     iteration, step = moved.iteration, moved.step
     if step in (Step.RUN_TRAIN, Step.POST_TRAIN):
-        return _adopt_training(context, iteration, step)
+        return _adopt_training(context, iteration, step, say)
     if step < Step.RUN_EXPLORE:
         return step
     if step is Step.RUN_EXPLORE and context.params.engine == ENGINE:
@@ -91,7 +91,14 @@ def _adopt_current(context: RunContext, moved: RunState, say: Say) -> Step:
     if why:
         say(f"{why}: going back to {Step.MAKE_EXPLORE.words}")
         return Step.MAKE_EXPLORE
-    return _adopt_labelling(context, iteration, step, say) if step > Step.MAKE_LABEL else step
+    if step > Step.MAKE_LABEL:
+        return _adopt_labelling(context, iteration, step, say)
+    if step is Step.MAKE_LABEL:
+        frames, walkers = explore.collect(context, iteration)
+        row = read_summary(context.paths.summary(iteration)) or Summary(iteration)
+        row.explored, row.walkers = len(frames), walkers
+        save_summary(context.paths.summary(iteration), row)
+    return step
 
 
 def _adopt_labelling(context: RunContext, iteration: int, step: Step, say: Say) -> Step:
@@ -108,12 +115,13 @@ def _adopt_labelling(context: RunContext, iteration: int, step: Step, say: Say) 
     return step
 
 
-def _adopt_training(context: RunContext, iteration: int, step: Step) -> Step:
+def _adopt_training(context: RunContext, iteration: int, step: Step, say: Say) -> Step:
     """Add the validation data to a training that has not begun."""
     if step is Step.RUN_TRAIN:
         try:
             train.complete(context, iteration)
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError) as error:
+            say(f"a training is not whole ({error}): going back to {Step.MAKE_TRAIN.words}")
             return Step.MAKE_TRAIN
     return step
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.engines.conftest import engine_environment
-from tests.loop.conftest import PARAM, ROOT, write_data
+from tests.loop.conftest import PARAM, write_data
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.loop import STEPS, Loop

@@ -42,9 +42,10 @@ ALLOWED = {
     "resume": BASE | {"state", "stages", "summary"},
     "user_files": BASE | {"config", "dispatch"},
     "first": BASE | {"state", "config", "versions"},
+    "takeover": BASE | {"first", "stages", "state", "summary", "config"},
     "loop": BASE
-    | {"resume", "first", "stages", "state", "summary", "progress", "analysis", "config"}
-    | {"dispatch", "user_files"},
+    | {"resume", "first", "takeover", "stages", "state", "summary", "progress", "analysis"}
+    | {"config", "dispatch", "user_files"},
     "loop_dpgen": BASE | {"loop", "stages", "summary", "state", "dispatch", "progress"},
     "initial_result": BASE | {"config", "analysis"},
     "initial_folder": BASE | {"initial_result", "config", "md"},
@@ -64,7 +65,8 @@ ALLOWED = {
     "checking": BASE
     | {"checking", "preflight", "plumed_lines", "rehearsal", "first", "user_files", "config"}
     | {"dispatch"},
-    "status": BASE | {"state", "loop", "lock", "report", "progress", "initial_result"}
+    "status": BASE
+    | {"state", "first", "loop", "lock", "report", "progress", "initial_result"}
     | {"validation_record"},
     "at_work": BASE | {"lock", "progress"},
     "options": BASE,

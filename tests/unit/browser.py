@@ -83,7 +83,7 @@ class Browser:
     def prefer(self, dark: bool) -> None:
         """As a reader who switches between light and dark."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", media="screen", features=[scheme])
+        self._call("Emulation.setEmulatedMedia", media="", features=[scheme])
 
     def evaluate(self, script: str) -> Any:
         """The value of an expression in the page; a promise is awaited."""

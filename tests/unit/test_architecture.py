@@ -22,6 +22,7 @@ ALLOWED = {
     "summary": BASE,
     "validation_record": BASE,
     "sweep_record": BASE,
+    "ensemble_record": BASE,
     "config": BASE | {"config", "dpgen_adapter"},
     "state": BASE,
     "dispatch": BASE | {"dispatch", "config", "dpgen_adapter"},
@@ -49,10 +50,11 @@ ALLOWED = {
     "loop_dpgen": BASE | {"loop", "stages", "summary", "state", "dispatch", "progress"},
     "initial_result": BASE | {"config", "analysis"},
     "initial_folder": BASE | {"initial_result", "config", "md"},
+    "initial_ensembles": BASE | {"ensemble_record", "md", "config", "analysis"},
     "initial_data": BASE | {"initial_result", "reference", "md", "config"},
     "initial": BASE
-    | {"initial_data", "initial_folder", "initial_result", "reference", "md", "config", "dispatch"}
-    | {"progress", "user_files"},
+    | {"initial_data", "initial_ensembles", "initial_folder", "initial_result", "reference", "md"}
+    | {"config", "dispatch", "progress", "user_files"},
     "planning": BASE
     | {"initial", "initial_result", "reference", "md", "config", "analysis"}
     | {"dispatch", "progress", "user_files"},

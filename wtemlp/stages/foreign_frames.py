@@ -65,8 +65,7 @@ def decided(context: RunContext, iteration: int) -> FrameTable:
     """
     rows = _listed(context.paths, iteration)
     engine = context.params.engine
-    folders = {(task.parent / task.name).resolve(): task for task in
-               results(context.paths, iteration, engine)}  # fmt: skip
+    folders = [task.resolve() for task in results(context.paths, iteration, engine)]
     deviations = {folder: read_deviations(folder, engine) for folder in folders}
     chosen = dict(_chosen(context, iteration, rows))
     for place, label in chosen.items():
@@ -117,10 +116,12 @@ def _chosen(
 ) -> Iterator[tuple[Place, Path]]:
     """The frames that are to be labelled, and the folders of their labels."""
     link = _LINKS.get(context.params.engine)
-    for system in range(len(context.params.sys_configs) or 1000):
-        labels = sorted(context.paths.label(iteration).glob(f"task.{system:03d}.*"))
+    labels: dict[int, list[Path]] = {}
+    for label in sorted(context.paths.label(iteration).glob("task.*")):
+        labels.setdefault(int(label.name.split(".")[1]), []).append(label)
+    for system, its in labels.items():
         if link is not None:
-            for label in labels:
+            for label in its:
                 frame = (label / link).resolve()
                 yield (frame.parent.parent, int(frame.name.split(".")[0])), label
             continue
@@ -129,4 +130,4 @@ def _chosen(
             place for place, kind in rows.items()
             if kind == Decision.CANDIDATE and _numbers(*place)[0] == system
         ]  # fmt: skip
-        yield from zip(sorted(candidates[: len(labels)]), labels, strict=True)
+        yield from zip(sorted(candidates[: len(its)]), its, strict=True)

@@ -67,7 +67,8 @@ def _read(params: Section, record: Params) -> ValidationSettings:
 def _read_system(block: Section, record: Params) -> int | None:
     n_systems = len(record.sys_configs)
     if "sys_idx" not in block:
-        return record.jobs[0].sys_idx[0] if record.jobs else 0 if n_systems else None
+        explored = [index for job in record.jobs for index in job.sys_idx]
+        return explored[0] if explored else 0 if n_systems else None
     if not 0 <= block["sys_idx"] < n_systems:
         remedy = f"must be from 0 to {n_systems - 1}: sys_configs has {n_systems} systems"
         raise block.wrong("sys_idx", remedy if n_systems else "sys_configs has no system")

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -94,9 +95,15 @@ def room(path: Path) -> str:
     return parts[0].removesuffix(".py")
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    """All nodes of a module's syntax tree; a module is read once."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Dotted names of all that a module imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -158,7 +165,7 @@ def test_working_directory_is_changed_by_the_adapter_only():
     for path in modules():
         if room(path) == "dpgen_adapter":
             continue
-        names = ast.walk(ast.parse(path.read_text()))
+        names = nodes(path)
         names = {node.attr for node in names if isinstance(node, ast.Attribute)}
         assert not names & {"chdir", "getcwd"}, path
 
@@ -166,14 +173,14 @@ def test_working_directory_is_changed_by_the_adapter_only():
 def test_modules_and_functions_are_small():
     for path in modules():
         assert path.read_text().count("\n") <= 400, path
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert node.end_lineno - node.lineno <= 70, f"{path}: {node.name}"
 
 
 def test_no_exception_is_swallowed():
     for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"{path}:{node.lineno}: bare except"
                 assert not all(isinstance(b, ast.Pass) for b in node.body), f"{path}:{node.lineno}"

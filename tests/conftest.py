@@ -40,5 +40,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Take the group off a test's name again: ``--last-failed`` knows the test without it."""
     name, _, group = report.nodeid.rpartition("@")
-    if name and "]" not in group:
+    if hasattr(report, "node") and name and "]" not in group:  # a worker has sent it
         report.nodeid = name

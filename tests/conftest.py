@@ -34,3 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(name))
     ranked = sorted(groups, key=lambda name: ORDER.index(name.partition("/")[0]))
     items[:] = [item for name in ranked for item in groups[name]]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Take the group off a test's name again: ``--last-failed`` knows the test without it."""
+    name, _, group = report.nodeid.rpartition("@")
+    if hasattr(report, "node") and name and "]" not in group:  # a worker has sent it
+        report.nodeid = name

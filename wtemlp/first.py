@@ -1,14 +1,19 @@
 """How a run begins, and whether a command may go on with the run that is there."""
 
+import json
 import platform
 import time
 from dataclasses import replace
 
 from wtemlp import hints, state
+from wtemlp import paths as names
 from wtemlp.config.records import Machines, Params
+from wtemlp.errors import InputError
 from wtemlp.paths import RunPaths
-from wtemlp.state import RunState
+from wtemlp.state import Done, RunState, Step
 from wtemlp.versions import installed_versions
+
+EXHAUSTED = "end of model_devi_jobs"  #: why most runs end
 
 
 def first_state(params: Params, machines: Machines, paths: RunPaths) -> RunState:
@@ -35,14 +40,76 @@ def check_run(params: Params, machines: Machines, paths: RunPaths) -> None:
     ------
     InputError
         As :func:`wtemlp.state.load`, :func:`wtemlp.state.check_same` and
-        :func:`wtemlp.state.check_iterations`.
+        :func:`wtemlp.state.check_iterations`; or the run is of ``dpgen run``, and of other
+        elements or another number of models.
     """
     old = state.load(paths)
-    if old is None:
-        return
     new = first_state(params, machines, paths)
-    state.check_same(paths, old, new)
-    if not old.finished:
+    if old is not None:
+        state.check_same(paths, old, new)
+    came = dpgen_came_to(paths, old)
+    if came is not None:
+        _check_dpgens_models(paths, came, new)
+    current = moved_to(old or new, came, new.n_iterations)
+    if not current.finished:
         state.check_iterations(
-            paths, replace(old, n_iterations=new.n_iterations, params=new.params)
+            paths, replace(current, n_iterations=new.n_iterations, params=new.params)
+        )
+
+
+def dpgen_came_to(paths: RunPaths, old: RunState | None) -> Done | None:
+    """The last step that ``dpgen run`` has done in a folder; None if wtemlp has done it.
+
+    The state is saved before the step is recorded, so a record that is ahead is DP-GEN's.
+
+    Parameters
+    ----------
+    paths : RunPaths
+    old : RunState or None
+        The run's state, if it has one.
+    """
+    recorded, known = state.read_recorded(paths), old and state.done(old)
+    if recorded is None or (known is not None and recorded <= known):
+        return None
+    return recorded
+
+
+def moved_to(current: RunState, came: Done | None, n_iterations: int) -> RunState:
+    """A run's state after the steps that ``dpgen run`` has done in its folder.
+
+    Parameters
+    ----------
+    current : RunState
+    came : Done or None
+        :func:`dpgen_came_to`.
+    n_iterations : int
+        Of the parameter file: the training after the last of them is the end.
+    """
+    if came is None:
+        return current
+    iteration, step = came.next()
+    moved = replace(current, iteration=iteration, step=step, finished="", final=None)
+    if came == Done(n_iterations, Step.POST_TRAIN):
+        moved = replace(moved, step=came.step, finished=EXHAUSTED)
+    return moved
+
+
+def _check_dpgens_models(paths: RunPaths, came: Done, new: RunState) -> None:
+    """Refuse a parameter file that is not that of the ``dpgen run`` in the folder."""
+    folders = sorted(paths.train(came.iteration).glob("[0-9][0-9][0-9]"))
+    here = f"but the dpgen run in {paths.root} has"
+    if folders and len(folders) != new.numb_models:
+        raise InputError(
+            f"{new.params}: numb_models", f"{new.numb_models}, {here} {len(folders)} in iteration "
+            f"{came.iteration}", "keep it, or start in another folder (-C DIR)",
+        )
+    try:
+        model = json.loads((folders[0] / names.TRAIN_INPUT).read_text())["model"]
+        type_map = tuple(model.get("type_map", new.type_map))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, IndexError):
+        return  # what cannot be read is made anew
+    if type_map != new.type_map:
+        raise InputError(
+            f"{new.params}: type_map", f"{' '.join(new.type_map)}, {here} {' '.join(type_map)}",
+            "keep it, or start in another folder (-C DIR)",
         )

@@ -4,7 +4,7 @@ Of the frames that the training data are made of, in the order of time, before a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +15,11 @@ from wtemlp.analysis.displacement import unwrap
 from wtemlp.analysis.energy import moments
 from wtemlp.analysis.rdf import half_width, rdf
 from wtemlp.config.records import InitParams
-from wtemlp.errors import InputError
-from wtemlp.files import read_record, write_json
+from wtemlp.ensemble_record import ENSEMBLES, SampledEnsemble, save_ensembles
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import DumpFrame, last_frames
 from wtemlp.units import KCAL_MOL_IN_EV
 
-ENSEMBLES = "ensembles.json"
 PAIRS = (("O", "O"), ("O", "H"))
 RDF_FRAMES = 400  #: that a radial distribution function is made of, evenly spaced, at most
 BIN_A = 0.05  #: width of its bins
@@ -29,31 +27,6 @@ REACH_A = 8.0  #: its largest distance, where the box allows it
 ENERGY_BINS = 60
 BLOCK_ATOM_FRAMES = 4_000_000  #: oxygens times frames whose paths are in memory at a time
 FEWEST_BLOCKS = 5  #: whose scatter is an error
-
-
-@dataclass(frozen=True)
-class SampledEnsemble:
-    """One ensemble, as its frames show it."""
-
-    biasfactor: float  #: 1: NVT
-    n_frames: int
-    rdf: dict[str, tuple[list[float], list[float]]]
-    """By ``"O-O"``: distance (Angstrom) and g(r)."""
-    energy: tuple[list[float], list[float]]  #: energy of the box (eV) and its density (1/eV)
-    energy_mean_eV: float
-    energy_std_eV: float
-    diffusion: float | None = None  #: of the oxygens in the periodic box, 1e-5 cm2/s
-    diffusion_error: float | None = None  #: its standard error
-    diffusion_fit_ps: tuple[float, float] | None = None  #: lags of the fit
-    diffusion_note: str = ""  #: why there is none
-
-    def describe(self) -> str:
-        """A line for the user."""
-        what = "NVT" if self.biasfactor == 1 else f"WTE, bias factor {self.biasfactor:g}"
-        if self.diffusion is None:
-            return f"{what}: no self-diffusion coefficient, {self.diffusion_note}"
-        error = "" if self.diffusion_error is None else f" +- {self.diffusion_error:.2f}"
-        return f"{what}: self-diffusion {self.diffusion:.2f}{error} 1e-5 cm2/s, in this box"
 
 
 @dataclass
@@ -114,7 +87,7 @@ class _Frames:
 def describe_ensembles(
     output: Path, params: InitParams, folders: Mapping[float, Path], types: NDArray[np.int_]
 ) -> list[SampledEnsemble]:
-    """Look at every ensemble's frames, and write :data:`ENSEMBLES`.
+    """Look at every ensemble's frames, and write :data:`wtemlp.ensemble_record.ENSEMBLES`.
 
     A few hundred frames, and the paths of the oxygens in a part of the run, are in memory at a
     time, however long the run was.
@@ -134,31 +107,8 @@ def describe_ensembles(
     list of SampledEnsemble
     """
     found = [_look(params, factor, folder, types) for factor, folder in folders.items()]
-    write_json(output / ENSEMBLES, {"ensembles": [asdict(one) for one in found]})
+    save_ensembles(output / ENSEMBLES, found)
     return found
-
-
-def load_ensembles(output: Path) -> list[SampledEnsemble]:
-    """Read what :func:`describe_ensembles` wrote.
-
-    Raises
-    ------
-    InputError
-        If it is not there, or damaged.
-    """
-    file, remedy = output / ENSEMBLES, "remove init.json there, and give wtemlp init again"
-    content = read_record(file, remedy)
-    try:
-        return [_read(one) for one in content["ensembles"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(str(file), f"is damaged ({error})", remedy) from None
-
-
-def _read(one: dict) -> SampledEnsemble:
-    fit = one["diffusion_fit_ps"]
-    curves = {pair: (list(x), list(y)) for pair, (x, y) in one["rdf"].items()}
-    more = {"rdf": curves, "energy": tuple(one["energy"])}
-    return SampledEnsemble(**{**one, **more, "diffusion_fit_ps": tuple(fit) if fit else None})
 
 
 def _look(

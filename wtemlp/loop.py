@@ -20,7 +20,7 @@ from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
 from wtemlp.dispatch.times import stage_hours
 from wtemlp.errors import CalculationError
-from wtemlp.first import first_state
+from wtemlp.first import EXHAUSTED, dpgen_came_to, first_state
 from wtemlp.paths import RunPaths
 from wtemlp.progress import Reporter, StageProgress
 from wtemlp.resume import restore_labels, sound_step
@@ -30,11 +30,11 @@ from wtemlp.stages.cleaning import clean
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
+from wtemlp.takeover import take_over
 from wtemlp.text import duration
 from wtemlp.user_files import with_user_files
 
 CONVERGED = "converged"
-EXHAUSTED = "end of model_devi_jobs"
 
 
 class Loop:
@@ -90,10 +90,14 @@ class Loop:
     def _begin(self) -> RunState:
         fresh = first_state(self.context.params, self.context.machines, self.paths)
         old = states.load(self.paths)
+        came = dpgen_came_to(self.paths, old)
+        if old is not None:
+            states.check_same(self.paths, old, fresh)
+        if came is not None:
+            old = take_over(self.context, old or fresh, came, self.reporter.say)
         if old is None:
             states.save(self.paths, fresh)
             return fresh
-        states.check_same(self.paths, old, fresh)
         current = replace(
             old, trust=fresh.trust, n_iterations=fresh.n_iterations, params=fresh.params,
             machine=fresh.machine, init_data=fresh.init_data,
@@ -101,6 +105,7 @@ class Loop:
         if old.finished == EXHAUSTED and fresh.n_iterations > old.iteration:
             # The parameter file got more jobs: the last training is that of a new iteration.
             current = replace(current, finished="", step=Step.MAKE_EXPLORE, final=None)
+        states.record_back(self.paths, current)  # the last call may have been killed before it
         if current.finished:
             return current
         states.check_iterations(self.paths, current)
@@ -109,28 +114,29 @@ class Loop:
             self.reporter.say(f"{missing} has gone: going back")
             current = replace(current, step=step)
         self.reporter.say(
-            f"going on in iteration {current.iteration} with step {_words(current.step)}"
+            f"going on in iteration {current.iteration} with step {current.step.words}"
         )
         return current
 
     def _step_name(self) -> str:
-        return _words(self.state.step)
+        return self.state.step.words
 
     def _advance(self) -> None:
-        states.record(self.paths, self.state.iteration, self.state.step)
         done, self.state = self.state, self.state.next()
         final = done.final if done.final is not None else done.n_iterations
         if done.step is Step.POST_TRAIN and done.iteration >= final:
             reason = EXHAUSTED if done.final is None else CONVERGED
             self.state = replace(done, step=Step.POST_TRAIN, finished=reason)
+        # In this order: a record that is ahead of the state is DP-GEN's.
         states.save(self.paths, self.state)
+        states.record(self.paths, done.iteration, done.step)
 
     # -- train
     def make_train(self) -> None:
         """Prepare the training of four models on all labelled frames."""
         train.prepare(self.context, self.state.iteration)
         with self._summary() as row:
-            row.n_train_frames = self._labelled_frames()
+            row.n_train_frames = train.frames_before(self.context, self.state.iteration)
 
     def run_train(self) -> None:
         """Train, freeze, compress and test them."""
@@ -288,6 +294,8 @@ class Loop:
         if rule is None or self.state.iteration + 1 < rule.iterations:
             return False
         recent = range(self.state.iteration + 1 - rule.iterations, self.state.iteration + 1)
+        if not all(self.paths.explored(index).exists() for index in recent):
+            return False  # of a dpgen run that was taken over: nobody knows
         rows = (read_summary(self.paths.summary(index)) for index in recent)
         if any(row is not None and held_back(row.walkers) for row in rows):
             return False  # what was asked for has not been explored
@@ -298,6 +306,7 @@ class Loop:
     def _go_back(self, step: Step) -> None:
         """Have the next call begin with an earlier step of this iteration."""
         self.state = replace(self.state, step=step)
+        states.record_back(self.paths, self.state)
         states.save(self.paths, self.state)
 
     def _run(
@@ -355,17 +364,6 @@ class Loop:
 
     def _say(self, text: str) -> None:
         self.reporter.say(f"iteration {self.state.iteration}: {text}")
-
-    def _labelled_frames(self) -> int:
-        """Frames in the initial data and in the labels of the iterations so far."""
-        root = self.paths.root
-        folders = [root / system for system in self.context.params.init_data_sys]
-        folders += [self.paths.label(index) for index in range(self.state.iteration)]
-        return sum(train.count_frames(folder) for folder in folders)
-
-
-def _words(step: Step) -> str:
-    return step.name.lower().replace("_", " ")
 
 
 #: What is done in each step: a method of :class:`Loop`.

@@ -4,6 +4,7 @@ A file that an earlier step made and that has gone since (a clean-up, a full dis
 that need it invalid; the run goes back to the step that makes it, in the same iteration.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +28,9 @@ MAKER = {
     Step.RUN_LABEL: Step.MAKE_LABEL,
     Step.POST_LABEL: Step.MAKE_LABEL,
 }
+
+#: Links of a frame to label that tell where it is from: nothing needs them.
+ORIGINS = (names.DPGEN_DUMP, names.JOB)
 
 
 def sound_step(paths: RunPaths, state: RunState) -> tuple[Step, Path | None]:
@@ -58,8 +62,12 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
             paths, iteration, explored=step > Step.RUN_EXPLORE, chosen=step > Step.MAKE_LABEL
         )
     models = range(state.numb_models)
-    if step in (Step.RUN_TRAIN, Step.POST_TRAIN):
-        return [paths.model(iteration, model) / names.TRAIN_INPUT for model in models]
+    folders = [paths.model(iteration, model) for model in models]
+    if step is Step.RUN_TRAIN:
+        data = [paths.train(iteration) / name for name in train.DATA]
+        return [folder / names.TRAIN_INPUT for folder in folders] + _links(*data)
+    if step is Step.POST_TRAIN:
+        return [_model(folder, "frozen_model*") for folder in folders]
     if step is Step.MAKE_EXPLORE:
         return [_model(paths.train(iteration), f"graph.{model:03d}") for model in models]
     if step in (Step.RUN_EXPLORE, Step.POST_EXPLORE, Step.MAKE_LABEL):
@@ -68,24 +76,41 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
             return [listed]
         tasks = explore.task_folders(paths, iteration)
         inputs = [task / names.LMP_INPUT for task in tasks]
+        if step is Step.RUN_EXPLORE:
+            inputs += [task / names.CONF for task in tasks]
+            inputs += paths.explore(iteration).glob("graph.*")
         if step is not Step.RUN_EXPLORE:
             # The beads of a path integral have their deviations joined later.
             recorded = [task for task in tasks if not (task / "model_devi1.out").exists()]
             inputs += [task / names.MODEL_DEVI for task in recorded]
-            inputs += [explore.trajectory(task) for task in tasks]
+            inputs += [explore.frames_of(task) for task in tasks]
         return inputs
     if step in (Step.RUN_LABEL, Step.POST_LABEL):
         explored = paths.explored(iteration)
         if not explored.exists():
             return [explored]
         frames = label.frame_folders(paths, iteration)
-        return [frame / names.FRAME_DUMP for frame in frames]
+        inputs = [frame / names.FRAME_DUMP for frame in frames]
+        return inputs + (_links(*frames) if step is Step.RUN_LABEL else [])
     return []
+
+
+def _links(*folders: Path) -> list[Path]:
+    """All links in some folders, but those that only say where something is from."""
+    found = [folder for folder in folders if folder.is_symlink()]
+    return found + [
+        Path(parent) / name
+        for folder in folders
+        if folder not in found
+        for parent, subfolders, files in os.walk(folder)
+        for name in (*subfolders, *files)
+        if name not in ORIGINS and (Path(parent) / name).is_symlink()
+    ]
 
 
 def _model(folder: Path, name: str) -> Path:
     """A model's file, whatever its format."""
-    return next(folder.glob(f"{name}.*"), folder / f"{name}.pb")
+    return next(folder.glob(f"{name}.*"), folder / f"{name.rstrip('*')}.pb")
 
 
 def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], None]) -> None:
@@ -109,7 +134,7 @@ def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], 
         if row is None or row.labelled is None:
             continue
         folder = context.paths.label(index)
-        if train.count_frames(folder) == row.labelled:
+        if train.count_labelled(context.paths, index) == row.labelled:
             continue
         say(f"{folder}: labelled frames have gone: reading them anew")
         with suppress(CalculationError, FileNotFoundError):
@@ -117,7 +142,7 @@ def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], 
                 through_dpgen.collect(context, index)
             else:
                 label.collect(context, index)
-        if (found := train.count_frames(folder)) != row.labelled:
+        if (found := train.count_labelled(context.paths, index)) != row.labelled:
             raise CalculationError(
                 f"{folder}: {found} labelled frames, but the run has made {row.labelled}; put "
                 "its data.* folders back, or start in another folder"

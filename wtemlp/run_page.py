@@ -88,6 +88,7 @@ def _facts(paths: RunPaths, state: RunState, at_work: bool, error: str) -> RunFa
             read_input(root, state.params, Kind.RUN),
             read_input(root, state.machine, Kind.MACHINE),
         ],
+        final=state.n_iterations if state.final is None else state.final,
         initial=any((folder / PARAMETERS).is_file() for data in init_data
                     for folder in data.parents if folder != root and root in folder.parents),
         status=_status(paths, state, goes_on, error),
@@ -135,12 +136,18 @@ class LivePage:
     ----------
     root : Path
         The run's folder.
-    clock : callable
-        Seconds.
+    clock, spent : callable
+        Seconds, and seconds of this thread's own work: on a machine that is busy with the run's
+        tasks, the page takes long without costing more.
     """
 
-    def __init__(self, root: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self.root, self._clock = root, clock
+    def __init__(
+        self,
+        root: Path,
+        clock: Callable[[], float] = time.monotonic,
+        spent: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self.root, self._clock, self._spent = root, clock, spent
         self._next = float("-inf")
 
     def keep(self) -> None:
@@ -150,10 +157,10 @@ class LivePage:
 
     def write(self, error: str = "") -> None:
         """Write the page; ``error`` is what ended the run, if anything did."""
-        began = self._clock()
+        began = self._spent()
         try:
             write_run_page(self.root, at_work=True, error=error)
         except Exception:
             log.exception("the report could not be written")
-        took = self._clock() - began
+        took = self._spent() - began
         self._next = self._clock() + max(EVERY_S, took / SHARE)

@@ -33,6 +33,11 @@ class Step(IntEnum):
         """The stage that the step belongs to."""
         return ("train", "explore", "label")[self // 3]
 
+    @property
+    def words(self) -> str:
+        """Its name, for people."""
+        return self.name.lower().replace("_", " ")
+
 
 @dataclass(frozen=True)
 class RunState:
@@ -53,6 +58,9 @@ class RunState:
     finished: str = ""  #: why the run ended; "" while it has not
     began: str = ""  #: date and time
     platform: str = ""  #: operating system, machine and Python of the computer that it began on
+    taken_over: tuple[tuple[int, int], ...] = ()
+    """Iteration and step of each time that this run was taken over from ``dpgen run``: what comes
+    before is DP-GEN's work."""
 
     def next(self) -> "RunState":
         """The state after the current step is done."""
@@ -84,6 +92,7 @@ def load(paths: RunPaths) -> RunState | None:
         content["step"] = Step(content["step"])
         for key in ("type_map", "init_data"):
             content[key] = tuple(content[key])
+        content["taken_over"] = tuple(map(tuple, content.get("taken_over", ())))
         content["trust"] = tuple((float(low), float(high)) for low, high in _pairs(content))
         state = RunState(**content)
         if not isinstance(state.iteration, int) or state.iteration < 0:
@@ -140,9 +149,70 @@ def _text(value: object) -> str:
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+@dataclass(frozen=True, order=True)
+class Done:
+    """The last step that a run has behind it."""
+
+    iteration: int
+    step: Step
+
+    def next(self) -> tuple[int, Step]:
+        """Iteration and step of what comes after it."""
+        if self.step is Step.POST_LABEL:
+            return self.iteration + 1, Step.MAKE_TRAIN
+        return self.iteration, Step(self.step + 1)
+
+
+def done(state: RunState) -> Done | None:
+    """The last step that a state has behind it; None if there is none."""
+    if state.finished:
+        return Done(state.iteration, state.step)
+    if state.step is not Step.MAKE_TRAIN:
+        return Done(state.iteration, Step(state.step - 1))
+    return Done(state.iteration - 1, Step.POST_LABEL) if state.iteration else None
+
+
+def read_recorded(paths: RunPaths) -> Done | None:
+    """The last step in ``record.dpgen``; None where there is no file, or no step in it.
+
+    Its last line counts, as for DP-GEN; a line that is blank, cut or damaged does not.
+    """
+    last = None
+    for line in _recorded_lines(paths):
+        last = _step_of(line) or last
+    return last
+
+
 def record(paths: RunPaths, iteration: int, step: Step) -> None:
-    """Note a completed step in ``record.dpgen``, once."""
-    line = f"{iteration} {int(step)}\n"
-    done = paths.record.read_text() if paths.record.exists() else ""
-    if not done.endswith(line) or (done != line and not done.endswith("\n" + line)):
-        write_text(paths.record, done + line)
+    """Note a completed step in ``record.dpgen``, once.
+
+    A line that is blank or damaged is left out: DP-GEN ends at it.
+    """
+    kept = [line for line in _recorded_lines(paths) if _step_of(line)]
+    line = f"{iteration} {int(step)}"
+    if kept[-1:] != [line]:
+        kept.append(line)
+    write_text(paths.record, "".join(f"{line}\n" for line in kept))
+
+
+def record_back(paths: RunPaths, state: RunState) -> None:
+    """Have ``record.dpgen`` go back to where a state is: its last line counts."""
+    last = done(state)
+    if last is None:
+        paths.record.unlink(missing_ok=True)
+    else:
+        record(paths, last.iteration, last.step)
+
+
+def _recorded_lines(paths: RunPaths) -> list[str]:
+    if not paths.record.exists():
+        return []
+    return [" ".join(line.split()) for line in paths.record.read_text(errors="replace").split("\n")]
+
+
+def _step_of(line: str) -> Done | None:
+    words = line.split()
+    if len(words) != 2 or not all(word.isascii() and word.isdigit() for word in words):
+        return None
+    iteration, step = map(int, words)
+    return Done(iteration, Step(step)) if step <= max(Step) else None

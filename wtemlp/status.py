@@ -8,6 +8,7 @@ from typing import Any
 from wtemlp import hints, validation_record
 from wtemlp import state as states
 from wtemlp.errors import InputError
+from wtemlp.first import dpgen_came_to
 from wtemlp.initial_result import PARAMETERS, RESULT, load_result
 from wtemlp.lock import is_held
 from wtemlp.loop import summaries
@@ -37,10 +38,18 @@ def describe(root: Path) -> str:
     """
     paths = RunPaths(root)
     state, live = states.load(paths), read_live(paths.live)
-    at_work = is_held(paths)
+    at_work, came = is_held(paths), dpgen_came_to(paths, state)
+    if state is None and came is not None and not live:
+        return f"dpgen run in {root}: {_step(came)} is done\n{_takes_over(root)}"
     if state is None:
         return "\n".join(_before(root, live, at_work))
     lines = [f"run in {root}, seed {state.seed}"]
+    taken = [states.Done(iteration, states.Step(step)) for iteration, step in state.taken_over]
+    lines += [f"taken over from dpgen run after {_step(done)}" for done in taken]
+    if came is not None:
+        files = (state.params, state.machine)
+        lines.append(f"dpgen run has gone on: {_step(came)} is done")
+        return "\n".join([*lines, _takes_over(root, *files), "", format_table(summaries(paths))])
     if state.finished:
         lines.append(f"finished: {state.finished}")
     else:
@@ -70,6 +79,14 @@ def _validation(root: Path) -> list[str]:
     except (OSError, ValueError, TypeError, KeyError):
         return []
     return [f"validation of iteration {found.iteration}: {found.verdict}"]
+
+
+def _step(done: states.Done) -> str:
+    return f"iteration {done.iteration}, {done.step.words}"
+
+
+def _takes_over(root: Path, *files: str) -> str:
+    return f"take it over with: {hints.command('run', root, *files)}"
 
 
 def _before(root: Path, live: dict[str, Any], at_work: bool | None) -> list[str]:

@@ -123,8 +123,9 @@ class Validation:
     parity: tuple[Parity, ...] = ()
     checks: tuple[Check, ...] = ()
     rdf_distance: dict[str, Estimate] = field(default_factory=dict)
-    """By ``"O-O 300 K"``: mean |g - g_ref| beyond the bonds, mean over the models against the
-    reference; its error is the spread of the models."""
+    """By ``"O-O 300 K"``: mean ``|g - g_ref|`` beyond the bonds, mean over the models against the
+    reference (:func:`wtemlp.analysis.structure.rdf_distance`); its error is the spread of the
+    models."""
     rdf_noise: dict[str, float] = field(default_factory=dict)
     """By the same: what two such runs of one potential differ by."""
     versions: dict[str, str] = field(default_factory=dict)

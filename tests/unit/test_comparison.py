@@ -96,8 +96,8 @@ def test_a_clear_winner():
                          + seeds(G16, [40, 41, 42])).recommendation  # fmt: skip
     assert found.biasfactor == 16 and found.clear
     assert found.sentence == "Recommended: g16."
-    assert found.reasons[0] == "g16: force RMSE 41 ± 2.5 meV/Å at 60 labels."
-    assert "g1: 61 ± 2.5 meV/Å at 60 labels, +20 ± 2.3 meV/Å against g16: worse." in found.reasons
+    assert found.reasons[0] == "g16: force RMSE 41.0 ± 2.5 meV/Å at 60 labels."
+    assert "g1: 61.0 ± 2.5 meV/Å at 60 labels, +20 ± 2.3 meV/Å against g16: worse." in found.reasons
     assert found.next_step == ""
 
 
@@ -213,3 +213,16 @@ def test_nan_is_no_value():
     found = compare_runs([sick, *seeds(G1, [60])])
     assert found.of("g16").force.samples == (70.0,)
     assert "nan" not in describe(found).lower()
+
+
+def test_random_picks_that_do_as_well_are_named():
+    runs = seeds(G1, [60, 61, 62]) + seeds(G16, [40, 41, 42]) + seeds(R16, [41, 42, 40])
+    found = compare_runs(runs).recommendation
+    assert found.biasfactor == 16 and found.clear
+    assert any(
+        "g16 is not shown to be better than g16-random" in reason
+        and "its choice of frames has not earned anything yet" in reason
+        for reason in found.reasons
+    )
+    better = compare_runs(runs[:6] + seeds(R16, [50, 51, 52])).recommendation
+    assert not any("not shown to be better" in reason for reason in better.reasons)

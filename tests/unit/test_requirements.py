@@ -4,6 +4,7 @@ import ast
 import configparser
 import re
 import sys
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -45,8 +46,11 @@ def _names(node: ast.AST) -> list[str]:
     return []
 
 
+known_distributions = cache(packages_distributions)  # it reads the files of all packages
+
+
 def distributions(package: str) -> set[str]:
-    return {name.lower() for name in packages_distributions().get(package, [package])}
+    return {name.lower() for name in known_distributions().get(package, [package])}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
-from wtemlp.config.records import RANDOM, Selection
+from wtemlp.config.records import RANDOM, Criteria, Selection
 from wtemlp.paths import RunPaths
 from wtemlp.seeds import derive_seed
 from wtemlp.stages import select
@@ -33,7 +33,7 @@ def frames(deviation, *, out=(), energy=None, task=None, step=None) -> FrameTabl
 
 def context(task_max=2, task_min=1, seed=1, **selection):
     params = SimpleNamespace(
-        f_trust_lo=(0.2,), f_trust_hi=(0.8,), fp_task_max=task_max, fp_task_min=task_min,
+        criteria=(Criteria((0.2,), (0.8,), (np.inf,), (np.inf,), task_max, task_min),),
         selection=Selection(**selection), jdata={},
     )
     return SimpleNamespace(

@@ -479,3 +479,41 @@ def test_jobs_of_all_runs_are_cancelled(swept):
     assert text.startswith("g1: this run had no jobs\ng16: this run had no jobs\ngo on with: ")
     with locked(RunPaths(swept)), pytest.raises(WtemlpError, match="another wtemlp is at work"):
         cancel_sweep(swept, cancel)
+
+
+# -- the start, taken over
+
+
+def test_the_first_training_is_taken_over_whole(tmp_path):
+    start, arm_paths = RunPaths(tmp_path / "start"), RunPaths(tmp_path / "g16")
+    trained = begun(start.root, versions={"deepmd-kit": "3.2.0"})
+    model = start.model(0, 0)
+    model.mkdir(parents=True)
+    (model / "frozen_model.pb").write_bytes(b"m" * 2 * folder.LINKED_BYTES)
+    (model / "lcurve.out").write_text("# step\n")
+    (model / ".wtemlp_task_tag_finished").write_text("job 0\n")
+    (start.train(0) / "graph.000.pb").symlink_to("000/frozen_model.pb")
+    (start.train(0) / "dispatch.json").write_text("{}")
+    save_summary(start.summary(0), Summary(0, n_train_frames=4))
+    # What a call that was killed in the middle has left.
+    arm_paths.train(0).mkdir(parents=True)
+    (arm_paths.train(0) / "half").write_text("")
+    arm_paths.record.write_text("0 0\n")
+    fresh = replace(trained, n_iterations=2, versions={})
+    folder._take_over(start, arm_paths, fresh)
+    files = sorted(str(f.relative_to(arm_paths.root)) for f in arm_paths.root.rglob("*"))
+    assert files == [
+        "iter.000000", "iter.000000/00.train", "iter.000000/00.train/000",
+        "iter.000000/00.train/000/.wtemlp_task_tag_finished",
+        "iter.000000/00.train/000/frozen_model.pb", "iter.000000/00.train/000/lcurve.out",
+        "iter.000000/00.train/graph.000.pb", "iter.000000/summary.json", "record.dpgen",
+        "wtemlp.json",
+    ]  # fmt: skip
+    assert (arm_paths.train(0) / "graph.000.pb").readlink() == Path("000/frozen_model.pb")
+    linked = arm_paths.model(0, 0) / "frozen_model.pb"
+    assert linked.samefile(model / "frozen_model.pb")
+    assert not (arm_paths.model(0, 0) / "lcurve.out").samefile(model / "lcurve.out")
+    assert arm_paths.record.read_text() == "0 0\n0 1\n0 2\n"
+    state = states.load(arm_paths)
+    assert (state.iteration, state.step) == (0, states.Step.MAKE_EXPLORE)
+    assert state.versions == {"deepmd-kit": "3.2.0"} and not state.finished

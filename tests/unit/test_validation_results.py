@@ -240,7 +240,9 @@ def test_models_like_the_reference_are_good(tmp_path):
     assert set(found.rdf_distance) == {"O-O 300 K", "O-H 300 K", "H-H 300 K"}
     assert all(one.error is not None for one in found.rdf_distance.values())
     text = as_text(found)
-    assert "reference" in text and "model 1" in text and " NO " not in text
+    lines = [line.split("  ")[0] for line in text.splitlines()]
+    assert lines[1:5] == ["model 0", "model 1", "their mean +- spread", "reference"]
+    assert "NO" not in lines
 
 
 @pytest.mark.parametrize(

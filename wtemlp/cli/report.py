@@ -25,13 +25,28 @@ def report(root: Path, output: Path | None, figures: Path | None, show: bool) ->
     page of a run that goes on loads itself again every minute.  What `wtemlp validate` has found
     is on it, too.
 
+    If DIR is the folder of a sweep, or one that `wtemlp compare` wrote, the comparison is made
+    anew.
+
     \b
     Examples:
       wtemlp report runs/quickstart
       wtemlp report runs/quickstart --figures paper/figures
     """
+    from wtemlp.comparison.command import compared, compared_again
     from wtemlp.run_page import write_run_page
 
+    if compared(root) is not None:
+        if output is not None or figures is not None:
+            raise click.UsageError(
+                f"{root} is no run: its comparison is written as a whole; name a folder with: "
+                f"wtemlp compare {root} -o FOLDER"
+            )
+        page = compared_again(root, lambda line: click.echo(line, err=True))
+        click.echo(f"wrote {page}")
+        if show:
+            webbrowser.open(page.resolve().as_uri())
+        return
     page, *drawn = write_run_page(root.resolve(), target=output, figures=figures)
     click.echo(f"wrote {page}")
     if figures is not None:

@@ -96,6 +96,8 @@ def compared(folder: Path) -> tuple[list[Path], Path] | None:
     (list of Path, Path) or None
         Arguments for :func:`compare`; None where the folder is neither.
     """
+    if (folder / paths.STATE).is_file():
+        return None
     if (folder / sweep_record.FILE).is_file():
         return [folder], folder / OUTPUT
     if not (folder / TABLE_JSON).is_file():
@@ -105,6 +107,28 @@ def compared(folder: Path) -> tuple[list[Path], Path] | None:
         return [folder / one for one in content["directories"]], folder
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def compared_again(folder: Path, say: Callable[[str], object] = lambda line: None) -> Path:
+    """Compare what belongs to a folder anew, as :func:`compared` has it.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        As :func:`compare`; or the folder is neither a sweep's nor a comparison's.
+    """
+    known = compared(folder)
+    if known is None:
+        raise InputError(hints.shown(folder), "is no sweep and no comparison",
+                         "compare runs with: wtemlp compare DIR...")  # fmt: skip
+    directories, out = known
+    compare(directories, out, say)
+    return out / paths.REPORT
 
 
 def _check_out(out: Path) -> None:

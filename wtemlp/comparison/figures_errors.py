@@ -154,8 +154,8 @@ def baselines_figure(comparison: Comparison) -> Figure:
         "Error of each arm minus that of a baseline, on the same validation data, at the labels "
         "of the table; bars of error: 95 % confidence (Welch). Left of zero the arm is better. "
         "<b>Look for</b> intervals that do not hold zero: only those say anything. Random picks "
-        "come from the same trajectories, regardless of the deviation; if the arm is no better "
-        "than they are, its choice of frames earns nothing."
+        "come from explorations of the same kind, regardless of the deviation; if the arm is no "
+        "better than they are, its choice of frames earns nothing."
     )
     plots = []
     for title, name, axis in (

@@ -73,9 +73,9 @@ def rdf_figure(comparison: Comparison) -> Figure:
     """Distance of the radial distributions from the reference's."""
     caption = Markup(
         "Mean |g(r) − g<sub>ref</sub>(r)| between MD with the models and with the reference, from "
-        "the validations; bars of error: one standard error. Grey: what the statistical errors of "
-        "both curves give on average if the liquids are the same. <b>Look for</b> bars at the "
-        "grey ones: nothing smaller can be seen, and nothing more is to be gained there."
+        "the validations; bars of error: one standard error. Grey, and dashed: what two such runs "
+        "of one and the same potential differ by. <b>Look for</b> bars that end at the dashed "
+        "line: nothing smaller can be seen, and nothing more is to be gained there."
     )
     distances = {
         one.arm.key: _together(comparison, one.arm.key, lambda v: {

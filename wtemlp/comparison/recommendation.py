@@ -158,7 +158,7 @@ def _sentence(
         return f"Recommended: {name}{far}{failed}."
     words = _list([one.arm.label for one in tied])
     left = " (all that were compared)" if len(tied) == len(usable) else ""
-    why = "it costs least and converges soonest"
+    why = "the smallest, whose bias converges soonest"
     if chosen is not min(tied, key=lambda one: one.arm.biasfactors):
         why = "the smaller ones are in doubt, see below"
     return f"No difference can be told between {words}{left}; of these, {name} for now: {why}."

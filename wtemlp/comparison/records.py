@@ -125,7 +125,7 @@ class RdfDistance:
     """How far the models' radial distribution is from the reference's: mean |g - g_ref|."""
 
     distance: Estimate
-    floor: float | None  #: what the statistical errors of both alone give on average
+    floor: float | None  #: what two such runs of one potential differ by
 
 
 @dataclass(frozen=True)

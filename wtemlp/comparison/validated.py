@@ -39,38 +39,13 @@ def validated(record: Validation) -> Validated:
         ok=record.ok,
         verdict=record.verdict,
         rdf={
-            name: RdfDistance(distance, _floor(record, name))
+            name: RdfDistance(distance, record.rdf_noise.get(name))
             for name, distance in record.rdf_distance.items()
             if math.isfinite(distance.value)
         },
         diffusion=_diffusion(record),
         bins=_bins(record),
     )
-
-
-def _floor(record: Validation, name: str) -> float | None:
-    """Mean |g - g_ref| that the errors of the curves alone would give; None: not known."""
-    pair, _, temperature = name.partition(" ")
-    curves = {
-        potential: [
-            run.curves[f"rdf {pair}"]
-            for run in record.runs(potential=potential, ensemble="nvt")
-            if f"rdf {pair}" in run.curves and f"{run.target_K:g} K" == temperature
-        ]
-        for potential in (validations.MODEL, validations.REFERENCE)
-    }
-    errors = {
-        key: [np.asarray(one.y_error) for one in found if one.y_error]
-        for key, found in curves.items()
-    }
-    if not all(errors.values()) or len({len(e) for group in errors.values() for e in group}) != 1:
-        return None
-    parts = errors[validations.MODEL]
-    models = np.sqrt(np.sum(np.square(parts), axis=0)) / len(parts)
-    # The mean of |x| of a Gaussian x of width s is s sqrt(2 / pi).
-    widths = np.hypot(models, errors[validations.REFERENCE][0])
-    floor = float(np.sqrt(2 / np.pi) * np.mean(widths))
-    return floor if math.isfinite(floor) else None
 
 
 def _diffusion(record: Validation) -> dict[str, DiffusionPair]:

@@ -67,7 +67,7 @@ def _read(params: Section, record: Params) -> ValidationSettings:
 def _read_system(block: Section, record: Params) -> int | None:
     n_systems = len(record.sys_configs)
     if "sys_idx" not in block:
-        explored = record.jobs[0].sys_idx if record.jobs else ()  # CALYPSO needs none
+        explored = [index for job in record.jobs for index in job.sys_idx]
         return explored[0] if explored else 0 if n_systems else None
     if not 0 <= block["sys_idx"] < n_systems:
         remedy = f"must be from 0 to {n_systems - 1}: sys_configs has {n_systems} systems"

@@ -86,6 +86,12 @@ def has_finished(folder: Path) -> bool:
     return (folder / script.DONE).is_file()
 
 
+def note_finished(folder: Path, by: str) -> None:
+    """Have a task count as finished, which another program has run."""
+    if not has_finished(folder):
+        (folder / script.DONE).write_text(f"{by} 0\n")
+
+
 def forget_finished(folder: Path) -> None:
     """Have a task run again in the next call, though it has finished: its results are no good.
 

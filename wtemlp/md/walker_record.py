@@ -74,7 +74,8 @@ def write_record(folder: Path, record: WalkerRecord) -> None:
     for key in _OPTIONAL:
         if content[_NAMES.get(key, key)] is None:
             del content[_NAMES.get(key, key)]
-    write_json(folder / paths.JOB, content)
+    # A template's words, as DP-GEN writes them.
+    write_json(folder / paths.JOB, {**(record.revised or {}), **content})
 
 
 def read_record(folder: Path) -> WalkerRecord:

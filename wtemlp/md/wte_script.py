@@ -50,6 +50,7 @@ def script(walker: Walker) -> str:
     return "\n".join(
         [
             *_head(w),
+            *_for_dpgen(w),
             f'if "$(is_file({paths.CHECKPOINT})) == 1" then "jump SELF resume"',
             "",
             *fresh,
@@ -78,6 +79,20 @@ def _head(w: Walker) -> list[str]:
         "neighbor        1.0 bin",
         *neigh,
         "box             tilt large",
+    ]
+
+
+def _for_dpgen(w: Walker) -> list[str]:
+    """What ``dpgen run/report`` reads from a script; LAMMPS jumps over it."""
+    pressure = -1.0 if w.pressure_bar is None else w.pressure_bar
+    return [
+        "# For dpgen run/report, which looks for these lines; LAMMPS jumps over them.",
+        "jump            SELF begin",
+        f"variable        TEMP equal {w.temperature_K:.10g}",
+        f"variable        PRES equal {pressure:.10g}",
+        f"fix             ensemble all {'nvt' if w.pressure_bar is None else 'npt'}",
+        "label           begin",
+        "",
     ]
 
 

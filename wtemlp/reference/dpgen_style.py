@@ -1,7 +1,5 @@
 """Labels by one of DP-GEN's ``fp_style``: a job for each frame, its files as DP-GEN makes them."""
 
-import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -74,8 +72,6 @@ class DpgenStyle:
         if not folders:
             return
         for folder in folders:
-            (folder / paths.DPGEN_DUMP).symlink_to(paths.FRAME_DUMP)
-            self._link_job(folder)
             frame = dpdata.System(
                 str(folder / paths.FRAME_DUMP), fmt="lammps/dump", type_map=list(self._type_map)
             )
@@ -91,11 +87,6 @@ class DpgenStyle:
                 f"{folders[0].parent}: DP-GEN cannot make the input files of fp_style "
                 f"{self.jdata['fp_style']}: {type(error).__name__}: {error}"
             ) from error
-
-    def _link_job(self, folder: Path) -> None:
-        """Link the exploration's ``job.json``, as DP-GEN does."""
-        source = self.root / json.loads((folder / paths.FRAME).read_text())["task"] / paths.JOB
-        (folder / paths.JOB).symlink_to(os.path.relpath(source, folder))
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Say how to run a frame's job.

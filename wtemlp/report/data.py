@@ -75,6 +75,7 @@ class RunData:
     labelled: list[TrainingData]
     notes: list[str]  #: what could not be read, and why
     validation: Validation | None = None  #: of its models, if there was one
+    final: int | None = None  #: the iteration that only trains; None: not known
 
     @property
     def summaries(self) -> list[Summary]:

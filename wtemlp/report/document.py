@@ -10,6 +10,7 @@ security policy has the browser refuse all else.
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -60,7 +61,8 @@ def render_page(
     title : str
         Its heading.
     blocks : sequence of Section or Figure
-        What it holds, in its order; figures are numbered.  A figure without plots says why.
+        What it holds, in its order; figures are numbered.  A figure without plots says why, and
+        has neither number nor caption.
     kicker : str
         The small line above the heading.
     status : str
@@ -78,6 +80,7 @@ def render_page(
     """
     shown = [block for block in blocks if isinstance(block, Figure)]
     keys = [figure.key for figure in shown]
+    numbered = [figure.key for figure in shown if figure.plots]
     if len(set(keys)) < len(keys):
         raise ValueError(f"two figures of one key: {', '.join(sorted(keys))}")
     drawn = {
@@ -94,8 +97,9 @@ def render_page(
         status=status,
         headlines=headlines,
         blocks=blocks,
-        numbers={key: number for number, key in enumerate(keys, 1)},
+        numbers={key: number for number, key in enumerate(numbered, 1)},
         refresh_s=refresh_s,
+        written=round(time.time()),
         plotlyjs=Markup(get_plotlyjs()),
         plots=_embedded(drawn),
     )

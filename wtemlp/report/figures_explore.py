@@ -58,7 +58,7 @@ def deviation_figure(run: RunData, trust: Sequence[tuple[float, float]]) -> Figu
     """Distributions of the force deviation: by iteration, and by bias factor in the last one."""
     caption = Markup(
         "Largest force deviation of each explored frame among the models, with the band of "
-        "candidates between the trust levels. Left: by iteration; right: in the last exploration, "
+        "candidates between the trust levels. First by iteration, then in the last exploration, "
         "by sampling. <b>Look for</b> the distributions to move left as labels are added, out of "
         "the band and below the lower level; and for the bias to reach further right than "
         "unbiased sampling: that is what it is there for."

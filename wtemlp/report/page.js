@@ -103,11 +103,13 @@
     retheme();
   });
 
-  document.querySelectorAll(".views").forEach((choice) =>
-    choice.addEventListener("change", () => {
-      const id = choice.dataset.plot;
-      Plotly.restyle(id, { visible: plots[id].views[choice.value] });
-    }));
+  const choices = [...document.querySelectorAll(".views")];
+  function choose(choice) {
+    const id = choice.dataset.plot;
+    choice.dataset.chosen = "yes";
+    Plotly.restyle(id, { visible: plots[id].views[choice.value] });
+  }
+  choices.forEach((choice) => choice.addEventListener("change", () => choose(choice)));
   document.querySelectorAll(".csv").forEach((button) =>
     button.addEventListener("click", () => {
       const { plot, table, text, name } = button.dataset;
@@ -115,4 +117,81 @@
       else if (table) save(table + ".csv", "text/csv", tableData(table));
       else save(name, "text/plain", document.getElementById(text).textContent);
     }));
+
+  // The page of a run that goes on loads itself again.  The browser keeps this with the page's
+  // entry in its history: where the reader was, what was zoomed, hidden, chosen and unfolded.
+  const { refresh, written } = document.documentElement.dataset;
+  const zooms = {};
+  for (const id of Object.keys(plots)) {
+    document.getElementById(id).on("plotly_relayout", (change) => {
+      for (const axis of ["xaxis", "yaxis"]) {
+        const ends = [change[axis + ".range[0]"], change[axis + ".range[1]"]];
+        if (ends.every(Number.isFinite)) (zooms[id] = zooms[id] || {})[axis + ".range"] = ends;
+        if (change[axis + ".autorange"] && zooms[id]) delete zooms[id][axis + ".range"];
+      }
+    });
+  }
+  const folds = [...document.querySelectorAll("details")];
+  const hiddenIn = (id) => document.getElementById(id).data
+    .filter((trace) => trace.visible === "legendonly").map((trace) => trace.name);
+
+  function remember() {
+    history.replaceState({
+      scroll: [scrollX, scrollY],
+      zooms,
+      hidden: Object.fromEntries(Object.keys(plots).map((id) => [id, hiddenIn(id)])),
+      chosen: choices.filter((choice) => choice.dataset.chosen)
+        .map((choice) => [choice.dataset.plot, choice.selectedOptions[0].textContent]),
+      open: folds.map((fold) => fold.open),
+    }, "");
+  }
+
+  function restore(state) {
+    for (const [id, name] of state.chosen) {
+      const choice = choices.find((one) => one.dataset.plot === id);
+      const place = choice ? [...choice.options].findIndex((one) => one.textContent === name) : -1;
+      if (place >= 0) {
+        choice.value = String(place);
+        choose(choice);
+      }
+    }
+    for (const id of Object.keys(plots)) {
+      const names = state.hidden[id] || [];
+      const places = document.getElementById(id).data
+        .map((trace, place) => (names.includes(trace.name) ? place : -1)).filter((n) => n >= 0);
+      if (places.length) Plotly.restyle(id, { visible: "legendonly" }, places);
+      if (state.zooms[id]) Plotly.relayout(id, zooms[id] = state.zooms[id]);
+    }
+    folds.forEach((fold, place) => { fold.open = Boolean(state.open[place]); });
+    scrollTo(...state.scroll);
+  }
+
+  if (history.state && history.state.zooms) restore(history.state);
+  history.scrollRestoration = refresh ? "manual" : "auto";
+  if (!refresh) {
+    history.replaceState(null, "");  // the run has ended
+    return;
+  }
+
+  const minutes = (Date.now() / 1000 - Number(written)) / 60;
+  if (minutes > 30) {
+    const age = minutes < 120 ? `${Math.round(minutes)} minutes` : `${Math.round(minutes / 60)} hours`;
+    document.querySelector(".status").append(` Nothing new for ${age}: the run may have ended.`);
+  }
+
+  // Not while it is being read with a mouse held down, a list open, text selected, or on paper.
+  let busy = false;
+  addEventListener("pointerdown", () => { busy = true; });
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { busy = false; });
+  function again() {
+    const selecting = String(getSelection()) !== "" || document.activeElement.tagName === "SELECT";
+    const printing = document.documentElement.classList.contains("printing");
+    if (busy || selecting || printing || document.hidden) {
+      setTimeout(again, 2000);
+      return;
+    }
+    remember();
+    location.reload();
+  }
+  setTimeout(again, 1000 * Number(refresh));
 })();

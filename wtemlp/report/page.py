@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from markupsafe import Markup
@@ -51,6 +51,7 @@ class RunFacts:
     versions: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)  #: seed, command, dates, ...
     inputs: Sequence[InputFile] = ()  #: the parameter file, the machine file
+    final: int | None = None  #: the iteration that only trains
     initial: bool = False  #: whether the initial data are those of ``wtemlp init``
     status: str = ""  #: where the run stands, one line
     refresh_s: int | None = None  #: a page of a run that goes on loads itself again
@@ -89,7 +90,7 @@ def write_report(root: Path, facts: RunFacts, target: Path | None = None) -> Pat
 
 def read(root: Path, facts: RunFacts) -> RunData:
     """Read what the figures and tables of a run are made of."""
-    return read_run(root, facts.init_data, facts.type_map)
+    return replace(read_run(root, facts.init_data, facts.type_map), final=facts.final)
 
 
 def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figure]:
@@ -120,7 +121,7 @@ def render(run: RunData, facts: RunFacts) -> str:
             remarks=[*failures(summaries, troubles), *run.notes],
         ),
         *all_figures(run, facts.trust),
-        table_section("Cost", cost_table(summaries), key="hours", caption=_COST,
+        table_section("Cost in numbers", cost_table(summaries), key="hours", caption=_COST,
                       empty="No stage has finished yet."),
         table_section("Walkers", walker_table(summaries), key="walkers", caption=_WALKERS,
                       empty="No walker has finished yet."),

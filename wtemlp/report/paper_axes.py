@@ -136,8 +136,10 @@ def _panel_width(axes: Axes) -> float:
 
 def add_shape(axes: Axes, shape: Any) -> None:
     """A line or a band across the plot."""
-    across_x = shape.xref.endswith(" domain") or shape.xref == "paper"
-    across_y = shape.yref.endswith(" domain") or shape.yref == "paper"
+    across_x, across_y = (
+        ref is not None and (ref.endswith(" domain") or ref == "paper")
+        for ref in (shape.xref, shape.yref)
+    )
     ends = {"linewidth": LINE_PT * (2 if shape.line.width is None else shape.line.width),
             "linestyle": dashes(shape.line.dash), "zorder": 1.5}  # fmt: skip
     if shape.type == "line":

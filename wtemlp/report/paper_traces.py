@@ -148,11 +148,13 @@ def draw_bars(axes: Axes, traces: Sequence[Any], barmode: str, gap: float | None
 
 
 def _draw_bar(
-    axes: Axes, trace: Any, at: NDArray, size: NDArray, start: NDArray, width: float
+    axes: Axes, trace: Any, at: NDArray, size: NDArray, start: NDArray, width: float | NDArray
 ) -> None:
     if not isinstance(trace.marker.color, str):
         raise Unknown("bars without one colour of their own")
     flat = trace.orientation == "h"
+    if trace.width is not None:  # as the page has it, in units of the axis
+        width = floats(np.broadcast_to(trace.width, at.shape))
     error = trace.error_x if flat else trace.error_y
     look = {
         "color": colour(trace.marker.color), "label": label(trace), "zorder": 2,

@@ -52,7 +52,7 @@ def gamma(name: str) -> str:
 def iteration_colour(position: int, count: int) -> str:
     """The accent, the stronger the later the iteration: ``position`` of ``count``."""
     share = 1.0 if count < 2 else position / (count - 1)
-    return fade(ACCENT, 0.42 + 0.58 * share)
+    return fade(ACCENT, 0.55 + 0.45 * share)
 
 
 def fade(colour: str, opacity: float) -> str:

@@ -12,7 +12,7 @@ from wtemlp.config.records import DPGEN, OWN, SHIFT, WTE, ExploreJob
 from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import plumed_input, wte_command, wte_script
-from wtemlp.md.trajectory import root_mean_square_force
+from wtemlp.md.trajectory import root_mean_square_force, trajectory
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import WalkerRecord, as_json, read_record, write_record
 from wtemlp.paths import RunPaths
@@ -70,8 +70,14 @@ def prepare(
     for walker in walkers:
         _prepare_task(context, iteration, job, walker, graphs)
     names = [context.paths.explore_task(iteration, c.system, c.task).name for c in walkers]
-    write_json(folder / WALKERS, {"tasks": names, "job": _job_as_json(job)})
+    list_walkers(context, iteration, names)
     return lowered(job, held)
+
+
+def list_walkers(context: RunContext, iteration: int, names: Sequence[str]) -> None:
+    """Write the list of an iteration's walkers: their folders, and the job that they are of."""
+    job = _job_as_json(context.params.jobs[iteration])
+    write_json(context.paths.explore(iteration) / WALKERS, {"tasks": list(names), "job": job})
 
 
 def _job_as_json(job: ExploreJob) -> dict:
@@ -225,6 +231,11 @@ def task_folders(run: RunPaths, iteration: int) -> list[Path]:
     """
     folder = run.explore(iteration)
     return [folder / name for name in json.loads((folder / WALKERS).read_text())["tasks"]]
+
+
+def frames_of(task: Path) -> Path:
+    """The file or folder of a walker's frames."""
+    return trajectory(task)
 
 
 def leave_out(context: RunContext, iteration: int, failed: Sequence[TaskResult]) -> None:

@@ -1,6 +1,7 @@
 """Labelling: the chosen frames in, labelled frames or failures with a reason out."""
 
 import json
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
@@ -56,10 +57,22 @@ def frame_folders(run: RunPaths, iteration: int) -> list[Path]:
     """The folders of the frames that were chosen, one each."""
     chosen = _selected(load_frames(run.explored(iteration)))
     return [
-        run.label_task(iteration, system, number)
+        folder
         for system, rows in chosen.items()
-        for number in range(len(rows))
+        for folder in _places(run, iteration, system, len(rows))
     ]
+
+
+def _places(run: RunPaths, iteration: int, system: int, count: int) -> list[Path]:
+    """The folders of a system's chosen frames, in the order of the table.
+
+    They are numbered from 0, but for those of ``dpgen run``, which leaves the numbers of frames
+    with a bad box out.
+    """
+    found = sorted(run.label(iteration).glob(f"task.{system:03d}.??????"))
+    if len(found) == count:
+        return found
+    return [run.label_task(iteration, system, number) for number in range(count)]
 
 
 def _selected(table: FrameTable) -> dict[int, np.ndarray]:
@@ -78,24 +91,40 @@ def _prepare_frame(
     folder = context.paths.label_task(iteration, *place)
     folder.mkdir()
     source = select.frame_folder(context.paths, iteration, table, row)
-    step = int(table.step[row])
     (folder / paths.FRAME_DUMP).write_bytes(dump)
-    write_json(
-        folder / paths.FRAME,
-        {
-            "task": str(source),
-            "step": step,
-            "phase": int(table.phase[row]),
-            "walker": int(table.walker[row]),
-            "biasfactor": _finite(table.biasfactor[row]),
-            "temperature_K": _finite(table.temperature_K[row]),
-            "energy_eV": _finite(table.energy_eV[row]),
-            "bias_eV": _finite(table.bias_eV[row]),
-            "max_devi_f": _finite(table.max_devi_f[row]),
-            "verdict": Decision(table.verdict[row]).name.lower(),
-            "selection": context.params.selection.method,
-        },
-    )
+    # DP-GEN's links: its tools ask them where a frame is from.
+    job = context.paths.root / source / paths.JOB
+    stored = job.parent / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
+    origin = os.path.relpath(stored, folder) if stored.exists() else paths.FRAME_DUMP
+    (folder / paths.DPGEN_DUMP).symlink_to(origin)
+    (folder / paths.JOB).symlink_to(os.path.relpath(job, folder))
+    write_json(folder / paths.FRAME, provenance(context, source, table, row))
+
+
+def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -> dict:
+    """What ``frame.json`` says of a frame.
+
+    Parameters
+    ----------
+    context : RunContext
+    source : Path
+        The exploration task that it is from, relative to the run's folder.
+    table : FrameTable
+    row : int
+    """
+    return {
+        "task": str(source),
+        "step": int(table.step[row]),
+        "phase": int(table.phase[row]),
+        "walker": int(table.walker[row]),
+        "biasfactor": _finite(table.biasfactor[row]),
+        "temperature_K": _finite(table.temperature_K[row]),
+        "energy_eV": _finite(table.energy_eV[row]),
+        "bias_eV": _finite(table.bias_eV[row]),
+        "max_devi_f": _finite(table.max_devi_f[row]),
+        "verdict": Decision(table.verdict[row]).name.lower(),
+        "selection": context.params.selection.method,
+    }
 
 
 def _finite(value: float) -> float | None:
@@ -108,8 +137,7 @@ def _batches(context: RunContext, iteration: int, together: bool) -> dict[Path, 
     table = load_frames(context.paths.explored(iteration))
     for system, rows in _selected(table).items():
         alike: dict[bytes, list[tuple[str, Dump]]] = {}
-        for number in range(len(rows)):
-            folder = context.paths.label_task(iteration, system, number)
+        for folder in _places(context.paths, iteration, system, len(rows)):
             dump = read_dump(folder / paths.FRAME_DUMP)
             if together:
                 alike.setdefault(dump.types.tobytes(), []).append((folder.name, dump))

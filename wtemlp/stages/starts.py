@@ -12,6 +12,7 @@ level.  The walker's NVT part has to bring it to equilibrium, as it has any stru
 """
 
 import json
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,8 @@ def _given(context: RunContext, iteration: int, system: int, folder: Path) -> li
         if not params.md.periodic:
             read.remove_pbc()
         read.to_lammps_lmp(str(folder / conf))
+        link = folder / Path(conf).with_suffix(".poscar")  # as DP-GEN has it
+        link.symlink_to(os.path.relpath(context.paths.root / structure, folder))
         found.append(Start(conf, str(structure), None))
     return found
 

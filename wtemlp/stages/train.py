@@ -24,9 +24,11 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.errors import CalculationError
 from wtemlp.files import last_line, leading_int, write_json
 from wtemlp.md import dp
+from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
+DATA = ("data.init", "data.iters")  #: DP-GEN's links to the labelled frames, likewise
 TEST_LOG = "validation.log"
 JAX_SUFFIX = ".savedmodel"  #: JAX's own is another, and DP-GEN does not ask for it
 COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
@@ -45,8 +47,17 @@ def prepare(context: RunContext, iteration: int) -> None:
         context.machines.mdata,
         context.seed("train", iteration),
     )
+    complete(context, iteration)
+
+
+def complete(context: RunContext, iteration: int) -> None:
+    """Add to DP-GEN's training folders what wtemlp trains with; what is there already stays."""
+    folder = context.paths.train(iteration)
+    params, root = context.params, context.paths.root
     if (folder / COPIED).exists():
         return
+    if (folder / VALIDATION).exists():
+        shutil.rmtree(folder / VALIDATION)
     if params.validation_data_sys:
         (folder / VALIDATION).mkdir()
     for index, system in enumerate(params.validation_data_sys):
@@ -116,6 +127,21 @@ def count_frames(folder: Path) -> int:
     return sum(
         np.load(file, mmap_mode="r").shape[0] for file in folder.glob("**/set.*/energy.npy")
     )
+
+
+def count_labelled(run: RunPaths, iteration: int) -> int:
+    """Labelled frames of an iteration.
+
+    Its tasks may hold the same frames once more, where a program of the user's own has left them.
+    """
+    return sum(count_frames(folder) for folder in run.label(iteration).glob("data.*"))
+
+
+def frames_before(context: RunContext, iteration: int) -> int:
+    """Labelled frames in the initial data and of the iterations before one."""
+    folders = [context.paths.root / system for system in context.params.init_data_sys]
+    labelled = sum(count_labelled(context.paths, index) for index in range(iteration))
+    return labelled + sum(map(count_frames, folders))
 
 
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
@@ -223,7 +249,7 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
     -------
     list[dict[str, float]]
         Of each model: ``energy_rmse_meV_atom`` and ``force_rmse_meV_A``; empty without
-        validation data.
+        validation data, or where ``dpgen run`` has trained the models: it does not test them.
     """
     params, folder = context.params, context.paths.train(iteration)
     dpgen_adapter.post_train(
@@ -232,7 +258,8 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
     if (folder / COPIED).exists() and params.dp_compress:
         _link_compressed(folder, params)
     logs = [folder / f"{model:03d}" / TEST_LOG for model in range(params.numb_models)]
-    return [_errors(log) for log in logs] if params.validation_data_sys else []
+    tested = params.validation_data_sys and any(log.exists() for log in logs)
+    return [_errors(log) for log in logs] if tested else []
 
 
 def _link_compressed(folder: Path, params: Params) -> None:

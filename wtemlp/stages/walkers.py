@@ -59,7 +59,9 @@ def read_rows(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return table[:, 0].astype(int), table[:, 1], table[:, 2]
 
 
-def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTable, dict]:
+def read_walker(
+    folder: Path, checks: int, timestep_ps: float, stored: bool = True
+) -> tuple[FrameTable, dict]:
     """What a walker's job left in its folder.
 
     Parameters
@@ -69,6 +71,8 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
         Last frames of a walker that had left the physical world, and was stopped, that are FAILED
         whatever their deviation.
     timestep_ps : float
+    stored : bool
+        Whether to take only frames that are in its trajectory; else all of its deviation file.
 
     Returns
     -------
@@ -85,7 +89,10 @@ def read_walker(folder: Path, checks: int, timestep_ps: float) -> tuple[FrameTab
         else ""
     if made.n_beads:
         join_beads(folder, made.n_beads)
-    steps, virials, deviations = _stored_frames(folder, bool(stopped), made)
+    if stored:
+        steps, virials, deviations = _stored_frames(folder, bool(stopped), made)
+    else:
+        steps, virials, deviations = read_rows(folder / paths.MODEL_DEVI)
     nvt, wte = read_energies(folder, made)
     if made.method == TEMPLATE or made.timestep_ps is not None:
         timestep_ps = made.timestep_ps

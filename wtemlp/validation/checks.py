@@ -15,11 +15,14 @@ from wtemlp.analysis.structure import BlockedRdf, RdfDistance, rdf_distance
 from wtemlp.config.records import ValidationBounds
 from wtemlp.md.validation_script import NPT, NVE, NVT
 from wtemlp.validation.measure import Measured
-from wtemlp.validation_record import MODEL, REFERENCE, Check, Estimate, Parity
+from wtemlp.validation_record import MODEL, REFERENCE, Check, Estimate, MdRun, Parity
 
 ERRORS = 3.0  #: standard errors by which a bound may be exceeded
 NOISES = 2.0  #: times what two runs of one potential differ by, on average
 EMPTY = 0.02  #: g(r) below which there are no pairs to speak of
+#: A change of the total energy that says nothing in a short run: the integrator conserves another
+#: one, which differs from it as the potential energy changes.
+VERLET_MEV_ATOM = 0.2
 TOO_SHORT = "the error exceeds the bound: a longer run would tell more"
 
 
@@ -105,17 +108,21 @@ def thermal(
             for model, drift in drifts if drift is not None
         ),
     )  # fmt: skip
-    of_energy = [(run.model, run.total_energy_drift_meV_atom_ns) for run in nve]
-    checks += ask(
+    return checks + ask(
         f"total energy in NVE {where}",
-        f"drift within {bounds.energy_drift_meV_atom_ns:g} meV/atom/ns",
+        f"drift within {bounds.energy_drift_meV_atom_ns:g} meV/atom/ns"
+        f" or {VERLET_MEV_ATOM:g} meV/atom",
         (
-            Answer(model, f"{_pm(drift, 2)} meV/atom/ns", drift.value,
-                   bounds.energy_drift_meV_atom_ns, drift.error or 0.0)
-            for model, drift in of_energy if drift is not None
+            Answer(run.model, f"{_pm(drift, 2)} meV/atom/ns", drift.value,
+                   max(bounds.energy_drift_meV_atom_ns, VERLET_MEV_ATOM / _length_ns(run)),
+                   drift.error or 0.0)
+            for run in nve if (drift := run.total_energy_drift_meV_atom_ns) is not None
         ),
     )  # fmt: skip
-    return checks
+
+
+def _length_ns(run: MdRun) -> float:
+    return run.steps * run.timestep_fs * 1e-6
 
 
 def _fluctuation(m: Measured, bound: float) -> Answer:

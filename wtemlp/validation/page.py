@@ -1,6 +1,7 @@
 """A validation for the terminal: a table of the runs, one of the errors, the checks."""
 
 from collections.abc import Sequence
+from statistics import mean, stdev
 
 from wtemlp.validation.checks import TOO_SHORT
 from wtemlp.validation_record import MODEL, Check, Estimate, MdRun, Validation
@@ -10,7 +11,7 @@ MISSING = "-"
 
 def as_text(found: Validation) -> str:
     """The tables; the verdict is not in them."""
-    parts = [_table(_HEAD, [_row(found, run) for run in _first_parts(found)])]
+    parts = [_table(_HEAD, _rows(found))]
     if found.parity:
         rows = [
             [one.data, f"model {one.model}", str(one.n_frames),
@@ -60,32 +61,59 @@ def _who(run: MdRun) -> str:
     return f"model {run.model}" if run.potential == MODEL else "reference"
 
 
-def _first_parts(found: Validation) -> list[MdRun]:
-    """One part of each job: its NVT."""
-    return sorted(found.runs(ensemble="nvt"), key=lambda run: (run.target_K, _who(run)))
+def _rows(found: Validation) -> list[list[str]]:
+    """One row for each job, and one for the models together, at each temperature."""
+    rows = []
+    for target_K in dict.fromkeys(run.target_K for run in found.md):
+        nvts = found.runs(ensemble="nvt", target_K=target_K)
+        of_models = [run for run in nvts if run.potential == MODEL]
+        rows += [_row(found, run) for run in of_models]
+        if len(of_models) > 1:
+            rows.append(_together(found, of_models))
+        rows += [_row(found, run) for run in nvts if run.potential != MODEL]
+    return rows
+
+
+def _parts(found: Validation, nvt: MdRun) -> dict[str, MdRun]:
+    """All parts of a job, by ensemble."""
+    runs = found.runs(potential=nvt.potential, model=nvt.model, target_K=nvt.target_K)
+    return {run.ensemble: run for run in runs}
+
+
+def _numbers(parts: dict[str, MdRun]) -> list[Estimate | None]:
+    """A job's numbers, in the order of :data:`_DECIMALS`."""
+    nvt, nve, npt = (parts.get(name) for name in ("nvt", "nve", "npt"))
+    diffusion = next((run.diffusion[0] for run in parts.values() if run.diffusion), None)
+    return [
+        nvt.temperature_K if nvt else None,
+        nvt.energy_std_eV if nvt else None,
+        nve.total_energy_drift_meV_atom_ns if nve else None,
+        diffusion.d_pbc if diffusion else None,
+        npt.density_g_cm3 if npt else None,
+    ]
+
+
+_DECIMALS = (1, 3, 1, 2, 4)
 
 
 def _row(found: Validation, nvt: MdRun) -> list[str]:
-    parts = {
-        run.ensemble: run
-        for run in found.runs(potential=nvt.potential, model=nvt.model, target_K=nvt.target_K)
-    }
-    nve, npt = parts.get("nve"), parts.get("npt")
-    diffusion = next((run.diffusion[0] for run in parts.values() if run.diffusion), None)
+    parts = _parts(found, nvt)
     std, expected = nvt.temperature_std_K, nvt.temperature_std_expected_K
     fluctuation = MISSING if std is None else f"{std:.1f} of {expected:.1f}"
     failed = next((run.failed for run in parts.values() if run.failed), "")
-    return [
-        _who(nvt),
-        f"{nvt.target_K:g}",
-        _estimate(nvt.temperature_K, 1),
-        fluctuation,
-        _estimate(nvt.energy_std_eV, 3),
-        _estimate(nve.total_energy_drift_meV_atom_ns if nve else None, 1),
-        _estimate(diffusion.d_pbc if diffusion else None, 2),
-        _estimate(npt.density_g_cm3 if npt else None, 4),
-        failed or "well",
-    ]
+    first, *others = map(_estimate, _numbers(parts), _DECIMALS)
+    return [_who(nvt), f"{nvt.target_K:g}", first, fluctuation, *others, failed or "well"]
+
+
+def _together(found: Validation, nvts: Sequence[MdRun]) -> list[str]:
+    """The mean over the models, and their spread as its error."""
+    cells = []
+    numbers = zip(*(_numbers(_parts(found, nvt)) for nvt in nvts), strict=True)
+    for values, decimals in zip(numbers, _DECIMALS, strict=True):
+        known = [one.value for one in values if one is not None]
+        spread = Estimate(mean(known), stdev(known)) if len(known) > 1 else None
+        cells.append(_estimate(spread, decimals))
+    return ["their mean +- spread", f"{nvts[0].target_K:g}", cells[0], MISSING, *cells[1:], ""]
 
 
 def _estimate(value: Estimate | None, decimals: int) -> str:

@@ -8,6 +8,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 READY  := $(VENV)/.ready
 RUN    := runs/quickstart
 PLUMED := hillclimber==0.1.8
+WORKERS ?= 4
 
 .PHONY: run test lint docs reference setup clean
 
@@ -16,8 +17,12 @@ run: $(READY)
 	cd $(RUN) && $(BIN)/wtemlp init ../../params/quickstart_init.json ../../machines/local.json
 	cd $(RUN) && $(BIN)/wtemlp run ../../params/quickstart.json ../../machines/local.json
 
+# The cluster tests mostly wait, so there are more workers than cores.  What fails beside others is
+# run again alone: on a busy machine something may take longer than a test waits for it.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder || \
+	    { echo "== once more, alone: the tests that failed"; \
+	      $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 lint: $(READY)
 	$(BIN)/ruff check wtemlp tests benchmarks examples

@@ -1,7 +1,14 @@
 """Sphinx: `make docs` writes build/docs/index.html."""
 
 project = "wtemlp"
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
 html_title = "wtemlp"
 suppress_warnings = ["myst.xref_missing"]  # links to files of the repository outside of docs/
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings have types, with shapes
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_param = False  # types are words and shapes, not names to link
+napoleon_use_rtype = False
+autodoc_default_options = {"undoc-members": True}

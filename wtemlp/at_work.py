@@ -66,7 +66,9 @@ def _terminated(number: int, frame: object) -> None:
 
 
 @contextmanager
-def at_work(paths: RunPaths, command: str, param: Path, machine: Path) -> Iterator[Reporter]:
+def at_work(
+    paths: RunPaths, command: str, param: Path, machine: Path, again: str = ""
+) -> Iterator[Reporter]:
     """Hold a folder while a command is at work in it, and leave word how it ended.
 
     Parameters
@@ -77,6 +79,8 @@ def at_work(paths: RunPaths, command: str, param: Path, machine: Path) -> Iterat
         As the user typed it, for the line that says how to go on.
     param, machine : Path
         The command's files.
+    again : str, optional
+        The whole command to go on with, where the others do not make it up.
 
     Yields
     ------
@@ -92,7 +96,7 @@ def at_work(paths: RunPaths, command: str, param: Path, machine: Path) -> Iterat
             yield reporter
         except WtemlpError as error:
             logging.getLogger("wtemlp").error("%s", error)
-            again = hints.command(command, paths.root, *files)
+            again = again or hints.command(command, paths.root, *files)
             if not isinstance(error, InputError):
                 reporter.say(f"stopped; go on with: {again}")
             reporter.end(str(error))

@@ -23,7 +23,8 @@ from wtemlp.first import check_run
 from wtemlp.initial import run_init
 from wtemlp.initial_folder import check_init
 from wtemlp.lock import locked
-from wtemlp.loop import Loop, summaries, total_time
+from wtemlp.loop import summaries, total_time
+from wtemlp.loop_dpgen import loop_of
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import check_window, make_plan
@@ -31,10 +32,11 @@ from wtemlp.plumed_lines import check_plumed_lines
 from wtemlp.preflight import check_machines
 from wtemlp.progress import reporter_on_stderr
 from wtemlp.rehearsal import check_labels
-from wtemlp.report.page import write_report
 from wtemlp.report.table import format_table
+from wtemlp.run_page import LivePage, write_run_page
 from wtemlp.stages.context import RunContext
 from wtemlp.user_files import check_user_files
+from wtemlp.validation import places
 
 
 def run_init_command(param: Path, machine: Path, root: Path) -> None:
@@ -64,12 +66,20 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     check_labels(params, machines, root)
     paths = RunPaths(root)
     check_run(params, machines, paths)
+    page = LivePage(root)
     with at_work(paths, "run", param, machine) as reporter:
-        state = Loop(RunContext(params, machines, paths), reporter).run()
+        try:
+            loop = loop_of(RunContext(params, machines, paths), reporter, page.keep)
+            state = loop.run()
+        except InputError:
+            raise
+        except BaseException as error:
+            page.write(str(error) or "interrupted")
+            raise
         rows = summaries(paths)
         reporter.table(format_table(rows))
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
-        reporter.say(f"report: {write_run_report(root)}")
+        reporter.say(f"report: {write_run_page(root)[0]}")
 
 
 def check_command(
@@ -101,7 +111,9 @@ def check_command(
 
 
 #: Sections of the machine file, by the stage's folder; `wtemlp init` runs all with the last.
-_SECTIONS = {"00.train": "train", "01.model_devi": "model_devi", "02.fp": "fp"}
+_SECTIONS = {
+    "00.train": "train", "01.model_devi": "model_devi", "02.fp": "fp", **places.SECTIONS,
+}  # fmt: skip
 
 
 def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object]) -> str:
@@ -167,34 +179,6 @@ def _recorded_machine(state: states.RunState | None, root: Path) -> Path:
             str(file), "the machine file of this run is not there", "give it with --machine FILE"
         )
     return file
-
-
-def write_run_report(root: Path) -> Path:
-    """Write the page of a run, from its files alone.
-
-    Returns
-    -------
-    Path
-        ``report.html``.
-
-    Raises
-    ------
-    InputError
-        If there is no run in the folder.
-    """
-    state = states.load(RunPaths(root))
-    if state is None:
-        raise InputError(str(root), "there is no run here",
-                         f"start one with: {hints.command('run', root)}")
-    return write_report(
-        root,
-        title=f"{root.name}: {Path(state.params).name}",
-        trust=state.trust,
-        init_data=[root / system for system in state.init_data],
-        type_map=state.type_map,
-        versions=state.versions,
-        seed=state.seed,
-    )
 
 
 def plan_command(

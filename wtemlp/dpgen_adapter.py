@@ -1,6 +1,7 @@
 """DP-GEN, behind one door: nothing else in wtemlp imports it.
 
-What is asked of it for a labelling is in :mod:`wtemlp.dpgen_labels`, behind the same door.
+What is asked of it for an exploration is in :mod:`wtemlp.dpgen_explore`, for a labelling in
+:mod:`wtemlp.dpgen_labels`, behind the same door.
 
 Everything is imported when it is asked for: ``dpgen.generator.run`` costs seconds, and importing
 dpgen or dpdispatcher opens log files in the working directory and changes the root logger, which
@@ -10,13 +11,12 @@ is undone here.
 import copy
 import glob
 import importlib
-import io
 import logging
 import os
 import random
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -106,85 +106,6 @@ def flat_mdata(mdata: Mapping[str, Any]) -> dict[str, Any]:
     return convert(copy.deepcopy(dict(mdata)))
 
 
-def complete_template(
-    lines: Sequence[str], models: Sequence[str], trj_freq: int, deepmd_version: str,
-    jdata: Mapping[str, Any], *, pair_style: bool, dump: bool,
-) -> list[str]:
-    """Lines of a LAMMPS template as DP-GEN completes them, before it replaces words.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        With their line ends.
-    models : sequence of str
-        Files of the models.
-    trj_freq : int
-        Steps between stored frames.
-    deepmd_version : str
-        The machine file's.
-    jdata : Mapping
-        :attr:`wtemlp.config.records.Params.jdata`.
-    pair_style : bool
-        Whether ``pair_style deepmd`` is to be completed; else it is there in full.
-    dump : bool
-        Whether there is a ``dump dpgen_dump`` to complete.
-    """
-    generator = import_quietly("dpgen.generator.run")
-    done, settings = list(lines), copy.deepcopy(dict(jdata))
-    if pair_style:
-        done = generator.revise_lmp_input_model(
-            done, list(models), trj_freq, deepmd_version=deepmd_version, jdata=settings
-        )
-    done = generator.revise_lmp_input_pair_coeff(done, settings)
-    done = generator.revise_lmp_input_neigh_modify(done, settings)
-    merge = settings.get("model_devi_merge_traj", False)
-    return generator.revise_lmp_input_dump(done, trj_freq, merge) if dump else done
-
-
-def native_script(
-    folder: Path, job: Mapping[str, Any], jdata: Mapping[str, Any], deepmd_version: str,
-    models: Sequence[str], conditions: tuple[float, float | None], seed: int,
-) -> str:
-    """The LAMMPS script that DP-GEN writes for a walker without a template.
-
-    Parameters
-    ----------
-    folder : Path
-        The walker's, with ``conf.lmp``.
-    job : Mapping
-        The entry of ``model_devi_jobs``.
-    jdata : Mapping
-        :attr:`wtemlp.config.records.Params.jdata`.
-    deepmd_version : str
-        The machine file's.
-    models : sequence of str
-        Files of the models.
-    conditions : (float, float or None)
-        Temperature, K, and pressure, bar; None at constant volume.
-    seed : int
-        Of the velocities, or of the direction of a knock.
-    """
-    settings = copy.deepcopy(dict(jdata))
-    with run_folder(folder, seed) as generator, redirect_stdout(io.StringIO()):
-        ensemble, nsteps, trj_freq, _, _, pka_e, _, n_beads = generator.parse_cur_job(job)
-        dt, delay, tau_t, tau_p = generator._get_lammps_job_settings(job, settings)
-        settings["model_format"] = generator._get_model_suffix(settings)[1:]
-        temperature_K, pressure_bar = conditions
-        return generator.make_lammps_input(
-            ensemble, "conf.lmp", list(models), nsteps, dt, delay, trj_freq, settings["mass_map"],
-            temperature_K, jdata=settings, tau_t=tau_t, tau_p=tau_p, pka_e=pka_e,
-            pres=-1 if pressure_bar is None else pressure_bar,
-            nopbc=settings.get("model_devi_nopbc", False), deepmd_version=deepmd_version,
-            nbeads=n_beads,
-        )  # fmt: skip
-
-
-def complete_plumed(lines: Sequence[str], plumed_file: str) -> list[str]:
-    """Lines of a LAMMPS template with ``fix dpgen_plm`` as DP-GEN completes it."""
-    generator = import_quietly("dpgen.generator.run")
-    return generator.revise_lmp_input_plm(list(lines), plumed_file)
-
-
 @dataclass(frozen=True)
 class DpgenJob:
     """What DP-GEN would hand to its dispatcher."""
@@ -230,15 +151,19 @@ def run_folder(root: Path, seed: int) -> Iterator[ModuleType]:
 
 
 @contextmanager
-def submissions(generator: ModuleType, root: Path) -> Iterator[list[DpgenJob]]:
-    """What DP-GEN's generator would submit: kept in a list, and not submitted.
+def submissions(
+    module: ModuleType, root: Path, submit: Callable[[DpgenJob], None] | None = None
+) -> Iterator[list[DpgenJob]]:
+    """What a module of DP-GEN would submit: kept in a list, and handed on.
 
     Parameters
     ----------
-    generator : module
-        Of :func:`run_folder`.
+    module : module
+        Which calls ``make_submission``.
     root : Path
         The run's folder.
+    submit : callable, optional
+        Does the job when DP-GEN would have it done; by default nothing is done.
     """
     jobs: list[DpgenJob] = []
 
@@ -246,27 +171,28 @@ def submissions(generator: ModuleType, root: Path) -> Iterator[list[DpgenJob]]:
         """In the place of DP-GEN's submission: keeps what it would have submitted."""
 
         def __init__(self, _machine: Any, _resources: Any, **job: Any) -> None:
-            jobs.append(
-                DpgenJob(
-                    work_path=root / job["work_path"],
-                    run_tasks=tuple(job["run_tasks"]),
-                    commands=tuple(job["commands"]),
-                    forward_common=tuple(sorted(job["forward_common_files"])),
-                    forward=tuple(job["forward_files"]),
-                    backward=tuple(job["backward_files"]),
-                    outlog=job["outlog"],
-                )
+            self.job = DpgenJob(
+                work_path=root / job["work_path"],
+                run_tasks=tuple(job["run_tasks"]),
+                commands=tuple(job["commands"]),
+                forward_common=tuple(sorted(job["forward_common_files"])),
+                forward=tuple(job["forward_files"]),
+                backward=tuple(job["backward_files"]),
+                outlog=job["outlog"],
             )
+            jobs.append(self.job)
 
         def run_submission(self) -> None:
-            """Nothing is submitted here."""
+            """What DP-GEN waits for."""
+            if submit is not None:
+                submit(self.job)
 
-    submission = generator.make_submission
-    generator.make_submission = Recorder
+    submission = module.make_submission
+    module.make_submission = Recorder
     try:
         yield jobs
     finally:
-        generator.make_submission = submission
+        module.make_submission = submission
 
 
 def make_train(

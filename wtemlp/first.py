@@ -1,6 +1,8 @@
 """How a run begins, and whether a command may go on with the run that is there."""
 
 import json
+import platform
+import time
 from dataclasses import replace
 
 from wtemlp import hints, state
@@ -26,6 +28,8 @@ def first_state(params: Params, machines: Machines, paths: RunPaths) -> RunState
         n_iterations=len(params.jobs),
         init_data=tuple(map(str, params.init_data_sys)),
         versions=installed_versions(),
+        began=time.strftime("%Y-%m-%d %H:%M:%S"),
+        platform=f"{platform.platform()}, Python {platform.python_version()}",
     )
 
 

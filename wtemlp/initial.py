@@ -9,28 +9,29 @@ a run that was killed goes on where it was and ends with the same data.
 """
 
 import itertools
-import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
 from wtemlp import __version__
 from wtemlp.config.init_params import WATER_G_MOL, box_length_A
-from wtemlp.config.records import InitParams, Machines
+from wtemlp.config.records import BY_ENSEMBLE, InitParams, Machines
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.errors import CalculationError
 from wtemlp.files import last_line, leading_int, write_json, write_text
+from wtemlp.initial_data import split_purpose, write_start
+from wtemlp.initial_ensembles import describe_ensembles
 from wtemlp.initial_folder import check_init, parameters_of
 from wtemlp.initial_result import (
-    CONF,
-    DATA,
+    LABEL,
     PARAMETERS,
     RESULT,
     Ensemble,
     InitResult,
+    ensemble_name,
     load_result,
 )
 from wtemlp.md import reference_runs as runs
@@ -40,22 +41,14 @@ from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
 from wtemlp.md.topology import make_whole, water_topology
 from wtemlp.progress import Reporter, StageProgress
 from wtemlp.reference.base import Frames
-from wtemlp.reference.dataset import (
-    Dataset,
-    Origin,
-    accepted,
-    across_energies,
-    split,
-    write_data,
-    write_structures,
-)
+from wtemlp.reference.dataset import Origin, accepted
 from wtemlp.reference.lammps_ff import LammpsForceField
 from wtemlp.reference.store import Store
 from wtemlp.seeds import derive_seed
 from wtemlp.units import KCAL_MOL_IN_EV
 from wtemlp.user_files import with_user_files
 
-EQUILIBRATE, WTE, LABEL = "00.equilibrate", "01.wte", "02.label"
+EQUILIBRATE, WTE = "00.equilibrate", "01.wte"
 ACCEPTED = "accepted"  #: the labelled frames, as long as they are being gathered
 ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
 A3_G_PER_CM3_MOL = 0.602214076  #: 1 g/cm3 in g/mol/Angstrom^3
@@ -117,7 +110,7 @@ class _Init:
             np.arange(len(params.type_map)),
             [{"O": 1, "H": 2}.get(name, 0) * params.n_molecules for name in params.type_map],
         )
-        self.biasfactors = tuple(g for g in params.biasfactors if g > 1)
+        self.biasfactors = params.ensembles[1:]
 
     def build(self) -> None:
         """From nothing, or from what is there, to the result."""
@@ -129,8 +122,10 @@ class _Init:
         folders = {1.0: nvt_folder, **wte_folders}
         store = Store(self.output / LABEL / ACCEPTED, self.types, self.params.type_map)
         n_frames = self._label(folders, store)
-        n_train, n_validation = self._write(store.dataset())
+        data = write_start(self.output, self.params, store.dataset(), self._seed)
         store.remove()
+        n_train, n_validation = (sum(getattr(one, key) for one in data)
+                                 for key in ("n_train", "n_validation"))  # fmt: skip
         mass = self.params.n_molecules * WATER_G_MOL
         result = InitResult(
             output=self.output,
@@ -143,7 +138,10 @@ class _Init:
             n_validation=n_validation,
             n_rejected=n_frames - n_train - n_validation,
             starting_structures=self.params.starting_structures,
+            data=tuple(one for one in data if one.folder),
         )
+        for ensemble in describe_ensembles(self.output, self.params, folders, self.types):
+            self.reporter.say(ensemble.describe())
         self._save(result)
 
     def _seed(self, *purpose: object) -> int:
@@ -175,7 +173,7 @@ class _Init:
         """One task for each bias factor, from the end of NVT."""
         p = self.params
         end = (nvt_folder / runs.END_DATA).read_text()
-        folders = {g: self.output / WTE / f"g{g:g}" for g in self.biasfactors}
+        folders = {g: self.output / WTE / ensemble_name(g) for g in self.biasfactors}
         results = (runs.ENERGIES, runs.FRAMES, runs.COLVAR, runs.HILLS, runs.PLUMED_LOG, LOG)
         tasks = []
         for g, folder in folders.items():
@@ -212,7 +210,7 @@ class _Init:
                 np.array([frame.coords for frame, _ in batch]),
                 np.array([frame.cell for frame, _ in batch]),
                 self.types,
-                tuple(f"g{origin.biasfactor:g}/{origin.step}" for origin in origins),
+                tuple(f"{ensemble_name(origin.biasfactor)}/{origin.step}" for origin in origins),
             )
             yield self.output / LABEL / f"batch.{number:04d}", frames, origins
 
@@ -232,31 +230,9 @@ class _Init:
             n_frames += len(frames)
         return n_frames
 
-    def _write(self, dataset: Dataset) -> tuple[int, int]:
-        """Data and starting structures; what a killed run left of them is made anew.
-
-        Returns
-        -------
-        int, int
-            Frames to train on and to validate on.
-        """
-        p = self.params
-        if len(dataset) < p.starting_structures or len(dataset) == 0:
-            raise CalculationError(
-                f"{self.output / LABEL}: only {len(dataset)} labels can be used;"
-                f" see {LOG} in its folders"
-            )
-        train, validation = split(len(dataset), p.validation_fraction, self._seed("split"))
-        for name in (DATA, CONF):
-            if (self.output / name).exists():
-                shutil.rmtree(self.output / name)
-        write_data(self.output / DATA, dataset, train, validation)
-        starts = across_energies(dataset.labels.energies, p.starting_structures)
-        frames = dataset.pick(starts).frames
-        topology = water_topology(self.types, frames.coords[0], frames.cells[0], p.type_map)
-        whole = replace(frames, coords=make_whole(frames.coords, frames.cells, topology))
-        write_structures(self.output / CONF, whole, p.type_map)
-        return len(train), len(validation)
+    def _splits(self) -> list[tuple[str, ...]]:
+        apart = self.params.data == BY_ENSEMBLE
+        return [split_purpose(g) for g in (self.params.ensembles if apart else (None,))]
 
     def _save(self, result: InitResult) -> None:
         """Write the provenance; the run is complete when this file is there."""
@@ -265,7 +241,7 @@ class _Init:
             "velocity": self._seed("velocity"),
             "thermostat_1": self._seed("thermostat", "1"),
             **{f"thermostat_{g:g}": self._seed("thermostat", f"{g:g}") for g in self.biasfactors},
-            "split": self._seed("split"),
+            **{"_".join(purpose): self._seed(*purpose) for purpose in self._splits()},
         }
         numbers = {key: value for key, value in asdict(result).items() if key != "output"}
         content = {

@@ -5,11 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.records import InitParams
+from wtemlp.config.records import TOGETHER, InitParams
 from wtemlp.errors import InputError
 from wtemlp.files import read_record, temporary
 from wtemlp.initial_result import PARAMETERS, RESULT, load_result
 from wtemlp.md.packmol import find_packmol
+
+#: Keys that came later, with what folders without them were made with.
+_EARLIER = {"data": TOGETHER}
 
 
 def parameters_of(params: InitParams) -> dict[str, Any]:
@@ -34,7 +37,8 @@ def check_init(params: InitParams, root: Path) -> None:
     where, file = f"{params.source.name}: output", output / PARAMETERS
     if file.is_file():
         mine = parameters_of(params)
-        other = read_record(file, f"remove {output}, or give another folder as output")
+        remedy = f"remove {output}, or give another folder as output"
+        other = {**_EARLIER, **read_record(file, remedy)}
         changed = sorted(key for key in mine | other if mine.get(key) != other.get(key))
         if changed:
             raise InputError(

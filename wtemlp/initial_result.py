@@ -12,6 +12,22 @@ from wtemlp.files import read_record
 RESULT = "init.json"  #: provenance and numbers; written last
 PARAMETERS = "init.parameters.json"  #: what the folder was made with; written first
 DATA, CONF = "data", "conf"  #: folders in the output: labelled frames, starting structures
+LABEL = "02.label"  #: folder of the labelling tasks
+
+
+def ensemble_name(biasfactor: float) -> str:
+    """What an ensemble's folders are called, as ``g16``; NVT's is ``g1``."""
+    return f"g{biasfactor:g}"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One set of training and validation data."""
+
+    folder: str  #: below ``data`` and ``conf``; "": these themselves
+    biasfactor: float | None  #: of its ensemble; None: frames of all ensembles
+    n_train: int
+    n_validation: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,8 @@ class InitResult:
     n_train: int
     n_validation: int
     n_rejected: int  #: frames whose label was refused
-    starting_structures: int
+    starting_structures: int  #: of each set of data
+    data: tuple[DataSet, ...] = ()  #: those written by ensemble; else none
 
     def describe(self) -> str:
         """A few lines for the user."""
@@ -76,10 +93,13 @@ class InitResult:
             f" (square root of the bias factor: {one.biasfactor**0.5:.2f})"
             for one in self.wte
         ]
-        lines.append(
-            f"{self.n_train} frames to train on and {self.n_validation} to validate in"
-            f" {self.output / DATA}, {self.starting_structures} structures in {self.output / CONF}"
-        )
+        sets = self.data or (DataSet("", None, self.n_train, self.n_validation),)
+        lines += [
+            f"{one.n_train} frames to train on and {one.n_validation} to validate in"
+            f" {self.output / DATA / one.folder}, {self.starting_structures} structures in"
+            f" {self.output / CONF / one.folder}"
+            for one in sets
+        ]
         return "\n".join(lines)
 
 
@@ -96,6 +116,7 @@ def load_result(output: Path) -> InitResult:
     try:
         found = dict(read_record(file, remedy)["result"])
         nvt, wte = Ensemble(**found.pop("nvt")), [Ensemble(**one) for one in found.pop("wte")]
-        return InitResult(output=output, nvt=nvt, wte=tuple(wte), **found)
+        sets = [DataSet(**one) for one in found.pop("data", [])]
+        return InitResult(output=output, nvt=nvt, wte=tuple(wte), data=tuple(sets), **found)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(str(file), f"is damaged ({error})", remedy) from None

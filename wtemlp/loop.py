@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from wtemlp import state as states
-from wtemlp.analysis.frames import Decision, load_frames
-from wtemlp.config.records import MachineSection
+from wtemlp.analysis.frames import Decision, FrameTable, load_frames
+from wtemlp.config.records import RANDOM, MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
-from wtemlp.dispatch.tasks import Task, TaskResult, failure_of
+from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
+from wtemlp.dispatch.times import stage_hours
 from wtemlp.errors import CalculationError
 from wtemlp.first import EXHAUSTED, dpgen_came_to, first_state
 from wtemlp.paths import RunPaths
@@ -43,10 +44,15 @@ class Loop:
     ----------
     context : RunContext
     reporter : Reporter
+    on_change : callable, optional
+        Called after each step, and while tasks run.
     """
 
-    def __init__(self, context: RunContext, reporter: Reporter) -> None:
-        self.context, self.reporter = context, reporter
+    def __init__(
+        self, context: RunContext, reporter: Reporter,
+        on_change: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.context, self.reporter, self.on_change = context, reporter, on_change
         self.paths = context.paths
         self.state = self._begin()
         for line in context.params.warnings:
@@ -54,7 +60,7 @@ class Loop:
         if not self.state.finished:
             restore_labels(context, self.state.iteration, reporter.say)
             if self.state.step in (Step.RUN_EXPLORE, Step.POST_EXPLORE):
-                explore.mind_changed_job(context, self.state.iteration, reporter.say)
+                self.mind_changed_job()
 
     def run(self) -> RunState:
         """Do all steps that are left.
@@ -69,7 +75,7 @@ class Loop:
         while not self.state.finished:
             began = time.monotonic()
             try:
-                STEPS[self.state.step](self)
+                getattr(self, STEPS[self.state.step])()
             except FileNotFoundError as error:
                 raise CalculationError(
                     f"{error.filename} has gone, which step {self._step_name()} of iteration "
@@ -78,6 +84,7 @@ class Loop:
                 ) from error
             self._add_seconds(time.monotonic() - began)
             self._advance()
+            self.on_change()
         return self.state
 
     def _begin(self) -> RunState:
@@ -155,6 +162,10 @@ class Loop:
                 )
 
     # -- explore
+    def mind_changed_job(self) -> None:
+        """Say so, if the walkers were prepared from another entry than the file has now."""
+        explore.mind_changed_job(self.context, self.state.iteration, self.reporter.say)
+
     def make_explore(self) -> None:
         """Prepare the walkers."""
         earlier = range(self.state.iteration)
@@ -195,14 +206,19 @@ class Loop:
         frames, _ = explore.collect(self.context, self.state.iteration)
         decided = select.decide(self.context, self.state.iteration, frames)
         label.prepare(self.context, self.state.iteration, decided)
+        self._note_decisions(decided)
+
+    def _note_decisions(self, decided: FrameTable) -> None:
         with self._summary() as row:
-            row.accurate = decided.count(Decision.ACCURATE)
-            row.candidate = decided.count(Decision.CANDIDATE, Decision.SELECTED)
-            row.failed = decided.count(Decision.FAILED)
+            row.accurate = decided.judged(Decision.ACCURATE)
+            row.candidate = decided.judged(Decision.CANDIDATE)
+            row.failed = decided.judged(Decision.FAILED)
             row.selected = decided.count(Decision.SELECTED)
+            row.selection = self.context.params.selection.method
+            how = ", picked at random from all," if row.selection == RANDOM else ""
             self._say(
                 f"{len(decided)} frames: {row.accurate} accurate, {row.candidate} candidates, "
-                f"{row.failed} failed; {row.selected} go to the reference method"
+                f"{row.failed} failed; {row.selected}{how} go to the reference method"
             )
         if not row.selected:
             self._nothing_to_learn(row)
@@ -211,14 +227,16 @@ class Loop:
         """No frame is to be labelled: well, if the models agree; else the run leads nowhere."""
         if row.explored and row.accurate >= row.explored / 2:
             return
-        if row.candidate:
+        stopped = [walker for walker in row.walkers if walker["stopped"]]
+        any_frame = row.selection == RANDOM and len(stopped) < len(row.walkers)
+        if row.candidate or any_frame:
+            what = f"{row.explored} frames" if any_frame else f"{row.candidate} candidates"
             self._say(
-                f"warning: none of the {row.candidate} candidates is labelled, being fewer than "
-                "fp_task_min or refused by fp_skip_bad_box, so the next iteration has the same "
-                "models; change these keys"
+                f"warning: none of the {what} is labelled, being fewer than fp_task_min or "
+                "refused by fp_skip_bad_box, so the next iteration has the same models; change "
+                "these keys"
             )
             return
-        stopped = [walker for walker in row.walkers if walker["stopped"]]
         if len(stopped) < len(row.walkers):
             self._say(
                 "warning: most frames are beyond the upper trust level and none is labelled, so "
@@ -251,7 +269,7 @@ class Loop:
     def post_label(self) -> None:
         """Turn labels into training data, and see whether the models have converged."""
         try:
-            labelled, reasons = label.collect(self.context, self.state.iteration)
+            labelled, reasons = self.collect_labels()
         except CalculationError:
             self._go_back(Step.RUN_LABEL)
             raise
@@ -265,6 +283,10 @@ class Loop:
         if self.state.final is None and self._converged():
             self._say("converged: the next training is the last")
             self.state = replace(self.state, final=self.state.iteration + 1)
+
+    def collect_labels(self) -> tuple[int, dict[str, str]]:
+        """Read the labels: how many there are, and why a frame has none."""
+        return label.collect(self.context, self.state.iteration)
 
     def _converged(self) -> bool:
         """Whether the accurate fraction has been high for long enough."""
@@ -303,15 +325,24 @@ class Loop:
         results: list[TaskResult] = []
         title = f"iteration {self.state.iteration} of {self.state.n_iterations}: " \
                 f"{self.state.step.stage}"
-        self.reporter.follow(
-            StageProgress(title, tasks, done_steps),
-            lambda on_progress: results.extend(
+
+        def run(show: Callable[[Progress], None]) -> None:
+            def on_progress(counts: Progress) -> None:
+                show(counts)
+                self.on_change()
+
+            results.extend(
                 run_tasks(
                     tasks, work_dir=folder, common_files=common, section=section,
                     on_progress=on_progress, clean=clean,
                 )
-            ),
-        )
+            )
+
+        self.reporter.follow(StageProgress(title, tasks, done_steps), run)
+        cores, gpus = stage_hours(tasks, section)
+        with self._summary() as row:
+            row.core_hours[self.state.step.stage] = round(cores, 6)
+            row.gpu_hours[self.state.step.stage] = round(gpus, 6)
         return [result for result in results if not result.ok]
 
     def _say_failed(self, failed: Sequence[TaskResult]) -> None:
@@ -335,16 +366,17 @@ class Loop:
         self.reporter.say(f"iteration {self.state.iteration}: {text}")
 
 
-STEPS: dict[Step, Callable[[Loop], None]] = {
-    Step.MAKE_TRAIN: Loop.make_train,
-    Step.RUN_TRAIN: Loop.run_train,
-    Step.POST_TRAIN: Loop.post_train,
-    Step.MAKE_EXPLORE: Loop.make_explore,
-    Step.RUN_EXPLORE: Loop.run_explore,
-    Step.POST_EXPLORE: Loop.post_explore,
-    Step.MAKE_LABEL: Loop.make_label,
-    Step.RUN_LABEL: Loop.run_label,
-    Step.POST_LABEL: Loop.post_label,
+#: What is done in each step: a method of :class:`Loop`.
+STEPS: dict[Step, str] = {
+    Step.MAKE_TRAIN: "make_train",
+    Step.RUN_TRAIN: "run_train",
+    Step.POST_TRAIN: "post_train",
+    Step.MAKE_EXPLORE: "make_explore",
+    Step.RUN_EXPLORE: "run_explore",
+    Step.POST_EXPLORE: "post_explore",
+    Step.MAKE_LABEL: "make_label",
+    Step.RUN_LABEL: "run_label",
+    Step.POST_LABEL: "post_label",
 }
 
 

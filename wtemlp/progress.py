@@ -7,7 +7,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from wtemlp.dispatch.tasks import Progress, Task
 from wtemlp.files import write_json
@@ -176,6 +178,46 @@ class Reporter:
                 bar.update(row, completed=stage.fraction, description=stage.line())
 
             run(show)
+
+    @contextmanager
+    def board(self) -> Iterator[Callable[[str, Mapping[str, tuple[str, str]]], None]]:
+        """Show what several things do that go on at the same time.
+
+        Yields
+        ------
+        callable
+            Takes a line about all of them, and for each its name, the phase that it is in and a
+            line about it.  On a terminal the lines are there as long as the context is; elsewhere
+            a line is said when its thing enters another phase, and now and then.
+        """
+        if not self._console.is_terminal:
+            said: dict[str, tuple[str, str, float]] = {}
+            yield lambda line, rows: self._plain_board(line, rows, said)
+            return
+        with Live(console=self._console, refresh_per_second=4, transient=True) as live:
+
+            def show(line: str, rows: Mapping[str, tuple[str, str]]) -> None:
+                self._write_live(line)
+                width = max(map(len, rows), default=0)
+                text = "\n".join(f"{name:{width}}  {row[1]}" for name, row in rows.items())
+                live.update(Text(text, no_wrap=True, overflow="ellipsis"))
+
+            yield show
+
+    def _plain_board(
+        self,
+        line: str,
+        rows: Mapping[str, tuple[str, str]],
+        said: dict[str, tuple[str, str, float]],
+    ) -> None:
+        now = time.monotonic()
+        for name, (phase, text) in rows.items():
+            old_phase, old_text, when = said.get(name, ("", "", now))
+            late = now - when > PLAIN_EVERY_S and text != old_text
+            if phase != old_phase or late:
+                self.say(f"{name}: {text}")
+                said[name] = (phase, text, now)
+        self._write_live(line)
 
     def _plain(self, stage: StageProgress, counts: Progress) -> None:
         changed = counts != stage.counts

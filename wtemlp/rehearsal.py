@@ -48,7 +48,9 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
         return
     if params.fp_style == "custom":
         _check_formats(params)
-    jdata = with_absolute_paths(params.jdata, root)
+    if params.fp_style == "amber/diff":
+        return  # its inputs are made of Amber's own files, which have been looked at
+    jdata = {**with_absolute_paths(params.jdata, root), "model_devi_engine": "lammps"}
     with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
         rehearsal = RunPaths(Path(name).resolve())
         folder = rehearsal.label_task(0, 0, 0)

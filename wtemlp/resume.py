@@ -12,7 +12,7 @@ from pathlib import Path
 from wtemlp import paths as names
 from wtemlp.errors import CalculationError
 from wtemlp.paths import RunPaths
-from wtemlp.stages import explore, label, train
+from wtemlp.stages import explore, label, through_dpgen, train
 from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import read_summary
@@ -57,6 +57,10 @@ def _missing(paths: RunPaths, state: RunState, step: Step) -> Path | None:
 
 def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
     iteration = state.iteration
+    if step > Step.MAKE_EXPLORE and through_dpgen.is_foreign(paths, iteration):
+        return through_dpgen.needed(
+            paths, iteration, explored=step > Step.RUN_EXPLORE, chosen=step > Step.MAKE_LABEL
+        )
     models = range(state.numb_models)
     folders = [paths.model(iteration, model) for model in models]
     if step is Step.RUN_TRAIN:
@@ -134,7 +138,10 @@ def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], 
             continue
         say(f"{folder}: labelled frames have gone: reading them anew")
         with suppress(CalculationError, FileNotFoundError):
-            label.collect(context, index)
+            if through_dpgen.is_foreign(context.paths, index):
+                through_dpgen.collect(context, index)
+            else:
+                label.collect(context, index)
         if (found := train.count_labelled(context.paths, index)) != row.labelled:
             raise CalculationError(
                 f"{folder}: {found} labelled frames, but the run has made {row.labelled}; put "

@@ -56,6 +56,8 @@ class RunState:
     step: Step = Step.MAKE_TRAIN  #: the next to do
     final: int | None = None  #: iteration of the last training, once that is known
     finished: str = ""  #: why the run ended; "" while it has not
+    began: str = ""  #: date and time
+    platform: str = ""  #: operating system, machine and Python of the computer that it began on
     taken_over: tuple[tuple[int, int], ...] = ()
     """Iteration and step of each time that this run was taken over from ``dpgen run``: what comes
     before is DP-GEN's work."""

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from wtemlp import hints
+from wtemlp import hints, validation_record
 from wtemlp import state as states
 from wtemlp.errors import InputError
 from wtemlp.first import dpgen_came_to
@@ -14,6 +14,7 @@ from wtemlp.lock import is_held
 from wtemlp.loop import summaries
 from wtemlp.paths import RunPaths
 from wtemlp.progress import read_live
+from wtemlp.report.cost import cost_in_words
 from wtemlp.report.table import format_table
 from wtemlp.text import duration
 
@@ -22,6 +23,7 @@ STEP_WORDS = {
     "RUN": ("running", "running"),
     "POST": ("results to be read", "results being read"),
 }
+VALIDATE = "validate"
 #: Where the output folders of `wtemlp init` are looked for.
 OUTPUTS = (f"*/{PARAMETERS}", f"*/*/{PARAMETERS}")
 
@@ -52,14 +54,31 @@ def describe(root: Path) -> str:
         lines.append(f"finished: {state.finished}")
     else:
         verb, _ = state.step.name.split("_")
+        running = bool(at_work) and live.get("command") != VALIDATE
         lines.append(
             f"iteration {state.iteration} of {state.n_iterations}, {state.step.stage}: "
-            f"{STEP_WORDS[verb][bool(at_work)]}"
+            f"{STEP_WORDS[verb][running]}"
         )
     if at_work or not state.finished or live.get("error"):
         again = hints.command("run", root, state.params, state.machine)
+        if live.get("command") == VALIDATE and (at_work or state.finished):
+            again = hints.command(VALIDATE, root, *live["files"])
         lines += _client(live, at_work, again)
-    return "\n".join([*lines, "", format_table(summaries(paths))])
+    rows = summaries(paths)
+    cost = cost_in_words(rows)
+    lines += _validation(root)
+    return "\n".join([*lines, "", format_table(rows), *[f"cost: {cost}"] * bool(cost)])
+
+
+def _validation(root: Path) -> list[str]:
+    """What the last validation has found."""
+    try:
+        found = validation_record.load(
+            root / validation_record.FOLDER / validation_record.FILE
+        )
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+    return [f"validation of iteration {found.iteration}: {found.verdict}"]
 
 
 def _step(done: states.Done) -> str:

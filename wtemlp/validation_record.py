@@ -70,6 +70,7 @@ class MdRun:
     curves: dict[str, Curve] = field(default_factory=dict)
     """``rdf O-O`` (Angstrom, 1), ``energy`` (eV, 1/eV), ``msd O`` (ps, Angstrom^2),
     ``vacf O`` (ps, 1), ``temperature`` (ps, K): thinned."""
+    notes: tuple[str, ...] = ()  #: why something that was asked for is not there
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,11 @@ class Validation:
     parity: tuple[Parity, ...] = ()
     checks: tuple[Check, ...] = ()
     rdf_distance: dict[str, Estimate] = field(default_factory=dict)
-    """By ``"O-O 300 K"``: mean |g - g_ref|, models against the reference; :func:`distance`."""
+    """By ``"O-O 300 K"``: mean ``|g - g_ref|`` beyond the bonds, mean over the models against the
+    reference (:func:`wtemlp.analysis.structure.rdf_distance`); its error is the spread of the
+    models."""
+    rdf_noise: dict[str, float] = field(default_factory=dict)
+    """By the same: what two such runs of one potential differ by."""
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0  #: wall time
 
@@ -174,6 +179,7 @@ def _estimate(content: dict | None) -> Estimate | None:
 def _md(content: dict) -> MdRun:
     more = {key: _estimate(content[key]) for key in _ESTIMATES}
     more["curves"] = {name: Curve(**one) for name, one in content["curves"].items()}
+    more["notes"] = tuple(content.get("notes", ()))
     more["diffusion"] = tuple(
         Diffusion(
             **{

@@ -66,15 +66,15 @@ def trained(context: RunContext, iteration: int) -> Task:
     log = (task.folder / "train.log").read_text()
     assert done.returncode == 0, log[-3000:]
     assert all((task.folder / name).exists() for name in task.backward)
-    shutil.copytree(task.folder, context.paths.model(iteration, 1), dirs_exist_ok=True,
-                    symlinks=True)  # fmt: skip
+    for name in task.backward:
+        shutil.copy(task.folder / name, context.paths.model(iteration, 1))
     return task
 
 
 def learnt(task: Task) -> np.ndarray:
-    """Force errors of the validation data, by their rows in the learning curve."""
+    """Energy errors of the validation data, by their rows in the learning curve."""
     names = (task.folder / "lcurve.out").read_text().splitlines()[0].split()[1:]
-    return np.loadtxt(task.folder / "lcurve.out", ndmin=2)[:, names.index("rmse_f_val")]
+    return np.loadtxt(task.folder / "lcurve.out", ndmin=2)[:, names.index("rmse_e_val")]
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +93,8 @@ def test_parts_table_and_one_file(first):
     assert json.loads((task.folder / "input.json").read_text())["training"]["training_data"][
         "systems"
     ] == ["../data.hdf5#/data.init/train"]
-    forces = learnt(task)
-    assert len(forces) == 5 and forces[-1] < forces[0]
+    errors = learnt(task)
+    assert len(errors) == 5 and errors[-1] < 0.2 * errors[0]
 
 
 def test_models_are_gone_on_with(run, first):
@@ -103,19 +103,16 @@ def test_models_are_gone_on_with(run, first):
     shutil.copytree(run.folder / "init/data/train", context.paths.label(0) / "data.000/H64O32")
     again = context_of(
         run, context.paths.root, training_reuse_iter=1, training_reuse_numb_steps=10,
-        training_reuse_old_ratio=0.25, training_reuse_start_lr=1e-4,
+        training_reuse_old_ratio=0.25, training_reuse_start_lr=5e-3,
     )  # fmt: skip
     task = trained(again, 1)
-    forces = learnt(task)
-    assert len(forces) == 2
-    assert forces[0] == pytest.approx(learnt(before)[-1], rel=0.3)
-    assert forces[0] < 0.8 * learnt(before)[0]
+    errors = learnt(task)
+    assert len(errors) == 2 and errors[0] < 0.2 * learnt(before)[0]
     log = (task.folder / "train.log").read_text()
     assert "old/model.ckpt" in log
     rates = np.loadtxt(task.folder / "lcurve.out", ndmin=2)[:, -1]
-    assert rates[0] == pytest.approx(1e-4)
-    prob = [line.split()[-2] for line in log.splitlines() if "data.hdf5#" in line][:2]
-    assert [float(value) for value in prob] == [0.25, 0.75]
+    assert rates[0] == pytest.approx(5e-3)
+    assert "2.500e-01    T" in log and "7.500e-01    T" in log
 
 
 def test_begin_with_frozen_models(run, first, tmp_path):
@@ -129,7 +126,7 @@ def test_begin_with_frozen_models(run, first, tmp_path):
         default_training_param=TRAINING | {"training": {"numb_steps": 1, "disp_freq": 1}},
     )  # fmt: skip
     task = trained(context, 0)
-    assert learnt(task)[0] == pytest.approx(learnt(before)[-1], rel=0.3)
+    assert learnt(task)[0] < 0.2 * learnt(before)[0]
 
 
 def test_mixed_types(run, tmp_path):
@@ -152,5 +149,5 @@ def test_mixed_types(run, tmp_path):
         run, tmp_path / "run", init_data_sys=[str(folder)], one_h5=False, srtab_file_path=...,
         default_training_param=TRAINING | {"model": model, "training": training},
     )  # fmt: skip
-    forces = learnt(trained(context, 0))
-    assert len(forces) == 3 and np.isfinite(forces).all()
+    errors = learnt(trained(context, 0))
+    assert len(errors) == 3 and np.isfinite(errors).all()

@@ -19,6 +19,7 @@ import numpy as np
 #: Walkers with a larger bias factor are stopped in the middle of their biased part.
 STOPS_ABOVE = float(os.environ.get("CHEAP_ENGINE_STOPS_ABOVE", "inf"))
 STOPS = "CHEAP_ENGINE_STOPS" in os.environ  #: every walker is lost at its first step
+EXPLODES = "CHEAP_ENGINE_EXPLODES" in os.environ  #: the MD of a validation
 SLEEP_S = float(os.environ.get("CHEAP_ENGINE_SLEEP", "0"))  #: time for a test to kill something
 
 
@@ -29,9 +30,21 @@ def dp(args: list[str]) -> None:
         Path("frozen_model.pb").write_text(Path("model.ckpt.index").read_text())
     elif args[0] == "compress":
         Path("frozen_model_compressed.pb").write_text(Path("frozen_model.pb").read_text())
+    elif args[0] == "test" and "-d" in args:
+        _test_details(Path(args[args.index("-s") + 1]), args[args.index("-d") + 1])
     elif args[0] == "test":
         log = Path(args[args.index("-l") + 1])
         log.write_text("Energy RMSE/Natoms : 1.0e-03 eV\nForce  RMSE        : 1.0e-01 eV/A\n")
+
+
+def _test_details(system: Path, prefix: str) -> None:
+    """The models are wrong by 0.1 eV in each energy, and by 0.02 eV/Angstrom in each force."""
+    energies = np.concatenate([np.load(f) for f in sorted(system.glob("set.*/energy.npy"))])
+    forces = np.concatenate([np.load(f) for f in sorted(system.glob("set.*/force.npy"))])
+    forces = forces.reshape(-1, 3)
+    for kind, labels, error in (("e", energies.reshape(-1, 1), 0.1), ("f", forces, 0.02)):
+        table = np.hstack([labels, labels + error])
+        np.savetxt(f"{prefix}.{kind}.out", table, header=f"{system}: data pred")
 
 
 def _train(training: dict) -> None:
@@ -92,6 +105,40 @@ def explore() -> None:
     Path("log.lammps").write_text(f"cheap {job}\n")
 
 
+def validate(script: str) -> None:
+    """What an MD job of a validation leaves: a harmonic crystal in equilibrium."""
+    models = "".join(path.read_text() for path in sorted(Path("..").glob("graph.*.pb")))
+    seed = hashlib.sha256((script + models).encode()).digest()[:8]
+    rng = np.random.default_rng(int.from_bytes(seed, "big"))
+    temperature = float(re.search(r"^velocity +all create (\S+)", script, re.M)[1])
+    runs = [int(steps) for steps in re.findall(r"^run +(\d+)", script, re.M)]
+    bounds, atoms = _read_conf(Path("conf.lmp"))
+    n_free = 3 * len(atoms) - 3
+    step = runs.pop(0)
+    for part, steps in zip(re.findall(r"^fix +(\w+)_series", script, re.M), runs, strict=True):
+        every = int(re.search(rf"^fix +{part}_series all print (\d+)", script, re.M)[1])
+        rows = ["# step temperature potential total pressure density"]
+        for now in range(step, step + steps + 1, every):
+            kinetic = temperature * rng.gamma(n_free / 2, 2 / n_free)
+            potential = -10 + 0.1 * rng.normal()
+            rows.append(f"{now} {kinetic:.6f} {potential:.8f} 0.0 1.0 1.0")
+            if EXPLODES and now > step + steps / 2:
+                Path(f"series.{part}").write_text("\n".join(rows) + "\n")
+                why = "ERROR: Lost atoms: original 81 current 80 (src/thermo.cpp:500)"
+                Path("log.lammps").write_text(why + "\n")
+                sys.exit(1)
+        Path(f"series.{part}").write_text("\n".join(rows) + "\n")
+        every = int(re.search(rf"^dump +{part}_traj all custom (\d+)", script, re.M)[1])
+        with Path(f"traj.{part}.dump").open("w") as dump:
+            for now in range(step, step + steps + 1, every):
+                moved = atoms[:, 2:] + rng.normal(scale=0.05, size=(len(atoms), 3))
+                _write_frame(Path("frame"), now, bounds, atoms, moved)
+                dump.write(Path("frame").read_text())
+        step += steps
+        time.sleep(SLEEP_S)
+    Path("log.lammps").write_text(f"{step} cheap\n")
+
+
 def explore_own(script: str, every: int, rng: np.random.Generator) -> None:
     """What a job with a template leaves: PLUMED goes on with the hills that are there."""
     total = int(re.search(r"^run +(\d+)$", script, re.M)[1])
@@ -142,6 +189,8 @@ def main() -> None:
         dp(args)
     elif "input.lammps" in args:
         explore()
+    elif "pair_style      deepmd" in Path("in.lammps").read_text():
+        validate(Path("in.lammps").read_text())
     else:
         os.execv(sys.executable, [sys.executable, "-m", "wtemlp.md.lmp", *args])
 

@@ -18,6 +18,7 @@ from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.journal import Journal
 from wtemlp.dispatch.tasks import Task
+from wtemlp.dispatch.times import stage_hours
 from wtemlp.files import write_text
 
 CONTEXTS = ("LazyLocalContext", "LocalContext")
@@ -558,3 +559,33 @@ def until(what, seconds=30):
     while not what():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+@both
+def test_the_hours_of_a_stage_are_what_its_tasks_ran(tmp_path, context):
+    """All attempts, here or brought home from elsewhere; the same when asked again."""
+    stage = Stage(tmp_path)
+    twice = "sleep 0.3; if ! test -e {log}; then touch {log}; exit 1; fi; touch out.txt"
+    tasks = [
+        stage.task(0, command="sleep 0.4", backward=()),
+        stage.task(1, command=twice, backward=("out.txt",)),
+    ]
+    results = stage.go(tasks, context)
+    assert [result.ok for result in results] == [True, True]
+    assert 0.4 <= results[0].seconds < 2 and 0.6 <= results[1].seconds < 3
+    spent = sum(result.seconds for result in results)
+    hours = stage_hours(tasks, section(context, cpus=1))
+    assert hours == (pytest.approx(spent / 3600), 0)
+    assert [one.seconds for one in stage.go(tasks, context)] == [one.seconds for one in results]
+    assert stage_hours(tasks, section(context, cpus=1)) == hours
+
+
+def test_attempts_of_an_earlier_call_are_not_forgotten(tmp_path):
+    """Elsewhere the folder is new, once the failed one has been brought home."""
+    stage = Stage(tmp_path)
+    fails = [stage.task(0, command="sleep 0.2; exit 1")]
+    (failed,) = stage.go(fails, "LocalContext", retry_count=0)
+    assert not failed.ok and failed.seconds >= 0.2
+    again = [stage.task(0, command="sleep 0.2", backward=())]
+    (done,) = stage.go(again, "LocalContext", retry_count=0)
+    assert done.ok and done.seconds >= failed.seconds + 0.2

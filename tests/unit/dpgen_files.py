@@ -217,7 +217,8 @@ REFUSED = {
         'train_param = "input.json"; unknown key, DP-GEN takes the training input from default_',
     ),
     "a key in the wrong place": (
-        {"trj_freq": 10}, "trj_freq = 10; unknown key, it is a key of model_devi_jobs",
+        {"trj_freq": 10},
+        "trj_freq = 10; unknown key, it is a key of validation and of model_devi_jobs",
     ),
     "a key of another engine": (
         {"gromacs_settings": {}},

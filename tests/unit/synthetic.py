@@ -200,6 +200,8 @@ def write_run(root: Path, iterations: int = 2, seed: int = 7) -> SyntheticRun:
             energy_rmse_models=energies,
             force_rmse_models=forces,
             seconds={"train": 118.0 + 9 * index},
+            core_hours={"train": 0.061 + 0.004 * index},
+            gpu_hours={"train": 0.0},
         )
         if index < iterations:
             n_train += _explore(run, rng, index, summary)
@@ -224,4 +226,6 @@ def _explore(run: paths.RunPaths, rng: np.random.Generator, index: int, summary:
     summary.labelled = summary.selected - summary.label_failures
     write_water(run.label_data(index, 0), rng, summary.labelled, 0.42)
     summary.seconds |= {"explore": 64.0 + index, "label": 8.5}
+    summary.core_hours |= {"explore": 0.033, "label": 0.002}
+    summary.gpu_hours |= {"explore": 0.0, "label": 0.0}
     return summary.labelled

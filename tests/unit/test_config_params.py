@@ -11,7 +11,7 @@ import pytest
 import wtemlp
 from wtemlp import dpgen_adapter
 from wtemlp.config.params import load_params
-from wtemlp.config.records import Convergence, ExtraVariable, ForceField, Guard
+from wtemlp.config.records import Convergence, ExtraVariable, ForceField, Guard, Selection
 from wtemlp.config.schema import run_schema
 from wtemlp.errors import InputError
 from wtemlp.units import KCAL_MOL_IN_EV
@@ -175,6 +175,7 @@ def test_good_file_becomes_the_expected_records(root):
     assert params.force_field == ForceField("tip3p-flexible", 6.0, 1e-5)
     assert (params.fp_task_max, params.fp_task_min, params.ratio_failed) == (20, 1, 0.05)
     assert params.convergence == Convergence(0.95, 2)
+    assert params.selection == Selection("deviation", None, 1)
 
 
 def test_good_file_exploration(root):
@@ -253,10 +254,11 @@ def test_plain_lammps_is_one_unbiased_walker(root):
     assert (second.wte.nvt_steps, second.nsteps) == (1000, 3000)
 
 
-def test_plain_lammps_that_is_too_short(root):
+def test_plain_lammps_that_is_too_short_for_a_guard(root):
     changes = {"model_devi_engine": "lammps", JOB + "wte": ..., "model_devi_jobs.1.wte": ...}
-    line = error_of(root, {**changes, JOB + "nsteps": 100})
-    assert "model_devi_jobs[0].nsteps = 100; must be 400 or more" in line
+    first, second = load(root, changed({**changes, JOB + "nsteps": 100})).jobs
+    assert (first.script, first.nsteps, first.wte.nvt_steps) == ("dpgen", 100, 0)
+    assert second.script == "own"
 
 
 def test_training_in_epochs_and_one_input_per_model(root):
@@ -491,19 +493,10 @@ WRONG = [
         ["[0].press[1] = 1.0; is given twice, remove one"],
     ),
     ({JOB + "ensemble": "npt", JOB + "press": [1.0], JOB + "taup": 0}, ["[0].taup = 0; must be"]),
-    ({"use_relative": True}, ["use_relative = true; not supported by this version"]),
-    ({"model_devi_v_trust_hi": 0.3}, ["model_devi_v_trust_hi = 0.3; not supported"]),
-    ({"train_backend": "pytorch"}, ['train_backend = "pytorch"; not supported']),
-    ({JOB + "model_devi_f_trust_lo": 0.1}, ["[0].model_devi_f_trust_lo = 0.1; not supported"]),
-    ({"model_devi_clean_traj": True}, ["model_devi_clean_traj = true", "use false"]),
-    ({"model_devi_clean_traj": 3}, ["model_devi_clean_traj = 3; not supported"]),
-    ({"detailed_report_make_fp": False}, ["detailed_report_make_fp = false; not supported"]),
-    ({"epsilon": 1.0}, ["epsilon = 1.0; not supported by this version of wtemlp, remove it"]),
-    ({"epsilon_v": 1.0}, ["epsilon_v = 1.0; not supported"]),
-    ({"model_devi_numb_candi_f": 10}, ["model_devi_numb_candi_f = 10; not supported"]),
-    ({"model_devi_perc_candi_v": 1.0}, ["model_devi_perc_candi_v = 1.0; not supported"]),
-    ({"training_reuse_numb_steps": 9}, ["training_reuse_numb_steps = 9; not supported"]),
-    ({"training_reuse_old_ratio": 0.5}, ["training_reuse_old_ratio = 0.5; not supported"]),
+    ({"use_relative": True}, ["epsilon is missing; add it: a positive number"]),
+    ({"model_devi_v_trust_lo": 0.3, "model_devi_v_trust_hi": 0.2}, ["model_devi_v_trust_lo = 0.3"]),
+    ({JOB + "model_devi_f_trust_lo": 9}, ["[0].model_devi_f_trust_lo = 9", "trust_hi (0.5 eV/A"]),
+    ({"model_devi_clean_traj": -1}, ["model_devi_clean_traj = -1; must be 0 or more"]),
     ({JOB + "press": [1.0, 2.0]}, ["model_devi_jobs[0].press = [1.0, 2.0]; must be left out"]),
     ({"init_batch_size": "auto"}, ['init_batch_size = "auto"; must be a list of one batch size']),
     ({"init_batch_size": []}, ["init_batch_size = []; must be a list of one", "(1)"]),
@@ -530,6 +523,10 @@ WRONG = [
     ({"fp_task_min": -1}, ["fp_task_min = -1; must be 0 or more"]),
     ({"fp_task_min": 21}, ["fp_task_min = 21; must not be above fp_task_max (20)"]),
     ({"ratio_failed": 1.5}, ["ratio_failed = 1.5; must be between 0 and 1"]),
+    ({"selection": {"method": "worst"}}, ['selection.method = "worst"; must be "deviation" or']),
+    ({"selection": {"energy_bins": 0}}, ["selection.energy_bins = 0; must be a positive integer"]),
+    ({"selection": {"min_steps_apart": -5}}, ["selection.min_steps_apart = -5; must be a positi"]),
+    ({"selection": {"energy_bin": 5}}, ["energy_bin", "energy_bins"]),
     ({"convergence.accurate_ratio": 95}, ["convergence.accurate_ratio = 95; must be between"]),
     ({"convergence.iterations": 0}, ["convergence.iterations = 0; must be a positive integer"]),
     ({JOB + "nsteps": 0}, ["model_devi_jobs[0].nsteps = 0; must be a positive integer"]),
@@ -734,7 +731,9 @@ def test_structure_that_is_no_poscar(root):
 # -- no key is accepted and then forgotten
 
 #: Keys that DP-GEN's own preparation of a training reads from what it is handed.
-FOR_DPGEN = {"init_batch_size", "sys_batch_size", "dp_train_skip_neighbor_stat"}
+FOR_DPGEN = {
+    "init_batch_size", "sys_batch_size", "dp_train_skip_neighbor_stat", "one_h5", "skip_training",
+}  # fmt: skip
 
 
 def test_every_key_is_read_or_refused():

@@ -1,5 +1,6 @@
 """The files in ``params/`` and ``machines/`` are good, and what they say fits together."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,19 +13,30 @@ from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
 
 REPOSITORY = Path(__file__).parents[2]
-PARAMS = sorted((REPOSITORY / "params").glob("*.json"))
-INIT = [path for path in PARAMS if path.stem.endswith("_init")]
+PARAMS = sorted((REPOSITORY / "params").rglob("*.json"))
+INIT = [path for path in PARAMS if path.stem in ("init", "quickstart_init")]
+#: Folders of parameter files, each with the init file that they continue from.
+THESIS = REPOSITORY / "params" / "thesis"
+PAIRS = [
+    (REPOSITORY / "params" / "quickstart_init.json", REPOSITORY / "params" / "quickstart.json"),
+    *((THESIS / "init.json", path) for path in sorted(THESIS.glob("*.json")) if path not in INIT),
+    *(
+        (THESIS / "small" / "init.json", path)
+        for path in sorted(THESIS.glob("small/*.json"))
+        if path not in INIT
+    ),
+]
 RUN = [path for path in PARAMS if path not in INIT]
 MACHINES = sorted((REPOSITORY / "machines").glob("*.json"))
 
 
 def name(path: Path) -> str:
-    return path.stem
+    return path.relative_to(REPOSITORY).with_suffix("").as_posix()
 
 
 def test_there_are_files():
-    assert {"quickstart", "thesis"} <= {path.stem for path in RUN}
-    assert {"quickstart_init", "thesis_init"} <= {path.stem for path in INIT}
+    assert {"quickstart", "nvt", "wte256", "active_learning"} <= {path.stem for path in RUN}
+    assert {"quickstart_init", "init"} <= {path.stem for path in INIT}
     assert {"local", "slurm", "slurm_ssh", "pbs", "lsf"} <= {path.stem for path in MACHINES}
 
 
@@ -38,20 +50,22 @@ def test_run_files_load(path, tmp_path):
     load_params(path, tmp_path, check_files=False)
 
 
-@pytest.mark.parametrize("stem", ["quickstart", "thesis"])
-def test_run_continues_from_its_init(stem, tmp_path):
-    start = load_init_params(REPOSITORY / "params" / f"{stem}_init.json", tmp_path)
-    run = load_params(REPOSITORY / "params" / f"{stem}.json", tmp_path, check_files=False)
+@pytest.mark.parametrize(("init", "param"), PAIRS, ids=lambda path: name(path))
+def test_run_continues_from_its_init(init, param, tmp_path):
+    start = load_init_params(init, tmp_path)
+    folder = tmp_path / "run"  # the thesis's runs have folders of their own beside init
+    run = load_params(param, folder, check_files=False)
     assert run.type_map == start.type_map
     assert run.force_field == start.force_field
     assert run.timestep_ps == start.timestep_fs / 1000
     assert all(job.temps_K == (start.temperature_K,) for job in run.jobs)
     for path in (*run.init_data_sys, *run.validation_data_sys):
-        assert path.is_relative_to(tmp_path / start.output)
+        data = Path(os.path.normpath(path))
+        assert any(data.is_relative_to(one / start.output) for one in (tmp_path, folder))
 
 
 def test_thesis_is_the_thesis(tmp_path):
-    start = load_init_params(REPOSITORY / "params" / "thesis_init.json", tmp_path)
+    start = load_init_params(THESIS / "init.json", tmp_path)
     assert start.biasfactors == (16, 32, 64, 256)
     assert box_length_A(start.n_molecules, start.density_g_cm3) == pytest.approx(31.72, abs=0.005)
     assert start.npt_steps * start.timestep_fs == start.nvt_steps * start.timestep_fs == 1e7

@@ -347,7 +347,7 @@ def test_missing_files(tmp_path, style, file, words):
         ("cp2k", {"fp_params": {}}, "is missing; add it, or external_input_path"),
         ("pwmat", {"fp_incar": ...}, "PWmat requires at least one input source: fp_incar"),
         ("gaussian", {"use_clusters": True}, "use_clusters = true; not supported"),
-        ("amber/diff", {}, 'fp_style = "amber/diff"; goes with "model_devi_engine": "amber"'),
+        ("amber/diff", {}, 'fp_style = "amber/diff"; labels what Amber explored'),
     ],
 )
 def test_wrong_keys(tmp_path, style, changes, words):

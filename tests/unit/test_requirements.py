@@ -4,6 +4,7 @@ import ast
 import configparser
 import re
 import sys
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import wtemlp
 
 ROOT = Path(wtemlp.__file__).parents[1]
-PROGRAMS = {"packmol", "ruff", "pytest-xdist", "ipykernel", "tidynamics"}  #: packages that are run, not imported
+PROGRAMS = {"packmol", "ruff", "pytest-xdist", "ipykernel"}  #: packages that are run, not imported
 OWN = {"wtemlp", "tests", "wte_law", "wte_law_analysis", "wte_law_figures", "wte_law_files"}
 
 
@@ -45,8 +46,11 @@ def _names(node: ast.AST) -> list[str]:
     return []
 
 
+known_distributions = cache(packages_distributions)  # it reads the files of all packages
+
+
 def distributions(package: str) -> set[str]:
-    return {name.lower() for name in packages_distributions().get(package, [package])}
+    return {name.lower() for name in known_distributions().get(package, [package])}
 
 
 @pytest.mark.parametrize(

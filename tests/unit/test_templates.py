@@ -222,7 +222,7 @@ def test_every_word_has_a_value():
 
 
 LAMMPS_WRONG = [
-    ({"model_devi_plumed": False}, {}, '.plm = "in.plumed"; has no effect without "model_devi_pl'),
+    ({"model_devi_plumed": False}, {}, '.lmp = "in.lammps"; its "fix dpgen_plm" has no input'),
     ({JOB + "template": {"lmp": "in.lammps"}}, {}, ".template.plm is missing; add it"),
     ({JOB + "template": {"plm": "in.plumed"}}, {}, ".template.lmp is missing; add it"),
     ({JOB + "template.lmp": "no"}, {}, '.template.lmp = "no"; cannot be read (No such file'),

@@ -79,16 +79,16 @@ def check(monkeypatch, capsys, *args):
 
 
 def test_what_is_not_run_is_a_finding_of_its_own(tmp_path, monkeypatch, capsys):
-    changes = {"use_relative": True, **dpgen_files.job(nbeads=8)}
+    changes = {"use_ele_temp": 1}
     path, _ = file_of(tmp_path, changes)
     code, lines = check(monkeypatch, capsys, "--schema-only", path)
     assert code == 0 and lines[0] == "ok       param.json: is well-formed"
-    for words in ("use_relative = true", "model_devi_jobs[0].nbeads = 8"):
+    for words in ("use_ele_temp = 1",):
         text = f"param.json: well-formed, but `wtemlp run` refuses it: {words}"
         assert any(line.startswith(f"warning  {text}") for line in lines), words
     code, lines = check(monkeypatch, capsys, "-C", tmp_path, path)
     assert code == 2
-    assert any(line.startswith("error    param.json: use_relative") for line in lines)
+    assert any(line.startswith("error    param.json: use_ele_temp") for line in lines)
 
 
 def test_files_need_not_be_there(tmp_path, monkeypatch, capsys):

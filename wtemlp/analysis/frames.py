@@ -20,7 +20,7 @@ class Decision(IntEnum):
     ACCURATE = 0  #: deviation below the lower trust level
     CANDIDATE = 1  #: between the trust levels
     FAILED = 2  #: at or above the upper trust level, not finite, or of a stopped walker
-    SELECTED = 3  #: a candidate that was sent to the reference method
+    SELECTED = 3  #: sent to the reference method: a candidate, or any frame by random selection
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,19 @@ class FrameTable:
     bias_eV: np.ndarray  #: bias potential at the frame; 0 in NVT
     max_devi_f: np.ndarray  #: largest force deviation of the frame, eV/Angstrom
     decision: np.ndarray  #: :class:`Decision`
+    verdict: np.ndarray | None = None
+    """What the models say of the frame, whether it was selected or not: :class:`Decision`, never
+    SELECTED.  Where it is not given, a selected frame is taken for a candidate."""
     max_devi_v: np.ndarray | None = None
     """Largest virial deviation of the frame, eV/atom; NaN where none was read."""
 
     def __post_init__(self) -> None:
+        if self.verdict is None:
+            decision = np.asarray(self.decision)
+            selected = decision == int(Decision.SELECTED)
+            object.__setattr__(
+                self, "verdict", np.where(selected, int(Decision.CANDIDATE), decision)
+            )
         if self.max_devi_v is None:
             object.__setattr__(self, "max_devi_v", np.full(len(self.step), np.nan))
 
@@ -51,6 +60,10 @@ class FrameTable:
     def count(self, *decisions: Decision) -> int:
         """Number of frames with one of the decisions."""
         return int(np.isin(self.decision, [int(d) for d in decisions]).sum())
+
+    def judged(self, verdict: Decision) -> int:
+        """Number of frames of which the models say this, the selected ones included."""
+        return int((self.verdict == int(verdict)).sum())
 
     def where(self, mask: np.ndarray) -> "FrameTable":
         """The rows that a boolean or index array picks."""
@@ -73,5 +86,7 @@ def save_frames(path: Path, table: FrameTable) -> None:
 def load_frames(path: Path) -> FrameTable:
     """Read a table that :func:`save_frames` wrote."""
     with np.load(path) as data:
-        # The first versions have not kept all columns.
-        return FrameTable(**{f.name: data[f.name] for f in fields(FrameTable) if f.name in data})
+        # Tables of the first versions have not all columns.
+        later = ("verdict", "max_devi_v")
+        known = [f.name for f in fields(FrameTable) if f.name in data or f.name not in later]
+        return FrameTable(**{name: data[name] for name in known})

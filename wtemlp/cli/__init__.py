@@ -10,7 +10,10 @@ from pathlib import Path
 import click
 
 from wtemlp import __version__
+from wtemlp.cli.compare import compare
 from wtemlp.cli.report import report
+from wtemlp.cli.sweep import sweep
+from wtemlp.cli.validate import validate
 from wtemlp.errors import WtemlpError
 from wtemlp.options import NumberLists, file_argument, folder_option
 
@@ -193,15 +196,19 @@ def plan(
 @cli.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path())
 def status(root: Path) -> None:
-    """Tell where the run in ROOT stands, from its files alone.
+    """Tell where the run, or the sweep, in ROOT stands, from its files alone.
 
     \b
-    Example:
+    Examples:
       wtemlp status runs/quickstart
+      wtemlp status runs/quickstart/sweep
     """
     from wtemlp.status import describe
+    from wtemlp.sweep.listing import describe as describe_sweep
+    from wtemlp.sweep.listing import find_sweep
 
-    click.echo(describe(root.resolve()))
+    folder = find_sweep(root.resolve())
+    click.echo(describe(root.resolve()) if folder is None else describe_sweep(folder))
 
 
 @cli.command()
@@ -211,7 +218,7 @@ def status(root: Path) -> None:
     help="The machine file; the default is the one that the run was last given.",
 )
 def cancel(root: Path, machine: Path | None) -> None:
-    """End the jobs of the run in ROOT, and no others.
+    """End the jobs of the run, or of all runs of the sweep, in ROOT, and no others.
 
     What has finished stays; `wtemlp run` goes on from there.  A wtemlp that is at work on the run
     must be ended first (Ctrl-C).
@@ -220,10 +227,20 @@ def cancel(root: Path, machine: Path | None) -> None:
     Examples:
       wtemlp cancel
       wtemlp cancel runs/water
+      wtemlp cancel runs/water/sweep
     """
     from wtemlp.commands import cancel_command
+    from wtemlp.sweep.cancel import cancel_sweep
+    from wtemlp.sweep.listing import find_sweep
 
-    click.echo(cancel_command(root, machine, lambda line: click.echo(line, err=True)))
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    folder = find_sweep(root.resolve())
+    if folder is None:
+        click.echo(cancel_command(root, machine, say))
+    else:
+        click.echo(cancel_sweep(folder, lambda run: cancel_command(run, machine, say)))
 
 
 @cli.command(context_settings=PASS_ON, add_help_option=False)
@@ -266,7 +283,7 @@ def dp(args: tuple[str, ...]) -> None:
     sys.exit(dp_main(list(args)))
 
 
-for command in (report,):
+for command in (compare, report, sweep, validate):
     cli.add_command(command)
 
 

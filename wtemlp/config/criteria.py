@@ -10,6 +10,11 @@ F_KEYS = ("model_devi_f_trust_lo", "model_devi_f_trust_hi")
 V_KEYS = ("model_devi_v_trust_lo", "model_devi_v_trust_hi")
 OFF = 1e10  #: DP-GEN's default of the virial's levels: no deviation comes there
 _ADAPTIVE = "model_devi_adapt_trust_lo"
+#: Keys that go with it, and the fields of its record.
+CANDIDATES = {
+    "model_devi_numb_candi_f": "numb_f", "model_devi_perc_candi_f": "perc_f",
+    "model_devi_numb_candi_v": "numb_v", "model_devi_perc_candi_v": "perc_v",
+}  # fmt: skip
 
 Levels = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -45,7 +50,7 @@ def read_criteria(
     n_systems = len(params["sys_configs"])
     f_lo, f_hi = _levels(params, job, F_KEYS, systems, n_systems)
     v_lo, v_hi = _levels(params, job, V_KEYS, systems, n_systems)
-    hard, soft = _thresholds(params)
+    hard, soft = read_thresholds(params)
     if job.get("task_min") is not None and job.integer("task_min", 0) > task_max:
         remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
         raise job.wrong("task_min", remedy)
@@ -126,15 +131,16 @@ def _is_number(value: object) -> bool:
 def _adaptive(params: Section) -> Adaptive | None:
     if not params.get(_ADAPTIVE, False):
         return None
-    read = {}
-    for kind in ("f", "v"):
-        numb, perc = f"model_devi_numb_candi_{kind}", f"model_devi_perc_candi_{kind}"
-        if params.get(numb) is not None:
-            read[f"numb_{kind}"] = params.integer(numb, 0)
-        if params.get(perc) is not None:
-            if not 0 <= params[perc] <= 100:
-                raise params.wrong(perc, "must be between 0 and 100 (%)")
-            read[f"perc_{kind}"] = float(params[perc])
+    read: dict[str, float] = {}
+    for key, name in CANDIDATES.items():
+        if params.get(key) is None:
+            continue
+        if name.startswith("numb"):
+            read[name] = params.integer(key, 0)
+        elif not 0 <= params[key] <= 100:
+            raise params.wrong(key, "must be between 0 and 100 (%)")
+        else:
+            read[name] = float(params[key])
     found = Adaptive(**read)
     if not (found.numb_f or found.perc_f or found.numb_v or found.perc_v):
         remedy = "without a candidate: give model_devi_numb_candi_f or model_devi_perc_candi_f"
@@ -142,7 +148,7 @@ def _adaptive(params: Section) -> Adaptive | None:
     return found
 
 
-def _thresholds(params: Section) -> tuple[float, float]:
+def read_thresholds(params: Section) -> tuple[float, float]:
     """``fp_accurate_threshold`` and ``fp_accurate_soft_threshold``."""
     hard, soft = "fp_accurate_threshold", "fp_accurate_soft_threshold"
     high = params.fraction(hard) if params.get(hard) is not None else 1.0

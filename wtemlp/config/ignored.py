@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from wtemlp.config.criteria import CANDIDATES
 from wtemlp.config.section import Section, key_path, show
 
 _OFF = (None, False, [], {})
@@ -9,12 +10,9 @@ _OFF = (None, False, [], {})
 _BESIDE_TEMPLATE = ("temps", "press", "nsteps", "ensemble", "taut", "taup", "dt", "neidelay",
                     "nbeads", "pka_e")  # fmt: skip
 _OF_TEMPLATE = ("rev_mat", "sys_rev_mat")
-_ADAPTIVE = tuple(
-    f"model_devi_{what}_candi_{kind}" for what in ("numb", "perc") for kind in ("f", "v")
-)
 #: Keys of the file that do nothing without another.
 _WITHOUT = {
-    "model_devi_adapt_trust_lo": _ADAPTIVE,
+    "model_devi_adapt_trust_lo": tuple(CANDIDATES),
     "use_relative": ("epsilon",),
     "use_relative_v": ("epsilon_v",),
     "model_devi_plumed": ("model_devi_plumed_path",),
@@ -47,10 +45,21 @@ def ignored(params: Section) -> Iterator[str]:
     for job in jobs:
         if "template" in job:
             yield from _lines(job, _BESIDE_TEMPLATE, "has no effect beside a template")
+            yield from _without_plumed(params, job)
             continue
         yield from _lines(job, _OF_TEMPLATE, "has no effect without a template")
         if job.get("ensemble") in ("nvt", "nve") and len(job.get("press") or ()) > 1:
             yield from _lines(job, ("press",), "has no effect at constant volume")
+
+
+def _without_plumed(params: Section, job: Section) -> Iterator[str]:
+    """What is of a PLUMED input, where there is none."""
+    if params.get("model_devi_plumed"):
+        return
+    why = "has no effect without model_devi_plumed"
+    yield from _lines(job.section("template"), ("plm", "plm_path"), why)
+    if job.get("rev_mat"):
+        yield from _lines(job.section("rev_mat"), ("plm",), why)
 
 
 def _lines(section: Section, keys: tuple[str, ...], why: str) -> Iterator[str]:

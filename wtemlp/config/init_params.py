@@ -4,7 +4,7 @@ from pathlib import Path
 
 from wtemlp.config.files import Kind, read_object
 from wtemlp.config.messages import validated
-from wtemlp.config.records import InitParams
+from wtemlp.config.records import BY_ENSEMBLE, TOGETHER, InitParams
 from wtemlp.config.schema import init_schema
 from wtemlp.config.section import MAX_NUMBER, MAX_SEED, Section
 from wtemlp.config.wte import (
@@ -70,9 +70,16 @@ def load_init_params(path: Path, root: Path, check_files: bool = True) -> InitPa
         validation_fraction=data.fraction("validation_fraction"),
         starting_structures=data.integer("starting_structures"),
         output=Path(data["output"]),
+        data=_read_layout(data),
     )
     _check_frames(data, record)
     return record
+
+
+def _read_layout(data: Section) -> str:
+    if data["data"] not in (TOGETHER, BY_ENSEMBLE):
+        raise data.wrong("data", f'must be "{TOGETHER}" or "{BY_ENSEMBLE}"')
+    return data["data"]
 
 
 def _read_timestep(data: Section) -> float:
@@ -111,9 +118,11 @@ def _check_frames(data: Section, record: InitParams) -> None:
     if record.biasfactors and frames > record.wte_steps:
         remedy = f"wte_steps ({record.wte_steps}) gives at most as many frames"
         raise data.wrong("frames_per_ensemble", remedy)
-    total = frames * (1 + len(record.biasfactors))
+    split_apart = record.data == BY_ENSEMBLE
+    total = frames if split_apart else frames * (1 + len(record.biasfactors))
     if record.validation_fraction and not 0 < round(total * record.validation_fraction) < total:
-        remedy = f"of {total} frames it must leave some to train on and some to validate"
+        of = f"the {total} frames of each ensemble" if split_apart else f"{total} frames"
+        remedy = f"of {of} it must leave some to train on and some to validate"
         raise data.wrong("validation_fraction", remedy)
     if record.starting_structures > frames:
         raise data.wrong("starting_structures", f"must not be above frames_per_ensemble ({frames})")

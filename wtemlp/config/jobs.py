@@ -13,6 +13,7 @@ from wtemlp.config.plain_md import (
 from wtemlp.config.records import DPGEN, OPES, OWN, UNBIASED, ExploreJob, WteBlock
 from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import MAX_NUMBER, Section
+from wtemlp.config.sys_idx import read_sys_idx
 from wtemlp.config.template_job import read_dpgens, with_template
 from wtemlp.config.wte import MAX_TEMPERATURE_K, read_wte
 from wtemlp.errors import NotRunnable
@@ -44,7 +45,7 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
     """
     biased = params.get("model_devi_engine", "lammps") == ENGINE
     if "template" in job and not biased:
-        return read_dpgens(params, job, root, _read_sys_idx(job, len(params["sys_configs"])))
+        return read_dpgens(params, job, root, read_sys_idx(job, len(params["sys_configs"])))
     for key, what in NEEDED.items():
         if key not in job:
             raise job.missing(key, f"add it: {what}")
@@ -61,7 +62,7 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
         refuse_with_bias(params, job)
         wte = _biased(job, nsteps, trj_freq, root)
     record = ExploreJob(
-        sys_idx=_read_sys_idx(job, len(params["sys_configs"])),
+        sys_idx=read_sys_idx(job, len(params["sys_configs"])),
         temps_K=tuple(float(temperature) for temperature in job["temps"]),
         ensemble=job["ensemble"],
         nsteps=nsteps,
@@ -136,30 +137,3 @@ def _plain_md(nsteps: int, trj_freq: int) -> tuple[int, WteBlock]:
     guard, then a run with bias factor 1; together they have `nsteps` steps."""
     nvt_steps = first_quarter(nsteps, trj_freq)
     return nsteps - nvt_steps, replace(UNBIASED, nvt_steps=nvt_steps)
-
-
-def _read_sys_idx(job: Section, n_systems: int) -> tuple[int, ...]:
-    """Indices of systems; ``"0-4"`` and ``"0-4:2"`` are Python ranges, as for DP-GEN."""
-    indices: list[int] = []
-    for place, item in enumerate(job["sys_idx"]):
-        if isinstance(item, str):
-            span, _, step = item.partition(":")
-            bounds = span.split("-")
-            if len(bounds) != 2 or not all(part.isdigit() for part in (*bounds, step or "1")):
-                raise job.wrong("sys_idx", 'must be an index, or a range as "0-4"', place)
-            if int(step or 1) == 0:
-                raise job.wrong("sys_idx", "the step of a range must be positive", place)
-            new = list(range(int(bounds[0]), int(bounds[1]), int(step or 1)))
-        else:
-            new = [item]
-        if any(not 0 <= index < n_systems for index in new):
-            remedy = f"must be from 0 to {n_systems - 1}: sys_configs has {n_systems} systems"
-            if n_systems == 0:
-                remedy = "sys_configs has no system"
-            raise job.wrong("sys_idx", remedy, place)
-        if set(new) & set(indices):
-            raise job.wrong("sys_idx", "is given twice, remove one", place)
-        indices += new
-    if not indices:
-        raise job.wrong("sys_idx", "must have one system or more")
-    return tuple(indices)

@@ -17,7 +17,7 @@ def read_md_options(params: Section) -> MdOptions:
         The file.
     """
     if params.get("model_devi_engine", "lammps") not in ("lammps", ENGINE):
-        return MdOptions()
+        return MdOptions(keep_iterations=_keep(params))
     one = "lmp_neigh_modify_one"
     average = params.get("model_devi_f_avg_relative", False)
     if average and params.get("use_relative", False):

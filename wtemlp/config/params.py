@@ -1,19 +1,29 @@
 """Reading the parameter file of ``wtemlp run``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from wtemlp import dpgen_adapter
+from wtemlp.config import foreign
 from wtemlp.config.criteria import read_criteria, read_trust_levels
 from wtemlp.config.files import Kind, read_object
+from wtemlp.config.foreign import foreign_problems, is_foreign
 from wtemlp.config.ignored import ignored
 from wtemlp.config.jobs import read_job
 from wtemlp.config.label_files import check_label_keys, label_file_problems
 from wtemlp.config.md_options import read_md_options
 from wtemlp.config.messages import validated
 from wtemlp.config.plain_md import read_timestep
-from wtemlp.config.records import AseMethod, Convergence, ForceField, Params
+from wtemlp.config.records import (
+    DEVIATION,
+    RANDOM,
+    AseMethod,
+    Convergence,
+    ForceField,
+    Params,
+    Selection,
+)
 from wtemlp.config.schema import ASE, FP_STYLE, run_schema
 from wtemlp.config.section import MAX_SEED, Section
 from wtemlp.config.systems import (
@@ -26,12 +36,14 @@ from wtemlp.config.systems import (
 from wtemlp.config.training import check_training, model_suffix
 from wtemlp.config.training_start import check_training_start, start_problems
 from wtemlp.config.unsupported import refuse_unsupported
+from wtemlp.config.validation import with_validation
 from wtemlp.config.wte import read_force_field
 from wtemlp.errors import InputError, NotRunnable
 
+DEFAULT_TIMESTEP_PS = 0.001
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 
-_OWN_KEYS = ("seed", "convergence", "validation_data_sys")
+_OWN_KEYS = ("seed", "convergence", "validation_data_sys", "selection", "validation")
 
 
 def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
@@ -59,15 +71,16 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
     refuse_unsupported(params)
     check_label_keys(params)
-    record = _read(params, path, root, check_files)
+    record = with_validation(params, _read(params, path, root, check_files))
     _check_data_lists(params, record)
     check_training(params, record.type_map)
     check_training_start(params)
     if check_files:
         used = sorted({index for job in record.jobs for index in job.sys_idx})
         explored = tuple(record.sys_configs[index] for index in used)
-        check_structures(params, explored, record.type_map)
-        for problem in (*label_file_problems(params, root), *start_problems(params, root)):
+        if not is_foreign(params):
+            check_structures(params, explored, record.type_map)
+        for problem in _other_problems(params, root):
             raise problem
     return record
 
@@ -91,32 +104,45 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
     path = record.source
     params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
     used = {index for job in record.jobs for index in job.sys_idx}
+    if record.validation.system is not None:
+        used.add(record.validation.system)
     return [
         *data_problems(params, "init_data_sys", root, record.type_map),
         *data_problems(params, "validation_data_sys", root, record.type_map),
-        *structure_problems(params, root, used, record.type_map),
-        *label_file_problems(params, root),
-        *start_problems(params, root),
+        *([] if is_foreign(params) else structure_problems(params, root, used, record.type_map)),
+        *_other_problems(params, root),
     ]
+
+
+def _other_problems(params: Section, root: Path) -> Iterator[InputError]:
+    """What is wrong with the files that the labels, the training and the engine need."""
+    yield from label_file_problems(params, root)
+    yield from start_problems(params, root)
+    yield from foreign_problems(params, root)
 
 
 def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     type_map = _read_type_map(params)
     mass_map = _read_mass_map(params, type_map)
-    seed, timestep_ps = params.integer("seed", 0, MAX_SEED), read_timestep(params, "model_devi_dt")
+    seed, timestep_ps = params.integer("seed", 0, MAX_SEED), _read_timestep(params)
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
     ratio_failed = params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED
-    convergence = _read_convergence(params)
+    convergence, selection = _read_convergence(params), _read_selection(params)
     lo, hi = read_trust_levels(params)
     force_field = _read_reference(params, type_map)
     task_max, task_min = _read_task_numbers(params)
     # The last: they may have scripts that are not there, while the rest of the file is to be told.
     entries = params.sections("model_devi_jobs")
-    jobs = tuple(read_job(params, job, root) for job in entries)
-    criteria = tuple(
-        read_criteria(params, entry, job.sys_idx, task_max, task_min)
-        for entry, job in zip(entries, jobs, strict=True)
-    )
+    if is_foreign(params):
+        jobs = foreign.read_jobs(params)
+        criteria = foreign.read_criteria(params, len(jobs), task_max, task_min)
+    else:
+        foreign.check_styles(params)
+        jobs = tuple(read_job(params, job, root) for job in entries)
+        criteria = tuple(
+            read_criteria(params, entry, job.sys_idx, task_max, task_min)
+            for entry, job in zip(entries, jobs, strict=True)
+        )
     used = {index for job in jobs for index in job.sys_idx}
     return Params(
         source=path,
@@ -143,18 +169,20 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         fp_task_min=task_min,
         ratio_failed=ratio_failed,
         convergence=convergence,
-        engine=params.get("model_devi_engine", "lammps"),
         criteria=criteria,
         md=read_md_options(params),
         model_suffix=model_suffix(params),
         warnings=tuple(ignored(params)),
+        engine=params.get("model_devi_engine", "lammps"),
+        selection=selection,
     )
 
 
 def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[str, Any]:
     """The dictionary that DP-GEN's own steps can be handed."""
     jdata = {key: value for key, value in data.items() if key not in _OWN_KEYS}
-    jdata["model_devi_engine"] = "lammps"
+    if jdata.get("model_devi_engine") not in foreign.FOREIGN:
+        jdata["model_devi_engine"] = "lammps"
     jdata["model_devi_jobs"] = [
         {key: value for key, value in job.items() if key != "wte"}
         for job in data["model_devi_jobs"]
@@ -203,6 +231,12 @@ def _read_numb_models(params: Section, n_jobs: int) -> int:
     return models
 
 
+def _read_timestep(params: Section) -> float:
+    """The time step, ps; LAMMPS's own where the engine has none."""
+    key = "model_devi_dt"
+    return read_timestep(params, key) if key in params else DEFAULT_TIMESTEP_PS
+
+
 def _read_task_numbers(params: Section) -> tuple[int, int]:
     task_max, task_min = params.integer("fp_task_max"), params.integer("fp_task_min", 0)
     if task_min > task_max:
@@ -217,6 +251,19 @@ def _read_convergence(params: Section) -> Convergence | None:
     section = params.section("convergence")
     return Convergence(
         accurate_ratio=section.fraction("accurate_ratio"), iterations=section.integer("iterations")
+    )
+
+
+def _read_selection(params: Section) -> Selection:
+    if "selection" not in params:
+        return Selection()
+    section = params.section("selection")
+    if section["method"] not in (DEVIATION, RANDOM):
+        raise section.wrong("method", f'must be "{DEVIATION}" or "{RANDOM}"')
+    return Selection(
+        method=section["method"],
+        energy_bins=section.integer("energy_bins") if "energy_bins" in section else None,
+        min_steps_apart=section.steps("min_steps_apart"),
     )
 
 

@@ -11,6 +11,8 @@ from wtemlp.errors import NotRunnable
 
 MAX_TIMESTEP_PS = 0.01
 _OFF = (None, False)
+#: Keys of an entry, and of all entries.
+_OF_ALL = {"taut": "model_devi_taut", "taup": "model_devi_taup"}
 _NOT_BEADS = (1, 10, 100)  #: for which DP-GEN's loop over them is too short
 #: Keys of the file, and of an entry, with which DP-GEN writes the script; and why not wtemlp.
 _OF_FILE = {
@@ -85,7 +87,7 @@ def refuse_with_bias(params: Section, job: Section) -> None:
 
 def setting(params: Section, job: Section, name: str) -> float | None:
     """A relaxation time, ps: the entry's, or that of all entries; None: DP-GEN's default."""
-    for section, key in ((job, name), (params, f"model_devi_{name}")):
+    for section, key in ((job, name), (params, _OF_ALL[name])):
         if section.get(key) is not None:
             return section.number(key, "ps")
     return None

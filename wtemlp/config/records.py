@@ -196,6 +196,59 @@ class Convergence:
     iterations: int  #: ... in this many successive iterations
 
 
+DEVIATION, RANDOM = "deviation", "random"  #: ways to pick the frames that are labelled
+
+
+@dataclass(frozen=True)
+class Selection:
+    """How the frames that are labelled are picked (``selection``)."""
+
+    method: str = DEVIATION  #: from the candidates; or at random from all frames
+    energy_bins: int | None = None  #: draw evenly over so many; None: whatever it is
+    min_steps_apart: int = 1  #: MD steps between two picked frames of a walker at least
+
+
+@dataclass(frozen=True)
+class ValidationBounds:
+    """What a good model must keep within (``validation.bounds``)."""
+
+    temperature: float = 0.02  #: of the mean in NVT from the target, relative
+    temperature_std: float = 0.1  #: of the fluctuation from the canonical one, relative
+    drift_K_ns: float = 100.0  #: of the temperature in NVT
+    energy_drift_meV_atom_ns: float = 10.0  #: of the total energy in NVE
+    energy_std: float = 0.2  #: of the energy's fluctuation from the reference's, relative
+    rdf: float = 0.05  #: distance of g(r) from the reference's
+    diffusion: float = 0.2  #: from the reference's, relative
+    density: float = 0.02  #: from the reference's, relative
+    energy_rmse_meV_atom: float = 3.0  #: the mean offset removed
+    force_rmse_meV_A: float | None = None  #: None: the lower trust level
+
+
+@dataclass(frozen=True)
+class ValidationSettings:
+    """What ``wtemlp validate`` does (``validation``), defaults filled in."""
+
+    system: int | None = None  #: index in ``sys_configs``; None: there is none to start from
+    temps_K: tuple[float, ...] = ()  #: empty: none is known
+    ensembles: tuple[str, ...] = ("nvt", "nve")
+    pressure_bar: float = 1.0  #: of NPT
+    models: int = 4  #: how many run MD: the first ones
+    reference: bool = True  #: whether the reference force field runs the same
+    temp_factor: float = 3.0  #: temperature that ends a run as exploded, over the target
+    equil_steps: int = 10_000
+    nvt_steps: int = 40_000
+    nve_steps: int = 100_000
+    npt_steps: int = 40_000
+    trj_freq: int = 100
+    thermo_freq: int = 10
+    pairs: tuple[tuple[str, str], ...] = ()
+    diffusion: tuple[str, ...] = ()
+    viscosity_mPa_s: tuple[float, ...] | None = None  #: per temperature; None: not given
+    vacf: bool = False
+    energy_bins: int = 5
+    bounds: ValidationBounds = field(default_factory=ValidationBounds)
+
+
 @dataclass(frozen=True)
 class Params:
     """A parameter file.  Relative paths in it are relative to the run's folder."""
@@ -222,10 +275,12 @@ class Params:
     fp_task_min: int  #: fewer candidates than this: none is labelled
     ratio_failed: float  #: tolerated fraction of failed labels
     convergence: Convergence | None
-    engine: str = "lammps"  #: of the exploration (``model_devi_engine``)
+    selection: Selection = field(default_factory=Selection)
+    validation: ValidationSettings = field(default_factory=ValidationSettings)
     criteria: tuple[Criteria, ...] = ()  #: one per job
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end
+    engine: str = "wte"  #: who explores
     warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
 
 
@@ -253,6 +308,9 @@ class Machines:
     mdata: Mapping[str, Any]  #: the file's dictionary as DP-GEN wants it
 
 
+TOGETHER, BY_ENSEMBLE = "together", "by_ensemble"  #: how ``wtemlp init`` writes its data
+
+
 @dataclass(frozen=True)
 class InitParams:
     """An init file (``wtemlp init``)."""
@@ -274,5 +332,11 @@ class InitParams:
     pace: int
     frames_per_ensemble: int  #: labelled frames from NVT, and from each WTE run
     validation_fraction: float
-    starting_structures: int  #: written for the exploration
+    starting_structures: int  #: written for the exploration; by ensemble: from each
     output: Path  #: folder, relative to the run's folder
+    data: str = TOGETHER  #: one set of all frames, or one of each ensemble
+
+    @property
+    def ensembles(self) -> tuple[float, ...]:
+        """The bias factors of all ensembles that are sampled; the first, 1, is NVT."""
+        return (1.0, *(factor for factor in self.biasfactors if factor > 1))

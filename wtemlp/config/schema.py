@@ -10,7 +10,8 @@ from dargs import Argument
 
 from wtemlp import dpgen_adapter
 from wtemlp.config.dpgen_more import extend_machine, extend_run
-from wtemlp.config.records import ForceField
+from wtemlp.config.records import BY_ENSEMBLE, TOGETHER, ForceField, Selection
+from wtemlp.config.validation_schema import validation_block
 from wtemlp.config.wte_schema import wte_block
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
@@ -154,11 +155,16 @@ def init_schema() -> Argument:
             default=1,
             doc="Structures that are written for the exploration to start from.",
         ),
+        Argument("data", str, optional=True, default=TOGETHER, doc=_DOC_DATA),
         Argument("output", str, optional=True, default="init", doc="Folder that is written."),
     ]
     return Argument("init", dict, fields, doc="Parameter file of wtemlp init")
 
 
+_DOC_DATA = (
+    f"{TOGETHER}: the frames of all ensembles are shuffled into one set of data; {BY_ENSEMBLE}: "
+    "each has its own, data/g1 (NVT), data/g16, ..., and its own structures, conf/g1, ..."
+)
 _DOC_SEED = "Every random number of the run derives from it."
 
 
@@ -212,6 +218,39 @@ def _top_level() -> list[Argument]:
             convergence,
             optional=True,
             doc="When to stop before the last entry of model_devi_jobs.",
+        ),
+        Argument(
+            "selection", dict, _selection(), optional=True,
+            doc="How the frames that are labelled are picked, fp_task_max for each system at most.",
+        ),
+        validation_block(),
+    ]
+
+
+def _selection() -> list[Argument]:
+    return [
+        Argument(
+            "method",
+            str,
+            optional=True,
+            default=Selection.method,
+            doc='"deviation": from the candidates, which are between the trust levels; "random": '
+            "from all explored frames, whatever their deviation, but those of a walker that had "
+            "left the physical world: a baseline to compare with.",
+        ),
+        Argument(
+            "energy_bins",
+            int,
+            optional=True,
+            doc="Draw evenly over so many bins of equal width between the lowest and the highest "
+            "energy of the frames that can be picked.",
+        ),
+        Argument(
+            "min_steps_apart",
+            int,
+            optional=True,
+            default=Selection.min_steps_apart,
+            doc="Frames of a walker that are fewer MD steps away from one that is picked are not.",
         ),
     ]
 

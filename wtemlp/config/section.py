@@ -1,6 +1,7 @@
 """A part of an input file together with where it is, so that every complaint can say so."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,11 @@ MAX_NUMBER = 1e12  #: no quantity of a simulation is larger, in any unit of the 
 _ABSENT = object()
 _PRIVATE = ("remote_profile", "envs")
 _SECRETS = ("pass", "pasw", "secret", "token", "private", "credential")
+#: In a line of shell, as ``export WANDB_API_KEY=...`` or ``--token ...``.
+_ASSIGNED = re.compile(
+    r"(?i)((?<![a-z])[\w-]*(?:passw|secret|token|credential|(?:api|access)[_-]?key)[\w-]*[= ]\s*)"
+    r"(?:\"[^\"]*\"|'[^']*'|\S+)"
+)
 
 
 def key_path(path: Sequence[str | int]) -> str:
@@ -31,7 +37,7 @@ def key_path(path: Sequence[str | int]) -> str:
 
 def show(value: Any, limit: int = 60) -> str:
     """A value as JSON, without secrets, cut to `limit` characters."""
-    text = json.dumps(_without_secrets(value), ensure_ascii=False, default=str)
+    text = json.dumps(without_secrets(value), ensure_ascii=False, default=str)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
@@ -41,12 +47,15 @@ def _is_secret(key: str | int) -> bool:
     return name in _PRIVATE or any(word in name for word in _SECRETS)
 
 
-def _without_secrets(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
+    """A value of an input file with stars in place of what may be a password or the like."""
     if isinstance(value, Mapping):
         return {
-            key: "***" if _is_secret(key) else _without_secrets(item) for key, item in value.items()
+            key: "***" if _is_secret(key) else without_secrets(item) for key, item in value.items()
         }
-    return [_without_secrets(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, str):
+        return _ASSIGNED.sub(r"\1***", value)
+    return [without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 def wrong_value(file: str, path: Sequence[str | int], value: Any, remedy: str) -> InputError:

@@ -77,7 +77,7 @@ def _template(
     lmp = _read_script(section, LMP, root)
     plm = _read_plumed(params, section, root, wte)
     plm_path = _read_plumed_path(params, section, root, plm is not None)
-    revisions = {index: _revisions(job, index, plm is not None, own) for index in systems}
+    revisions = {index: _revisions(job, index, plm is not None, own, wte) for index in systems}
     _check_systems(job, systems)
     template = Template(lmp, plm or "", revisions, tuple(own), plm_path)
     for index in systems:
@@ -103,8 +103,7 @@ def _read_plumed(params: Section, section: Section, root: Path, wte: bool) -> st
     plumed = wte or params.get("model_devi_plumed", False)
     if PLM in section:
         if not plumed:
-            remedy = 'has no effect without "model_devi_plumed": true: add it, or remove this'
-            raise section.wrong(PLM, remedy)
+            return None  # as DP-GEN has it
         return _read_script(section, PLM, root)
     if plumed and not wte:
         raise section.missing(PLM, "add it: model_devi_plumed is true")
@@ -115,9 +114,6 @@ def _read_plumed_path(params: Section, section: Section, root: Path, plumed: boo
     """The text of the file of a path's frames, that PLUMED reads; "" if there is none."""
     flag = "model_devi_plumed_path"
     if not plumed or not params.get(flag, False):
-        if PLM_PATH in section:
-            remedy = f'has no effect without "{flag}": true and PLUMED: add them, or remove this'
-            raise section.wrong(PLM_PATH, remedy)
         return ""
     if PLM_PATH not in section:
         raise section.missing(PLM_PATH, f"add it: {flag} is true")
@@ -137,11 +133,11 @@ def _read_script(section: Section, key: str, root: Path) -> str:
 
 
 def _revisions(
-    job: Section, system: int, plumed: bool, own: Sequence[str]
+    job: Section, system: int, plumed: bool, own: Sequence[str], wte: bool
 ) -> tuple[Revision, ...]:
     """Every combination of a system: those of all systems first, as DP-GEN has them."""
-    common = _matrix(job, ("rev_mat",), plumed, own)
-    its_own = _matrix(job, ("sys_rev_mat", str(system)), plumed, own)
+    common = _matrix(job, ("rev_mat",), plumed, own, wte)
+    its_own = _matrix(job, ("sys_rev_mat", str(system)), plumed, own, wte)
     both = [*common, *its_own]
     for place, (kind, name, values) in enumerate(both):
         other = next((one for one in both[:place] if one[1] == name), None)
@@ -161,7 +157,7 @@ def _revisions(
 
 
 def _matrix(
-    job: Section, path: tuple[str, ...], plumed: bool, own: Sequence[str]
+    job: Section, path: tuple[str, ...], plumed: bool, own: Sequence[str], wte: bool
 ) -> list[tuple[str, str, list]]:
     """Script, word and values of each entry of a ``rev_mat``."""
     given = job.get(path[0]) or {}
@@ -177,10 +173,10 @@ def _matrix(
             raise wrong_value(job.file, (*where, kind), words, remedy)
         if not isinstance(words, dict):
             raise wrong_value(job.file, (*where, kind), words, "must be an object of lists")
-        if words and kind == PLM and not plumed:
+        if words and kind == PLM and not plumed and wte:
             remedy = "has no effect without template.plm: add it, or remove this"
             raise wrong_value(job.file, (*where, kind), words, remedy)
-    for kind in (LMP, PLM):
+    for kind in (LMP, PLM)[: 1 + plumed]:
         for name, values in given.get(kind, {}).items():
             _check_values(job, (*where, kind, name), values, own)
             found.append((kind, name, values))

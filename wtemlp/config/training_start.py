@@ -9,7 +9,10 @@ from wtemlp.config.section import Section
 from wtemlp.errors import InputError, NotRunnable
 
 _REUSE = "training_reuse_iter"
-_RATIO = "training_reuse_old_ratio"
+_RATIO, _STEPS = "training_reuse_old_ratio", "training_reuse_numb_steps"
+_NUMBERS = (
+    "training_reuse_start_lr", "training_reuse_start_pref_e", "training_reuse_start_pref_f",
+)  # fmt: skip
 _BEGIN_WITH = ("training_init_frozen_model", "training_finetune_model")
 _ITER0, _INIT = "training_iter0_model_path", "training_init_model"
 _ACTIVATION = "model_devi_activation_func"
@@ -52,12 +55,11 @@ def _check_reuse(params: Section) -> None:
     if params.get(_REUSE) is None:
         return
     params.integer(_REUSE)  # in iteration 0 there is nothing to go on from
-    for key in ("training_reuse_numb_steps",):
+    if params.get(_STEPS) is not None:
+        params.integer(_STEPS)
+    for key in _NUMBERS:
         if params.get(key) is not None:
-            params.integer(key)
-    for key in ("start_lr", "start_pref_e", "start_pref_f"):
-        if params.get(f"training_reuse_{key}") is not None:
-            params.number(f"training_reuse_{key}")
+            params.number(key)
     ratio = params[_RATIO]
     if not isinstance(ratio, str):
         params.fraction(_RATIO)

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 
-from wtemlp.config.schema import ENGINE
 from wtemlp.config.section import Section, show
 from wtemlp.config.template import refuse_without_template
 from wtemlp.errors import InputError, NotRunnable
-
-ENGINES = (ENGINE, "lammps")
 
 _OFF = (None, False, 0, [], {}, "")
 
@@ -18,9 +15,6 @@ _TOP = {
     "cluster_cutoff": (None,),  # these three: of use_clusters
     "cluster_cutoff_hard": (None,),
     "cluster_minify": _OFF,
-    # what DP-GEN's code reads, but its schema does not know
-    "fp_nbands_esti_data": _OFF,
-    "sys_charges": _OFF,
 }
 
 _REMEDY = "not supported by this version of wtemlp"
@@ -40,12 +34,6 @@ def unsupported(params: Section) -> Iterator[NotRunnable]:
     params : Section
         The file, checked against its schema.
     """
-    if params.get("model_devi_engine", ENGINES[-1]) not in ENGINES:
-        names = " or ".join(f'"{name}"' for name in ENGINES)
-        yield NotRunnable.of(params.wrong("model_devi_engine", f"{_REMEDY}, use {names}"))
-    if params["fp_style"] == "amber/diff":
-        remedy = 'goes with "model_devi_engine": "amber" only (it labels what Amber explored)'
-        yield NotRunnable.of(params.wrong("fp_style", f"{remedy}; use another"))
     yield from _features(params, _TOP)
     try:
         refuse_without_template(params)

@@ -1,12 +1,13 @@
 """What runs on the other side: the shell text around a task's command.
 
-dpdispatcher writes the job script; this module writes what goes into it.  Four promises are kept
+dpdispatcher writes the job script; this module writes what goes into it.  Five promises are kept
 here because only the place where the work happens can keep them:
 
 - two copies of a task never run at the same time in one folder (``flock``),
 - a finished task is not run again (its tag, read and written under the lock),
 - an attempt starts from the files that were there before the first one,
-- how an attempt ended is on disk before anybody asks.
+- how an attempt ended is on disk before anybody asks,
+- and so is how long it took.
 """
 
 import re
@@ -27,9 +28,13 @@ DONE = f"{TASK_HASH}_task_tag_finished"
 LOCK = ".wtemlp.lock"
 PROGRESS = paths.PROGRESS  #: how far the task has come, if its command says so: a number
 EXIT = ".wtemlp.exit"  #: the job that ended the last attempt, if it failed, and its exit status
+#: When attempts began and ended, and, before one that follows another, the folder's last change:
+#: a line ``JOB begin|end|seen SECONDS``, since the epoch.
+TIMES = ".wtemlp.times"
 AGAIN = ".wtemlp.again"  #: in the folder at home: finished, but to be done again
 MISSING_RESULT = 121  #: exit status of a task that ended well but without a declared result
 
+_NOW = "${EPOCHREALTIME:-$(date +%s)}"  #: seconds; before its version 5, bash has to ask
 _GLOB = re.compile(r"[*?\[]")
 
 
@@ -66,13 +71,16 @@ def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> s
         "wtemlp_task() {",
         "flock 9",
         f"[ ! -f {DONE} ] || return 0",
+        f"[ ! -s {TIMES} ] || echo - seen $({_newest(forward)}) >> {TIMES}",
     ]
     if clean:
         lines += _cleaning(forward)
     lines += [
         f"[ ! -e {EXIT} ] || rm -f {EXIT}; echo {job} >> {LOCK}",
+        f"echo {job} begin {_NOW} >> {TIMES}",
         f"( eval {shlex.quote(task.command)} )",
         "local code=$?",
+        f"echo {job} end {_NOW} >> {TIMES}",
     ]
     for name in declared(task):
         complaint = shlex.quote(f"wtemlp: the result {name} was not made")
@@ -90,6 +98,18 @@ def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> s
         "",
     ]
     return "\n".join(lines)
+
+
+def _newest(forward: Sequence[str]) -> str:
+    """Command that tells when the last of a task's own files changed: its killed attempt's end."""
+    inputs = "".join(
+        f" ! -path {shlex.quote('./' + name)} ! -path {shlex.quote(f'./{name}/*')}"
+        for name in sorted(forward)
+    )
+    return (
+        f"find . -type f ! -name '{TASK_HASH}*'{inputs} -printf '%T@\\n' 2>/dev/null"
+        " | LC_ALL=C sort -n | tail -n 1"
+    )
 
 
 def _cleaning(forward: Sequence[str]) -> list[str]:

@@ -31,7 +31,7 @@ class Settings:
     @property
     def context(self) -> str:
         """The context's name in lower case, without the word "context"."""
-        return str(self.machine["context_type"]).lower().replace("context", "")
+        return plain_name(self.machine)
 
     @property
     def local(self) -> bool:
@@ -53,6 +53,11 @@ class Settings:
         """Batch system and host, for people and to know an old job's place again."""
         host = self.machine.get("remote_profile", {}).get("hostname", "")
         return self.batch + (f" on {host}" if host else "")
+
+
+def plain_name(machine: Mapping[str, Any]) -> str:
+    """The context's name in lower case, without the word "context"."""
+    return str(machine["context_type"]).lower().replace("context", "")
 
 
 def read_section(section: MachineSection, root: Path) -> Settings:

@@ -14,6 +14,7 @@ from wtemlp.dispatch.marks import Mark, is_forgotten
 from wtemlp.dispatch.patience import Patience, Refused, Stopped
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.tasks import OnProgress, Progress, Task, TaskResult
+from wtemlp.dispatch.times import read_attempts
 
 log = logging.getLogger("wtemlp.dispatch")
 
@@ -125,8 +126,12 @@ class StageRun:
     def _result(self, name: str) -> TaskResult:
         failed = self.journal.failures.get(name, 0)
         if name in self.finished:
-            return TaskResult(name, True, failed + 1)
-        return TaskResult(name, False, failed, self.journal.failed[name])
+            return TaskResult(name, True, failed + 1, seconds=self._seconds(name))
+        return TaskResult(name, False, failed, self.journal.failed[name], self._seconds(name))
+
+    def _seconds(self, name: str) -> float:
+        attempts = read_attempts(self.tasks[name].folder, self.settings.local)
+        return sum(attempt.seconds for attempt in attempts)
 
     # -- taking up what an earlier call left
 

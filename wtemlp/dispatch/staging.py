@@ -9,8 +9,10 @@ from typing import Any
 from wtemlp.dispatch import script
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.tasks import Task
+from wtemlp.dispatch.times import merged
 from wtemlp.dispatch.units import UnitTask, View
 from wtemlp.errors import InputError
+from wtemlp.files import write_text
 
 
 def expand(folder: Path, patterns: Iterable[str]) -> list[str]:
@@ -37,6 +39,10 @@ def expand_to_files(folder: Path, patterns: Iterable[str]) -> list[str]:
         for parent, _, files in os.walk(path, followlinks=True):
             names |= {(Path(parent) / file).relative_to(folder).as_posix() for file in files}
     return sorted(names)
+
+
+def _times(task: Task) -> Path:
+    return task.folder / script.TIMES
 
 
 class StageFiles:
@@ -93,10 +99,15 @@ class StageFiles:
         """Bring home what there is of the tasks' results and logs."""
         units = []
         for task in tasks:
-            names = dict.fromkeys((*task.backward, *task.logs, script.OUT, script.ERR))
+            names = dict.fromkeys(
+                (*task.backward, *task.logs, script.OUT, script.ERR, script.TIMES)
+            )
             wanted = self._moved(task, list(names)) if self.local else list(names)
             units.append(UnitTask("", self.path(task), (), wanted))
+        noted = [(file, file.read_text()) for file in map(_times, tasks) if file.exists()]
         self.context.download(self._view(units), check_exists=True, mark_failure=False)
+        for file, earlier in noted:
+            write_text(file, merged(earlier, file.read_text()))
 
     def _moved(self, task: Task, patterns: Sequence[str]) -> list[str]:
         """Files to move home.

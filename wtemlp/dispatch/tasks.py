@@ -28,6 +28,7 @@ class TaskResult:
     ok: bool
     attempts: int
     message: str = ""  #: for a failed one: the engine's last meaningful lines, one paragraph
+    seconds: float = 0.0  #: its own run time, all attempts together; 0: not known
 
 
 @dataclass(frozen=True)

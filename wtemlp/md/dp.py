@@ -9,7 +9,23 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+FRONT_END = "wtemlp dp"
 SEPARATOR = "+"
+
+
+def chained(program: str, commands: Sequence[str]) -> str:
+    """A shell command that does several of `dp`'s in turn, in one process where that is possible.
+
+    Parameters
+    ----------
+    program : str
+        A machine section's command, as ``dp`` or :data:`FRONT_END`.
+    commands : sequence of str
+        Without the program, as ``"test -m graph.pb -s data"``.
+    """
+    if program == FRONT_END:
+        return f"{program} {f' {SEPARATOR} '.join(commands)}"
+    return " && ".join(f"{program} {command}" for command in commands)
 
 
 def split_commands(args: Sequence[str]) -> list[list[str]]:

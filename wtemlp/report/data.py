@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wtemlp import paths
+from wtemlp import paths, validation_record
 from wtemlp.analysis.energy import equilibrated, filled
 from wtemlp.analysis.frames import FrameTable, Phase, load_frames
 from wtemlp.errors import CalculationError
@@ -21,9 +21,11 @@ from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import read_record
+from wtemlp.report.failures import Trouble, read_trouble
 from wtemlp.report.sampling import Sampling, finite, sampling_of
 from wtemlp.report.systems import TrainingData, read_systems
 from wtemlp.summary import Summary, read_summary
+from wtemlp.validation_record import Validation
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class IterationData:
     curves: list[LearningCurve] = field(default_factory=list)
     frames: FrameTable | None = None
     walkers: list[WalkerEnergies] = field(default_factory=list)
+    trouble: Trouble = field(default_factory=Trouble)
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,8 @@ class RunData:
     initial: list[TrainingData]
     labelled: list[TrainingData]
     notes: list[str]  #: what could not be read, and why
+    validation: Validation | None = None  #: of its models, if there was one
+    final: int | None = None  #: the iteration that only trains; None: not known
 
     @property
     def summaries(self) -> list[Summary]:
@@ -107,7 +112,18 @@ def read_run(root: Path, init_data: Sequence[Path], type_map: Sequence[str]) -> 
     ]
     initial = read_systems(init_data, type_map, notes)
     labelled = read_systems(label_folders, type_map, notes)
-    return RunData(iterations, initial, labelled, notes)
+    return RunData(iterations, initial, labelled, notes, _read_validation(run, notes))
+
+
+def _read_validation(run: paths.RunPaths, notes: list[str]) -> Validation | None:
+    file = run.root / validation_record.FOLDER / validation_record.FILE
+    if not file.is_file():
+        return None
+    try:
+        return validation_record.load(file)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        notes.append(f"{file.relative_to(run.root)}: {type(error).__name__}: {error}")
+        return None
 
 
 def _read_iteration(run: paths.RunPaths, index: int, notes: list[str]) -> IterationData:
@@ -125,7 +141,7 @@ def _read_iteration(run: paths.RunPaths, index: int, notes: list[str]) -> Iterat
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             notes.append(f"{run.explored(index).relative_to(run.root)}: {error}")
     walkers = _read_walkers(run, index, frames, summary) if frames is not None else []
-    return IterationData(index, summary, curves, frames, walkers)
+    return IterationData(index, summary, curves, frames, walkers, read_trouble(run, index))
 
 
 def read_lcurve(path: Path) -> dict[str, NDArray[np.float64]]:

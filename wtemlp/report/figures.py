@@ -1,7 +1,6 @@
 """The report's figures, in their order, and those that show learning and cost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import plotly.graph_objects as go
@@ -10,36 +9,15 @@ from numpy.typing import NDArray
 
 from wtemlp.report import style
 from wtemlp.report.data import IterationData, LearningCurve, RunData
-from wtemlp.report.table import finite
+from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.sampling import finite
 
 MAX_POINTS = 240  #: points of a learning curve that are drawn
 
 
-@dataclass(frozen=True)
-class Plot:
-    """One plot of a figure."""
-
-    figure: go.Figure
-    title: str = ""
-    views: dict[str, list[bool]] = field(default_factory=dict)
-    """Sets of traces to choose from, by name: which of the traces are shown; the last is first."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure of the page: one plot or several beside each other, under one caption."""
-
-    key: str
-    title: str
-    caption: Markup
-    plots: list[Plot] = field(default_factory=list)
-    empty: str = ""  #: what to say when there are no plots
-
-
-def iteration_label(iteration: IterationData) -> str:
-    """How a legend calls an iteration."""
-    done = iteration.summary
-    if done is not None and done.explored is None and iteration.frames is None:
+def iteration_label(iteration: IterationData, final: int | None) -> str:
+    """How a legend calls an iteration; ``final``: the one that only trains."""
+    if iteration.index == final:
         return f"iteration {iteration.index} (final training)"
     return f"iteration {iteration.index}"
 
@@ -48,9 +26,10 @@ def learning_figure(run: RunData) -> Figure:
     """Validation and training errors against training steps, and the learning rate."""
     iterations = [it for it in run.iterations if it.curves]
     caption = Markup(
-        "Learning curves. Solid: root-mean-square error on the validation set, mean of the models "
-        "of an iteration, in a band from the best to the worst of them; dotted: on the training "
-        "batch of that step. The stronger the colour, the later the iteration. <b>Look for</b> "
+        "Learning curves. Solid: root-mean-square error on a few frames of the validation data, "
+        "mean of the models of an iteration, in a band from the best to the worst of them; dotted: "
+        "on the training batch of that step; last panel: the learning rate. The stronger the "
+        "colour, the later the iteration. <b>Look for</b> "
         "curves that level off together: a validation error that rises while the training error "
         "falls is overfitting; curves that still fall at the last step want a longer training; "
         "a wide band, a model that did not train like its siblings."
@@ -62,7 +41,8 @@ def learning_figure(run: RunData) -> Figure:
     ):
         plot = style.figure("training step", axis)
         for position, iteration in enumerate(iterations):
-            _add_learning(plot, iteration, key, factor, position, len(iterations))
+            name = iteration_label(iteration, run.final)
+            _add_learning(plot, iteration, name, (key, factor), (position, len(iterations)))
         style.logarithmic("x", plot)
         style.logarithmic("y", plot)
         if plot.data:
@@ -78,7 +58,7 @@ def learning_figure(run: RunData) -> Figure:
                 y=style.numbers(np.nanmean(rates[:, kept], axis=0)),
                 mode="lines",
                 line={"color": colour, "width": 1.8},
-                name=iteration_label(iteration),
+                name=iteration_label(iteration, run.final),
                 showlegend=style.in_legend(position, len(iterations)),
             )
     style.logarithmic("x", rate)
@@ -90,10 +70,11 @@ def learning_figure(run: RunData) -> Figure:
 
 
 def _add_learning(
-    plot: go.Figure, iteration: IterationData, key: str, factor: float, position: int, count: int
+    plot: go.Figure, iteration: IterationData, name: str, column: tuple[str, float],
+    place: tuple[int, int],
 ) -> None:
-    colour = style.iteration_colour(position, count)
-    name, group = iteration_label(iteration), f"{iteration.index}"
+    (key, factor), (position, count) = column, place
+    colour, group = style.iteration_colour(position, count), f"{iteration.index}"
     shown = False
     for suffix, dash in (("_val", "solid"), ("_trn", "dot"), ("", "solid")):
         steps, values = _merge(iteration.curves, key + suffix)
@@ -186,7 +167,7 @@ def rmse_figure(run: RunData) -> Figure:
             x=[n for n, _, each, _ in points for _ in each],
             y=[value for _, _, each, _ in points for value in each],
             mode="markers",
-            marker={"color": style.fade(style.ACCENT, 0.4), "size": 6},
+            marker={"color": style.fade(style.ACCENT, 0.5), "size": 6},
             name="each model",
         )
         plot.add_scatter(

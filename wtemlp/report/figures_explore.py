@@ -10,14 +10,15 @@ from wtemlp.analysis.deviation import log_bins, log_histogram
 from wtemlp.analysis.frames import FrameTable, Phase
 from wtemlp.report import style
 from wtemlp.report.data import IterationData, RunData, group_by_sampling
-from wtemlp.report.figures import Figure, Plot
+from wtemlp.report.figure import Figure, Plot
 
 
 def outcomes_figure(run: RunData) -> Figure:
     """What became of the explored frames."""
     caption = Markup(
         "Explored frames by what the ensemble says of them: accurate, below the lower trust level; "
-        "candidate, between the levels, some of them labelled; failed, above the upper one, or "
+        "candidate, between the levels, some of them labelled (frames that were picked at random "
+        "are not marked); failed, above the upper one, or "
         "what made a walker stop. <b>Look for</b> the accurate share to grow from one iteration to "
         "the next, and for failures to vanish; if nearly all frames fail, the upper level is too "
         "low, the model too young, or the bias factor too high for it."
@@ -27,7 +28,8 @@ def outcomes_figure(run: RunData) -> Figure:
         return Figure("outcomes", "Explored frames", caption, [], "Nothing was explored yet.")
     plot = style.figure("share of the explored frames (%)", "", barmode="stack")
     labels = [f"iteration {s.iteration}" for s in rows]
-    labelled = [s.labelled or 0 for s in rows]
+    # Of random picks, some were accurate or failed: these stand where the ensemble puts them.
+    labelled = [0 if s.selection == "random" else s.labelled or 0 for s in rows]
     counts = {
         "accurate": [s.accurate or 0 for s in rows],
         "candidate": [
@@ -56,7 +58,7 @@ def deviation_figure(run: RunData, trust: Sequence[tuple[float, float]]) -> Figu
     """Distributions of the force deviation: by iteration, and by bias factor in the last one."""
     caption = Markup(
         "Largest force deviation of each explored frame among the models, with the band of "
-        "candidates between the trust levels. Left: by iteration; right: in the last exploration, "
+        "candidates between the trust levels. First by iteration, then in the last exploration, "
         "by sampling. <b>Look for</b> the distributions to move left as labels are added, out of "
         "the band and below the lower level; and for the bias to reach further right than "
         "unbiased sampling: that is what it is there for."

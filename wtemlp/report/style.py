@@ -32,7 +32,7 @@ _BIASFACTORS = {
     64.0: "#e08a00",
     256.0: "#d1495b",
 }
-_SPARE = ("#56a5d8", "#b86fa6", "#8c7a2b", "#4b6fd0", "#a0522d", "#2f8f9d")
+SPARE = ("#56a5d8", "#b86fa6", "#8c7a2b", "#4b6fd0", "#a0522d", "#2f8f9d")
 
 
 def sampling_colours(samplings: Iterable[Sampling]) -> dict[Sampling, str]:
@@ -40,7 +40,7 @@ def sampling_colours(samplings: Iterable[Sampling]) -> dict[Sampling, str]:
     wanted = sorted(set(samplings), key=lambda one: one.order)
     usual = {one: _BIASFACTORS.get(one.biasfactor) for one in wanted if one.lawful}
     unusual = [one for one in wanted if not usual.get(one)]
-    spare = {one: _SPARE[i % len(_SPARE)] for i, one in enumerate(unusual)}
+    spare = {one: SPARE[i % len(SPARE)] for i, one in enumerate(unusual)}
     return {one: usual.get(one) or spare[one] for one in wanted}
 
 
@@ -52,7 +52,7 @@ def gamma(name: str) -> str:
 def iteration_colour(position: int, count: int) -> str:
     """The accent, the stronger the later the iteration: ``position`` of ``count``."""
     share = 1.0 if count < 2 else position / (count - 1)
-    return fade(ACCENT, 0.42 + 0.58 * share)
+    return fade(ACCENT, 0.55 + 0.45 * share)
 
 
 def fade(colour: str, opacity: float) -> str:

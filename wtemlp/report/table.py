@@ -15,8 +15,9 @@ from wtemlp.text import duration
 class Column:
     """A column of the table of iterations."""
 
-    title: str
+    title: str  #: plain, or Markup for the page only
     unit: str = ""
+    text: bool = False  #: words, on the left side of the column
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Table:
 
     columns: list[Column]
     rows: list[list[str]]
+    warned: frozenset[int] = frozenset()  #: rows that stand out on the page
 
 
 MISSING = "-"

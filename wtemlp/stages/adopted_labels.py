@@ -65,7 +65,7 @@ def adopt(context: RunContext, iteration: int) -> str:
         row = int(_rows(table, place)[0])
         table.decision[row] = int(Decision.SELECTED)
         source = select.frame_folder(context.paths, iteration, table, row)
-        write_json(task / paths.FRAME, label.provenance(source, table, row))
+        write_json(task / paths.FRAME, label.provenance(context, source, table, row))
     save_frames(context.paths.explored(iteration), table)
     return ""
 
@@ -141,11 +141,11 @@ def _decided(criteria: Criteria, folder: Path, table: FrameTable) -> FrameTable:
     for system in np.unique(table.system).tolist():
         rows = table.system == system
         decision[rows] = sort_frames(criteria, system, table.where(rows))
-        for name, (kind, *_) in select.LISTS.items():
+        for name, kind in select.LISTS.items():
             for place in _listed(folder, name, system):
                 if place in position:
                     decision[position[place]] = int(kind)
-    return FrameTable(**{**vars(table), "decision": decision})
+    return FrameTable(**{**vars(table), "decision": decision, "verdict": decision.copy()})
 
 
 def _write_frame(context: RunContext, task: Path) -> None:

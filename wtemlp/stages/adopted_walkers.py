@@ -173,7 +173,7 @@ def with_unknown(table: FrameTable, system: int, task: int, step: int) -> FrameT
     """The table and one more frame, of which nothing is known but where it is from."""
     row: dict[str, Any] = {
         "system": system, "task": task, "walker": 0, "step": step,
-        "phase": 1, "decision": int(Decision.CANDIDATE),
+        "phase": 1, "decision": int(Decision.CANDIDATE), "verdict": int(Decision.CANDIDATE),
     }  # fmt: skip
     columns = {}
     for name, values in vars(table).items():

@@ -98,14 +98,15 @@ def _prepare_frame(
     origin = os.path.relpath(stored, folder) if stored.exists() else paths.FRAME_DUMP
     (folder / paths.DPGEN_DUMP).symlink_to(origin)
     (folder / paths.JOB).symlink_to(os.path.relpath(job, folder))
-    write_json(folder / paths.FRAME, provenance(source, table, row))
+    write_json(folder / paths.FRAME, provenance(context, source, table, row))
 
 
-def provenance(source: Path, table: FrameTable, row: int) -> dict:
+def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -> dict:
     """What ``frame.json`` says of a frame.
 
     Parameters
     ----------
+    context : RunContext
     source : Path
         The exploration task that it is from, relative to the run's folder.
     table : FrameTable
@@ -121,6 +122,8 @@ def provenance(source: Path, table: FrameTable, row: int) -> dict:
         "energy_eV": _finite(table.energy_eV[row]),
         "bias_eV": _finite(table.bias_eV[row]),
         "max_devi_f": _finite(table.max_devi_f[row]),
+        "verdict": Decision(table.verdict[row]).name.lower(),
+        "selection": context.params.selection.method,
     }
 
 

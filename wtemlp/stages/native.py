@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from wtemlp import dpgen_adapter, paths
+from wtemlp import dpgen_explore, paths
 from wtemlp.config.records import ExploreJob, Params
 from wtemlp.md.walker_record import DPGEN, WalkerRecord
 from wtemlp.stages.combinations import Combination
@@ -28,7 +28,7 @@ def script(
     """
     params, job = context.params, context.params.jobs[iteration]
     seed = context.seed("explore", iteration, c.system, c.task, "velocity")
-    text = dpgen_adapter.native_script(
+    text = dpgen_explore.native_script(
         context.paths.explore_task(iteration, c.system, c.task),
         params.jdata["model_devi_jobs"][iteration], params.jdata,
         context.machines.deepmd_version, models, (c.temperature_K, c.pressure_bar), seed,

@@ -1,4 +1,4 @@
-"""Selection: a decision for every explored frame."""
+"""Selection: a verdict and a decision for every explored frame."""
 
 import tempfile
 from collections.abc import Iterable
@@ -8,28 +8,31 @@ import numpy as np
 
 from wtemlp import paths
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
+from wtemlp.analysis.picking import draw, energy_bin
+from wtemlp.config.records import RANDOM, Params
 from wtemlp.dpgen_labels import is_bad_box, is_too_large
 from wtemlp.md.trajectory import read_frames
 from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.sorting import sort_frames, task_limit
 
-#: DP-GEN's lists of frames in 02.fp, one file a system, and the decisions that each holds.
+#: DP-GEN's lists of frames in 02.fp, one file a system, and the verdict that each is of.
 LISTS = {
-    "candidate": (Decision.CANDIDATE, Decision.SELECTED),
-    "rest_accurate": (Decision.ACCURATE,),
-    "rest_failed": (Decision.FAILED,),
+    "candidate": Decision.CANDIDATE,
+    "rest_accurate": Decision.ACCURATE,
+    "rest_failed": Decision.FAILED,
 }
 
 
 def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable:
-    """Decide on every frame by its deviations, and select what is to be labelled.
+    """Judge every frame by its deviations, and select what is to be labelled.
 
-    Candidates are drawn at random, without regard to their deviation, with a seed of this
-    iteration; `fp_task_max` for each system at most, none where there are fewer than
-    `fp_task_min`.  One that fails ``fp_skip_bad_box`` or ``fp_cluster_vacuum`` stays a candidate
-    that is not labelled.  A frame that is FAILED already (of a walker that had left the physical
-    world) stays so.
+    Frames are drawn with a seed of this iteration, `fp_task_max` for each system at most, fewer
+    the more of them are accurate (``fp_accurate_threshold``), none where there are fewer than
+    `fp_task_min`.  By ``selection`` they are drawn from the candidates, or from all frames of
+    which a deviation is known, whatever it is.  One that fails ``fp_skip_bad_box`` or
+    ``fp_cluster_vacuum`` is not labelled.  A frame that is FAILED already (of a walker that had
+    left the physical world) stays so, and is never drawn.
 
     Parameters
     ----------
@@ -39,24 +42,45 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
     Returns
     -------
     FrameTable
-        The same frames with their decisions.
+        The same frames with their decisions and verdicts.
     """
-    criteria = context.params.criteria[iteration]
-    decision = np.array(table.decision)
+    params, criteria = context.params, context.params.criteria[iteration]
+    verdict = np.array(table.decision)
     out = table.decision == Decision.FAILED
     for system in np.unique(table.system):
-        rows = table.system == system
-        judged = rows & ~out
-        decision[judged] = sort_frames(criteria, int(system), table.where(judged))
-        candidates = np.flatnonzero(rows & (decision == Decision.CANDIDATE))
-        number = min(task_limit(criteria, decision[rows]), len(candidates))
-        if number < max(criteria.task_min, 1):
-            continue
+        judged = (table.system == system) & ~out
+        verdict[judged] = sort_frames(criteria, int(system), table.where(judged))
+    if params.selection.method == RANDOM:
+        eligible = ~out & np.isfinite(table.max_devi_f)
+    else:
+        eligible = verdict == Decision.CANDIDATE
+    decision = verdict.copy()
+    for system in np.unique(table.system):
+        pool = np.flatnonzero((table.system == system) & eligible)
+        most = task_limit(criteria, verdict[table.system == system])
         rng = np.random.default_rng(context.seed("select", iteration, int(system)))
-        decision[rng.choice(candidates, number, replace=False)] = int(Decision.SELECTED)
+        chosen = _draw(params, table, pool, most, rng)
+        if len(chosen) >= max(criteria.task_min, 1):
+            decision[chosen] = int(Decision.SELECTED)
     for row in _bad_boxes(context, iteration, table, np.flatnonzero(decision == Decision.SELECTED)):
-        decision[row] = int(Decision.CANDIDATE)
-    return FrameTable(**{**vars(table), "decision": decision})
+        decision[row] = verdict[row]
+    return FrameTable(**{**vars(table), "decision": decision, "verdict": verdict})
+
+
+def _draw(
+    params: Params, table: FrameTable, pool: np.ndarray, most: int, rng: np.random.Generator
+) -> np.ndarray:
+    """The rows of one system that are to be labelled, `most` at most, of those that can be."""
+    how = params.selection
+    if how.energy_bins is None and how.min_steps_apart == 1:
+        return rng.choice(pool, min(most, len(pool)), replace=False)
+    bins = energy_bin(table.energy_eV[pool], how.energy_bins or 1)
+    if how.energy_bins is None:
+        bins[:] = 0
+    chosen = draw(
+        rng, most, bins, table.task[pool], table.step[pool], how.min_steps_apart
+    )
+    return pool[chosen]
 
 
 def _bad_boxes(
@@ -88,10 +112,8 @@ def record(context: RunContext, iteration: int, table: FrameTable) -> None:
     folder = context.paths.label(iteration)
     rng = np.random.default_rng(context.seed("lists", iteration))
     for system in np.unique(table.system):
-        for name, decisions in LISTS.items():
-            rows = np.flatnonzero(
-                (table.system == system) & np.isin(table.decision, [int(d) for d in decisions])
-            )
+        for name, verdict in LISTS.items():
+            rows = np.flatnonzero((table.system == system) & (table.verdict == int(verdict)))
             lines = [
                 f"{frame_folder(context.paths, iteration, table, row)} {table.step[row]}\n"
                 for row in rng.permutation(rows)
@@ -127,4 +149,4 @@ def frame_texts(
 
 def accurate_ratio(table: FrameTable) -> float:
     """Fraction of the explored frames on which the models agree; 0 where there are none."""
-    return table.count(Decision.ACCURATE) / len(table) if len(table) else 0.0
+    return table.judged(Decision.ACCURATE) / len(table) if len(table) else 0.0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from wtemlp import dpgen_adapter, paths
+from wtemlp import dpgen_explore, paths
 from wtemlp.config.plumed_output import energy_file, written_files
 from wtemlp.config.records import ExploreJob, Revision, Template
 from wtemlp.config.template_checks import DUMP_ID, FIX_ID, is_bare, is_full
@@ -69,7 +69,7 @@ def _completed(
     dump = any(each[:2] == ["dump", DUMP_ID] for each in words)
     if len(styles) > 1:  # each in full, as it has been checked
         return lines
-    return dpgen_adapter.complete_template(
+    return dpgen_explore.complete_template(
         lines, graphs, trj_freq, context.machines.deepmd_version, context.params.jdata,
         pair_style=not is_full(styles[0], len(graphs)), dump=dump,
     )  # fmt: skip
@@ -81,7 +81,7 @@ def _with_plumed(text: str, template: Template, wte: bool) -> str:
     fixes = [line.split() for line in lines if line.split()[:2] == ["fix", FIX_ID]]
     if not template.plm or not fixes or (wte and not is_bare(fixes[0])):
         return text
-    return "".join(dpgen_adapter.complete_plumed(lines, paths.PLUMED_INPUT))
+    return "".join(dpgen_explore.complete_plumed(lines, paths.PLUMED_INPUT))
 
 
 def provenance(

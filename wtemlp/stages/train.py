@@ -17,6 +17,7 @@ import dpdata
 import numpy as np
 
 from wtemlp import dpgen_adapter, paths
+from wtemlp.analysis.epochs import steps_per_epoch
 from wtemlp.config.records import Params
 from wtemlp.config.training import EPOCHS
 from wtemlp.dispatch.tasks import Task
@@ -29,7 +30,6 @@ from wtemlp.stages.context import RunContext
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
 DATA = ("data.init", "data.iters")  #: DP-GEN's links to the labelled frames, likewise
 TEST_LOG = "validation.log"
-FRONT_END = "wtemlp dp"  #: runs several dp commands in one process
 JAX_SUFFIX = ".savedmodel"  #: JAX's own is another, and DP-GEN does not ask for it
 COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
 
@@ -95,8 +95,6 @@ def _epochs_to_steps(training: dict, folder: Path, instead: int | None) -> None:
     """Turn a length in epochs of the current data into steps, or into those that are `instead`.
 
     ``dp compress`` reads the training input again, without data, and cannot resolve epochs.
-    An epoch draws as many frames as there are: DeePMD-kit draws system ``i`` with probability
-    ``n_i / N``, hence ``N / sum_i (n_i / N) b_i`` steps of batch sizes ``b_i``.
     """
     keys = [key for key in EPOCHS if key in training]
     if not keys:
@@ -107,14 +105,10 @@ def _epochs_to_steps(training: dict, folder: Path, instead: int | None) -> None:
         return
     data = training["training_data"]
     measured = [_measure(folder, system) for system in data["systems"]]
-    frames, atoms = np.array(measured).T
-    systems = data["systems"]
-    sizes = data["batch_size"]
-    if not isinstance(sizes, list):
-        sizes = [sizes] * len(systems)
-    batches = np.array([_batch_size(size, n) for size, n in zip(sizes, atoms, strict=True)])
-    frames_a_step = np.sum(frames / frames.sum() * batches)
-    training["numb_steps"] = math.ceil(epochs * frames.sum() / frames_a_step)
+    frames, atoms = zip(*measured, strict=True)
+    training["numb_steps"] = math.ceil(
+        epochs * steps_per_epoch(frames, atoms, data["batch_size"])
+    )
 
 
 def _measure(folder: Path, system: str) -> tuple[int, int]:
@@ -126,15 +120,6 @@ def _measure(folder: Path, system: str) -> tuple[int, int]:
         count_frames(folder / system),
         len((folder / system / "type.raw").read_text().split()),
     )
-
-
-def _batch_size(size: int | str, n_atoms: int) -> int:
-    """Frames a step; ``"auto"`` is as many as have 32 atoms, as DeePMD-kit has it."""
-    if isinstance(size, int):
-        return size
-    rule, _, number = size.partition(":")
-    wanted = int(number or 32)
-    return wanted if rule == "mixed" else math.ceil(wanted / n_atoms)
 
 
 def count_frames(folder: Path) -> int:
@@ -223,7 +208,7 @@ def _command(program: str, commands: tuple[str, ...], test: str) -> str:
 
     For wtemlp's own front end they become one process.
     """
-    if program != FRONT_END:
+    if program != dp.FRONT_END:
         tested = [f"{program} {test}"] if test else []
         return " && ".join([*commands, *tested])
     training, then = _train_command(commands[0])

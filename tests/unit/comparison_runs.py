@@ -1,0 +1,93 @@
+"""Runs to compare, made of numbers whose differences can be counted by hand."""
+
+from pathlib import Path
+
+from wtemlp.comparison.records import (
+    BIASED,
+    HIGH_T,
+    RANDOM_PICKS,
+    UNBIASED,
+    Arm,
+    Cost,
+    Exploration,
+    Run,
+    Training,
+    Validated,
+    Walker,
+)
+
+BASELINES = {"random": RANDOM_PICKS, "highT": HIGH_T}
+
+
+def arm(name: str, biasfactor: float, selection: str = "deviation", **more) -> Arm:
+    """An arm as a sweep has it."""
+    baseline = UNBIASED if biasfactor == 1 else BIASED
+    if selection == "random":
+        baseline = RANDOM_PICKS
+    return Arm(**{
+        "key": name, "name": name, "label": name, "biasfactors": (biasfactor,),
+        "temperature_K": 300.0, "selection": selection, "baseline": baseline, **more,
+    })  # fmt: skip
+
+
+def walker(biasfactor: float, ratio: float, stopped: bool = False, **more) -> Walker:
+    """A walker that was so many times as wide as NVT (0.5 eV), with 100 frames."""
+    return Walker(**{
+        "name": "task.000.000000", "system": 0, "sampling": f"g={biasfactor:g}",
+        "biasfactor": biasfactor, "lawful": True, "temperature_K": 300.0, "sigma_nvt_eV": 0.5,
+        "sigma_wte_eV": 0.5 * ratio, "ratio": ratio, "ratio_error": 0.1, "stopped": stopped,
+        "explored": 100, "candidate": 20, "failed": 5, **more,
+    })  # fmt: skip
+
+
+def run(
+    of: Arm,
+    forces: list[tuple[float, ...]],
+    *,
+    seed: int = 1,
+    per_iteration: int = 30,
+    walkers: tuple[Walker, ...] | None = None,
+    validated: Validated | None = None,
+    **more,
+) -> Run:
+    """A run whose models have these force errors (meV/A), iteration by iteration.
+
+    Energies' errors are a tenth of the forces'; each iteration but the last explores.
+    """
+    if walkers is None:
+        factor = of.biasfactor or 1.0
+        walkers = (walker(factor, factor**0.5), walker(factor, factor**0.5))
+    last = len(forces) - 1
+    trainings = [
+        Training(
+            iteration=i, labels=i * per_iteration, frames=40 + i * per_iteration,
+            energy_models=tuple(value / 10 for value in models), force_models=tuple(models),
+        )
+        for i, models in enumerate(forces)
+    ]  # fmt: skip
+    explorations = [
+        Exploration(
+            iteration=i, explored=100 * len(walkers), candidate=20 * len(walkers),
+            failed=5 * len(walkers), labelled=per_iteration, walkers=walkers,
+        )
+        for i in range(last)
+    ]  # fmt: skip
+    costs = [
+        Cost(i, {"train": 60.0, "explore": 30.0, "label": 10.0},
+             {"train": 2.0, "explore": 1.0, "label": 0.5}, {})
+        for i in range(last + 1)
+    ]  # fmt: skip
+    return Run(**{
+        "name": f"{of.name}, seed {seed}", "folder": Path("/runs") / f"{of.name}-{seed}",
+        "arm": of, "seed": seed, "status": "finished", "finished": True, "system": "H32 O16",
+        "tested_on": "abc", "trainings": tuple(trainings), "explorations": tuple(explorations),
+        "costs": tuple(costs), "validated": validated, **more,
+    })  # fmt: skip
+
+
+def seeds(of: Arm, finals: list[float], **more) -> list[Run]:
+    """Runs of one arm, a seed each, whose models end with these force errors."""
+    return [
+        run(of, [(100.0, 102.0), (80.0, 82.0), (final - 1, final + 1)], seed=seed, **more)
+        for seed, final in enumerate(finals, 1)
+    ]

@@ -1,0 +1,76 @@
+"""Intervals of few values, and epochs."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from wtemlp.analysis.epochs import steps_per_epoch, value_at
+from wtemlp.analysis.intervals import difference_interval, mean_interval
+
+
+def test_students_interval_of_three_values():
+    found = mean_interval([1.0, 2.0, 3.0])
+    # s = 1, t(0.975, 2) = 4.3027, half = 4.3027 / sqrt(3)
+    assert found.mean == 2
+    assert found.half == pytest.approx(4.302653 / np.sqrt(3), rel=1e-6)
+    assert (found.low, found.high) == (found.mean - found.half, found.mean + found.half)
+    assert found.n == 3
+
+
+@pytest.mark.parametrize(("values", "n"), [([5.0], 1), ([5.0, np.nan], 1)])
+def test_one_value_has_no_interval(values, n):
+    found = mean_interval(values)
+    assert (found.mean, found.half, found.n) == (5.0, None, n)
+    assert found.low == -np.inf and found.high == np.inf
+
+
+def test_no_value_is_no_mean():
+    assert mean_interval([np.nan]) is None
+    assert difference_interval([1.0], []) is None
+
+
+def test_welch_agrees_with_scipy():
+    rng = np.random.default_rng(3)
+    first, second = rng.normal(10, 1, 5), rng.normal(9, 4, 8)
+    expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    found = difference_interval(first, second)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found.n == 5
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(2000):
+        found = difference_interval(rng.normal(3, 1, 4), rng.normal(1, 2, 3))
+        held += found.low <= 2 <= found.high
+    assert held / 2000 == pytest.approx(0.95, abs=0.02)
+
+
+def test_differences_of_constants_are_exact():
+    assert difference_interval([2.0, 2.0], [1.0, 1.0]).half == 0
+    assert difference_interval([2.0], [1.0, 1.5]).half is None
+
+
+@pytest.mark.parametrize(
+    ("frames", "atoms", "size", "steps"),
+    [
+        ([80], [96], 1, 80),
+        ([80], [96], [2], 40),
+        ([80], [10], "auto", 20),  # 4 frames have 40 atoms
+        ([80], [10], "auto:64", 80 / 7),
+        ([80], [96], "mixed:4", 20),
+        ([30, 10], [96, 96], [1, 2], 40 / (0.75 * 1 + 0.25 * 2)),
+    ],
+)
+def test_an_epoch_draws_as_many_frames_as_there_are(frames, atoms, size, steps):
+    assert steps_per_epoch(frames, atoms, size) == pytest.approx(steps)
+
+
+def test_a_curve_at_an_epoch_is_averaged_around_it():
+    epochs = np.array([1, 4.5, 5, 5.5, 10, 20])
+    values = np.array([9, 1, 2, 4, 50, np.nan])
+    assert value_at(epochs, values, 5) == pytest.approx(2.0)  # geometric mean of 1, 2, 4
+    assert np.isnan(value_at(epochs, values, 25))  # beyond the end
+    assert np.isnan(value_at(epochs, values, 20))  # a NaN is no value
+    assert np.isnan(value_at([], [], 5))

@@ -1,0 +1,97 @@
+"""The ``validation`` block: defaults from the rest of the file, and one line for each mistake."""
+
+import copy
+import json
+
+import pytest
+
+from tests.loop.conftest import PARAM
+from wtemlp.config.params import load_params
+from wtemlp.errors import InputError
+
+
+def read(tmp_path, block=None, **changes):
+    content = copy.deepcopy(PARAM) | changes
+    if block is not None:
+        content["validation"] = block
+    file = tmp_path / "param.json"
+    file.write_text(json.dumps(content))
+    return load_params(file, tmp_path, check_files=False).validation
+
+
+def test_without_a_block_all_is_from_the_rest_of_the_file(tmp_path):
+    jobs = copy.deepcopy(PARAM["model_devi_jobs"])
+    jobs[0]["temps"] = [330, 300]
+    jobs[1]["temps"] = [300, 270]
+    jobs[1]["wte"]["guard"] = {"temp_factor": 5}
+    found = read(tmp_path, model_devi_jobs=jobs, model_devi_dt=0.001)
+    assert found.temps_K == (270, 300, 330)
+    assert (found.system, found.models, found.reference) == (0, 4, True)
+    assert found.ensembles == ("nvt", "nve")
+    lengths = (found.equil_steps, found.nvt_steps, found.nve_steps)
+    assert lengths == (5000, 20_000, 50_000)  # 5, 20 and 50 ps
+    assert (found.trj_freq, found.thermo_freq) == (50, 10)
+    assert found.temp_factor == 5
+    assert found.pairs == (("O", "O"), ("O", "H"), ("H", "H"))
+    assert found.diffusion == ("O",)
+    assert found == read(tmp_path, {}, model_devi_jobs=jobs, model_devi_dt=0.001)
+
+
+def test_a_long_part_has_its_frames_further_apart(tmp_path):
+    assert read(tmp_path, {"nve_steps": 2_000_000}).trj_freq == 1000
+    assert read(tmp_path, {"nve_steps": 400}).trj_freq == 80
+
+
+def test_what_is_given_is_taken(tmp_path):
+    block = {
+        "temps": [280, 300], "ensembles": ["npt"], "press": 10, "models": 1, "reference": False,
+        "npt_steps": 8000, "pairs": ["H-O"], "diffusion": ["H", "O"],
+        "viscosity_mPa_s": [0.4, 0.32], "bounds": {"rdf": 0.1, "force_rmse_meV_A": 120},
+    }  # fmt: skip
+    found = read(tmp_path, block)
+    assert found.ensembles == ("nvt", "npt")
+    assert (found.pressure_bar, found.models, found.reference) == (10, 1, False)
+    assert (found.pairs, found.diffusion) == ((("H", "O"),), ("H", "O"))
+    assert found.viscosity_mPa_s == (0.4, 0.32)
+    assert (found.bounds.rdf, found.bounds.density) == (0.1, 0.02)
+    assert found.bounds.force_rmse_meV_A == 120
+    assert read(tmp_path, {"viscosity_mPa_s": 0.5, "temps": [1, 2]}).viscosity_mPa_s == (0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"temps": []}, "validation.temps = []; must have one temperature or more"),
+        ({"temps": [300, -1]}, "validation.temps[1] = -1; must be a positive number (K)"),
+        ({"temps": [300, 300]}, "validation.temps[1] = 300; is given twice"),
+        ({"temps": [1e9]}, "must be 100000 or less"),
+        ({"ensembles": ["nvt", "nph"]}, 'ensembles[1] = "nph"; must be "nvt", "nve" or "npt"'),
+        ({"ensembles": []}, 'must have one or more of "nvt"'),
+        ({"ensembles": ["nvt"], "nve_steps": 5}, 'nve_steps = 5; ensembles has no "nve"'),
+        ({"npt_steps": 5}, 'npt_steps = 5; ensembles has no "npt"'),
+        ({"ensembles": ["nvt"], "vacf": True}, 'vacf = true; velocities are recorded in "nve"'),
+        ({"models": 5}, "models = 5; must be numb_models (4) or less"),
+        ({"models": 0}, "models = 0; must be a positive integer"),
+        ({"sys_idx": 1}, "sys_idx = 1; must be from 0 to 0"),
+        ({"nvt_steps": 0}, "nvt_steps = 0; must be a positive integer"),
+        ({"nvt_steps": 100}, "nvt_steps = 100; nvt_steps (100) must be 20 times thermo_freq (10)"),
+        ({"thermo_freq": 10_000}, "thermo_freq = 10000; nvt_steps (40000) must be 20 times"),
+        ({"trj_freq": 30_000}, "trj_freq = 30000; nvt_steps (40000) must be 5 times trj_freq"),
+        ({"temp_factor": 1}, "temp_factor = 1; must be above 1"),
+        ({"pairs": ["O-N"]}, 'pairs[0] = "O-N"; must be two elements of type_map'),
+        ({"pairs": ["O-H", "H-O"]}, 'pairs[1] = "H-O"; is given twice'),
+        ({"diffusion": ["C"]}, 'diffusion[0] = "C"; must be an element of type_map (O, H)'),
+        ({"viscosity_mPa_s": [1, 2]}, "one number, or a list of one per temperature (1)"),
+        ({"viscosity_mPa_s": 0}, "viscosity_mPa_s = 0; must be positive"),
+        ({"viscosity_mPa_s": [-1]}, "viscosity_mPa_s[0] = -1; must be positive"),
+        ({"bounds": {"rdf": -1}}, "bounds.rdf = -1; must be a positive number"),
+        ({"nvt_step": 4}, 'unknown key, did you mean "nvt_steps"?'),
+        ({"press": 1e20}, "press = 1e+20; must be 1e+12 or less (bar)"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, block, message):
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, block)
+    assert str(caught.value).startswith("param.json: validation")
+    assert "\n" not in str(caught.value)
+    assert message in str(caught.value)

@@ -1,0 +1,171 @@
+"""What a validation is to do: the models, the structure, the scripts, and what has changed."""
+
+import json
+from pathlib import Path
+
+import dpdata
+import numpy as np
+import pytest
+
+from tests.loop.conftest import PARAM, machine
+from tests.waters import water_box
+from wtemlp.config.machine import load_machines
+from wtemlp.config.params import load_params
+from wtemlp.dispatch.script import AGAIN, DONE
+from wtemlp.errors import InputError
+from wtemlp.md import validation_script as md
+from wtemlp.md.reference_script import SCRIPT
+from wtemlp.validation.jobs import renew
+from wtemlp.validation.places import find_models
+from wtemlp.validation.run import _outline
+from wtemlp.validation.work import plan_work
+
+N_SIDE, BOX_A = 2, 6.4
+BLOCK = {"temps": [300, 350], "ensembles": ["nvt", "nve", "npt"], "models": 2}
+PARTS = ("equilibration", "NVT", "NVE", "NPT")
+ASE = {"fp_style": "ase", "fp_params": {"calculator": "ase.calculators.emt.EMT"}}
+
+
+def make(root: Path, cell: np.ndarray, turn: np.ndarray, **changes):
+    """A trained run: models that are only files, and one structure."""
+    types, coords, _ = water_box(N_SIDE, BOX_A, shuffle=False)
+    order = np.argsort(types, kind="stable")
+    coords = (coords @ np.linalg.inv(BOX_A * np.eye(3)) @ cell @ turn)[order]
+    data = {
+        "atom_names": ["O", "H"], "atom_numbs": [N_SIDE**3, 2 * N_SIDE**3],
+        "atom_types": types[order], "orig": np.zeros(3), "cells": (cell @ turn)[None],
+        "coords": coords[None],
+    }  # fmt: skip
+    (root / "conf").mkdir()
+    dpdata.System(data=data).to_vasp_poscar(str(root / "conf/0.POSCAR"))
+    for iteration in range(2):
+        train = root / f"iter.{iteration:06d}/00.train"
+        train.mkdir(parents=True)
+        for model in range(4):
+            (train / f"graph.{model:03d}.pb").write_text(f"{iteration} {model}")
+    for name in ("train", "validation"):
+        system = root / "data" / name
+        (system / "set.000").mkdir(parents=True)
+        (system / "type.raw").write_text("0\n1\n1\n")
+        for array in ("coord", "box", "energy", "force"):
+            np.save(system / f"set.000/{array}.npy", np.zeros((1, 9)))
+    content = PARAM | {"validation": BLOCK} | changes
+    (root / "param.json").write_text(json.dumps(content))
+    sections = {name: machine("wtemlp lmp") for name in ("train", "model_devi", "fp")}
+    sections["train"]["command"] = "wtemlp dp"
+    (root / "machine.json").write_text(json.dumps({"api_version": "1.0", **sections}))
+    return load_params(root / "param.json", root), load_machines(root / "machine.json", root)
+
+
+@pytest.fixture
+def made(tmp_path):
+    return make(tmp_path, BOX_A * np.eye(3), np.eye(3))
+
+
+def test_one_job_a_potential_and_temperature(made, tmp_path):
+    work = plan_work(*made, tmp_path, None)
+    assert work.places.iteration == 1
+    names = [str(job.folder.relative_to(tmp_path / "validation")) for job in work.models]
+    assert names == [
+        f"iter.000001/md.models/model.{model:03d}.{kelvin}K"
+        for kelvin in (300, 350) for model in (0, 1)
+    ]  # fmt: skip
+    assert [job.folder.name for job in work.reference] == ["300K", "350K"]
+    seeds = {seed for job in (*work.models, *work.reference)
+             for seed in (job.plan.velocity_seed, job.plan.thermostat_seed)}
+    assert len(seeds) == 12
+    assert plan_work(*made, tmp_path, None) == work  # a function of the input
+    assert plan_work(*made, tmp_path, 0).models != work.models
+    assert plan_work(*made, tmp_path, 0).reference == work.reference
+    command = work.parity.command
+    assert command.count("wtemlp dp") == 1 and command.count("test -m ../graph.") == 4
+
+
+def test_both_potentials_run_the_same(made, tmp_path):
+    work = plan_work(*made, tmp_path, None)
+    model, reference = (job.inputs[SCRIPT] for job in (work.models[0], work.reference[0]))
+    assert "units           metal" in model and "units           real" in reference
+    assert "timestep        0.0005\n" in model and "timestep        0.5\n" in reference
+    assert "temp/csvr 300 300 0.1 " in model and "temp/csvr 300 300 100 " in reference
+    assert "nph iso 1 1 0.5\n" in model and "nph iso 0.9869232667 0.9869232667 500\n" in reference
+    assert "pair_style      deepmd ../graph.000.pb\n" in model
+    assert "cut/coul/long 4.5" in reference
+    for script in (model, reference):
+        runs = [line.split()[1] for line in script.splitlines() if line.startswith("run ")]
+        assert runs == ["10000", "40000", "100000", "40000"]
+        assert "variable        temp_ok equal \"temp < 900\"" in script
+        assert all(f"of the run, in {part}: above 900 K" in script for part in PARTS)
+    for text, masses in ((model, ("15.9994", "1.008")), (reference, ("15.9994", "1.008"))):
+        lines = [line.split() for line in text.splitlines() if line.startswith("mass ")]
+        assert [line[2] for line in lines] == list(masses)
+
+
+def test_the_references_masses_are_the_models(tmp_path):
+    made = make(tmp_path, BOX_A * np.eye(3), np.eye(3), mass_map=[18.0, 2.014])
+    script = plan_work(*made, tmp_path, None).reference[0].inputs[SCRIPT]
+    assert "mass            1 18\n" in script and "mass            2 2.014\n" in script
+
+
+def test_a_cell_in_any_orientation_is_lammpss(tmp_path):
+    """A tilted cell, turned: both data files have it lower triangular, and the same."""
+    cell = np.array([[BOX_A, 0, 0], [1.3, BOX_A, 0], [-0.7, 0.9, BOX_A]])
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    turn *= np.sign(np.linalg.det(turn))
+    structure = plan_work(*make(tmp_path, cell, turn), tmp_path, None).structure
+    for text in (structure.conf, structure.water):
+        lines = [line.split() for line in text.splitlines()]
+        (tilt,) = [line for line in lines if line[3:] == ["xy", "xz", "yz"]]
+        assert np.array(tilt[:3], float) == pytest.approx([1.3, -0.7, 0.9], abs=1e-5)
+    assert structure.elements == ("O",) * 8 + ("H",) * 16
+
+
+def test_other_fp_styles_have_no_reference_md(tmp_path):
+    made = make(tmp_path, BOX_A * np.eye(3), np.eye(3), **ASE, validation_data_sys=[])
+    work = plan_work(*made, tmp_path, None)
+    assert work.reference == () and work.parity is None and len(work.models) == 4
+    line = _outline(work)
+    assert 'no MD with the reference: "fp_style": "ase" gives none' in line
+    assert "no errors on held-out data: validation_data_sys is empty" in line
+
+
+def test_models_are_those_that_are_trained(made, tmp_path):
+    assert find_models(tmp_path, None, 4)[0] == 1
+    (tmp_path / "iter.000001/00.train/graph.003.pb").unlink()
+    assert find_models(tmp_path, None, 4)[0] == 0
+    with pytest.raises(InputError, match="--iteration: 1 has no trained models; those that have"):
+        find_models(tmp_path, 1, 4)
+    with pytest.raises(InputError, match="there are no trained models here; train some with"):
+        find_models(tmp_path, None, 5)
+
+
+def test_what_cannot_be_run_is_told(tmp_path):
+    params, machines = make(tmp_path, BOX_A * np.eye(3), np.eye(3))
+    (tmp_path / "conf/0.POSCAR").unlink()
+    with pytest.raises(InputError, match="no structure of system 0 to start MD from"):
+        plan_work(params, machines, tmp_path, None)
+
+
+def test_a_structure_that_is_not_water_is_told(tmp_path):
+    params, machines = make(tmp_path, BOX_A * np.eye(3), np.eye(3))
+    file = tmp_path / "conf/0.POSCAR"
+    lines = file.read_text().splitlines()
+    lines[8] = "0.9 0.9 0.9"
+    file.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match="cannot be run with the reference force field"):
+        plan_work(params, machines, tmp_path, None)
+
+
+def test_jobs_of_other_inputs_begin_anew(made, tmp_path):
+    work = plan_work(*made, tmp_path, None)
+    for job in work.models:
+        job.task()
+        (job.folder / DONE).touch()
+    assert renew(work.models, made[1].model_devi, tmp_path) == 0
+    graph = work.graphs[1]
+    graph.write_text("trained anew")
+    changed = plan_work(*made, tmp_path, None).models
+    assert renew(changed, made[1].model_devi, tmp_path) == 2
+    for job in changed:
+        assert (job.folder / DONE).exists() == (job.model == 0)
+        assert (job.folder / AGAIN).exists() == (job.model == 1)
+    assert changed[0].folder / md.STOPPED not in changed[0].folder.iterdir()

@@ -1,0 +1,218 @@
+"""Self-diffusion from the mean square displacement (Einstein), with its error and its window.
+
+``D = lim d<r^2>/dt / 6``.  A straight line is fitted, with an intercept, to the mean square
+displacement over a window of lags that is chosen from the data:
+
+- it ends at a tenth of the trajectory at most, beyond which there are too few independent
+  displacements, and at ten times its start, for longer lags only add scatter;
+- it begins at the shortest lag from which on, at every lag, the exponent between a lag and its
+  double, ``log2(<r^2(2t)> / <r^2(t)>)``, is 1 within 0.1 or two standard errors.  Shorter lags are
+  ballistic (2) or of an atom in its cage (below 1).
+
+The error comes from the scatter of the same fit over parts of the trajectory, at least twice as
+long as the window, hence nearly independent.  It leaves out the displacements from one part
+to the next, which the value has: for Brownian motion it is too large by up to 20 per cent.
+
+Finite size: Yeh and Hummer, J. Phys. Chem. B 108, 15873 (2004).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wtemlp.analysis.displacement import (
+    LONGEST_LAG,
+    MeanSquareDisplacement,
+    followed,
+    mean_square,
+    msd,
+    segments,
+)
+from wtemlp.units import A2_PS_IN_1E5_CM2_S, KB_J
+
+TOLERANCE = 0.1  #: by which the exponent may differ from 1, however small its error
+ERRORS = 2.0  #: standard errors by which it may
+LARGEST_ERROR = 0.1  #: of an exponent that can still be told from another
+WIDEST = 10.0  #: the end of the window over its start
+FEWEST_LAGS = 8  #: in a tenth of the trajectory
+FEWEST_POINTS = 4  #: of a fit
+BLOCKS = (5, 20)  #: fewest and most parts for the error
+EWALD_CONSTANT = 2.837297  #: of a simple cubic lattice of periodic images
+
+
+@dataclass(frozen=True)
+class SelfDiffusion:
+    """A self-diffusion coefficient in the periodic box, or the reason why there is none."""
+
+    d: float | None  #: 1e-5 cm2/s
+    error: float | None  #: its standard error
+    fit_ps: tuple[float, float] | None  #: first and last lag of the fit
+    exponent: float | None  #: of ``<r^2> ~ t^exponent`` in the window, or at the longest lags
+    exponent_error: float | None
+    n_blocks: int  #: parts of the trajectory that the errors come from
+    reason: str  #: why there is none, in words; "" if there is one
+    msd: MeanSquareDisplacement
+
+
+def self_diffusion(
+    positions: ArrayLike,
+    spacing_ps: float,
+    *,
+    masses: ArrayLike | None,
+    atoms: ArrayLike | None = None,
+    fit_ps: tuple[float, float] | None = None,
+) -> SelfDiffusion:
+    """Self-diffusion coefficient of atoms.
+
+    Parameters
+    ----------
+    positions : array_like, shape (n_frames, n_atoms, 3)
+        Unwrapped positions of all atoms, Angstrom, at equal intervals.
+    spacing_ps : float
+        The interval.
+    masses : array_like, shape (n_atoms,), or None
+        Of any unit: the drift of the centre of mass is removed.  None: there is none to remove.
+    atoms : array_like, optional
+        The atoms to follow, indices or a mask; all if left out.
+    fit_ps : tuple of float, optional
+        First and last lag of the fit; chosen from the data if left out (see the module).
+
+    Returns
+    -------
+    SelfDiffusion
+        With ``d`` None and a ``reason`` where the trajectory is too short, its displacements too
+        few, or the motion not diffusive within a tenth of it.
+
+    Raises
+    ------
+    ValueError
+        For arrays that :func:`~wtemlp.analysis.displacement.msd` refuses, or a ``fit_ps`` that
+        holds fewer than four lags or ends beyond a tenth of the trajectory.
+    """
+    whole = msd(positions, spacing_ps, masses=masses, atoms=atoms)
+    paths = followed(positions, masses, atoms)
+    longest = whole.parts_A2.shape[1] - 1
+    if fit_ps is not None:
+        first, last = _given(fit_ps, spacing_ps, longest)
+    else:
+        if longest < FEWEST_LAGS:
+            needed = round(FEWEST_LAGS / LONGEST_LAG) + 1
+            return _none(whole, f"{whole.n_frames} frames; at least {needed} are needed")
+        found = _window(whole)
+        if isinstance(found, SelfDiffusion):
+            return found
+        first, last = found
+    n_blocks = int(np.clip((whole.n_frames - 1) // (2 * last), *BLOCKS))
+    window = slice(first, last + 1)
+    lags = whole.lag_ps[window]
+    parts = [mean_square(paths[p], last + 1)[window] for p in segments(whole.n_frames, n_blocks)]
+    slopes = np.array([_slope(lags, part) for part in parts]) / 6 * A2_PS_IN_1E5_CM2_S
+    exponents = np.array([_exponent(lags, part) for part in parts])
+    return SelfDiffusion(
+        d=_slope(lags, whole.msd_A2[window]) / 6 * A2_PS_IN_1E5_CM2_S,
+        error=_standard_error(slopes),
+        fit_ps=(float(lags[0]), float(lags[-1])),
+        exponent=_exponent(lags, whole.msd_A2[window]),
+        exponent_error=_standard_error(exponents),
+        n_blocks=n_blocks,
+        reason="",
+        msd=whole,
+    )
+
+
+def _given(fit_ps: tuple[float, float], spacing_ps: float, longest: int) -> tuple[int, int]:
+    """First and last lag, in frames, of a window that was asked for."""
+    first = max(1, int(np.ceil(fit_ps[0] / spacing_ps - 1e-6)))
+    last = int(np.floor(fit_ps[1] / spacing_ps + 1e-6))
+    if last > longest:
+        raise ValueError(
+            f"fit_ps = {fit_ps}: must end at a tenth of the trajectory, "
+            f"{longest * spacing_ps:g} ps, at the latest"
+        )
+    if last - first + 1 < FEWEST_POINTS:
+        raise ValueError(f"fit_ps = {fit_ps}: holds fewer than {FEWEST_POINTS} lags")
+    return first, last
+
+
+def _window(whole: MeanSquareDisplacement) -> tuple[int, int] | SelfDiffusion:
+    """First and last lag, in frames, of the diffusive part; or why there is none."""
+    n_parts, longest = len(whole.parts_A2), whole.parts_A2.shape[1] - 1
+    lags = np.unique(np.geomspace(1, longest // 2, 24).astype(int))
+    exponents = _doubling(whole.msd_A2, lags)
+    errors = np.std([_doubling(part, lags) for part in whole.parts_A2], axis=0, ddof=1)
+    errors /= np.sqrt(n_parts)
+    where = f"at {whole.lag_ps[lags[-1]]:.3g} to {whole.lag_ps[2 * lags[-1]]:.3g} ps"
+    last_exponent = f"<r^2> ~ t^({exponents[-1]:.2f} +- {errors[-1]:.2f}) {where}"
+    of_last = float(exponents[-1]), float(errors[-1])
+    if not np.isfinite(exponents).all():
+        return _none(whole, "the atoms do not move")
+    if not errors[-1] <= LARGEST_ERROR:
+        return _none(whole, f"too few independent displacements: {last_exponent}", *of_last)
+    diffusive = np.abs(exponents - 1) <= np.maximum(TOLERANCE, ERRORS * errors)
+    if not diffusive[-1]:
+        return _none(whole, f"not diffusive within a tenth of the run: {last_exponent}", *of_last)
+    wrong = np.flatnonzero(~diffusive)
+    first = int(lags[wrong[-1] + 1]) if len(wrong) else 1
+    return first, min(longest, max(int(WIDEST * first), first + FEWEST_POINTS - 1))
+
+
+def _none(
+    whole: MeanSquareDisplacement,
+    reason: str,
+    exponent: float | None = None,
+    error: float | None = None,
+) -> SelfDiffusion:
+    return SelfDiffusion(None, None, None, exponent, error, 0, reason, whole)
+
+
+def _doubling(values: NDArray[np.float64], lags: NDArray[np.int_]) -> NDArray[np.float64]:
+    """Exponent between each lag and its double; NaN where nothing has moved."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log2(values[2 * lags] / values[lags])
+
+
+def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Slope of the least-squares line."""
+    centred = x - x.mean()
+    return float(centred @ y / (centred @ centred))
+
+
+def _exponent(lags: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    return _slope(np.log(lags), np.log(np.maximum(values, 1e-300)))
+
+
+def _standard_error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def finite_size_correction(temperature_K: float, viscosity_mPa_s: float, length_A: float) -> float:
+    """What to add to a self-diffusion coefficient from a cubic periodic box, 1e-5 cm2/s.
+
+    ``D0 = D_PBC + 2.837297 k T / (6 pi eta L)`` (Yeh and Hummer 2004), for an isotropic liquid.
+
+    Parameters
+    ----------
+    temperature_K : float
+        Temperature.
+    viscosity_mPa_s : float
+        Shear viscosity ``eta`` of the *model* liquid (which hardly depends on the size of the
+        box), mPa s.
+    length_A : float
+        Edge ``L`` of the box, Angstrom.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not positive.
+    """
+    for name, value in (
+        ("temperature_K", temperature_K),
+        ("viscosity_mPa_s", viscosity_mPa_s),
+        ("length_A", length_A),
+    ):
+        if not (value > 0 and np.isfinite(value)):
+            raise ValueError(f"{name} = {value}: must be above 0")
+    metre2_s = EWALD_CONSTANT * KB_J * temperature_K
+    metre2_s /= 6 * np.pi * (viscosity_mPa_s * 1e-3) * (length_A * 1e-10)
+    return float(metre2_s * 1e9)  # 1e-5 cm2/s is 1e-9 m2/s

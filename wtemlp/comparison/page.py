@@ -1,0 +1,140 @@
+"""The page of a comparison."""
+
+from markupsafe import Markup
+
+from wtemlp.comparison import (
+    figures_errors,
+    figures_sampling,
+    figures_validation,
+    table,
+)
+from wtemlp.comparison.recommendation import error_words
+from wtemlp.comparison.result import Comparison
+from wtemlp.report.document import Headline, Section, render_page, table_section
+from wtemlp.report.figure import Figure
+from wtemlp.report.table import MISSING, Column, Table
+
+_ARMS = Markup(
+    "One row an arm: runs that differ by their seed alone. Errors are on the validation data, at "
+    "the labels given (those that the run itself had made). {} Candidates and failed: share of "
+    "the explored frames, ± one standard error over walkers. Width ratio: "
+    "σ<sub>WTE</sub>/σ<sub>NVT</sub>, expected √γ; dT: half-width of the range of temperatures "
+    "that this is worth. Cost: of one run, until these models were trained."
+)
+_BASELINES = (
+    "The arm's error minus the baseline's, ± 95 % confidence (Welch); each interval stands for "
+    "itself: among twenty of them one misses by chance."
+)
+_EPOCHS = (
+    "Errors on validation batches, averaged over a fifth around the epoch: on the way of one "
+    "training, whose learning rate had not decayed yet."
+)
+_RUNS = "What to cite for a run is on its own page (wtemlp report DIR)."
+
+
+def figures(comparison: Comparison) -> list[Figure]:
+    """All figures, in the order of the page; those without data say what is missing."""
+    return [
+        figures_errors.labels_figure(comparison),
+        figures_errors.baselines_figure(comparison),
+        figures_errors.epochs_figure(comparison),
+        figures_sampling.yield_figure(comparison),
+        figures_sampling.sigma_figure(comparison),
+        figures_sampling.window_figure(comparison),
+        figures_validation.bins_figure(comparison),
+        figures_validation.rdf_figure(comparison),
+        figures_validation.diffusion_figure(comparison),
+        figures_errors.cost_figure(comparison),
+    ]
+
+
+def render(comparison: Comparison, title: str, drawn: list[Figure]) -> str:
+    """The page as text.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    title : str
+        Its heading.
+    drawn : list of Figure
+        Those of :func:`figures`.
+    """
+    caption = _ARMS.format(table.intervals_in_words(comparison.arms))
+    blocks: list[Section | Figure] = [
+        Section("Recommendation", _recommendation(comparison), "recommendation"),
+        table_section("Arms", table.main_table(comparison), key="arms", caption=caption,
+                      remarks=comparison.notes),
+        *drawn[:2],
+        table_section("Differences from the baselines", table.baseline_table(comparison),
+                      key="differences", caption=_BASELINES, empty="There is no baseline."),
+        drawn[2],
+        table_section("Errors at some epochs", table.epoch_table(comparison), key="at_epochs",
+                      caption=_EPOCHS, empty="No training is that long, or none is known."),
+        *drawn[3:],
+        table_section("Runs", _runs(comparison), key="runs", caption=_RUNS),
+    ]  # fmt: skip
+    return render_page(
+        title, blocks, kicker="wtemlp comparison", status=_status(comparison),
+        headlines=_headlines(comparison),
+    )  # fmt: skip
+
+
+def _recommendation(comparison: Comparison) -> Markup:
+    found = comparison.recommendation
+    lines = [Markup("<p><b>{}</b></p>").format(found.sentence)]
+    if found.reasons:
+        items = Markup("").join(Markup("<li>{}</li>").format(one) for one in found.reasons)
+        lines.append(Markup("<ul>{}</ul>").format(items))
+    if found.next_step:
+        lines.append(Markup("<p>{}</p>").format(found.next_step))
+    return Markup("\n").join(lines)
+
+
+def _status(comparison: Comparison) -> str:
+    going = [run.name for run in comparison.runs if not run.finished]
+    if not going:
+        return ""
+    return f"{len(going)} of {len(comparison.runs)} runs are not finished."
+
+
+def _headlines(comparison: Comparison) -> list[Headline]:
+    arms, found = comparison.arms, comparison.recommendation
+    n = len(comparison.runs)
+    runs = Headline(str(len(arms)), "arms" if len(arms) != 1 else "arm",
+                    f"{n} runs" if n != 1 else "1 run")  # fmt: skip
+    labels = comparison.budget.labels
+    budget = Headline(
+        MISSING if labels is None else str(labels), "labels, common to all runs",
+        "what errors are compared at" if comparison.budget.equal else "not reached by all alike",
+    )  # fmt: skip
+    chosen = comparison.of(found.arm) if found.arm else None
+    sure = "told apart from the others" if found.clear else "not told apart from all others"
+    advice = Headline(
+        MISSING if chosen is None else chosen.arm.label, "recommended",
+        sure if chosen is not None else "none can be; see below",
+    )  # fmt: skip
+    result = [runs, budget, advice]
+    known = [one for one in arms if one.force is not None]
+    if known:
+        best = min(known, key=lambda one: one.force.interval.mean)
+        result.append(
+            Headline(error_words(best.force), "lowest force RMSE, meV/Å", best.arm.label)
+        )
+    return result
+
+
+def _runs(comparison: Comparison) -> Table:
+    columns = [
+        Column("run", text=True), Column("arm", text=True), Column("seed"), Column("system"),
+        Column("iterations"), Column("labels"), Column("status", text=True),
+        Column("validated", text=True),
+    ]  # fmt: skip
+    rows = []
+    for run in comparison.runs:
+        labels = [one.labels for one in run.trainings if one.labels is not None]
+        rows.append([
+            run.name, run.arm.label, str(run.seed), run.system or MISSING,
+            str(len(run.explorations)), str(max(labels)) if labels else MISSING, run.status,
+            run.validated.verdict if run.validated else "no",
+        ])  # fmt: skip
+    return Table(columns, rows)

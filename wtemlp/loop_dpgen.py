@@ -1,0 +1,84 @@
+"""The loop of a run that explores by GROMACS, Amber or CALYPSO, through DP-GEN."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from wtemlp.dispatch.tasks import Task, failure_of
+from wtemlp.errors import CalculationError
+from wtemlp.loop import Loop
+from wtemlp.progress import Reporter
+from wtemlp.stages import through_dpgen
+from wtemlp.stages.context import RunContext
+
+CALYPSO = "calypso"  #: whose exploration is several rounds of jobs
+
+
+class DpgenLoop(Loop):
+    """DP-GEN prepares, chooses and reads; the steps and their order are the same."""
+
+    def mind_changed_job(self) -> None:
+        """Nothing: DP-GEN reads the parameter file anew in each step."""
+
+    def make_explore(self) -> None:
+        """Have DP-GEN prepare the walkers."""
+        through_dpgen.prepare(self.context, self.state.iteration)
+
+    def run_explore(self) -> None:
+        """Run them."""
+        if self.context.params.engine == CALYPSO:
+            through_dpgen.run_calypso(self.context, self.state.iteration, self._run_round)
+            return
+        tasks, common = through_dpgen.tasks(self.context, self.state.iteration)
+        self._run_round(tasks, common, self.paths.explore(self.state.iteration))
+
+    def _run_round(self, tasks: list[Task], common: list[str], folder: Path) -> None:
+        failed = self._run(
+            tasks, common, folder, self.context.machines.model_devi, lambda _: 0
+        )
+        if failed:  # DP-GEN chooses from all of them
+            raise failure_of(folder, failed, len(tasks))
+
+    def post_explore(self) -> None:
+        """Note who explored."""
+        with self._summary() as row:
+            row.walkers = through_dpgen.walkers(self.context, self.state.iteration)
+
+    def make_label(self) -> None:
+        """Have DP-GEN decide on every frame and prepare the labelling of the chosen ones."""
+        decided = through_dpgen.choose(self.context, self.state.iteration)
+        with self._summary() as row:
+            row.explored = len(decided)
+        self._note_decisions(decided)
+
+    def run_label(self) -> None:
+        """Label them with the reference method."""
+        tasks, common = through_dpgen.label_tasks(self.context, self.state.iteration)
+        folder = self.paths.label(self.state.iteration)
+        failed = self._run(tasks, common, folder, self.context.machines.fp, lambda _: 0)
+        if not failed:
+            return
+        try:
+            self.collect_labels()  # counts the frames without a label
+        except CalculationError as error:
+            raise failure_of(folder, failed, len(tasks)) from error
+        self._say_failed(failed)
+
+    def collect_labels(self) -> tuple[int, dict[str, str]]:
+        """Read the labels: how many there are, and why a frame has none."""
+        return through_dpgen.collect(self.context, self.state.iteration)
+
+
+def loop_of(
+    context: RunContext, reporter: Reporter, on_change: Callable[[], object] = lambda: None
+) -> Loop:
+    """The loop of a run, by its engine.
+
+    Parameters
+    ----------
+    context : RunContext
+    reporter : Reporter
+    on_change : callable, optional
+        As of :class:`wtemlp.loop.Loop`.
+    """
+    foreign = context.params.engine in through_dpgen.ENGINES
+    return (DpgenLoop if foreign else Loop)(context, reporter, on_change)

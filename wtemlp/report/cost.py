@@ -1,0 +1,96 @@
+"""What a run cost: wall time, core hours and GPU hours of each stage, and labels."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import plotly.graph_objects as go
+from markupsafe import Markup
+
+from wtemlp.report import style
+from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.sampling import finite
+from wtemlp.report.table import MISSING, Column, Table, number
+from wtemlp.summary import Summary
+from wtemlp.text import duration
+
+STAGES = ("train", "explore", "label")
+
+
+def total(summaries: Sequence[Summary], of: str) -> float | None:
+    """Core or GPU hours of all iterations: ``of`` is ``"core_hours"`` or ``"gpu_hours"``.
+
+    None where no job has noted its time, as in runs of the first versions.
+    """
+    known = [finite(v) for summary in summaries for v in getattr(summary, of).values()]
+    hours = [value for value in known if value is not None]
+    return sum(hours) if hours else None
+
+
+def cost_in_words(summaries: Sequence[Summary]) -> str:
+    """As ``"12.3 core hours, 4.00 GPU hours"``; "" where nothing is known."""
+    cores, gpus = (total(summaries, of) for of in ("core_hours", "gpu_hours"))
+    words = [] if cores is None else [f"{number(cores)} core hours"]
+    return ", ".join(words + ([f"{number(gpus)} GPU hours"] if gpus else []))
+
+
+def cost_table(summaries: Sequence[Summary]) -> Table:
+    """A row for each iteration and one for all: the stages' hours, wall time and labels."""
+    spent = [s for s in summaries if s.seconds or s.core_hours]
+    gpus = bool(total(summaries, "gpu_hours"))
+    columns = [Column("iter")]
+    columns += [Column(stage, "core h") for stage in STAGES] + [Column("all", "core h")]
+    columns += [Column("all", "GPU h")] * gpus
+    columns += [Column("wall time"), Column("labels"), Column("a label", "core h")]
+    rows = [_row(str(s.iteration), [s], gpus) for s in spent]
+    return Table(columns, [*rows, _row("all", spent, gpus)] if rows else [])
+
+
+def _row(name: str, of: Sequence[Summary], gpus: bool) -> list[str]:
+    hours = [_sum(s.core_hours.get(stage) for s in of) for stage in STAGES]
+    everything = _sum(hours)
+    labels = sum(s.labelled or 0 for s in of)
+    wall = _sum(v for s in of for v in s.seconds.values())
+    each = None if everything is None or not labels else everything / labels
+    return [
+        name, *map(number, hours), number(everything),
+        *[number(_sum(v for s in of for v in s.gpu_hours.values()))] * gpus,
+        MISSING if wall is None else duration(wall),
+        str(labels) if any(s.labelled is not None for s in of) else MISSING, number(each),
+    ]  # fmt: skip
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for one in values if (value := finite(one)) is not None]
+    return sum(known) if known else None
+
+
+def cost_figure(run_summaries: Sequence[Summary]) -> Figure:
+    """Core hours of each stage of each iteration, and GPU hours where there are any."""
+    caption = Markup(
+        "Core hours (and GPU hours) of each stage: the time that its jobs ran, all attempts, times "
+        "the cores (GPUs) that the machine file gives a job; waiting in a queue is not in it. "
+        "<b>Look for</b> what the labels cost against the rest: where labels are dear, more "
+        "exploration to choose them from costs little; where they are cheap, it is the training "
+        "that wants to be shorter."
+    )
+    plots = []
+    for of, title in (("core_hours", "Core hours"), ("gpu_hours", "GPU hours")):
+        if total(run_summaries, of):
+            plots.append(Plot(_bars(run_summaries, of, title), title))
+    return Figure("cost", "Cost", caption, plots, "No job has noted how long it ran.")
+
+
+def _bars(summaries: Sequence[Summary], of: str, title: str) -> go.Figure:
+    plot = style.figure(title.lower(), "", barmode="stack")
+    rows = [s for s in summaries if getattr(s, of)]
+    labels = [f"iteration {s.iteration}" for s in rows]
+    hours: list[Mapping[str, float]] = [getattr(s, of) for s in rows]
+    for stage in STAGES:
+        values = [finite(one.get(stage)) or 0.0 for one in hours]
+        plot.add_bar(
+            y=labels, x=style.numbers(values), orientation="h", name=stage,
+            marker={"color": style.STAGES[stage], "line": {"width": 0}},
+            hovertemplate=f"{stage}: %{{x:.3g}} {title.lower()}<extra>%{{y}}</extra>",
+        )  # fmt: skip
+    plot.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    plot.update_layout(height=130 + 34 * len(rows), bargap=0.35, legend_traceorder="normal")
+    return plot

@@ -1,0 +1,62 @@
+"""The numbers at the top of a run's page."""
+
+from collections.abc import Sequence
+
+from wtemlp.report import style
+from wtemlp.report.document import Headline
+from wtemlp.report.sampling import Sampling, expected_ratio, finite
+from wtemlp.report.table import MISSING, lawful_samplings, number, sigma_ratio
+from wtemlp.summary import Summary
+from wtemlp.text import duration
+
+
+def headlines(summaries: Sequence[Summary]) -> list[Headline]:
+    """The numbers at the top of the page."""
+    explored = [s for s in summaries if s.explored is not None]
+    tested = [s for s in summaries if finite(s.force_rmse_meV_A) is not None]
+    labelled = sum(s.labelled or 0 for s in summaries)
+    frames = sum(s.explored or 0 for s in summaries)
+    trained = [s.n_train_frames for s in summaries if s.n_train_frames is not None]
+    result = [
+        Headline(str(len(explored)), "iterations", f"{frames} frames explored"),
+        Headline(
+            str(labelled),
+            "frames labelled",
+            f"{trained[-1]} in the last training" if trained else "",
+        ),
+        _rmse_headline(tested),
+        *(_ratio_headline(explored, *one) for one in lawful_samplings(summaries).items()),
+    ]
+    spent = [finite(v) or 0.0 for s in summaries for v in s.seconds.values()]
+    if spent:
+        result.append(Headline(duration(sum(spent)), "wall time", "all stages"))
+    return result
+
+
+def _rmse_headline(tested: Sequence[Summary]) -> Headline:
+    label = "force RMSE, meV/Å"
+    if not tested:
+        return Headline(MISSING, label, "no model was tested yet")
+    first, last = tested[0].force_rmse_meV_A, tested[-1].force_rmse_meV_A
+    if len(tested) < 2 or not first or last is None:
+        return Headline(number(first), label, "on the validation set")
+    change = 100 * (last - first) / first
+    word = "lower" if change < 0 else "higher"
+    return Headline(
+        f"{number(first)} → {number(last)}",
+        label,
+        f"first to last training, {abs(change):.0f} % {word}",
+    )
+
+
+def _ratio_headline(
+    explored: Sequence[Summary], sampling: Sampling, factors: Sequence[float]
+) -> Headline:
+    label = f"σ WTE / σ NVT at {style.gamma(sampling.name(factors))}"
+    predicted = f"predicted √γ = {number(expected_ratio(factors))}"
+    for summary in reversed(explored):
+        ratio = sigma_ratio(summary, sampling)
+        if ratio is not None:
+            note = f"{predicted}; iteration {summary.iteration}"
+            return Headline(number(ratio), label, note)
+    return Headline(MISSING, label, f"{predicted}; none measured")

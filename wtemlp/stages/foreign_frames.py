@@ -1,0 +1,133 @@
+"""The frames of explorations by GROMACS, Amber and CALYPSO, and what DP-GEN has made of them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import dpdata
+import numpy as np
+
+from wtemlp import paths
+from wtemlp.analysis.frames import Decision, FrameTable, Phase
+from wtemlp.config.foreign import AMBER, CALYPSO, GROMACS, PREFIXES
+from wtemlp.files import write_json
+from wtemlp.paths import RunPaths
+from wtemlp.stages.context import RunContext
+from wtemlp.stages.select import LISTS
+from wtemlp.stages.walkers import read_rows
+
+CALYPSO_RESULTS = "model_devi_results"
+#: The file that has a walker's deviations.
+DEVIATIONS = {GROMACS: paths.MODEL_DEVI, CALYPSO: paths.MODEL_DEVI, AMBER: "rc.mdout"}
+_AMBER_LINE = "Active learning frame written with max. frc. std.:"
+_AMBER_AGAIN = "     ntx     =       1"  #: its first frame is that which it began with
+#: Where a frame's file is linked from its label.
+_LINKS = {GROMACS: paths.DPGEN_DUMP, CALYPSO: paths.POSCAR}
+
+
+def absolute(jdata: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """DP-GEN's view with absolute paths, where DP-GEN links files from another folder."""
+    found = dict(jdata)
+    for key in PREFIXES.get(jdata["model_devi_engine"], ()):
+        found[key] = str((root / jdata.get(key, "")).resolve())
+    return found
+
+
+def results(run: RunPaths, iteration: int, engine: str) -> list[Path]:
+    """The folders that have deviations."""
+    folder = run.explore(iteration)
+    return sorted((folder / CALYPSO_RESULTS if engine == CALYPSO else folder).glob("task.*"))
+
+
+def read_deviations(folder: Path, engine: str) -> dict[int, float]:
+    """Largest force deviations, eV/Angstrom, by the numbers that DP-GEN gives to frames."""
+    file = folder / DEVIATIONS[engine]
+    if engine != AMBER:
+        steps, _, forces = read_rows(file)
+        return dict(zip(steps.tolist(), forces.tolist(), strict=True))
+    unit = dpdata.unit.EnergyConversion("kcal_mol", "eV").value()
+    lines = file.read_text().splitlines()
+    found, again = [], False
+    for line in lines:
+        again = again or line.startswith(_AMBER_AGAIN)
+        if line.startswith(_AMBER_LINE):
+            found.append((float(line.split()[-2]) * unit, again))
+    first = next((place for place, (_, began) in enumerate(found) if began), None)
+    if first is not None:
+        del found[first]
+    return dict(enumerate(value for value, _ in found))
+
+
+def decided(context: RunContext, iteration: int) -> FrameTable:
+    """All frames that DP-GEN has listed, and those that it has chosen.
+
+    Where each chosen frame is from is written beside it (``frame.json``).
+    """
+    rows = _listed(context.paths, iteration)
+    engine = context.params.engine
+    folders = [task.resolve() for task in results(context.paths, iteration, engine)]
+    deviations = {folder: read_deviations(folder, engine) for folder in folders}
+    chosen = dict(_chosen(context, iteration, rows))
+    for place, label in chosen.items():
+        folder, step = place
+        source = folder.relative_to(context.paths.root.resolve())
+        devi = deviations[folder].get(step)
+        write_json(label / paths.FRAME, {
+            "task": str(source), "step": step, "phase": int(Phase.WTE), "walker": 0,
+            "biasfactor": 1.0, "temperature_K": None, "energy_eV": None, "bias_eV": 0.0,
+            "max_devi_f": devi if devi is not None and np.isfinite(devi) else None,
+        })  # fmt: skip
+    numbers = np.array([_numbers(*place) for place in rows], dtype=int).reshape(-1, 3)
+    n = len(rows)
+    return FrameTable(
+        system=numbers[:, 0], task=numbers[:, 1], walker=np.zeros(n, dtype=int),
+        biasfactor=np.ones(n), temperature_K=np.full(n, np.nan),
+        phase=np.full(n, int(Phase.WTE)), step=numbers[:, 2], energy_eV=np.full(n, np.nan),
+        bias_eV=np.zeros(n),
+        max_devi_f=np.array([deviations[folder].get(step, np.nan) for folder, step in rows]),
+        decision=np.array(
+            [int(Decision.SELECTED) if place in chosen else kind for place, kind in rows.items()],
+            dtype=int,
+        ),
+    )  # fmt: skip
+
+
+Place = tuple[Path, int]  #: a walker's folder, and the number of a frame
+
+
+def _numbers(folder: Path, step: int) -> tuple[int, int, int]:
+    _, system, task = folder.name.split(".")
+    return int(system), int(task), step
+
+
+def _listed(run: RunPaths, iteration: int) -> dict[Place, int]:
+    """Decisions by frame, in the order of DP-GEN's shuffled lists."""
+    found = {}
+    for name, kind in LISTS.items():
+        for file in sorted(run.label(iteration).glob(f"{name}.shuffled.*.out")):
+            for line in file.read_text().splitlines():
+                folder, step = line.rsplit(maxsplit=1)
+                found[(run.root / folder).resolve(), int(step)] = int(kind)
+    return found
+
+
+def _chosen(
+    context: RunContext, iteration: int, rows: Mapping[Place, int]
+) -> Iterator[tuple[Place, Path]]:
+    """The frames that are to be labelled, and the folders of their labels."""
+    link = _LINKS.get(context.params.engine)
+    labels: dict[int, list[Path]] = {}
+    for label in sorted(context.paths.label(iteration).glob("task.*")):
+        labels.setdefault(int(label.name.split(".")[1]), []).append(label)
+    for system, its in labels.items():
+        if link is not None:
+            for label in its:
+                frame = (label / link).resolve()
+                yield (frame.parent.parent, int(frame.name.split(".")[0])), label
+            continue
+        # Amber's frames are in one file; DP-GEN takes the first of its list, in their order.
+        candidates = [
+            place for place, kind in rows.items()
+            if kind == Decision.CANDIDATE and _numbers(*place)[0] == system
+        ]  # fmt: skip
+        yield from zip(sorted(candidates[: len(its)]), its, strict=True)

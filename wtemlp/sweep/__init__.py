@@ -1,0 +1,1 @@
+"""``wtemlp sweep``: runs that differ in one thing, from the same start."""

@@ -1,0 +1,49 @@
+"""Ending the jobs of all runs of a sweep."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from wtemlp.errors import CalculationError, WtemlpError
+from wtemlp.lock import locked
+from wtemlp.paths import RunPaths
+from wtemlp.sweep.folder import PARAM, load_given, load_sweep
+from wtemlp.sweep.listing import again
+
+
+def cancel_sweep(folder: Path, cancel: Callable[[Path], str]) -> str:
+    """End the jobs of all runs.
+
+    Parameters
+    ----------
+    folder : Path
+        The sweep's.
+    cancel : callable
+        Ends those of the run in a folder, and says what it did.
+
+    Returns
+    -------
+    str
+        What was done, a line for each run.
+
+    Raises
+    ------
+    WtemlpError
+        A wtemlp is at work on the sweep: it would take the jobs for failed.
+    CalculationError
+        The jobs of some runs could not be ended; those of the others are.
+    """
+    sweep, given = load_sweep(folder), load_given(folder)
+    lines, failed = [], []
+    with locked(RunPaths(folder)):
+        for run in sorted(file.parent for file in folder.glob(f"*/{PARAM}")):
+            if not RunPaths(run).state.exists():
+                continue
+            try:
+                lines.append(f"{run.name}: {cancel(run).partition(';')[0]}")
+            except WtemlpError as error:
+                failed.append(f"{run.name}: {error}")
+    if failed:
+        raise CalculationError("\n".join(["some jobs could not be ended", *failed, *lines]))
+    if sweep is not None:
+        lines.append(f"go on with: {again(folder, given, sweep)}")
+    return "\n".join(lines) or "no run of this sweep has begun"

@@ -1,0 +1,263 @@
+"""The jobs of a validation: what each is made of, and whether that has changed since."""
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wtemlp import paths
+from wtemlp.config.records import MachineSection, Params
+from wtemlp.dispatch.cancel import discard_stage
+from wtemlp.dispatch.marks import forget_finished
+from wtemlp.dispatch.tasks import Task
+from wtemlp.files import write_text
+from wtemlp.md import dp
+from wtemlp.md import validation_script as md
+from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command
+from wtemlp.seeds import derive_seed
+from wtemlp.validation.places import Places, digest
+from wtemlp.validation.structure import Structure
+from wtemlp.validation_record import MODEL, REFERENCE
+
+ORIGIN = "job.json"  #: what a job is of; with it a job of other models or data is another
+DATA = "data"  #: links to the held-out data, in the folder of the parity jobs
+TEST_LOG = "test.log"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job: a function of the parameters, the seed and the files that it is of."""
+
+    folder: Path
+    inputs: dict[str, str]  #: its files, by name
+    command: str
+    results: tuple[str, ...]
+    logs: tuple[str, ...]
+    steps: int = 0
+    optional: tuple[str, ...] = ()  #: results that need not be there
+
+    def task(self) -> Task:
+        """Write the inputs that are not there, and say how to run them."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name, text in self.inputs.items():
+            if not (self.folder / name).is_file():
+                write_text(self.folder / name, text)
+        return Task(
+            name=self.folder.name,
+            folder=self.folder,
+            command=self.command,
+            forward=tuple(self.inputs),
+            backward=(*self.results, *(f"{name}*" for name in self.optional)),
+            logs=self.logs,
+            steps=self.steps,
+        )
+
+    def is_another(self) -> bool:
+        """Whether the folder has a job of other inputs: its results would be taken for ours."""
+        files = {self.folder / name: text for name, text in self.inputs.items()}
+        return self.folder.is_dir() and not all(
+            file.is_file() and file.read_text() == text for file, text in files.items()
+        )
+
+
+@dataclass(frozen=True)
+class MdJob(Job):
+    """MD of one potential at one temperature."""
+
+    potential: str = MODEL
+    model: int | None = None
+    plan: md.MdPlan | None = None
+
+
+@dataclass(frozen=True)
+class ParityJob(Job):
+    """The errors of the models on the held-out data."""
+
+
+def renew(jobs: Sequence[Job], section: MachineSection, root: Path) -> int:
+    """Have jobs whose inputs have changed done again; how many.
+
+    Where there are some, their stage's jobs are ended first, for one of the old inputs may run, and
+    what is on the other side is removed: the models and data that all share may have changed.
+    """
+    others = [job for job in jobs if job.is_another()]
+    if others:
+        discard_stage(others[0].folder.parent, section, root)
+    for job in others:
+        shutil.rmtree(job.folder)
+        job.folder.mkdir()
+        forget_finished(job.folder)  # on the other side, too
+    return len(others)
+
+
+def model_jobs(
+    params: Params, places: Places, graphs: Sequence[Path], structure: Structure, command: str
+) -> list[MdJob]:
+    """MD with the models.
+
+    Parameters
+    ----------
+    params : Params
+    places : Places
+    graphs : sequence of Path
+        The model files, by their numbers.
+    structure : Structure
+    command : str
+        The LAMMPS program.
+    """
+    found = []
+    for temperature_K in params.validation.temps_K:
+        for model, graph in enumerate(graphs[: params.validation.models]):
+            plan = _plan(params, temperature_K, f"model {model}")
+            script = md.model_script(plan, f"../{graph.name}", params.type_map, params.mass_map)
+            folder = places.models / f"model.{model:03d}.{temperature_K:g}K"
+            origin = {"model": graph.name, "sha256": digest(graph)}
+            inputs = {SCRIPT: script, paths.CONF: structure.conf, ORIGIN: _json(origin)}
+            found.append(_md_job(folder, inputs, command, plan, MODEL, model))
+    return found
+
+
+def reference_jobs(
+    params: Params, places: Places, structure: Structure, command: str
+) -> list[MdJob]:
+    """MD with the reference force field; none where there is none."""
+    if params.force_field is None or not params.validation.reference:
+        return []
+    found = []
+    for temperature_K in params.validation.temps_K:
+        plan = _plan(params, temperature_K, "reference")
+        script = md.reference_script(plan, params.force_field, params.type_map, params.mass_map)
+        folder = places.reference / f"{temperature_K:g}K"
+        inputs = {SCRIPT: script, md.START: structure.water}
+        found.append(_md_job(folder, inputs, command, plan, REFERENCE, None))
+    return found
+
+
+def _plan(params: Params, temperature_K: float, who: str) -> md.MdPlan:
+    settings = params.validation
+    purpose = ("validate", who, f"{temperature_K:g}")
+    followed = [params.type_map.index(name) + 1 for name in settings.diffusion]
+    if who == "reference":
+        followed = [{"O": 1, "H": 2}[name] for name in settings.diffusion]
+    return md.MdPlan(
+        temperature_K=temperature_K,
+        timestep_ps=params.timestep_ps,
+        ensembles=settings.ensembles,
+        equil_steps=settings.equil_steps,
+        nvt_steps=settings.nvt_steps,
+        nve_steps=settings.nve_steps,
+        npt_steps=settings.npt_steps,
+        pressure_bar=settings.pressure_bar,
+        trj_freq=settings.trj_freq,
+        thermo_freq=settings.thermo_freq,
+        limit_K=settings.temp_factor * temperature_K,
+        velocity_seed=derive_seed(params.seed, *purpose, "velocity"),
+        thermostat_seed=derive_seed(params.seed, *purpose, "thermostat"),
+        vacf_types=tuple(followed) if settings.vacf else (),
+    )
+
+
+def _md_job(
+    folder: Path, inputs: dict[str, str], command: str, plan: md.MdPlan, potential: str,
+    model: int | None,
+) -> MdJob:  # fmt: skip
+    return MdJob(
+        folder=folder,
+        inputs=inputs,
+        command=md.command(lammps_command(command), plan.results),
+        results=(*plan.results, LOG),
+        logs=(LOG,),
+        steps=plan.total_steps,
+        optional=(md.STOPPED,),
+        potential=potential,
+        model=model,
+        plan=plan,
+    )
+
+
+def parity_job(
+    params: Params, places: Places, graphs: Sequence[Path], command: str
+) -> ParityJob | None:
+    """The errors of the models on the held-out data; None where there is no such data.
+
+    One job, for to begin costs more than to test.
+    """
+    data = [(link_name(i, one), one) for i, one in enumerate(params.validation_data_sys)]
+    if not data:
+        return None
+    tests = [
+        f"test -m ../{graph.name} -s ../{DATA}/{name} -n 0 -d {details(model, index)}"
+        for model, graph in enumerate(graphs)
+        for index, (name, _) in enumerate(data)
+    ]
+    origin = {
+        "models": {graph.name: digest(graph) for graph in graphs},
+        "data": {str(path): digest(*_data_files(path)) for _, path in data},
+    }
+    files = [
+        file for model in range(len(graphs)) for index in range(len(data))
+        for file in detail_files(model, index)
+    ]  # fmt: skip
+    return ParityJob(
+        folder=places.parity / "test",
+        inputs={ORIGIN: _json(origin)},
+        command=f"{{ {dp.chained(command, tests)}; }} > {TEST_LOG} 2>&1",
+        results=(*files, TEST_LOG),
+        logs=(TEST_LOG,),
+    )
+
+
+def details(model: int, index: int) -> str:
+    """The prefix of the files in which ``dp test`` leaves a model's errors on a data set."""
+    return f"model_{model:03d}_{index:03d}"
+
+
+def detail_files(model: int, index: int) -> tuple[str, str]:
+    """Its files of energies (eV) and of forces (eV/Angstrom)."""
+    return f"{details(model, index)}.e.out", f"{details(model, index)}.f.out"
+
+
+def link_name(index: int, data: Path) -> str:
+    """The name by which jobs know a data set; that of a file tells its format."""
+    return f"{index:03d}{data.suffix if data.is_file() else ''}"
+
+
+def _data_files(data: Path) -> list[Path]:
+    """The files of a data set, be it a folder, of one system or more, or one file."""
+    if data.is_file():
+        return [data]
+    return sorted(file for pattern in ("set.*/*.npy", "type*.raw") for file in data.rglob(pattern))
+
+
+def link_models(folder: Path, graphs: Sequence[Path]) -> list[str]:
+    """Have the jobs in a folder find the models; the links' names."""
+    for graph in graphs:
+        _link(folder / graph.name, graph)
+    return [graph.name for graph in graphs]
+
+
+def link_data(folder: Path, data: Sequence[Path]) -> list[str]:
+    """Have the jobs in a folder find the held-out data; the files, relative to the folder."""
+    found = []
+    for index, one in enumerate(data):
+        link = folder / DATA / link_name(index, one)
+        _link(link, one.resolve())
+        inside = [link / file.relative_to(one) for file in _data_files(one)]
+        found += [str(file.relative_to(folder)) for file in inside] or [str(link)]
+    return found
+
+
+def _link(link: Path, target: Path) -> None:
+    """A relative link, so that the run's folder can be moved."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    wanted = os.path.relpath(target, link.parent)
+    if link.is_symlink() and str(link.readlink()) == wanted:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(wanted)
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, indent=1) + "\n"

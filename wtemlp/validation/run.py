@@ -1,0 +1,103 @@
+"""What ``wtemlp validate`` does: MD, errors on held-out data, and a verdict on them.
+
+Every input is a function of the parameters, the seed and the models, and a finished job is not run
+again: a validation that was killed goes on where it was, and one with changed parameters does
+anew what has changed.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from wtemlp.config.records import MachineSection, Params
+from wtemlp.dispatch.dispatcher import run_tasks
+from wtemlp.dispatch.tasks import TaskResult, failure_of
+from wtemlp.files import last_line, leading_int
+from wtemlp.md.reference_script import LOG
+from wtemlp.progress import Reporter, StageProgress
+from wtemlp.user_files import with_user_files
+from wtemlp.validation import jobs as jobs_of
+from wtemlp.validation.jobs import Job
+from wtemlp.validation.verdict import judge
+from wtemlp.validation.work import Work
+from wtemlp.validation_record import Validation, save
+
+
+def run_validation(work: Work, reporter: Reporter) -> Validation:
+    """Do what is to be done, and write the record.
+
+    Raises
+    ------
+    CalculationError
+        If a job failed for another reason than that its run exploded.
+    """
+    began, places, machines = time.monotonic(), work.places, work.machines
+    reporter.say(_outline(work))
+    places.of_iteration.mkdir(parents=True, exist_ok=True)
+    common = jobs_of.link_models(places.models, work.graphs)
+    _run(work.models, common, machines.model_devi, "MD with the models", done_steps, work, reporter)
+    _run(work.reference, [], machines.fp, "MD with the reference", done_steps, work, reporter)
+    if work.parity:
+        common = jobs_of.link_models(places.parity, work.graphs)
+        common += jobs_of.link_data(places.parity, work.params.validation_data_sys)
+        title = "errors on held-out data"
+        _run([work.parity], common, machines.train, title, lambda _: 0, work, reporter)
+    reporter.say("validate: reading the results")
+    found = judge(work)
+    found = replace(found, seconds=round(time.monotonic() - began, 1))
+    save(places.own_record, found)
+    save(places.record, found)
+    return found
+
+
+def done_steps(folder: Path) -> int:
+    """MD steps that a job has behind it, from its log."""
+    return leading_int(last_line(folder / LOG))
+
+
+def _run(
+    jobs: Sequence[Job], common: Sequence[str], section: MachineSection, title: str,
+    steps_of: Callable[[Path], int], work: Work, reporter: Reporter,
+) -> None:  # fmt: skip
+    """Run jobs of one kind; every one must succeed, and to explode is no failure."""
+    if not jobs:
+        return
+    root, folder = work.places.root, jobs[0].folder.parent
+    if renewed := jobs_of.renew(jobs, section, root):
+        jobs_have = "1 job has" if renewed == 1 else f"{renewed} jobs have"
+        reporter.say(f"validate: {jobs_have} other inputs than before and will be done anew")
+    tasks = with_user_files([job.task() for job in jobs], section, root)
+    results: list[TaskResult] = []
+    reporter.follow(
+        StageProgress(f"validate: {title}", tasks, steps_of),
+        lambda on_progress: results.extend(
+            run_tasks(
+                tasks, work_dir=folder, common_files=common, section=section,
+                on_progress=on_progress, root=root,
+            )
+        ),
+    )
+    if failed := [result for result in results if not result.ok]:
+        raise failure_of(folder, failed, len(tasks))
+
+
+def _outline(work: Work) -> str:
+    """What is going to be done, in one line."""
+    settings = work.params.validation
+    temps = ", ".join(f"{temperature:g}" for temperature in settings.temps_K)
+    models = f"{settings.models} model{'s' * (settings.models > 1)}"
+    parts = [
+        f"validate: iteration {work.places.iteration}, {models} at {temps} K "
+        f"({', '.join(settings.ensembles)})",
+        _without_reference(work.params) or "and the reference",
+        *([] if work.parity else ["no errors on held-out data: validation_data_sys is empty"]),
+    ]
+    return "; ".join(parts)
+
+
+def _without_reference(params: Params) -> str:
+    """Why there is no MD with the reference; "" if there is."""
+    if params.force_field is None:
+        return f'no MD with the reference: "fp_style": "{params.fp_style}" gives none'
+    return "" if params.validation.reference else "no MD with the reference, as asked"

@@ -1,0 +1,54 @@
+"""All that a validation is to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wtemlp.config.records import Machines, Params
+from wtemlp.errors import InputError
+from wtemlp.validation import jobs
+from wtemlp.validation.jobs import MdJob, ParityJob
+from wtemlp.validation.places import Places, find_models
+from wtemlp.validation.structure import Structure, read_structure
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that a validation is to do, found before anything is written."""
+
+    params: Params
+    machines: Machines
+    places: Places
+    graphs: tuple[Path, ...]
+    structure: Structure
+    models: tuple[MdJob, ...]
+    reference: tuple[MdJob, ...]
+    parity: ParityJob | None
+
+
+def plan_work(params: Params, machines: Machines, root: Path, iteration: int | None) -> Work:
+    """Look at the models, the structure and the settings.
+
+    Raises
+    ------
+    InputError
+        If a validation cannot be made of them; nothing has been written.
+    """
+    number, graphs = find_models(root, iteration, params.numb_models)
+    if not params.validation.temps_K:
+        raise InputError(f"{params.source.name}: validation.temps", "is missing, and the "
+                         "explorations have no temperature", "add it: a list (K)")
+    structure = read_structure(params)
+    places = Places(root, number)
+    command = machines.model_devi.command
+    return Work(
+        params=params,
+        machines=machines,
+        places=places,
+        graphs=tuple(graphs),
+        structure=structure,
+        models=tuple(jobs.model_jobs(params, places, graphs, structure, command)),
+        reference=tuple(
+            jobs.reference_jobs(params, places, structure, machines.fp.command)
+        ),
+        parity=jobs.parity_job(params, places, graphs, machines.train.command),
+    )

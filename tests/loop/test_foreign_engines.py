@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.loop.conftest import PARAM, ROOT, Run, make_run
+from tests.loop.test_loop import set_state
 from wtemlp import dpgen_adapter
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.config.machine import load_machines
@@ -257,9 +258,7 @@ def test_done_again_it_does_nothing(finished):
 def test_results_that_have_gone_are_made_anew(finished):
     """A clean-up between two calls: the run goes back to where that is made."""
     _, run = finished
-    state = json.loads((run.folder / "wtemlp.json").read_text())
-    state |= {"iteration": 0, "step": 6, "finished": "", "final": None}
-    (run.folder / "wtemlp.json").write_text(json.dumps(state))
+    set_state(run, iteration=0, step=6, finished="", final=None)
     for name in ("model_devi.out", "rc.mdout", "Model_Devi.out"):
         for file in (run.folder / "iter.000000/01.model_devi").rglob(name):
             file.unlink()

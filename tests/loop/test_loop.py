@@ -14,8 +14,10 @@ import pytest
 
 from tests.loop.conftest import job, make_run
 from tests.waters import water_box
+from wtemlp import state
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.md import colvar
+from wtemlp.paths import RunPaths
 from wtemlp.state import Step
 
 
@@ -249,6 +251,8 @@ def copied(undisturbed, tmp_path):
 def set_state(run, **changes):
     file = run.folder / "wtemlp.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    # A record that is ahead of the state would be DP-GEN's.
+    state.record_back(RunPaths(run.folder), state.load(RunPaths(run.folder)))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ import dpdata
 from wtemlp.analysis.frames import Decision
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.loop import STEPS, Loop
+from wtemlp.loop import Loop
 from wtemlp.paths import RunPaths
 from wtemlp.progress import Reporter
 from wtemlp.stages import explore, select
@@ -88,7 +88,7 @@ def sorted_by_wtemlp(dpgens: Path, iteration: int, folder: Path) -> dict[str, in
     loop = Loop(context, Reporter(None))
     frames, _ = explore.collect(context, iteration)
     decided = select.decide(context, iteration, frames)
-    STEPS[loop.state.step](loop)
+    loop.step()
     found = {name: decided.count(*kinds) for name, kinds in KINDS.items()}
     assert found == {**dict.fromkeys(KINDS, 0), **listed(folder, iteration)}
     return found

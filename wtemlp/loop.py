@@ -73,19 +73,23 @@ class Loop:
         if self.state.finished:
             self.reporter.say(f"this run is finished: {self.state.finished}")
         while not self.state.finished:
-            began = time.monotonic()
-            try:
-                getattr(self, STEPS[self.state.step])()
-            except FileNotFoundError as error:
-                raise CalculationError(
-                    f"{error.filename} has gone, which step {self._step_name()} of iteration "
-                    f"{self.state.iteration} needs; give the same command again: it goes back "
-                    "to where that is made"
-                ) from error
-            self._add_seconds(time.monotonic() - began)
-            self._advance()
+            self.step()
             self.on_change()
         return self.state
+
+    def step(self) -> None:
+        """Do the next step, and note that it is done."""
+        began = time.monotonic()
+        try:
+            getattr(self, STEPS[self.state.step])()
+        except FileNotFoundError as error:
+            raise CalculationError(
+                f"{error.filename} has gone, which step {self.state.step.words} of iteration "
+                f"{self.state.iteration} needs; give the same command again: it goes back "
+                "to where that is made"
+            ) from error
+        self._add_seconds(time.monotonic() - began)
+        self._advance()
 
     def _begin(self) -> RunState:
         fresh = first_state(self.context.params, self.context.machines, self.paths)
@@ -117,9 +121,6 @@ class Loop:
             f"going on in iteration {current.iteration} with step {current.step.words}"
         )
         return current
-
-    def _step_name(self) -> str:
-        return self.state.step.words
 
     def _advance(self) -> None:
         done, self.state = self.state, self.state.next()

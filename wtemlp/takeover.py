@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from wtemlp import state as states
+from wtemlp.analysis.frames import Decision
 from wtemlp.config.schema import ENGINE
 from wtemlp.files import write_json
 from wtemlp.first import moved_to
 from wtemlp.paths import LABELS
-from wtemlp.stages import adopted_labels, adopted_walkers, explore, train
+from wtemlp.stages import adopted_labels, adopted_walkers, explore, through_dpgen, train
 from wtemlp.stages.context import RunContext
 from wtemlp.state import Done, RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
@@ -58,6 +59,9 @@ def take_over(context: RunContext, current: RunState, came: Done, say: Say) -> R
 
 def _adopt_finished(context: RunContext, iteration: int, say: Say) -> None:
     """Make up what wtemlp keeps of an iteration; what cannot be is left out."""
+    if context.params.engine in through_dpgen.ENGINES:
+        _adopt_foreign(context, iteration, say)
+        return
     why = adopted_walkers.adopt(context, iteration, done=True, stored=False)
     why = why or adopted_labels.adopt(context, iteration)
     labelled = None
@@ -81,6 +85,10 @@ def _adopt_current(context: RunContext, moved: RunState, say: Say) -> Step:
         return _adopt_training(context, iteration, step, say)
     if step < Step.RUN_EXPLORE:
         return step
+    if context.params.engine in through_dpgen.ENGINES:
+        through_dpgen.adopt(context, iteration)
+        good = step <= Step.MAKE_LABEL or _adopt_foreign(context, iteration, say)
+        return step if good else Step.MAKE_LABEL
     if step is Step.RUN_EXPLORE and context.params.engine == ENGINE:
         say(f'iteration {iteration} explores anew: "model_devi_engine" is "{ENGINE}" now')
         return Step.MAKE_EXPLORE
@@ -99,6 +107,24 @@ def _adopt_current(context: RunContext, moved: RunState, say: Say) -> Step:
         row.explored, row.walkers = len(frames), walkers
         save_summary(context.paths.summary(iteration), row)
     return step
+
+
+def _adopt_foreign(context: RunContext, iteration: int, say: Say) -> bool:
+    """Read what DP-GEN has chosen of an exploration by an engine that only DP-GEN knows."""
+    try:
+        table = through_dpgen.adopt_choice(context, iteration)
+    except (OSError, ValueError, KeyError) as error:
+        say(f"iteration {iteration}: what DP-GEN has chosen cannot be read: {error}")
+        return False
+    row = read_summary(context.paths.summary(iteration)) or Summary(iteration)
+    row.explored = len(table)
+    row.accurate, row.candidate, row.failed = (
+        table.judged(kind) for kind in (Decision.ACCURATE, Decision.CANDIDATE, Decision.FAILED)
+    )
+    row.selected = table.count(Decision.SELECTED)
+    row.walkers = through_dpgen.walkers(context, iteration)
+    save_summary(context.paths.summary(iteration), row)
+    return True
 
 
 def _adopt_labelling(context: RunContext, iteration: int, step: Step, say: Say) -> Step:

@@ -10,7 +10,7 @@ from tests.engines.conftest import engine_environment
 from tests.loop.conftest import PARAM, write_data
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.loop import STEPS, Loop
+from wtemlp.loop_dpgen import loop_of
 from wtemlp.paths import RunPaths
 from wtemlp.progress import Reporter
 from wtemlp.stages.context import RunContext
@@ -118,7 +118,7 @@ class Ours:
         machines = load_machines(folder / "machine.json", folder)
         reporter = Reporter(root.live, command="run", files=["param.json", "machine.json"])
         reporter.say = self.said.append
-        self.loop = Loop(RunContext(params, machines, root), reporter)
+        self.loop = loop_of(RunContext(params, machines, root), reporter)
 
     @property
     def next(self) -> tuple[int, Step]:
@@ -126,8 +126,7 @@ class Ours:
 
     def go_on(self, n_steps: int = 1) -> None:
         for _ in range(n_steps):
-            STEPS[self.loop.state.step](self.loop)
-            self.loop._advance()
+            self.loop.step()
 
 
 def after(folder: Path) -> Done:

@@ -139,6 +139,14 @@ def start(run: Run, **environment: str) -> tuple[str, int]:
     return output, process.returncode
 
 
+def rewind(run: Run, step: int) -> None:
+    """As if the first iteration had come to a step and no further."""
+    lines = (run.folder / "record.dpgen").read_text().splitlines()
+    kept = lines[: lines.index(f"0 {step}") + 1]
+    (run.folder / "record.dpgen").write_text("\n".join(kept) + "\n")
+    subprocess.run(["rm", "-rf", "iter.000001"], cwd=run.folder, check=True)
+
+
 def context_of(run: Run) -> RunContext:
     folder = run.folder
     return RunContext(
@@ -202,7 +210,7 @@ def test_runs_to_the_end(finished):
     """Chosen as DP-GEN chooses, labelled, trained on."""
     engine, run = finished
     table = load_frames(run.folder / "iter.000000/01.model_devi/explored.npz")
-    expected = {"gromacs": 2 * 5, "amber": 2 * 5}.get(engine, len(table))
+    expected = {"gromacs": 2 * 2 * 5, "amber": 2 * 5}.get(engine, len(table))
     assert len(table) == expected > 5
     devi = table.max_devi_f
     inside = (devi >= 0.2) & (devi < 0.8)
@@ -264,6 +272,30 @@ def test_results_that_have_gone_are_made_anew(finished):
             file.unlink()
     output, code = start(run)
     assert code == 0 and "has gone: going back" in output, output
+
+
+@pytest.mark.parametrize("step", [3, 4, 6, 7])
+def test_an_unfinished_run_of_dpgen_is_taken_over(finished, step):
+    """What wtemlp keeps is lost; DP-GEN's record and files are all that there is."""
+    engine, run = finished
+    if engine == "calypso" and step == 4:
+        pytest.skip("DP-GEN cannot go on within a generation: it is explored anew")
+    labels = run.folder / "iter.000000/02.fp"
+    before = {path.name: path.lstat().st_mtime_ns for path in labels.glob("task.*/job.json")}
+    rewind(run, step)
+    for name in ("wtemlp.json", "wtemlp.live.json", "iter.000000/summary.json",
+                 "iter.000000/01.model_devi/walkers.json",
+                 "iter.000000/01.model_devi/explored.npz"):  # fmt: skip
+        (run.folder / name).unlink(missing_ok=True)
+    output, code = start(run)
+    assert code == 0 and "taken over from dpgen run" in output, output
+    assert "unexpected" not in output
+    summary = json.loads((run.folder / "iter.000000/summary.json").read_text())
+    assert summary["labelled"] == summary["selected"] > 2
+    if step >= 6:  # chosen already
+        assert before == {
+            path.name: path.lstat().st_mtime_ns for path in labels.glob("task.*/job.json")
+        }
 
 
 @pytest.mark.parametrize(("engine", "program", "words"), [

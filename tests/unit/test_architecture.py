@@ -44,7 +44,7 @@ ALLOWED = {
     "resume": BASE | {"state", "stages", "summary"},
     "user_files": BASE | {"config", "dispatch"},
     "first": BASE | {"state", "config", "versions"},
-    "takeover": BASE | {"first", "stages", "state", "summary", "config"},
+    "takeover": BASE | {"first", "stages", "state", "summary", "config", "analysis"},
     "loop": BASE
     | {"resume", "first", "takeover", "stages", "state", "summary", "progress", "analysis"}
     | {"config", "dispatch", "user_files"},

@@ -20,7 +20,6 @@ _WITHOUT = {
         "training_reuse_numb_steps", "training_reuse_start_lr", "training_reuse_start_pref_e",
         "training_reuse_start_pref_f",
     ),
-    "use_clusters": ("cluster_cutoff_hard", "cluster_minify"),
 }  # fmt: skip
 _FILES_ANEW = ("pretty_print", "pretty_format")
 

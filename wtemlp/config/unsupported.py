@@ -2,21 +2,20 @@
 
 from collections.abc import Iterator
 
-from wtemlp.config.section import Section, show
+from wtemlp.config.section import Section
 from wtemlp.config.template import refuse_without_template
 from wtemlp.errors import InputError, NotRunnable
 
-_OFF = (None, False, 0, [], {}, "")
-
-#: keys whose default, and these values, mean that the feature is off
+_OFF = (None, False, 0)
+_CLUSTERS = "atoms would be chosen, not frames"
+#: Keys of features that there are not, and why.
 _TOP = {
-    "use_ele_temp": _OFF,
-    "use_clusters": _OFF,
-    "cluster_cutoff": (None,),  # these three: of use_clusters
-    "cluster_cutoff_hard": (None,),
-    "cluster_minify": _OFF,
+    "use_ele_temp": "labels have no electron temperature",
+    "use_clusters": _CLUSTERS,
+    "cluster_cutoff": _CLUSTERS,
+    "cluster_cutoff_hard": _CLUSTERS,
+    "cluster_minify": _CLUSTERS,
 }
-
 _REMEDY = "not supported by this version of wtemlp"
 
 
@@ -34,15 +33,10 @@ def unsupported(params: Section) -> Iterator[NotRunnable]:
     params : Section
         The file, checked against its schema.
     """
-    yield from _features(params, _TOP)
+    for key, why in _TOP.items():
+        if params.get(key) not in _OFF:
+            yield NotRunnable.of(params.wrong(key, f"{_REMEDY} ({why}), remove it"))
     try:
         refuse_without_template(params)
     except InputError as error:
         yield NotRunnable.of(error)
-
-
-def _features(section: Section, features: dict[str, tuple]) -> Iterator[NotRunnable]:
-    for key, off in features.items():
-        if key in section and section[key] not in off:
-            instead = f"use {show(off[0])}" if isinstance(off[0], str) else "remove it"
-            yield NotRunnable.of(section.wrong(key, f"{_REMEDY}, {instead}"))

@@ -47,8 +47,27 @@ def prepare(context: RunContext, iteration: int) -> None:
         context.paths.root, iteration, foreign_frames.absolute(params.jdata, context.paths.root),
         context.machines.mdata, context.seed("explore", iteration),
     )  # fmt: skip
+    adopt(context, iteration)
+
+
+def adopt(context: RunContext, iteration: int) -> None:
+    """List the tasks that DP-GEN has made."""
+    folder = context.paths.explore(iteration)
     names = sorted(task.name for task in folder.glob("task.*"))
-    write_json(folder / WALKERS, {"engine": params.engine, "tasks": names})
+    write_json(folder / WALKERS, {"engine": context.params.engine, "tasks": names})
+
+
+def adopt_choice(context: RunContext, iteration: int) -> FrameTable:
+    """All frames, as DP-GEN's lists and the folders of its labels say; kept.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError
+        If they cannot be read.
+    """
+    table = foreign_frames.decided(context, iteration)
+    save_frames(context.paths.explored(iteration), table)
+    return table
 
 
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
@@ -147,8 +166,7 @@ def choose(context: RunContext, iteration: int) -> FrameTable:
         raise CalculationError(
             f"{context.paths.explore(iteration)}: DP-GEN cannot choose frames: {error}"
         ) from error
-    table = foreign_frames.decided(context, iteration)
-    save_frames(context.paths.explored(iteration), table)
+    table = adopt_choice(context, iteration)
     if not context.params.criteria[iteration].lists:
         for name in LISTS:
             for file in folder.glob(f"{name}.shuffled.*.out"):

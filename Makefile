@@ -8,7 +8,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 READY  := $(VENV)/.ready
 RUN    := runs/quickstart
 PLUMED := hillclimber==0.1.8
-WORKERS ?= 4
+WORKERS ?= 3
 
 .PHONY: run test lint docs reference setup clean
 

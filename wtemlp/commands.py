@@ -29,7 +29,7 @@ from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import check_window, make_plan
 from wtemlp.plumed_lines import check_plumed_lines
-from wtemlp.preflight import check_machines
+from wtemlp.preflight import check_backend, check_machines
 from wtemlp.progress import reporter_on_stderr
 from wtemlp.rehearsal import check_labels
 from wtemlp.report.table import format_table
@@ -61,6 +61,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     params = load_params(param, root)
     machines = load_machines(machine, root)
     check_machines(machines, ("train", "model_devi", "fp"), root)
+    check_backend(params, machines)
     check_user_files(machines, root)
     check_plumed_lines(params, machines, root)
     check_labels(params, machines, root)

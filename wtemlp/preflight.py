@@ -10,12 +10,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from wtemlp.config.records import Machines, MachineSection
+from wtemlp.config.records import Machines, MachineSection, Params
 from wtemlp.dispatch.settings import read_section
 from wtemlp.errors import InputError, MissingEngine
 from wtemlp.md import kernel, lammps_library
 
 LOCAL_CONTEXTS = ("localcontext", "lazylocalcontext", "local", "lazylocal")
+#: Packages that train, beside TensorFlow.
+BACKENDS = {"pytorch": "torch", "pytorch-exportable": "torch", "pt-expt": "torch", "jax": "jax"}
+_DP = ["wtemlp", "dp"]
 LAPTOP = "pip install 'wtemlp[laptop]', then pip install --no-deps hillclimber==0.1.8"
 
 
@@ -50,6 +53,26 @@ def check_machines(machines: Machines, needed: tuple[str, ...], root: Path) -> N
         read_section(section, root)
         if is_local(section):
             _check_command(section, f"{machines.source.name}: {stage}.command")
+
+
+def check_backend(params: Params, machines: Machines) -> None:
+    """Look for the back end of DeePMD-kit that trains, if it trains here by ``wtemlp dp``.
+
+    Raises
+    ------
+    MissingEngine
+        If the package is not installed.
+    """
+    package = BACKENDS.get(params.jdata.get("train_backend", ""))
+    section = machines.train
+    if package is None or not is_local(section) or section.command.split()[:2] != _DP:
+        return
+    if lammps_library.package_folder(package) is None:
+        raise MissingEngine(
+            f"{params.source.name}: train_backend",
+            f"{params.jdata['train_backend']}: {package} is not installed on this machine",
+            f"pip install {package}, or train with another back end",
+        )
 
 
 def _check_command(section: MachineSection, where: str) -> None:

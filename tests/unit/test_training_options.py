@@ -11,7 +11,7 @@ import pytest
 from tests.unit.test_config_params import GOOD, load, root, write_system  # noqa: F401 (a fixture)
 from wtemlp import dpgen_adapter
 from wtemlp.config.machine import load_machines
-from wtemlp.errors import InputError, NotRunnable
+from wtemlp.errors import InputError, MissingEngine, NotRunnable
 from wtemlp.paths import RunPaths
 from wtemlp.resume import sound_step
 from wtemlp.stages import train
@@ -277,6 +277,21 @@ def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
     with pytest.raises(NotRunnable) as caught:
         context_of(root, **changes)
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("backend", "package"), [("pytorch", "torch"), ("pt-expt", "torch"),
+                                                  ("jax", "jax")])  # fmt: skip
+def test_a_back_end_that_is_not_here(root, monkeypatch, backend, package):  # noqa: F811
+    from wtemlp import preflight
+
+    monkeypatch.setattr(preflight.lammps_library, "package_folder", lambda name: None)
+    context = context_of(root, "wtemlp dp", train_backend=backend)
+    with pytest.raises(MissingEngine, match=f"{package} is not installed on this machine"):
+        preflight.check_backend(context.params, context.machines)
+    for other in ({"program": "dp", "train_backend": backend}, {"program": "wtemlp dp"}):
+        program = other.pop("program")
+        context = context_of(root, program, **other)
+        preflight.check_backend(context.params, context.machines)
 
 
 def test_what_is_prepared_is_dpgens(root, tmp_path_factory):  # noqa: F811

@@ -15,7 +15,7 @@ from wtemlp.errors import InputError, MissingEngine, NotRunnable, WtemlpError
 from wtemlp.first import check_run
 from wtemlp.paths import RunPaths
 from wtemlp.plumed_lines import jobs_with_lines, refusals
-from wtemlp.preflight import check_machines
+from wtemlp.preflight import check_backend, check_machines
 from wtemlp.rehearsal import check_labels
 from wtemlp.user_files import check_user_files
 
@@ -75,9 +75,15 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
 def check_label_inputs(
     params: Params | None, machines: Machines | None, root: Path, findings: Findings
 ) -> None:
-    """Check that DP-GEN can make the inputs of its ``fp_style``, if their files are there."""
+    """Check the back end of the trainings, and that DP-GEN can make the inputs of its ``fp_style``,
+    if their files are there."""
     if params is None:
         return
+    if machines is not None:
+        try:
+            check_backend(params, machines)
+        except MissingEngine as error:
+            findings.refused(error)
     own = params.fp_style in OWN_STYLES
     if not own and label_file_problems(Section(params.source.name, params.jdata), root):
         return  # told already

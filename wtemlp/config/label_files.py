@@ -9,7 +9,8 @@ from wtemlp.config.section import Section
 from wtemlp.errors import InputError
 
 FOLDER = "fp_pp_path"  #: what the keys of `IN_FOLDER` are relative to
-FILES = ("fp_incar", "fp_kpt_file", "external_input_path")  #: relative to the run's folder
+#: Relative to the run's folder.
+FILES = ("fp_incar", "fp_kpt_file", "external_input_path", "fp_nbands_esti_data")
 IN_FOLDER = ("fp_pp_files", "fp_orb_files", "fp_dpks_descriptor")
 TEMPLATE = "template_fn"  #: in ``fp_params`` of ``cpx``; relative to the run's folder
 

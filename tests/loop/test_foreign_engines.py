@@ -120,7 +120,6 @@ def foreign_run(folder: Path, engine: str, **changes: object) -> Run:
     machine = json.loads((folder / "machine.json").read_text())
     for section in ("model_devi", "fp"):
         machine[section]["resources"]["envs"] = {"PATH": f"{folder}/bin:{os.environ['PATH']}"}
-        machine[section]["machine"]["retry_count"] = 0
     explorer = {"gromacs": "gmx", "amber": "sander", "calypso": "true"}[engine]
     machine["model_devi"]["command"] = explorer
     machine["model_devi"] |= {
@@ -304,6 +303,9 @@ def test_an_unfinished_run_of_dpgen_is_taken_over(finished, step):
 def test_a_program_that_fails_ends_the_run(tmp_path, engine, program, words):
     """Its last words are told, and the same command goes on when it is mended."""
     run = foreign_run(tmp_path / "run", engine)
+    machine = json.loads((run.folder / "machine.json").read_text())
+    machine["model_devi"]["machine"]["retry_count"] = 0
+    (run.folder / "machine.json").write_text(json.dumps(machine))
     output, code = start(run, FOREIGN_CRASH=program)
     assert code == 1 and words in output and "Traceback" not in output, output
     output, code = start(run)

@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import dpdata
 import numpy as np
 
 HARTREE, RYDBERG, BOHR = 27.211386245988, 13.605693122994, 0.529177210903
@@ -39,12 +38,16 @@ def law(coords: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def sample(poscar: Path) -> Sample:
-    """The frame of a ``POSCAR``."""
-    data = dpdata.System(str(poscar), fmt="vasp/poscar").data
-    there = [(name, n) for name, n in zip(data["atom_names"], data["atom_numbs"], strict=True) if n]
-    energy, forces = law(data["coords"][0])
+    """The frame of a ``POSCAR``; read here, for the readers' imports take seconds a label."""
+    lines = poscar.read_text().splitlines()
+    cell = float(lines[1]) * np.array([line.split()[:3] for line in lines[2:5]], float)
+    assert not np.triu(cell, 1).any() and not lines[7].strip().lower().startswith("s")
+    there = [(name, int(n)) for name, n in zip(*map(str.split, lines[5:7]), strict=True) if int(n)]
     names, counts = zip(*there, strict=True)
-    return Sample(list(names), list(counts), data["cells"][0], data["coords"][0], energy, forces)
+    coords = np.array([line.split()[:3] for line in lines[8 : 8 + sum(counts)]], float)
+    coords = coords @ cell if lines[7].strip().lower().startswith("d") else coords * float(lines[1])
+    energy, forces = law(coords)
+    return Sample(list(names), list(counts), cell, coords, energy, forces)
 
 
 def rows(values: np.ndarray, form: str = "%.8f") -> str:
@@ -169,6 +172,8 @@ def cpx(folder: Path, s: Sample, converged: bool = True) -> None:
 
 
 def custom(folder: Path, s: Sample, converged: bool = True) -> None:
+    import dpdata
+
     data = {
         "atom_names": s.names, "atom_numbs": s.counts, "orig": np.zeros(3),
         "atom_types": np.repeat(np.arange(len(s.names)), s.counts), "cells": s.cell[None],

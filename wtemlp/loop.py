@@ -21,7 +21,6 @@ from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
 from wtemlp.dispatch.times import stage_hours
 from wtemlp.errors import CalculationError
 from wtemlp.first import EXHAUSTED, dpgen_came_to, first_state
-from wtemlp.paths import RunPaths
 from wtemlp.progress import Reporter, StageProgress
 from wtemlp.resume import restore_labels, sound_step
 from wtemlp.stages import explore, label, select, train
@@ -31,7 +30,6 @@ from wtemlp.stages.context import RunContext
 from wtemlp.state import RunState, Step
 from wtemlp.summary import Summary, read_summary, save_summary
 from wtemlp.takeover import take_over
-from wtemlp.text import duration
 from wtemlp.user_files import with_user_files
 
 CONVERGED = "converged"
@@ -379,14 +377,3 @@ STEPS: dict[Step, str] = {
     Step.RUN_LABEL: "run_label",
     Step.POST_LABEL: "post_label",
 }
-
-
-def summaries(paths: RunPaths) -> list[Summary]:
-    """The rows of the iterations so far; one that cannot be read is left out."""
-    files = sorted(paths.root.glob("iter.*/summary.json"))
-    return [row for file in files if (row := read_summary(file)) is not None]
-
-
-def total_time(rows: Sequence[Summary]) -> str:
-    """The wall time of all stages, for people."""
-    return duration(sum(sum(row.seconds.values()) for row in rows))

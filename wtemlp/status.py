@@ -11,11 +11,11 @@ from wtemlp.errors import InputError
 from wtemlp.first import dpgen_came_to
 from wtemlp.initial_result import PARAMETERS, RESULT, load_result
 from wtemlp.lock import is_held
-from wtemlp.loop import summaries
 from wtemlp.paths import RunPaths
 from wtemlp.progress import read_live
 from wtemlp.report.cost import cost_in_words
 from wtemlp.report.table import format_table
+from wtemlp.summary import summaries
 from wtemlp.text import duration
 
 STEP_WORDS = {

@@ -1,10 +1,13 @@
 """An iteration's row of the final table, as it is kept in ``iter.*/summary.json``."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from wtemlp.files import write_json
+from wtemlp.paths import RunPaths
+from wtemlp.text import duration
 
 
 @dataclass
@@ -56,3 +59,14 @@ def read_summary(path: Path) -> Summary | None:
         return load_summary(path)
     except (OSError, ValueError, TypeError):
         return None
+
+
+def summaries(paths: RunPaths) -> list[Summary]:
+    """The rows of the iterations so far; one that cannot be read is left out."""
+    files = sorted(paths.root.glob("iter.*/summary.json"))
+    return [row for file in files if (row := read_summary(file)) is not None]
+
+
+def total_time(rows: Sequence[Summary]) -> str:
+    """The wall time of all stages, for people."""
+    return duration(sum(sum(row.seconds.values()) for row in rows))

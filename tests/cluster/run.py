@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import program
 from tests.cluster.conftest import Cluster, until
 from tests.cluster.stage import section
 from tests.loop.conftest import ENGINES, Run, make_run
@@ -42,7 +43,7 @@ class ClusterRun:
         }
         file.write_text(json.dumps(content))
 
-    def start(self) -> subprocess.Popen:
+    def start(self) -> program.Program:
         """``wtemlp run``."""
         return self.run.start()
 
@@ -61,14 +62,10 @@ class ClusterRun:
 
     def wtemlp(self, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
         """Another command of wtemlp's."""
-        command = [sys.executable, "-c", "from wtemlp.cli import main; main()", *args]
-        return subprocess.run(
-            command, cwd=cwd or self.folder, text=True, capture_output=True, timeout=90,
-            check=False,
-        )
+        return program.run(*args, cwd=cwd or self.folder)
 
 
-def end(client: subprocess.Popen) -> None:
+def end(client: program.Program) -> None:
     """SIGKILL to a client, if it is alive."""
     client.kill()
     client.communicate()

@@ -13,7 +13,7 @@ from tests.cluster.stage import section
 from tests.cluster.test_faults import new_host_key
 from tests.loop.conftest import PARAM, write_data
 from wtemlp.checking.probe import check_by_jobs
-from wtemlp.commands import check_command
+from wtemlp.commands.check import check_command
 
 pytestmark = pytest.mark.cluster
 STAGES = ("train", "model_devi", "fp")

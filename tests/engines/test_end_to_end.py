@@ -7,6 +7,7 @@ import pytest
 
 from tests.engines.small_run import FORCE_FIELD, write_input
 from tests.loop.conftest import Run
+from tests.unit.browser import look_at
 from wtemlp.analysis.frames import Phase, load_frames
 from wtemlp.md import colvar, wte_script
 from wtemlp.md.dump import read_dump
@@ -102,6 +103,13 @@ def test_the_distributions_of_the_energy_are_beside_the_trajectory(run):
 def test_biased_frames_are_among_the_labelled(run):
     outcomes = json.loads((run.folder / "iter.000000/02.fp/labels.json").read_text())
     assert {outcome["phase"] for outcome in outcomes} >= {int(Phase.WTE)}
+
+
+def test_the_report_opens_in_a_browser(run, tmp_path):
+    """Of a run with real engines: every figure drawn, nothing loaded, nothing complained of."""
+    drawn = look_at(run.folder / "report.html", tmp_path)
+    figures = {name.rpartition("-")[0] for name in drawn}
+    assert figures >= {"rmse", "energy", "deviation", "rdf", "cost"}, drawn
 
 
 def test_killed_and_resumed_it_ends_with_the_same_data(run, tmp_path):

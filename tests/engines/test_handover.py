@@ -22,11 +22,10 @@ from tests.engines.handover_files import Ours, after, dpgen, environment, write_
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.errors import InputError
 from wtemlp.first import EXHAUSTED
-from wtemlp.loop import summaries
 from wtemlp.run_page import write_run_page
 from wtemlp.state import Done, Step
 from wtemlp.status import describe
-from wtemlp.summary import read_summary
+from wtemlp.summary import read_summary, summaries
 
 STEPS = list(Step)
 ITERATION = "iter.000000"

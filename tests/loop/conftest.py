@@ -4,11 +4,9 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import dpdata
@@ -17,6 +15,7 @@ import psutil
 import pytest
 
 from tests.engines.conftest import require_engine
+from tests.program import Program
 from tests.waters import water_box
 
 ENGINES = Path(__file__).with_name("cheap_engines.py")
@@ -82,17 +81,9 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, **environment: str) -> subprocess.Popen:
+    def start(self, **environment: str) -> Program:
         """``wtemlp run`` in a session of its own, so that all of it can be killed."""
-        command = [sys.executable, "-c", "from wtemlp.cli import main; main()", "run"]
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        # As in the foreground, wherever the tests run: in the background Ctrl-C is ignored.
-        listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-        return subprocess.Popen(
-            [*command, "param.json", "machine.json"], cwd=self.folder, text=True,
-            env=os.environ | {"PYTHONPATH": path} | environment, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=listen,
-        )
+        return Program(("run", "param.json", "machine.json"), self.folder, environment)
 
     def finish(self, timeout_s: float = 900) -> str:
         """Run to the end; the output."""

@@ -41,13 +41,17 @@ def gmx(args: list[str]) -> None:
         Path(args[args.index("-o") + 1]).write_text(text)
 
 
-def model_devi(args: list[str]) -> None:
-    import dpdata
+def frames_of(data: Path) -> np.ndarray:
+    """Positions (Angstrom) of all frames of data in DeePMD-kit's format, (n_frames, n_atoms, 3)."""
+    coords = [np.load(file) for file in sorted(data.glob("set.*/coord.npy"))]
+    return np.concatenate(coords).reshape(sum(map(len, coords)), -1, 3)
 
+
+def model_devi(args: list[str]) -> None:
     models = args[args.index("-m") + 1 : args.index("-s")]
     assert len(models) == 4 and all(Path(model).exists() for model in models)
     every = int(args[args.index("-f") + 1])
-    frames = len(dpdata.System("traj_deepmd", fmt="deepmd/npy"))
+    frames = len(frames_of(Path("traj_deepmd")))
     lines = ["# step max_devi_v min avg max_devi_f min avg"]
     devi = np.linspace(0.0, 1.0, frames)
     lines += [f"{every * i} 0.01 0 0 {devi[i]:.6f} 0 0" for i in range(frames)]
@@ -92,18 +96,18 @@ def sander(args: list[str]) -> None:
 
 
 def dpamber(args: list[str]) -> None:
-    import dpdata
-
-    assert args[0] == "corr" and args[args.index("--qm_region") + 1] == ":1"
     from ase.io.netcdftrajectory import NetCDFTrajectory
 
-    frame = NetCDFTrajectory("rc.nc")[0]
-    label = dpdata.LabeledSystem(data={
-        "atom_names": ["O", "H"], "atom_numbs": [1, 2], "atom_types": np.array([0, 1, 1]),
-        "orig": np.zeros(3), "cells": 30 * np.eye(3)[None], "coords": frame.positions[None],
-        "energies": np.array([frame.positions.sum()]), "forces": np.zeros((1, 3, 3)),
-    })  # fmt: skip
-    dpdata.MultiSystems(label, type_map=["O", "H"]).to_deepmd_npy("dataset")
+    assert args[0] == "corr" and args[args.index("--qm_region") + 1] == ":1"
+    positions = NetCDFTrajectory("rc.nc")[0].positions
+    data = Path("dataset/O1H2")
+    (data / "set.000").mkdir(parents=True)
+    (data / "type_map.raw").write_text("O\nH\n")
+    (data / "type.raw").write_text("0\n1\n1\n")
+    arrays = {"box": 30 * np.eye(3), "coord": positions, "energy": np.array([positions.sum()]),
+              "force": np.zeros(9)}  # fmt: skip
+    for name, values in arrays.items():
+        np.save(data / f"set.000/{name}.npy", values.reshape(1, -1))
 
 
 # -- CALYPSO, and DP-GEN's scripts in DeePMD-kit's Python
@@ -121,8 +125,8 @@ def calypso(args: list[str]) -> None:
 
 
 def deepmd_python(args: list[str]) -> None:
-    import dpdata
-    from ase.io import read
+    from ase import Atoms
+    from ase.io import read, write
     from ase.io.trajectory import Trajectory
 
     if args[0] == "calypso_run_opt.py":
@@ -140,11 +144,15 @@ def deepmd_python(args: list[str]) -> None:
     assert len(models) == 4 and all(Path(model).exists() for model in models)
     header, whole = "# step max_devi_v min avg max_devi_f min avg min_dis\n", []
     for number, folder in enumerate(sorted(Path().glob("*.structures"))):
-        frames = dpdata.System(str(folder), "deepmd/npy", type_map=["O", "H"])
+        frames = frames_of(folder)
+        names = (folder / "type_map.raw").read_text().split()
+        symbols = [names[int(kind)] for kind in (folder / "type.raw").read_text().split()]
+        cells = np.concatenate([np.load(file) for file in sorted(folder.glob("set.*/box.npy"))])
         task, rows = Path(f"task.{number:03d}.000"), []
         (task / "traj").mkdir(parents=True)
         for index in range(len(frames)):
-            frames[index].to_vasp_poscar(str(task / f"traj/{index}.poscar"))
+            atoms = Atoms(symbols, frames[index], cell=cells[index].reshape(3, 3), pbc=True)
+            write(task / f"traj/{index}.poscar", atoms, format="vasp")
             devi = index / len(frames)
             rows.append(f"{index} 0 0 0 {devi:.6f} 0 0 1.5")
             whole.append(f"{len(whole)} 0 0 0 {devi:.6f} 0 0 1.5")

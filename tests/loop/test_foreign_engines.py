@@ -15,6 +15,7 @@ import dpdata
 import numpy as np
 import pytest
 
+from tests import program
 from tests.loop.conftest import PARAM, ROOT, Run, make_run
 from tests.loop.test_loop import set_state
 from wtemlp import dpgen_adapter
@@ -335,10 +336,5 @@ def test_nonsense_is_told_in_a_line(tmp_path, engine, changes, words):
 def test_programs_are_not_run_by_the_preparation(tmp_path):
     """`wtemlp check` reads such files, too."""
     run = foreign_run(tmp_path / "run", "amber")
-    done = subprocess.run(
-        [sys.executable, "-c", "from wtemlp.cli import main; main()", "check", "--schema-only",
-         "param.json", "machine.json"],
-        cwd=run.folder, capture_output=True, text=True, timeout=120,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    done = program.run("check", "--schema-only", "param.json", "machine.json", cwd=run.folder)
     assert done.returncode == 0 and "warning" not in done.stdout, done.stdout

@@ -4,14 +4,13 @@ import json
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import dpdata
 import numpy as np
 import pytest
 
+from tests import program
 from tests.loop.conftest import job, make_run
 from tests.waters import water_box
 from wtemlp import state
@@ -169,10 +168,7 @@ def test_another_seed_is_refused(undisturbed):
     param = json.loads((undisturbed.folder / "param.json").read_text())
     changed = undisturbed.folder / "changed.json"
     changed.write_text(json.dumps(param | {"seed": 8}))
-    done = subprocess.run(
-        [sys.executable, "-c", "from wtemlp.cli import main; main()", "run", changed.name,
-         "machine.json"], cwd=undisturbed.folder, text=True, capture_output=True,
-    )
+    done = wtemlp(undisturbed, "run", changed.name, "machine.json")
     assert done.returncode == 2
     assert "changed.json: seed: 8, but the run in" in done.stderr
 
@@ -213,8 +209,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_how_to_end_its_jobs(tmp_path, 
 def test_status_while_it_runs_and_after_a_kill(tmp_path, everything):
     run = make_run(tmp_path / "watched")
     run.kill_at(0, Step.RUN_TRAIN, 1.5, everything, sleep_s=20)
-    command = [sys.executable, "-c", "from wtemlp.cli import main; main()", "status"]
-    done = subprocess.run(command, cwd=run.folder, text=True, capture_output=True)
+    done = wtemlp(run, "status")
     run.kill_tasks()
     assert done.returncode == 0
     assert "iteration 0 of 2, train: running" in done.stdout
@@ -236,8 +231,7 @@ def test_cancel_ends_what_a_killed_client_left(tmp_path):
 
 
 def wtemlp(run, *args):
-    command = [sys.executable, "-c", "from wtemlp.cli import main; main()", *args]
-    return subprocess.run(command, cwd=run.folder, text=True, capture_output=True)
+    return program.run(*args, cwd=run.folder)
 
 
 @pytest.fixture

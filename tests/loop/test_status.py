@@ -2,11 +2,10 @@
 
 import json
 import shlex
-import subprocess
-import sys
 
 import pytest
 
+from tests import program
 from tests.engines.conftest import require_engine
 from tests.loop.conftest import make_run
 from wtemlp.state import Step
@@ -15,8 +14,7 @@ from wtemlp.status import describe
 
 def wtemlp(folder, *args):
     """A command line in a folder: `wtemlp` and its arguments."""
-    program = [sys.executable, "-c", "from wtemlp.cli import main; main()"]
-    return subprocess.run([*program, *args], cwd=folder, text=True, capture_output=True)
+    return program.run(*args, cwd=folder)
 
 
 @pytest.fixture(autouse=True)

@@ -2,41 +2,34 @@
 
 import hashlib
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 
+from tests import program
 from tests.engines.conftest import require_engine
-from tests.loop.conftest import ROOT, Run, job, make_run
+from tests.loop.conftest import Run, job, make_run
+from tests.unit.browser import look_at
 from wtemlp import sweep_record
 from wtemlp.analysis.frames import Decision, load_frames
 
-PROGRAM = [sys.executable, "-c", "from wtemlp.cli import main; main()"]
 ARMS = ["g1", "g16", "g16-random"]
 
 
 class Sweep(Run):
     """A run's folder with a sweep in it."""
 
-    def start(self, *more: str, **environment: str) -> subprocess.Popen:
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    def start(self, *more: str, **environment: str) -> program.Program:
         words = ["sweep", "param.json", "machine.json", "--biasfactor", "1", "16",
                  *(more or ("--baseline", "random", "--parallel", "2"))]  # fmt: skip
-        return subprocess.Popen(
-            [*PROGRAM, *words], cwd=self.folder, text=True, start_new_session=True,
-            env=os.environ | {"PYTHONPATH": path} | environment,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        return program.Program(words, self.folder, environment)
 
     def arm(self, name: str) -> Run:
         return Run(self.folder / "sweep" / name)
 
-    def wait_for(self, process: subprocess.Popen, name: str, step: tuple[int, int]) -> None:
+    def wait_for(self, process: program.Program, name: str, step: tuple[int, int]) -> None:
         """Wait until an arm has come to a step of an iteration."""
         end = time.monotonic() + 300
         arm = self.arm(name)
@@ -117,9 +110,7 @@ def test_the_record_and_the_table_name_all_arms(swept):
     assert [arm.folder for arm in record.arms] == ARMS and record.labels_per_iteration == 5
     assert "unbiased MD           g1          finished       5  100 -> 100" in swept.output
     assert "compare them with: wtemlp compare sweep" in swept.output
-    status = subprocess.run(
-        [*PROGRAM, "status", "sweep"], cwd=swept.folder, capture_output=True, text=True, check=True
-    )
+    status = program.run("status", "sweep", cwd=swept.folder, check=True)
     assert "3 of 3 runs finished" in status.stdout
 
 
@@ -170,3 +161,20 @@ def test_an_arm_that_fails_is_named_and_the_others_go_on(tmp_path):
     assert "1 of 3 runs have failed:\n  g16: param.json: not valid JSON" in output
     assert "go on with: wtemlp run -C sweep/g16 sweep/g16/param.json machine.json" in output
     assert sweep.arm("g1").state()["finished"] and not sweep.arm("g16").state().get("finished")
+
+
+def test_three_bias_factors_are_compared_on_a_page(swept, tmp_path):
+    """Another bias factor adds a run; the page opens in a browser."""
+    before = {name: swept.arm(name).fingerprint() for name in ARMS}
+    process = swept.start("--biasfactor", "4", "--baseline", "random:16")
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output
+    assert before == {name: swept.arm(name).fingerprint() for name in ARMS}
+    out = tmp_path / "compare"
+    compared = program.run("compare", "sweep", "-o", str(out), cwd=swept.folder, check=True)
+    assert [word in compared.stdout for word in ("unbiased MD", "g = 4", "g = 16, random")] == \
+        [True] * 3, compared.stdout
+    table = json.loads((out / "table.json").read_text())
+    assert [arm["labels"] for arm in table["arms"]] == [[5]] * 4
+    drawn = look_at(out / "report.html", tmp_path)
+    assert {name.rpartition("-")[0] for name in drawn} >= {"labels", "baselines", "yield", "sigma"}

@@ -1,18 +1,17 @@
 """``wtemlp validate`` with cheap engines: kills, changes, explosions and failures."""
 
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.loop.conftest import ROOT, Run
+from tests import program
+from tests.loop.conftest import Run
 from wtemlp.validation_record import Validation, load
 
 VALIDATION = {
@@ -22,15 +21,10 @@ VALIDATION = {
 DONE = ".wtemlp_task_tag_finished"
 
 
-def start(folder: Path, *more: str, **environment: str) -> subprocess.Popen:
+def start(folder: Path, *more: str, **environment: str) -> program.Program:
     """``wtemlp validate`` in a session of its own."""
-    command = [sys.executable, "-c", "from wtemlp.cli import main; main()", "validate"]
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    return subprocess.Popen(
-        [*command, "param.json", "machine.json", *more], cwd=folder, text=True,
-        env=os.environ | {"PYTHONPATH": path} | environment, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )
+    words = ("validate", "param.json", "machine.json", *more)
+    return program.Program(words, folder, environment)
 
 
 def finish(folder: Path, *more: str, expect: int = 0, **environment: str) -> str:
@@ -120,10 +114,7 @@ def test_an_explosion_is_a_result(folder):
         assert run.failed.startswith("not run: exploded") and run.steps_done == 0
     assert all(not run.failed for run in found.runs(potential="reference"))
     assert "model 1 at 300 K exploded" in output
-    status = subprocess.run(
-        [sys.executable, "-c", "from wtemlp.cli import main; main()", "status"], cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    ).stdout
+    status = program.run("status", cwd=folder).stdout
     assert "validation of iteration 2: not good: model 0 at 300 K exploded" in status
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 DESKTOP = {"width": 1200, "height": 900, "deviceScaleFactor": 1, "mobile": False}
@@ -152,3 +154,34 @@ class Browser:
             address = content["request"]["url"]
             if not address.startswith(("data:", "blob:", "about:")):
                 self.requests.append(address)
+
+
+DRAWN = (
+    "Object.fromEntries([...document.querySelectorAll('.plot')].map((plot) => [plot.id,"
+    " plot.querySelectorAll('.scatterlayer .trace, .barlayer .trace').length]))"
+)
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def require_browser() -> None:
+    """Skip the test if there is no Chromium; fail it where CI is set."""
+    if CHROMIUM is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("needs Chromium")
+
+
+def look_at(page: Path, folder: Path) -> dict[str, int]:
+    """Open a page on a desk and, in the dark, on a phone; the traces drawn in each plot.
+
+    Nothing may be complained of, nothing but the page asked for, and no plot be empty.
+    """
+    require_browser()
+    with Browser(folder) as browser:
+        for device, dark in ((DESKTOP, False), (PHONE, True)):
+            browser.console.clear()
+            browser.requests.clear()
+            browser.show(page, device, dark)
+            assert browser.console == [] and set(browser.requests) == {page.as_uri()}
+            assert browser.evaluate(TOO_WIDE) <= 0
+            drawn = browser.evaluate(DRAWN)
+            assert drawn and all(drawn.values()), drawn
+    return drawn

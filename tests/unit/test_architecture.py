@@ -69,13 +69,13 @@ ALLOWED = {
     | {"checking", "preflight", "plumed_lines", "rehearsal", "first", "user_files", "config"}
     | {"dispatch"},
     "status": BASE
-    | {"state", "first", "loop", "lock", "report", "progress", "initial_result"}
+    | {"state", "first", "lock", "report", "progress", "initial_result", "summary"}
     | {"validation_record"},
     "at_work": BASE | {"lock", "progress"},
     "options": BASE,
     "sweep": BASE
     | {"sweep", "sweep_record", "at_work", "planning", "preflight", "plumed_lines", "rehearsal"}
-    | {"user_files", "first", "loop", "lock", "progress", "report", "state", "summary", "config"}
+    | {"user_files", "first", "lock", "progress", "report", "state", "summary", "config"}
     | {"analysis"},
     "__main__": {"cli"},
     "commands": None,

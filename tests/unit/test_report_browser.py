@@ -1,11 +1,9 @@
 """The page in a real browser: drawn, quiet, alone, readable on a phone, in the dark, on paper."""
 
-import os
-
 import pytest
 from markupsafe import Markup
 
-from tests.unit.browser import CHROMIUM, DESKTOP, PHONE, Browser
+from tests.unit.browser import DESKTOP, DRAWN, PHONE, TOO_WIDE, Browser, require_browser
 from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
 from tests.unit.synthetic_validation import validation
 from wtemlp import validation_record
@@ -16,19 +14,12 @@ from wtemlp.report.input_files import InputFile
 from wtemlp.report.page import RunFacts, write_report
 from wtemlp.report.table import Column, Table
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="needs Chromium"
-)
-
-DRAWN = "[...document.querySelectorAll('.plot')].map((plot) => [plot.id, " \
-        "plot.querySelectorAll('.scatterlayer .trace, .barlayer .trace').length])"  # fmt: skip
 PAPER = "getComputedStyle(document.body).backgroundColor"
-TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    assert CHROMIUM, "CI needs Chromium"
+    require_browser()
     with Browser(tmp_path_factory.mktemp("browser")) as one:
         yield one
 
@@ -59,7 +50,7 @@ def quiet(browser: Browser, page) -> None:
 
 
 def test_every_figure_is_drawn_without_a_word_or_a_request(shown, page):
-    drawn = dict(shown.evaluate(DRAWN))
+    drawn = shown.evaluate(DRAWN)
     assert len(drawn) > 20 and all(drawn.values())
     quiet(shown, page)
     # The browser itself would refuse to load anything.

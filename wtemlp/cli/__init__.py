@@ -51,7 +51,7 @@ def init(param: Path, machine: Path, root: Path) -> None:
     Example:
       wtemlp init params/quickstart_init.json machines/local.json
     """
-    from wtemlp.commands import run_init_command
+    from wtemlp.commands.init import run_init_command
 
     run_init_command(param, machine, root)
 
@@ -71,7 +71,7 @@ def run(param: Path, machine: Path, root: Path) -> None:
       wtemlp run params/quickstart.json machines/local.json
       wtemlp run -C runs/water param.json machine.json
     """
-    from wtemlp.commands import run_command
+    from wtemlp.commands.run import run_command
 
     run_command(param, machine, root)
 
@@ -101,7 +101,7 @@ def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, ro
       wtemlp check --schema-only param.json machine.json
       wtemlp check --submit param.json machine.json
     """
-    from wtemlp.commands import check_command
+    from wtemlp.commands.check import check_command
 
     sys.exit(
         check_command(param, machine, root, click.echo, schema_only=schema_only, submit=submit)
@@ -183,7 +183,7 @@ def plan(
       wtemlp plan param.json --from energies.txt --unit kJ/mol --temperature 300
       wtemlp plan param.json machine.json --steps 100000
     """
-    from wtemlp.commands import plan_command
+    from wtemlp.commands.plan import plan_command
 
     click.echo(
         plan_command(
@@ -229,7 +229,7 @@ def cancel(root: Path, machine: Path | None) -> None:
       wtemlp cancel runs/water
       wtemlp cancel runs/water/sweep
     """
-    from wtemlp.commands import cancel_command
+    from wtemlp.commands.cancel import cancel_command
     from wtemlp.sweep.cancel import cancel_sweep
     from wtemlp.sweep.listing import find_sweep
 

@@ -11,11 +11,12 @@ from wtemlp.errors import InputError
 from wtemlp.paths import RunPaths
 from wtemlp.report import figures, figures_energy, figures_explore, figures_structure
 from wtemlp.report.citations import Used, bibtex, citations
-from wtemlp.report.cost import cost_figure, cost_table
+from wtemlp.report.cost import cost_table
 from wtemlp.report.data import RunData, read_run
 from wtemlp.report.document import Section, render_page, section, table_section
 from wtemlp.report.failures import failures
 from wtemlp.report.figure import Figure
+from wtemlp.report.figures_cost import cost_figure
 from wtemlp.report.figures_validation import validation_figures
 from wtemlp.report.headlines import headlines
 from wtemlp.report.input_files import InputFile

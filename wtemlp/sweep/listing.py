@@ -9,11 +9,10 @@ from wtemlp import hints, sweep_record
 from wtemlp import state as states
 from wtemlp.errors import InputError
 from wtemlp.lock import is_held
-from wtemlp.loop import summaries
 from wtemlp.paths import RunPaths
 from wtemlp.progress import read_live
 from wtemlp.report.table import number
-from wtemlp.summary import Summary
+from wtemlp.summary import Summary, summaries
 from wtemlp.sweep.folder import FOLDER, GIVEN, PARAM, START, Given, load_given, load_sweep
 from wtemlp.sweep_record import Arm, Sweep
 

@@ -3,13 +3,26 @@
 import copy
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dpdata
 import numpy as np
 
-from wtemlp.dpgen_adapter import DpgenJob, flat_mdata, run_folder, submissions
+from wtemlp.dpgen_adapter import DpgenJob, flat_mdata, import_quietly, run_folder, submissions
+
+
+@cache
+def know_electron_temperature(of_atoms: bool) -> None:
+    """Have dpdata read and write the electron temperature of labelled frames, as DP-GEN has it.
+
+    Parameters
+    ----------
+    of_atoms : bool
+        Whether it is a parameter of each atom (``aparam``), and not of the frame (``fparam``).
+    """
+    import_quietly("dpgen.util").setup_ele_temp(of_atoms)
 
 
 def prepare_labels(root: Path, iteration: int, jdata: Mapping[str, Any], seed: int) -> None:
@@ -68,6 +81,8 @@ def read_label(task: Path, jdata: Mapping[str, Any]) -> dpdata.LabeledSystem | N
     ValueError
         If the outputs cannot be read, with the first line of the reason.
     """
+    if jdata.get("use_ele_temp"):
+        know_electron_temperature(jdata["use_ele_temp"] == 2)
     settings = copy.deepcopy(dict(jdata)) | {
         "ratio_failed": 1.0, "model_devi_clean_traj": False, "model_devi_jobs": [{}],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The loop of a run that explores by GROMACS, Amber or CALYPSO, through DP-GEN."""
+"""The loop of a run in which DP-GEN prepares, chooses and reads, as by GROMACS or of atoms."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +71,7 @@ class DpgenLoop(Loop):
 def loop_of(
     context: RunContext, reporter: Reporter, on_change: Callable[[], object] = lambda: None
 ) -> Loop:
-    """The loop of a run, by its engine.
+    """The loop of a run: wtemlp's own, or the one through DP-GEN.
 
     Parameters
     ----------
@@ -80,5 +80,5 @@ def loop_of(
     on_change : callable, optional
         As of :class:`wtemlp.loop.Loop`.
     """
-    foreign = context.params.engine in through_dpgen.ENGINES
-    return (DpgenLoop if foreign else Loop)(context, reporter, on_change)
+    kind = DpgenLoop if context.params.by_dpgen else Loop
+    return kind(context, reporter, on_change)

@@ -59,7 +59,7 @@ def take_over(context: RunContext, current: RunState, came: Done, say: Say) -> R
 
 def _adopt_finished(context: RunContext, iteration: int, say: Say) -> None:
     """Make up what wtemlp keeps of an iteration; what cannot be is left out."""
-    if context.params.engine in through_dpgen.ENGINES:
+    if context.params.by_dpgen:
         _adopt_foreign(context, iteration, say)
         return
     why = adopted_walkers.adopt(context, iteration, done=True, stored=False)
@@ -85,7 +85,7 @@ def _adopt_current(context: RunContext, moved: RunState, say: Say) -> Step:
         return _adopt_training(context, iteration, step, say)
     if step < Step.RUN_EXPLORE:
         return step
-    if context.params.engine in through_dpgen.ENGINES:
+    if context.params.by_dpgen:
         through_dpgen.adopt(context, iteration)
         good = step <= Step.MAKE_LABEL or _adopt_foreign(context, iteration, say)
         return step if good else Step.MAKE_LABEL

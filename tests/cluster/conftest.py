@@ -285,11 +285,10 @@ def loopback() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def cluster(loopback: Cluster) -> Iterator[Cluster]:
-    """The cluster, whole and with an empty queue, before and after the test."""
+def cluster(loopback: Cluster) -> Cluster:
+    """The cluster, whole and with an empty queue: what the last test did to it is undone."""
     loopback.heal()
-    yield loopback
-    loopback.heal()
+    return loopback
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ def write_input(folder: Path, **changes: object) -> Path:
                       "output_fmt": "deepmd/npy", "output_fn": "labeled"},
         "fp_task_max": 2, "fp_task_min": 1, "ratio_failed": 0.0,
     } | changes  # fmt: skip
+    param = {key: value for key, value in param.items() if value is not ...}
     (folder / "param.json").write_text(json.dumps(param, indent=1))
     sections = {"train": machine("wtemlp dp"), "model_devi": machine("wtemlp lmp"),
                 "fp": machine(f"{sys.executable} {HERE / 'tip3p_label.py'}")}

@@ -65,9 +65,11 @@ def g16(args: list[str]) -> None:
     atoms = [row for row in rows if len(row) == 4 and row[0].isalpha()]
     coords = np.array([row[1:] for row in atoms], float)
     energy, forces = fp_outputs.law(coords)
-    assert [row[0] for row in atoms] == ["O", "H", "H"]
-    cell = 50 * np.eye(3)
-    sample = fp_outputs.Sample(["O", "H"], [1, 2], cell, coords, energy, forces)
+    symbols = [row[0] for row in atoms]
+    assert symbols == sorted(symbols, key=["O", "H"].index) and symbols.count("O") * 2 == \
+        symbols.count("H") > 0
+    counts = [symbols.count("O"), symbols.count("H")]
+    sample = fp_outputs.Sample(["O", "H"], counts, 50 * np.eye(3), coords, energy, forces)
     fp_outputs.gaussian(Path(), sample)
 
 

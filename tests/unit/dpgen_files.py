@@ -188,6 +188,7 @@ MORE = {
         "model_devi_engine": "gromacs", "gromacs_settings": GROMACS, "sys_charges": [0, 1],
         "model_devi_jobs": [{"sys_idx": ["0-1"], "trj_freq": 10, "nsteps": 100}],
     },
+    "electrons that are hotter": job(temps=[[300, 5000]]) | {"use_ele_temp": 1},
     "bands": {"fp_nbands_esti_data": "nbands.json"},
     "files written anew": {"pretty_print": True, "pretty_format": "yaml"},
 }  # fmt: skip

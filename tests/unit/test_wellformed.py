@@ -43,11 +43,9 @@ def test_what_dpgens_code_reads_is_well_formed(tmp_path, changes):
     examine_params(path, tmp_path)
 
 
-#: What DP-GEN's check accepts and no run can be made of, and why: DP-GEN ends at all but the first
-#: two as well, later; the last are combinations that these examples happen to have.
+#: What DP-GEN's check accepts and no run can be made of, and why: DP-GEN ends at all of them as
+#: well, later; the last are combinations that these examples happen to have.
 NOT_RUN = {
-    "an electron temperature": "labels have no electron temperature",
-    "gaussian": "atoms would be chosen, not frames",
     "relative deviations": "epsilon_v is missing",
     "no periodicity": "with model_devi_nopbc there is no cell",
     "templates": "cannot be read (No such file",
@@ -104,11 +102,11 @@ def check(monkeypatch, capsys, *args):
 
 
 def test_what_is_not_run_is_a_finding_of_its_own(tmp_path, monkeypatch, capsys):
-    changes = {"use_ele_temp": 1}
+    changes = {"use_ele_temp": 3}
     path, _ = file_of(tmp_path, changes)
     code, lines = check(monkeypatch, capsys, "--schema-only", path)
     assert code == 0 and lines[0] == "ok       param.json: is well-formed"
-    for words in ("use_ele_temp = 1",):
+    for words in ("use_ele_temp = 3",):
         text = f"param.json: well-formed, but `wtemlp run` refuses it: {words}"
         assert any(line.startswith(f"warning  {text}") for line in lines), words
     code, lines = check(monkeypatch, capsys, "-C", tmp_path, path)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from wtemlp.config import atoms
 from wtemlp.config.plain_md import (
     first_quarter,
     read_timestep,
@@ -49,7 +50,7 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
     for key, what in NEEDED.items():
         if key not in job:
             raise job.missing(key, f"add it: {what}")
-    _check_temps(job)
+    _check_temps(params, job)
     nsteps, trj_freq = job.steps("nsteps"), job.integer("trj_freq")
     script = OWN if biased else whose_script(params, job)
     if trj_freq > nsteps and script == OWN:
@@ -63,7 +64,7 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
         wte = _biased(job, nsteps, trj_freq, root)
     record = ExploreJob(
         sys_idx=read_sys_idx(job, len(params["sys_configs"])),
-        temps_K=tuple(float(temperature) for temperature in job["temps"]),
+        temps_K=_temps(params, job),
         ensemble=job["ensemble"],
         nsteps=nsteps,
         trj_freq=trj_freq,
@@ -80,10 +81,23 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
     return with_template(params, job, root, record) if "template" in job else record
 
 
-def _check_temps(job: Section) -> None:
+def _temps(params: Section, job: Section) -> tuple[float, ...]:
+    """Temperatures of the nuclei, K; with an electron temperature they may be pairs with it."""
+    found = []
+    for index, one in enumerate(job["temps"]):
+        if isinstance(one, list) and not (atoms.with_electrons(params) and len(one) == 2):
+            remedy = f"must be a number (K), or with {atoms.ELECTRONS} a pair with the electrons'"
+            raise job.wrong("temps", remedy, index)
+        if isinstance(one, list) and not all(isinstance(t, int | float) for t in one):
+            raise job.wrong("temps", "must be a pair of numbers (K)", index)
+        found.append(float(one[0] if isinstance(one, list) else one))
+    return tuple(found)
+
+
+def _check_temps(params: Section, job: Section) -> None:
     if not job["temps"]:
         raise job.wrong("temps", "must have one temperature or more (K)")
-    for index, temperature in enumerate(job["temps"]):
+    for index, temperature in enumerate(_temps(params, job)):
         if not temperature > 0:
             raise job.wrong("temps", "must be a positive number (K)", index)
         if temperature > MAX_TEMPERATURE_K:

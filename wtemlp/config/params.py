@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp import dpgen_adapter
-from wtemlp.config import foreign
+from wtemlp.config import atoms, foreign
 from wtemlp.config.criteria import read_criteria, read_trust_levels
 from wtemlp.config.files import Kind, read_object
 from wtemlp.config.foreign import foreign_problems, is_foreign
@@ -174,6 +174,7 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         model_suffix=model_suffix(params),
         warnings=tuple(ignored(params)),
         engine=params.get("model_devi_engine", "lammps"),
+        by_dpgen=is_foreign(params) or atoms.by_atoms(params) or atoms.with_electrons(params),
         selection=selection,
     )
 

@@ -281,6 +281,7 @@ class Params:
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end
     engine: str = "wte"  #: who explores
+    by_dpgen: bool = False  #: whether DP-GEN prepares the exploration, chooses and reads labels
     warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
 
 

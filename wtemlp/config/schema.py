@@ -41,7 +41,9 @@ def run_schema() -> Argument:
     wte = copy.deepcopy(engines.choice_dict["lammps"])
     wte.name = ENGINE
     wte.doc = "LAMMPS with the potential energy biased by PLUMED: the well-tempered ensemble"
-    wte.sub_fields["model_devi_jobs"].extend_subfields([wte_block()])
+    jobs = wte.sub_fields["model_devi_jobs"]
+    jobs.sub_fields["temps"].set_dtype([list[float]])  # no electron temperatures
+    jobs.extend_subfields([wte_block()])
     engines.extend_choices([wte])
     _extend_dpgen_styles(schema.sub_variants["fp_style"].choice_dict)
     doc = "LAMMPS with a force field as the reference method"

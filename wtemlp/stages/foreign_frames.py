@@ -1,5 +1,6 @@
-"""The frames of explorations by GROMACS, Amber and CALYPSO, and what DP-GEN has made of them."""
+"""The frames of explorations that DP-GEN chooses from, and what it has made of them."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 
 from wtemlp import paths
 from wtemlp.analysis.frames import Decision, FrameTable, Phase
+from wtemlp.config import atoms
 from wtemlp.config.foreign import AMBER, CALYPSO, GROMACS, PREFIXES
 from wtemlp.files import write_json
 from wtemlp.paths import RunPaths
@@ -17,12 +19,22 @@ from wtemlp.stages.select import LISTS
 from wtemlp.stages.walkers import read_rows
 
 CALYPSO_RESULTS = "model_devi_results"
+LAMMPS = "lammps"
 #: The file that has a walker's deviations.
-DEVIATIONS = {GROMACS: paths.MODEL_DEVI, CALYPSO: paths.MODEL_DEVI, AMBER: "rc.mdout"}
+DEVIATIONS = {
+    GROMACS: paths.MODEL_DEVI, CALYPSO: paths.MODEL_DEVI, AMBER: "rc.mdout",
+    LAMMPS: paths.MODEL_DEVI,
+}  # fmt: skip
+WHOLE = -1  #: in the place of an atom's number: the whole frame
+_OF_ATOMS = 7  #: columns of ``model_devi.out`` before those of the atoms
 _AMBER_LINE = "Active learning frame written with max. frc. std.:"
 _AMBER_AGAIN = "     ntx     =       1"  #: its first frame is that which it began with
 #: Where a frame's file is linked from its label.
-_LINKS = {GROMACS: paths.DPGEN_DUMP, CALYPSO: paths.POSCAR}
+_LINKS = {GROMACS: paths.DPGEN_DUMP, CALYPSO: paths.POSCAR, LAMMPS: paths.DPGEN_DUMP}
+_JOB = "job.json"  #: of a walker by LAMMPS: its temperature, and the electrons'
+
+Place = tuple[Path, int, int]  #: a walker's folder, the number of a frame, and of an atom in it
+Deviations = dict[tuple[int, int], float]  #: eV/Angstrom, by the numbers of a frame and of an atom
 
 
 def absolute(jdata: Mapping[str, Any], root: Path) -> dict[str, Any]:
@@ -39,12 +51,29 @@ def results(run: RunPaths, iteration: int, engine: str) -> list[Path]:
     return sorted((folder / CALYPSO_RESULTS if engine == CALYPSO else folder).glob("task.*"))
 
 
-def read_deviations(folder: Path, engine: str) -> dict[int, float]:
-    """Largest force deviations, eV/Angstrom, by the numbers that DP-GEN gives to frames."""
+def read_deviations(folder: Path, engine: str, of_atoms: bool = False) -> Deviations:
+    """Largest force deviations of frames, or those of each atom, by DP-GEN's numbers of them.
+
+    Parameters
+    ----------
+    folder : Path
+        A walker's.
+    engine : str
+    of_atoms : bool
+        Whether atoms are chosen, and not frames.
+    """
     file = folder / DEVIATIONS[engine]
+    if of_atoms:
+        rows = np.loadtxt(file, ndmin=2)
+        return {
+            (int(row[0]), atom): float(value)
+            for row in rows for atom, value in enumerate(row[_OF_ATOMS:])
+        }  # fmt: skip
     if engine != AMBER:
         steps, _, forces = read_rows(file)
-        return dict(zip(steps.tolist(), forces.tolist(), strict=True))
+        return {
+            (step, WHOLE): devi for step, devi in zip(steps.tolist(), forces.tolist(), strict=True)
+        }
     unit = dpdata.unit.EnergyConversion("kcal_mol", "eV").value()
     lines = file.read_text().splitlines()
     found, again = [], False
@@ -55,27 +84,30 @@ def read_deviations(folder: Path, engine: str) -> dict[int, float]:
     first = next((place for place, (_, began) in enumerate(found) if began), None)
     if first is not None:
         del found[first]
-    return dict(enumerate(value for value, _ in found))
+    return {(number, WHOLE): value for number, (value, _) in enumerate(found)}
 
 
 def decided(context: RunContext, iteration: int) -> FrameTable:
     """All frames that DP-GEN has listed, and those that it has chosen.
 
-    Where each chosen frame is from is written beside it (``frame.json``).
+    Where each chosen frame is from is written beside it (``frame.json``).  Where atoms are
+    chosen, each atom of a frame has a row.
     """
     rows = _listed(context.paths, iteration)
     engine = context.params.engine
     folders = [task.resolve() for task in results(context.paths, iteration, engine)]
-    deviations = {folder: read_deviations(folder, engine) for folder in folders}
+    of_atoms = atoms.by_atoms(context.params.jdata)
+    deviations = {folder: read_deviations(folder, engine, of_atoms) for folder in folders}
     chosen = dict(_chosen(context, iteration, rows))
     for place, label in chosen.items():
-        folder, step = place
+        folder, step, atom = place
         source = folder.relative_to(context.paths.root.resolve())
-        devi = deviations[folder].get(step)
+        devi = deviations[folder].get((step, atom))
         write_json(label / paths.FRAME, {
             "task": str(source), "step": step, "phase": int(Phase.WTE), "walker": 0,
-            "biasfactor": 1.0, "temperature_K": None, "energy_eV": None, "bias_eV": 0.0,
+            "biasfactor": 1.0, "energy_eV": None, "bias_eV": 0.0,
             "max_devi_f": devi if devi is not None and np.isfinite(devi) else None,
+            **temperatures(folder), **({} if atom == WHOLE else {"atom": atom}),
         })  # fmt: skip
     numbers = np.array([_numbers(*place) for place in rows], dtype=int).reshape(-1, 3)
     n = len(rows)
@@ -84,7 +116,7 @@ def decided(context: RunContext, iteration: int) -> FrameTable:
         biasfactor=np.ones(n), temperature_K=np.full(n, np.nan),
         phase=np.full(n, int(Phase.WTE)), step=numbers[:, 2], energy_eV=np.full(n, np.nan),
         bias_eV=np.zeros(n),
-        max_devi_f=np.array([deviations[folder].get(step, np.nan) for folder, step in rows]),
+        max_devi_f=np.array([deviations[place[0]].get(place[1:], np.nan) for place in rows]),
         decision=np.array(
             [int(Decision.SELECTED) if place in chosen else kind for place, kind in rows.items()],
             dtype=int,
@@ -92,10 +124,16 @@ def decided(context: RunContext, iteration: int) -> FrameTable:
     )  # fmt: skip
 
 
-Place = tuple[Path, int]  #: a walker's folder, and the number of a frame
+def temperatures(folder: Path) -> dict[str, float | None]:
+    """``temperature_K`` of a walker and, where there is one, ``electron_temperature_K``."""
+    file = folder / _JOB
+    job = json.loads(file.read_text()) if file.exists() else {}
+    given = job.get("temps") if isinstance(job.get("temps"), int | float) else None
+    electrons = {"electron_temperature_K": job["ele_temp"]} if "ele_temp" in job else {}
+    return {"temperature_K": given, **electrons}
 
 
-def _numbers(folder: Path, step: int) -> tuple[int, int, int]:
+def _numbers(folder: Path, step: int, _: int) -> tuple[int, int, int]:
     _, system, task = folder.name.split(".")
     return int(system), int(task), step
 
@@ -106,8 +144,9 @@ def _listed(run: RunPaths, iteration: int) -> dict[Place, int]:
     for name, kind in LISTS.items():
         for file in sorted(run.label(iteration).glob(f"{name}.shuffled.*.out")):
             for line in file.read_text().splitlines():
-                folder, step = line.rsplit(maxsplit=1)
-                found[(run.root / folder).resolve(), int(step)] = int(kind)
+                folder, step, *atom = line.split()
+                place = ((run.root / folder).resolve(), int(step), *map(int, atom or [WHOLE]))
+                found[place] = int(kind)
     return found
 
 
@@ -115,7 +154,8 @@ def _chosen(
     context: RunContext, iteration: int, rows: Mapping[Place, int]
 ) -> Iterator[tuple[Place, Path]]:
     """The frames that are to be labelled, and the folders of their labels."""
-    link = _LINKS.get(context.params.engine)
+    of_atoms = atoms.by_atoms(context.params.jdata)
+    link = paths.POSCAR if of_atoms else _LINKS.get(context.params.engine)
     labels: dict[int, list[Path]] = {}
     for label in sorted(context.paths.label(iteration).glob("task.*")):
         labels.setdefault(int(label.name.split(".")[1]), []).append(label)
@@ -123,7 +163,9 @@ def _chosen(
         if link is not None:
             for label in its:
                 frame = (label / link).resolve()
-                yield (frame.parent.parent, int(frame.name.split(".")[0])), label
+                parts = frame.name.split(".")  # as 40.lammpstrj, or 40.lammpstrj.cluster.7.POSCAR
+                atom = int(parts[3]) if of_atoms else WHOLE
+                yield (frame.parent.parent, int(parts[0]), atom), label
             continue
         # Amber's frames are in one file; DP-GEN takes the first of its list, in their order.
         candidates = [

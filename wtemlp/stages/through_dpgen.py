@@ -1,4 +1,7 @@
-"""Explorations by GROMACS, Amber and CALYPSO: DP-GEN prepares, chooses and reads; wtemlp runs.
+"""Explorations in which DP-GEN prepares, chooses and reads, and wtemlp runs.
+
+By GROMACS, Amber and CALYPSO; and by LAMMPS, where atoms are chosen instead of frames, or where
+labels have an electron temperature.
 
 DP-GEN's own functions write the inputs, know the commands, choose the frames and make the inputs
 of their labels.  Its jobs are done by wtemlp's dispatcher, its random numbers come from the
@@ -16,7 +19,7 @@ import numpy as np
 
 from wtemlp import dpgen_explore, paths
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
-from wtemlp.config.foreign import AMBER, CALYPSO, FOREIGN
+from wtemlp.config.foreign import AMBER, CALYPSO
 from wtemlp.dispatch.marks import forget_finished
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen_adapter import DpgenJob
@@ -29,7 +32,6 @@ from wtemlp.stages import foreign_frames
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.select import LISTS
 
-ENGINES = FOREIGN
 WALKERS = "walkers.json"  #: as of wtemlp's own explorations
 RECORD = "record.calypso"  #: DP-GEN's: how far CALYPSO has come
 #: Results without which a walker has failed; what else DP-GEN names may be missing.
@@ -71,7 +73,7 @@ def adopt_choice(context: RunContext, iteration: int) -> FrameTable:
 
 
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
-    """The tasks of GROMACS or Amber, and the files that they share."""
+    """The tasks of an engine that has nothing of its own, and the files that they share."""
     job = dpgen_explore.exploration_job(
         context.paths.root, iteration,
         foreign_frames.absolute(context.params.jdata, context.paths.root), context.machines.mdata,
@@ -139,7 +141,8 @@ def walkers(context: RunContext, iteration: int) -> list[dict[str, Any]]:
     return [
         {"name": task.name, "system": int(task.name.split(".")[1]), "walker": 0,
          "method": context.params.engine, "biasfactor": 1.0, "biases_energy": False,
-         "window_K": None, "temperature_K": None, "pressure_bar": None, "biasfactor_asked": None,
+         "window_K": None, "pressure_bar": None, "biasfactor_asked": None,
+         "temperature_K": foreign_frames.temperatures(task)["temperature_K"],
          "mean_nvt_eV": None, "sigma_nvt_eV": None, "mean_wte_eV": None, "sigma_wte_eV": None,
          "n_nvt": 0, "n_wte": 0, "statistical_inefficiency": None, "stopped": "",
          "left_grid": False}

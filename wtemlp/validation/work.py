@@ -37,6 +37,9 @@ def plan_work(params: Params, machines: Machines, root: Path, iteration: int | N
     if not params.validation.temps_K:
         raise InputError(f"{params.source.name}: validation.temps", "is missing, and the "
                          "explorations have no temperature", "add it: a list (K)")
+    if params.jdata.get("use_ele_temp"):
+        raise InputError(f"{params.source.name}: use_ele_temp", "is on, and the MD of a validation "
+                         "gives the models no electron temperature", "validate by hand")
     structure = read_structure(params)
     places = Places(root, number)
     command = machines.model_devi.command

@@ -1,0 +1,133 @@
+"""Atoms that are labelled with what is around them, and labels with an electron temperature.
+
+DP-GEN chooses and reads; LAMMPS and DeePMD-kit are real, the programs of the labels stand-ins.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import dpdata
+import numpy as np
+import pytest
+
+from tests import program
+from tests.engines.conftest import require_engine
+from tests.engines.handover_files import environment, write_input
+from tests.loop.conftest import ROOT, Run
+from wtemlp.analysis.frames import Decision, load_frames
+
+GAUSSIAN = {"keywords": "force b3lyp/6-31g", "nproc": 1, "multiplicity": 1}
+JOB = {"sys_idx": [0], "ensemble": "nvt", "nsteps": 20, "trj_freq": 5}
+LABELS = "iter.000000/02.fp"
+
+
+def done(folder: Path, label: str, **changes: object) -> Run:
+    """A run to its end: one exploration, and a training on what has come of it."""
+    require_engine("lammps", "deepmd")
+    write_input(folder, model_devi_dt=0.0001, model_devi_skip=0, fp_task_max=3, **changes)
+    for system in ("train", "validation"):
+        n_frames = len(np.load(folder / f"data/{system}/set.000/energy.npy"))
+        np.save(folder / f"data/{system}/set.000/fparam.npy", np.full((n_frames, 1), 300.0))
+    (folder / "INCAR").write_text("KSPACING = 0.5\nKGAMMA = T\nISMEAR = -1\n")
+    for name in ("O.pp", "H.pp"):
+        (folder / name).write_text(name)
+    machine = json.loads((folder / "machine.json").read_text())
+    machine["fp"]["command"] = f"PYTHONPATH={ROOT} {sys.executable} {label}"
+    (folder / "machine.json").write_text(json.dumps(machine))
+    path = environment()["PATH"]
+    ended = program.run("run", "param.json", "machine.json", cwd=folder, timeout=600, PATH=path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return Run(folder)
+
+
+@pytest.fixture(scope="module")
+def clusters(tmp_path_factory) -> Run:
+    return done(
+        tmp_path_factory.mktemp("clusters") / "run", f"{ROOT}/tests/loop/foreign_programs.py g16",
+        model_devi_jobs=[JOB | {"temps": [330]}], fp_style="gaussian", fp_params=GAUSSIAN,
+        use_clusters=True, cluster_cutoff=3.0,
+    )  # fmt: skip
+
+
+def test_atoms_are_chosen_by_their_own_deviation(clusters):
+    """Each has a row: five frames of 81 atoms."""
+    table = load_frames(clusters.folder / "iter.000000/01.model_devi/explored.npz")
+    walker = clusters.folder / "iter.000000/01.model_devi/task.000.000000"
+    rows = np.loadtxt(walker / "model_devi.out")
+    assert rows.shape == (5, 7 + 81) and len(table) == 5 * 81
+    np.testing.assert_allclose(np.sort(table.max_devi_f), np.sort(rows[:, 7:].ravel()))
+    assert table.count(Decision.SELECTED) == 3
+    assert " atomic" in (walker / "input.lammps").read_text()
+    for task in sorted((clusters.folder / LABELS).glob("task.*")):
+        made = json.loads((task / "frame.json").read_text())
+        assert made["temperature_K"] == 330 and made["task"].endswith("task.000.000000")
+        step = rows[:, 0].tolist().index(made["step"])
+        assert made["max_devi_f"] == pytest.approx(rows[step, 7 + made["atom"]])
+
+
+def test_what_is_labelled_are_the_molecules_around_the_atom(clusters):
+    """All that reach into 3 Angstrom, whole, at the places that they have in the frame."""
+    for task in sorted((clusters.folder / LABELS).glob("task.*")):
+        made = json.loads((task / "frame.json").read_text())
+        frame = dpdata.System(
+            str(clusters.folder / made["task"] / f"traj/{made['step']}.lammpstrj"),
+            fmt="lammps/dump", type_map=["O", "H"],
+        )  # fmt: skip
+        cell = np.diag(frame["cells"][0])
+        away = frame["coords"][0] - frame["coords"][0][made["atom"]]
+        near = np.linalg.norm(away - cell * np.round(away / cell), axis=1) < 3.0
+        sent = dpdata.System(str(task / "POSCAR"), fmt="vasp/poscar")
+        assert sent.get_natoms() % 3 == 0 and sent.get_natoms() >= near.sum() > 1
+        apart = sent["coords"][0][:, None] - frame["coords"][0][near][None]
+        apart = np.linalg.norm(apart - cell * np.round(apart / cell), axis=2)
+        assert apart.min(axis=0).max() < 1e-4
+
+
+def test_clusters_of_all_sizes_are_trained_on(clusters):
+    labels = json.loads((clusters.folder / LABELS / "labels.json").read_text())
+    assert [label["labelled"] for label in labels] == [True] * 3
+    data = sorted((clusters.folder / LABELS / "data.000").glob("O*"))
+    assert sum(len(dpdata.LabeledSystem(str(d), fmt="deepmd/npy")) for d in data) == 3
+    given = json.loads((clusters.folder / "iter.000001/00.train/000/input.json").read_text())
+    systems = given["training"]["training_data"]["systems"]
+    assert sum("iter.000000/02.fp/data.000" in system for system in systems) == len(data)
+    assert (clusters.folder / "iter.000001/00.train/graph.000.pb").exists()
+
+
+@pytest.fixture(scope="module")
+def electrons(tmp_path_factory) -> Run:
+    return done(
+        tmp_path_factory.mktemp("electrons") / "run", f"{ROOT}/tests/fp_outputs.py vasp",
+        model_devi_jobs=[JOB | {"temps": [[330, 20000]]}], fp_style="vasp", fp_params=...,
+        fp_pp_path=".", fp_pp_files=["O.pp", "H.pp"], fp_incar="INCAR", use_ele_temp=1,
+        validation_data_sys=["validation"],
+    )  # fmt: skip
+
+
+def test_the_electron_temperature_goes_with_frames_labels_and_models(electrons):
+    walker = electrons.folder / "iter.000000/01.model_devi/task.000.000000"
+    script = (walker / "input.lammps").read_text()
+    assert "fparam ${ELE_TEMP}" in script and "ELE_TEMP        equal 20000" in script
+    assert "330" in script
+    tasks = sorted((electrons.folder / LABELS).glob("task.*"))
+    assert len(tasks) == 3
+    for task in tasks:
+        made = json.loads((task / "frame.json").read_text())
+        assert (made["temperature_K"], made["electron_temperature_K"]) == (330, 20000)
+        (line,) = [one for one in (task / "INCAR").read_text().splitlines() if "SIGMA" in one]
+        assert float(line.split("=")[1]) == pytest.approx(20000 * 8.617333e-5, rel=1e-5)  # eV
+    (data,) = (electrons.folder / LABELS / "data.000").glob("O*/set.*")
+    np.testing.assert_array_equal(np.load(data / "fparam.npy"), np.full((3, 1), 20000.0))
+    given = json.loads((electrons.folder / "iter.000001/00.train/000/input.json").read_text())
+    assert given["model"]["fitting_net"]["numb_fparam"] == 1
+    summary = json.loads((electrons.folder / "iter.000001/summary.json").read_text())
+    assert np.isfinite(summary["force_rmse_meV_A"])
+
+
+def test_a_validation_is_refused_in_a_line(electrons):
+    ended = program.run("validate", "param.json", "machine.json", cwd=electrons.folder,
+                        PATH=os.environ["PATH"])  # fmt: skip
+    assert ended.returncode == 2 and "use_ele_temp" in ended.stderr
+    assert ended.stderr.count("\n") == 1

@@ -1,7 +1,7 @@
 """Which tests go to one worker, and in which order, when several workers run them.
 
-Tests that share something costly (a cluster, a run with real engines) stay together, and the
-long groups begin first.  The cluster tests mostly wait, so there may be more workers than cores.
+The tests of a module stay together, for they share what is costly to make (a cluster, a run), and
+the long ones begin first.  The cluster tests mostly wait, so there may be more workers than cores.
 """
 
 from pathlib import Path
@@ -9,26 +9,24 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-#: Fixtures of a session that cost a minute: those who use one go to one worker.
-COSTLY = ("run", "undisturbed")
 #: Rooms in the order in which they begin.
 ORDER = ("cluster", "engines", "loop", "unit")
+#: Modules whose tests have little in common, and the number of groups that they make.
+SPLIT = {"cluster/test_faults": 2, "engines/test_walkers": 2, "loop/test_loop": 2}
 
 
-def group_of(item: pytest.Item) -> str:
-    """The group of a test: its module, or the costly fixture that it uses."""
+def group_of(item: pytest.Item, number: int) -> str:
+    """The group of a test: its module, or one of those that its module makes."""
     module = item.path.relative_to(HERE).with_suffix("").as_posix()
-    room = module.partition("/")[0]
-    shared = [name for name in COSTLY if name in getattr(item, "fixturenames", ())]
-    return f"{room}/{shared[0]}" if shared and room in ("engines", "loop") else module
+    return f"{module}/{number % SPLIT[module]}" if module in SPLIT else module
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests, and put the groups in order."""
     groups: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        groups.setdefault(group_of(item), []).append(item)
+    for number, item in enumerate(items):
+        groups.setdefault(group_of(item, number), []).append(item)
     for name, members in groups.items():
         for item in members:
             item.add_marker(pytest.mark.xdist_group(name))

@@ -12,9 +12,11 @@ import pytest
 from tests.cluster.conftest import Cluster, until
 from tests.cluster.run import end
 from tests.cluster.stage import section
-from tests.engines.conftest import engine_environment, require_engine
-from tests.engines.small_run import INIT, write_input
+from tests.engines.conftest import require_engine
+from tests.engines.small_run import make_run as make_real_run
+from tests.engines.small_run import write_input
 from tests.loop.conftest import ROOT, Run, make_run, undisturbed  # noqa: F401
+from tests.shared import made_once
 
 pytestmark = pytest.mark.cluster
 
@@ -87,8 +89,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_data(
 
 # -- the same with LAMMPS, PLUMED and DeePMD-kit
 
-TINY = {"npt_steps": 400, "nvt_steps": 2400, "frames_per_ensemble": 12}
-REAL_TASKS = 2 * 4 + 1 + 1  #: trainings before and after, a walker, a batch of labels
+REAL_TASKS = 2 * 2 + 1 + 1  #: trainings before and after, a walker, a batch of labels
 LABELS = 6
 #: In front of `wtemlp` in the jobs: says on a log outside of the run what began where and how it
 #: ended, and how many labels it made.
@@ -103,18 +104,12 @@ echo "end $status" >> $log; exit $status
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """``init``, and a run on this machine that nobody disturbs."""
+    """A run on this machine that nobody disturbs, from what ``init`` has made for others."""
     require_engine("lammps", "plumed", "deepmd", "packmol")
+    begun = made_once(tmp_path_factory, "real_run", make_real_run)
     folder = tmp_path_factory.mktemp("real") / "run"
     write_tiny(folder)
-    (folder / "init_param.json").write_text(json.dumps(INIT | TINY))
-    done = subprocess.run(
-        [sys.executable, "-c", "from wtemlp.cli import main; main()", "init", "init_param.json",
-         "machine.json"],
-        cwd=folder, env=engine_environment(), capture_output=True, text=True, timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    (folder / "init").symlink_to(begun / "init")
     run = Run(folder)
     run.finish(timeout_s=900)
     assert sum(outcome["labelled"] for outcome in labels_of(run)) > LABELS // 2
@@ -128,7 +123,7 @@ def write_tiny(folder: Path) -> None:
     param = json.loads(file.read_text())
     (job,) = param["model_devi_jobs"]
     job["nsteps"], job["wte"]["nvt_steps"] = 200, 500
-    param |= {"dp_compress": False, "fp_task_max": LABELS}
+    param |= {"numb_models": 2, "dp_compress": False, "fp_task_max": LABELS}
     param["default_training_param"]["training"] = {"numb_steps": 400, "disp_freq": 100}
     file.write_text(json.dumps(param))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.shared import made_once
 from wtemlp.errors import MissingEngine
 from wtemlp.md.kernel import find_kernel, find_plumed_program
 from wtemlp.md.lammps_library import deepmd_plugin_folder, find_library
@@ -55,11 +56,12 @@ def _require_engine() -> Callable[..., None]:
 
 @pytest.fixture(name="run", scope="session")
 def _run(tmp_path_factory: pytest.TempPathFactory):
-    """init and run with real engines, small and undisturbed: once for all modules."""
+    """init and run with real engines, small and undisturbed: once for all tests, not changed."""
     require_engine("lammps", "plumed", "deepmd", "packmol")
     from tests.engines.small_run import make_run  # it needs what is above
+    from tests.loop.conftest import Run
 
-    return make_run(tmp_path_factory.mktemp("real") / "run")
+    return Run(made_once(tmp_path_factory, "real_run", make_run))
 
 
 Run = Callable[..., subprocess.CompletedProcess]

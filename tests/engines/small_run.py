@@ -61,5 +61,5 @@ def make_run(folder: Path) -> Run:
     )
     assert done.returncode == 0, done.stderr
     run = Run(folder)
-    run.output = run.finish()
+    run.finish()
     return run

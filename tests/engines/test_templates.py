@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.conftest import ROOT, engine_environment, require_engine
+from tests.engines.conftest import ROOT, engine_environment
 from tests.engines.test_end_to_end import write_input
 from tests.loop.conftest import Run
 from wtemlp.config.machine import load_machines
@@ -33,28 +33,21 @@ def change(folder: Path, **changes: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """init and run with the example's scripts."""
-    require_engine("lammps", "plumed", "deepmd", "packmol")
+def run(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with the example's scripts, from what ``init`` has made for the others; two models."""
     folder = tmp_path_factory.mktemp("templates") / "run"
     write_input(folder)
+    (folder / "init").symlink_to(run.folder / "init")
     for file in EXAMPLE.iterdir():
         shutil.copy(file, folder)
     job = json.loads((EXAMPLE / "params.json").read_text())["model_devi_jobs"][0]
     job = {key: job[key] for key in KEYS} | {"temps": [300], "nsteps": 200}
     job["wte"] = {"biasfactor": [4, 25], "nvt_steps": 600, "pace": 20,
                   "guard": {"temp_factor": 10, "energy_sigmas": 50}}  # fmt: skip
-    change(folder, model_devi_jobs=[job])
-    subprocess.run(
-        [sys.executable, "-c", "from wtemlp.cli import main; main()",
-         "init", "init_param.json", "machine.json"],
-        cwd=folder, env=engine_environment(), check=True, capture_output=True, timeout=600,
-    )  # fmt: skip
-    run = Run(folder)
-    process = run.start()
-    run.output = process.communicate(timeout=900)[0]  # two trainings, on a machine that is busy
-    assert process.returncode == 0, run.output
-    return run
+    change(folder, model_devi_jobs=[job], numb_models=2)
+    mine = Run(folder)
+    mine.output = mine.finish()
+    return mine
 
 
 def thermo_energies(log: Path) -> dict[int, float]:

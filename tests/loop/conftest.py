@@ -16,6 +16,7 @@ import pytest
 
 from tests.engines.conftest import require_engine
 from tests.program import Program
+from tests.shared import made_once
 from tests.waters import water_box
 
 ENGINES = Path(__file__).with_name("cheap_engines.py")
@@ -198,8 +199,11 @@ def make_run(folder: Path, **changes: object) -> Run:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that nobody disturbed."""
+    """A run that nobody disturbed; one for all workers."""
     require_engine("lammps")
-    run = make_run(tmp_path_factory.mktemp("loop") / "undisturbed")
-    run.output = run.finish()
-    return run
+
+    def make(folder: Path) -> None:
+        said = make_run(folder).finish()
+        (folder / "said.txt").write_text(said)
+
+    return Run(made_once(tmp_path_factory, "undisturbed", make))

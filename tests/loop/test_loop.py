@@ -31,7 +31,7 @@ def test_a_run_ends_with_data_models_and_a_report(undisturbed):
     assert labelled(undisturbed) == 10
     assert len(list(undisturbed.folder.glob("iter.000002/00.train/graph.*.pb"))) == 4
     assert (undisturbed.folder / "report.html").stat().st_size > 1_000_000
-    assert "finished (end of model_devi_jobs)" in undisturbed.output
+    assert "finished (end of model_devi_jobs)" in (undisturbed.folder / "said.txt").read_text()
 
 
 def test_record_is_dpgens(undisturbed):
@@ -123,10 +123,9 @@ def test_killed_in_every_stage_and_resumed(undisturbed, tmp_path):
         (undisturbed.folder / "record.dpgen").read_text()
 
 
-def test_a_finished_run_stays_finished(undisturbed):
-    before = undisturbed.fingerprint()
-    assert "this run is finished" in undisturbed.finish()
-    assert undisturbed.fingerprint() == before
+def test_a_finished_run_stays_finished(copied, undisturbed):
+    assert "this run is finished" in copied.finish()
+    assert copied.fingerprint() == undisturbed.fingerprint()
 
 
 def test_more_jobs_continue_a_finished_run(undisturbed, tmp_path):
@@ -164,11 +163,11 @@ def test_no_candidate_takes_the_models_over(tmp_path):
     assert len(set(models)) == 1 and models[0].name == "frozen_model_compressed.pb"
 
 
-def test_another_seed_is_refused(undisturbed):
-    param = json.loads((undisturbed.folder / "param.json").read_text())
-    changed = undisturbed.folder / "changed.json"
+def test_another_seed_is_refused(copied):
+    param = json.loads((copied.folder / "param.json").read_text())
+    changed = copied.folder / "changed.json"
     changed.write_text(json.dumps(param | {"seed": 8}))
-    done = wtemlp(undisturbed, "run", changed.name, "machine.json")
+    done = wtemlp(copied, "run", changed.name, "machine.json")
     assert done.returncode == 2
     assert "changed.json: seed: 8, but the run in" in done.stderr
 

@@ -15,7 +15,7 @@ from wtemlp.report import style
 from wtemlp.report.figure import Figure, Plot
 from wtemlp.validation_record import Estimate
 
-MISSING = "No run has been validated: `wtemlp validate PARAM MACHINE` in its folder gives this."
+MISSING = "No run has been validated; wtemlp validate PARAM MACHINE, in its folder, gives this."
 
 
 def bins_figure(comparison: Comparison) -> Figure:

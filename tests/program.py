@@ -1,8 +1,9 @@
 """``wtemlp`` for tests: a process of its own, forked from the tests' process.
 
-It is a process as any other (own session, own environment, killed and waited for), but what
+It has a session and an environment of its own, and is killed and waited for, but what
 ``wtemlp run`` imports is there already: that takes seconds, and the loop is started some two
-hundred times.  Tests of the command line itself, and those with real engines, start the program.
+hundred times.  What a fork has in common with its parent (the order of sets, what was imported)
+is tested with :data:`COMMAND`, as is the command line.
 """
 
 import logging
@@ -71,13 +72,14 @@ class Program:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, "rw"[n > 0]) for n in range(3))
+            sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
+            sys.stderr = os.fdopen(2, "w", buffering=1)
             sys.argv = list(self.args)
             logging.getLogger().handlers[:] = []
             status = self._main()
-        finally:
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
+        finally:
             os._exit(status)
 
     @staticmethod
@@ -109,7 +111,12 @@ class Program:
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str | None]:
         """Wait for its end; what it said."""
-        self.wait(timeout)
+        try:
+            self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.wait()
+            raise
         err = None if self._err is self._out else self._said(self._err)
         return self._said(self._out), err
 

@@ -211,6 +211,23 @@ def run_calypso(
         raise ValueError(said[0] if said else type(error).__name__) from error
 
 
+@contextmanager
+def _sorted(generator: ModuleType) -> Iterator[None]:
+    """Adapted levels give sets of frames, which have another order in each process: sort them."""
+    name = "_select_by_model_devi_adaptive_trust_low"
+    theirs = getattr(generator, name)
+
+    def in_order(*args: Any, **kwargs: Any) -> tuple:
+        accurate, candidates, *rest = theirs(*args, **kwargs)
+        return sorted(accurate), sorted(candidates), *rest
+
+    setattr(generator, name, in_order)
+    try:
+        yield
+    finally:
+        setattr(generator, name, theirs)
+
+
 def choose(
     root: Path, iteration: int, jdata: Mapping[str, Any], seed: int
 ) -> None:
@@ -231,7 +248,7 @@ def choose(
     settings = copy.deepcopy(dict(jdata)) | {"detailed_report_make_fp": True}
     settings.setdefault("model_devi_skip", 0)
     try:
-        with run_folder(root, seed) as generator, warnings.catch_warnings():
+        with run_folder(root, seed) as generator, warnings.catch_warnings(), _sorted(generator):
             warnings.simplefilter("ignore")  # of ASE, about files that DP-GEN makes of Amber's
             generator.make_fp(iteration, settings, {})
     except Exception as error:  # it raises whatever a broken output leads to

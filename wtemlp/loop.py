@@ -22,7 +22,7 @@ from wtemlp.dispatch.times import stage_hours
 from wtemlp.errors import CalculationError
 from wtemlp.first import EXHAUSTED, dpgen_came_to, first_state
 from wtemlp.progress import Reporter, StageProgress
-from wtemlp.resume import restore_labels, sound_step
+from wtemlp.resume import made_otherwise, restore_labels, sound_step
 from wtemlp.stages import explore, label, select, train
 from wtemlp.stages.ceilings import ceilings, held_back
 from wtemlp.stages.cleaning import clean
@@ -111,6 +111,10 @@ class Loop:
         if current.finished:
             return current
         states.check_iterations(self.paths, current)
+        if made_otherwise(self.context, current):
+            self.reporter.say(f"iteration {current.iteration} explores anew: whether DP-GEN "
+                              "chooses has changed in the parameter file")  # fmt: skip
+            current = replace(current, step=Step.MAKE_EXPLORE)
         step, missing = sound_step(self.paths, current)
         if missing is not None:
             self.reporter.say(f"{missing} has gone: going back")

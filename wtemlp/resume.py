@@ -47,6 +47,15 @@ def sound_step(paths: RunPaths, state: RunState) -> tuple[Step, Path | None]:
     return step, first
 
 
+def made_otherwise(context: RunContext, state: RunState) -> bool:
+    """Whether DP-GEN prepared the walkers of an iteration and wtemlp is to go on, or conversely."""
+    if state.finished or not Step.RUN_EXPLORE <= state.step <= Step.MAKE_LABEL:
+        return False
+    made = context.paths.explore(state.iteration) / explore.WALKERS
+    foreign = through_dpgen.is_foreign(context.paths, state.iteration)
+    return made.exists() and foreign != context.params.by_dpgen
+
+
 def _missing(paths: RunPaths, state: RunState, step: Step) -> Path | None:
     """A file that a step needs and that is not there."""
     for file in _needed(paths, state, step):

@@ -145,7 +145,7 @@ def test_real_engines_killed_at_random_moments(cluster, real, tmp_path):
         prepend_script=[f'export PATH={tmp_path}/bin:"$PATH"'],
     )
     before = len(cluster.ended())
-    assert kill_again_and_again(run, 7, 3.0) == KILLS, "the run was over too soon"
+    assert kill_again_and_again(run, 7, 1.6) == KILLS, "the run was over too soon"
     run.finish(timeout_s=900)
     assert labels_of(run) == labels_of(real)
     assert results_of(run) == results_of(real)

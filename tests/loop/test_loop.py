@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import dpdata
@@ -88,8 +89,12 @@ def test_training_data_grows_with_the_labels(undisturbed):
 
 
 def test_the_same_input_gives_the_same_run(undisturbed, tmp_path):
+    """Another process, in which sets have another order, and from the command line."""
     again = make_run(tmp_path / "elsewhere")
-    again.finish()
+    subprocess.run(
+        [*program.COMMAND, "run", "param.json", "machine.json"], cwd=again.folder, check=True,
+        env=program.environment(PYTHONHASHSEED="7"), capture_output=True, timeout=600,
+    )
     assert again.fingerprint() == undisturbed.fingerprint()
 
 

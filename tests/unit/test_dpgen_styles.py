@@ -337,6 +337,12 @@ def test_missing_files(tmp_path, style, file, words):
     assert words in str(problem)
 
 
+def by_lammps(entry: dict | None = None, **changes: object) -> dict:
+    """Changes of a parameter file: plain MD, with some keys of its entry and of the file."""
+    job = {"sys_idx": [0], "temps": [300], "ensemble": "nvt", "nsteps": 100, "trj_freq": 10}
+    return {"model_devi_engine": "lammps", "model_devi_jobs": [job | (entry or {})]} | changes
+
+
 @pytest.mark.parametrize(
     ("style", "changes", "words"),
     [
@@ -353,6 +359,13 @@ def test_missing_files(tmp_path, style, file, words):
         ("vasp", {"use_ele_temp": 1}, 'use_ele_temp = 1; only with "model_devi_engine": "lammps"'),
         ("vasp", {"use_ele_temp": 3}, "must be 0, 1 (of the frame) or 2 (of each atom)"),
         ("gaussian", {"use_ele_temp": 1}, 'must be "vasp" with use_ele_temp'),
+        ("gaussian", by_lammps(use_clusters=True, cluster_cutoff=0.0), "must be a positive number"),
+        ("gaussian", by_lammps(use_clusters=True, cluster_cutoff=3.0,
+                               selection={"method": "random"}), "not with use_clusters (wtemlp"),
+        ("vasp", by_lammps({"temps": [[300, -1]]}, use_ele_temp=1),
+         "must be a pair of positive numbers (K)"),
+        ("vasp", by_lammps({"nbeads": 4}, use_ele_temp=1), "not with use_ele_temp (each bead has"),
+        ("vasp", by_lammps({"template": {"lmp": "in"}}, use_ele_temp=1), "not with use_ele_temp: D"),
         ("amber/diff", {}, 'fp_style = "amber/diff"; labels what Amber explored'),
     ],
 )

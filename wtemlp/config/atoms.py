@@ -12,18 +12,16 @@ from wtemlp.errors import NotRunnable
 
 CLUSTERS, CUTOFF, ELECTRONS = "use_clusters", "cluster_cutoff", "use_ele_temp"
 _STYLE = "vasp"  #: the one whose inputs DP-GEN writes an electron temperature into
-_OF_FRAMES = "wtemlp chooses frames, and DP-GEN does it here"
-#: Keys that do not go with each, and why.
+#: Keys of the file and of its entries that go with neither, and why.
 _NOT_WITH = {
-    CLUSTERS: {
-        "model_devi_merge_traj": "DP-GEN cuts clusters from files of single frames",
-        "model_devi_adapt_trust_lo": "DP-GEN adapts the level by frames, not by atoms",
-        "selection": _OF_FRAMES,
-    },
-    ELECTRONS: {
-        "model_devi_merge_traj": "DP-GEN links files of single frames", "selection": _OF_FRAMES,
-    },
-}  # fmt: skip
+    "selection": "wtemlp chooses frames, and DP-GEN does it here",
+    "model_devi_merge_traj": "a label is to name the file of its frame",
+    "model_devi_f_avg_relative": "DP-GEN's levels are no deviations then",
+}
+_NOT_IN_ENTRY = {
+    "nbeads": "each bead has a file of deviations of its own",
+    "pka_e": "DP-GEN knocks an atom with another element's mass",
+}
 
 
 def by_atoms(params: Section) -> bool:
@@ -44,6 +42,10 @@ def problems(params: Section) -> Iterator[NotRunnable]:
         if not params.get(CLUSTERS):
             remedy = f'needs "{CLUSTERS}": true: else the models give no deviation of each atom'
             yield NotRunnable.of(params.wrong(CUTOFF, remedy))
+        yield from _numbers(params)
+        if params.get("model_devi_adapt_trust_lo"):
+            remedy = f"not with {CLUSTERS} (DP-GEN adapts the level by frames): remove it"
+            yield NotRunnable.of(params.wrong("model_devi_adapt_trust_lo", remedy))
         yield from _others(params, CLUSTERS)
     if with_electrons(params):
         if params[ELECTRONS] not in (1, 2):
@@ -52,13 +54,32 @@ def problems(params: Section) -> Iterator[NotRunnable]:
         if params["fp_style"] != _STYLE:
             remedy = f'must be "{_STYLE}" with {ELECTRONS}: DP-GEN writes no other input with it'
             yield NotRunnable.of(params.wrong("fp_style", remedy))
+        for entry in params.sections("model_devi_jobs"):
+            if "template" in entry:
+                remedy = f"not with {ELECTRONS}: DP-GEN gives the electrons' to its own scripts"
+                yield NotRunnable.of(entry.wrong("template", remedy))
         yield from _others(params, ELECTRONS)
+
+
+def _numbers(params: Section) -> Iterator[NotRunnable]:
+    """Radii that are no lengths, and trajectories of one frame, which DP-GEN cannot read."""
+    for key in (CUTOFF, "cluster_cutoff_hard"):
+        if params.get(key) is not None and not params[key] > 0:
+            yield NotRunnable.of(params.wrong(key, "must be a positive number (Angstrom)"))
+    for entry in params.sections("model_devi_jobs"):
+        nsteps, trj_freq = entry.get("nsteps"), entry.get("trj_freq")
+        if nsteps is not None and trj_freq is not None and trj_freq > nsteps:
+            remedy = f"must not be above nsteps ({nsteps}) with {CLUSTERS}: there is one frame"
+            yield NotRunnable.of(entry.wrong("trj_freq", remedy))
 
 
 def _others(params: Section, kind: str) -> Iterator[NotRunnable]:
     if params.get("model_devi_engine", "lammps") != "lammps":
         remedy = 'only with "model_devi_engine": "lammps", whose frames DP-GEN chooses from'
         yield NotRunnable.of(params.wrong(kind, remedy))
-    for other, why in _NOT_WITH[kind].items():
-        if params.get(other):
-            yield NotRunnable.of(params.wrong(other, f"not with {kind} ({why}): remove it"))
+    places = [(params, _NOT_WITH)]
+    places += [(entry, _NOT_IN_ENTRY) for entry in params.sections("model_devi_jobs")]
+    for section, keys in places:
+        for other, why in keys.items():
+            if section.get(other):
+                yield NotRunnable.of(section.wrong(other, f"not with {kind} ({why}): remove it"))

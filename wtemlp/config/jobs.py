@@ -88,8 +88,8 @@ def _temps(params: Section, job: Section) -> tuple[float, ...]:
         if isinstance(one, list) and not (atoms.with_electrons(params) and len(one) == 2):
             remedy = f"must be a number (K), or with {atoms.ELECTRONS} a pair with the electrons'"
             raise job.wrong("temps", remedy, index)
-        if isinstance(one, list) and not all(isinstance(t, int | float) for t in one):
-            raise job.wrong("temps", "must be a pair of numbers (K)", index)
+        if isinstance(one, list) and not all(isinstance(t, int | float) and t > 0 for t in one):
+            raise job.wrong("temps", "must be a pair of positive numbers (K)", index)
         found.append(float(one[0] if isinstance(one, list) else one))
     return tuple(found)
 

@@ -106,7 +106,8 @@ def _check_system(
     if not sets and (system / "coord.raw").is_file():
         remedy = f"{system} is deepmd/raw, which dp train does not read: convert it to deepmd/npy"
         raise params.wrong(key, remedy, index)
-    for quantity in ("coord", "energy", "force"):
+    electrons = {1: ("fparam",), 2: ("aparam",)}.get(params.get("use_ele_temp"), ())
+    for quantity in ("coord", "energy", "force", *electrons):
         if not any((folder / f"{quantity}.npy").is_file() for folder in sets):
             remedy = f"{system} has no {quantity} labels (set.*/{quantity}.npy)"
             raise params.wrong(key, remedy, index)

@@ -65,6 +65,8 @@ def read_deviations(folder: Path, engine: str, of_atoms: bool = False) -> Deviat
     file = folder / DEVIATIONS[engine]
     if of_atoms:
         rows = np.loadtxt(file, ndmin=2)
+        if rows.shape[1] <= _OF_ATOMS:
+            raise ValueError(f"{file} has no deviations of atoms (pair_style deepmd ... atomic)")
         return {
             (int(row[0]), atom): float(value)
             for row in rows for atom, value in enumerate(row[_OF_ATOMS:])
@@ -140,12 +142,14 @@ def _numbers(folder: Path, step: int, _: int) -> tuple[int, int, int]:
 
 def _listed(run: RunPaths, iteration: int) -> dict[Place, int]:
     """Decisions by frame, in the order of DP-GEN's shuffled lists."""
-    found = {}
+    found, folders = {}, {}  # some lists have a line for every atom of every frame
     for name, kind in LISTS.items():
         for file in sorted(run.label(iteration).glob(f"{name}.shuffled.*.out")):
             for line in file.read_text().splitlines():
                 folder, step, *atom = line.split()
-                place = ((run.root / folder).resolve(), int(step), *map(int, atom or [WHOLE]))
+                if folder not in folders:
+                    folders[folder] = (run.root / folder).resolve()
+                place = (folders[folder], int(step), *map(int, atom or [WHOLE]))
                 found[place] = int(kind)
     return found
 
@@ -164,6 +168,8 @@ def _chosen(
             for label in its:
                 frame = (label / link).resolve()
                 parts = frame.name.split(".")  # as 40.lammpstrj, or 40.lammpstrj.cluster.7.POSCAR
+                if of_atoms and len(parts) != 5:
+                    raise ValueError(f"{label} has no cluster of atoms")
                 atom = int(parts[3]) if of_atoms else WHOLE
                 yield (frame.parent.parent, int(parts[0]), atom), label
             continue

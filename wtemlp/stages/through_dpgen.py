@@ -9,6 +9,7 @@ run's seed, and each label is read alone, so that one output that is broken cost
 """
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 
 from wtemlp import dpgen_explore, paths
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
+from wtemlp.config.atoms import by_atoms
 from wtemlp.config.foreign import AMBER, CALYPSO
 from wtemlp.dispatch.marks import forget_finished
 from wtemlp.dispatch.tasks import Task
@@ -49,6 +51,12 @@ def prepare(context: RunContext, iteration: int) -> None:
         context.paths.root, iteration, foreign_frames.absolute(params.jdata, context.paths.root),
         context.machines.mdata, context.seed("explore", iteration),
     )  # fmt: skip
+    for script in folder.glob("task.*/input.lammps") if by_atoms(params.jdata) else ():
+        if not re.search(r"^pair_style +deepmd\b.*\batomic\b", script.read_text(), re.M):
+            raise CalculationError(
+                f"{script}: its pair_style deepmd is not `atomic`, and use_clusters needs the "
+                "deviation of each atom: mend the template, or leave DP-GEN to write the line"
+            )
     adopt(context, iteration)
 
 
@@ -169,7 +177,10 @@ def choose(context: RunContext, iteration: int) -> FrameTable:
         raise CalculationError(
             f"{context.paths.explore(iteration)}: DP-GEN cannot choose frames: {error}"
         ) from error
-    table = adopt_choice(context, iteration)
+    try:
+        table = adopt_choice(context, iteration)
+    except ValueError as error:
+        raise CalculationError(f"what DP-GEN has chosen cannot be read: {error}") from error
     if not context.params.criteria[iteration].lists:
         for name in LISTS:
             for file in folder.glob(f"{name}.shuffled.*.out"):
@@ -206,8 +217,12 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     reasons, outcomes = {}, []
     folders = label_folders(context.paths, iteration)
     for folder in folders:
-        label, reason = _read(folder, context.params.jdata)
         made = json.loads((folder / paths.FRAME).read_text())
+        label, reason = _read(folder, context.params.jdata)
+        if label is not None and "electron_temperature_K" in made and not (
+            {"fparam", "aparam"} & label.data.keys()
+        ):  # fmt: skip
+            label, reason = None, "its job.json has gone, and the electron temperature with it"
         outcomes.append({"frame": folder.name, "labelled": not reason, "reason": reason, **made})
         if label is None:
             reasons[folder.name] = reason

@@ -5,6 +5,7 @@ DP-GEN chooses and reads; LAMMPS and DeePMD-kit are real, the programs of the la
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,9 +15,12 @@ import pytest
 
 from tests import program
 from tests.engines.conftest import require_engine
-from tests.engines.handover_files import environment, write_input
+from tests.engines.handover_files import Ours, environment, write_input
 from tests.loop.conftest import ROOT, Run
+from tests.loop.test_loop import set_state
 from wtemlp.analysis.frames import Decision, load_frames
+from wtemlp.errors import CalculationError
+from wtemlp.state import Step
 
 GAUSSIAN = {"keywords": "force b3lyp/6-31g", "nproc": 1, "multiplicity": 1}
 JOB = {"sys_idx": [0], "ensemble": "nvt", "nsteps": 20, "trj_freq": 5}
@@ -94,6 +98,48 @@ def test_clusters_of_all_sizes_are_trained_on(clusters):
     systems = given["training"]["training_data"]["systems"]
     assert sum("iter.000000/02.fp/data.000" in system for system in systems) == len(data)
     assert (clusters.folder / "iter.000001/00.train/graph.000.pb").exists()
+
+
+def gone_back(run: Run, folder: Path, step: Step, **changes: object) -> Ours:
+    """A copy of a run that has come to a step, with another parameter file."""
+    shutil.copytree(run.folder, folder, symlinks=True)
+    param = json.loads((folder / "param.json").read_text()) | changes
+    param = {key: value for key, value in param.items() if value is not ...}
+    (folder / "param.json").write_text(json.dumps(param))
+    set_state(Run(folder), iteration=0, step=int(step), finished="", final=None)
+    return Ours(folder)
+
+
+def test_atoms_are_chosen_again_alike(clusters, tmp_path):
+    """What has gone is made anew, with the same choice."""
+    shutil.copytree(clusters.folder, tmp_path / "first", symlinks=True)
+    shutil.rmtree(tmp_path / "first" / LABELS)
+    again = gone_back(Run(tmp_path / "first"), tmp_path / "run", Step.RUN_LABEL)
+    assert again.next == (0, Step.MAKE_LABEL)
+    again.go_on()
+    for name in ("frame.json", "POSCAR"):
+        for task in sorted((clusters.folder / LABELS).glob("task.*")):
+            made = (tmp_path / "run" / LABELS / task.name / name).read_text()
+            assert made == (task / name).read_text()
+
+
+def test_another_way_of_choosing_explores_anew(clusters, tmp_path):
+    """DP-GEN's walkers are none of wtemlp's."""
+    run = gone_back(clusters, tmp_path / "run", Step.POST_EXPLORE, use_clusters=...,
+                    cluster_cutoff=...)  # fmt: skip
+    assert run.next == (0, Step.MAKE_EXPLORE)
+    assert any("whether DP-GEN chooses has changed" in line for line in run.said)
+
+
+def test_a_script_without_the_deviations_of_atoms_is_told(clusters, tmp_path):
+    models = "../graph.000.pb ../graph.001.pb"
+    template = f"pair_style deepmd {models} out_freq 5 out_file model_devi.out"
+    (tmp_path / "in.lmp").write_text(f"{template}\npair_coeff * * O H\ndump dpgen_dump\n")
+    entry = {"sys_idx": [0], "trj_freq": 5, "template": {"lmp": str(tmp_path / "in.lmp")},
+             "rev_mat": {"lmp": {}}}  # fmt: skip
+    run = gone_back(clusters, tmp_path / "run", Step.MAKE_EXPLORE, model_devi_jobs=[entry])
+    with pytest.raises(CalculationError, match="its pair_style deepmd is not `atomic`"):
+        run.go_on()
 
 
 @pytest.fixture(scope="module")

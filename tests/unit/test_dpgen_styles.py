@@ -365,7 +365,7 @@ def by_lammps(entry: dict | None = None, **changes: object) -> dict:
         ("vasp", by_lammps({"temps": [[300, -1]]}, use_ele_temp=1),
          "must be a pair of positive numbers (K)"),
         ("vasp", by_lammps({"nbeads": 4}, use_ele_temp=1), "not with use_ele_temp (each bead has"),
-        ("vasp", by_lammps({"template": {"lmp": "in"}}, use_ele_temp=1), "not with use_ele_temp: D"),
+        ("vasp", by_lammps({"template": {"lmp": "in"}}, use_ele_temp=1), "not with use_ele_temp:"),
         ("amber/diff", {}, 'fp_style = "amber/diff"; labels what Amber explored'),
     ],
 )

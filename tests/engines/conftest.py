@@ -88,7 +88,7 @@ def lmp(tmp_path: Path) -> Run:
             env=engine_environment(**environment),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=400,  # a machine may be slow
         )
         assert done.returncode == expect, done.stderr[-2000:]
         return done

@@ -106,7 +106,7 @@ class Run:
         it is much longer than `delay_s`.
         """
         process = self.start(CHEAP_ENGINE_SLEEP=str(sleep_s))
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while (self.state()["iteration"], self.state()["step"]) < (iteration, step):
             assert process.poll() is None and time.monotonic() < end, process.communicate()[0]
             time.sleep(0.01)

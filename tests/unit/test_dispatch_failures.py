@@ -81,3 +81,10 @@ def test_a_failure_in_words(tmp_path):
     first, *quoted = words.splitlines()
     assert "killed, 1 attempt): the queue's time limit" in first
     assert quoted == ["  job: slurmstepd: error: CANCELLED DUE TO TIME LIMIT"]
+
+
+def test_what_was_said_before_a_traceback_is_not_buried_by_it():
+    frames = "".join(f'  File "x.py", line {i}, in f\n    f()\n' for i in range(9))
+    log = "FATAL ERROR: gmx has crashed\nTraceback (most recent call last):\n" + frames
+    log += "FileNotFoundError: no such file\n"
+    assert meaningful(log) == ["FATAL ERROR: gmx has crashed", "FileNotFoundError: no such file"]

@@ -1,6 +1,7 @@
 """Failures in plain words: what the engine said last, the likely cause, the remedy."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,7 +147,8 @@ def meaningful(text: str, count: int = LINES) -> list[str]:
     """The last lines of a log that say something.
 
     From the first line that speaks of an error on, if one of the last `count` does; or from the
-    last such line among the last forty; otherwise the last lines.
+    last such line among the last forty; otherwise the last lines.  Of a Python traceback only
+    its last line counts: what a program said before it may be why.
 
     Parameters
     ----------
@@ -155,7 +157,8 @@ def meaningful(text: str, count: int = LINES) -> list[str]:
     count : int
         Lines at most.
     """
-    lines = [line.rstrip() for line in text.splitlines() if not _NOISE.search(line)]
+    said = [line.rstrip() for line in text.splitlines() if not _NOISE.search(line)]
+    lines = list(_without_frames(said))
     recent = lines[-max(40, count) :]
     telling = [index for index, line in enumerate(recent) if _TELLING.search(line)]
     if not telling:
@@ -163,6 +166,15 @@ def meaningful(text: str, count: int = LINES) -> list[str]:
     near = [index for index in telling if index >= len(recent) - count]
     first = near[0] if near else telling[-1]
     return recent[first : first + count]
+
+
+def _without_frames(lines: Iterable[str]) -> Iterator[str]:
+    """Lines, but those of Python tracebacks that are no exception's own."""
+    inside = False
+    for line in lines:
+        inside = line == "Traceback (most recent call last):" or (inside and line.startswith(" "))
+        if not inside:
+            yield line
 
 
 def likely_cause(text: str, status: int | None) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """A small run with real engines: 32 waters, one iteration."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,18 @@ def make_run(folder: Path) -> Run:
     run = Run(folder)
     run.finish()
     return run
+
+
+def with_models_of(run: Run, folder: Path, **changes: object) -> Run:
+    """Another run whose first training is done: its models are those of a run that is there.
+
+    ``wtemlp run`` takes it over, as from a ``dpgen run`` that has come that far.
+    """
+    write_input(folder)
+    param = json.loads((folder / "param.json").read_text()) | changes
+    (folder / "param.json").write_text(json.dumps(param))
+    (folder / "init").symlink_to(run.folder / "init")
+    trained = "iter.000000/00.train"
+    shutil.copytree(run.folder / trained, folder / trained, symlinks=True)
+    (folder / "record.dpgen").write_text("0 0\n0 1\n0 2\n")
+    return Run(folder)

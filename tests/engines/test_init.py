@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from tests import program
 from tests.engines.conftest import require_engine
 from wtemlp import initial
 from wtemlp.cli import main
@@ -261,12 +262,7 @@ def write_files(folder, command=LMP):
 
 
 def wtemlp(folder, *args):
-    program = [sys.executable, "-c", "from wtemlp.cli import main; main()"]
-    path = os.pathsep.join(filter(None, sys.path))
-    return subprocess.run(
-        [*program, *args], cwd=folder, text=True, capture_output=True,
-        env=os.environ | {"PYTHONPATH": path},
-    )
+    return program.run(*args, cwd=folder, timeout=600)
 
 
 def init(folder):
@@ -351,7 +347,7 @@ def test_packmol_keeps_molecules_apart_across_the_boundaries():
 
 def test_a_box_that_cannot_be_packed():
     with pytest.raises(CalculationError, match="lower density_g_cm3"):
-        pack_water(32, 5.0, seed=1)
+        pack_water(4, 2.4, seed=1)
 
 
 def test_without_packmol_nothing_is_written(tmp_path, monkeypatch):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from tests.engines.conftest import ROOT, engine_environment
-from tests.engines.test_end_to_end import write_input
+from tests.engines.handover_files import Ours
+from tests.engines.small_run import with_models_of
 from tests.loop.conftest import Run
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
@@ -18,6 +19,7 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.md import colvar, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.paths import RunPaths
+from wtemlp.run_page import write_run_page
 from wtemlp.stages import explore
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.walkers import read_walker
@@ -34,19 +36,16 @@ def change(folder: Path, **changes: object) -> None:
 
 @pytest.fixture(scope="module")
 def run(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run with the example's scripts, from what ``init`` has made for the others; two models."""
-    folder = tmp_path_factory.mktemp("templates") / "run"
-    write_input(folder)
-    (folder / "init").symlink_to(run.folder / "init")
-    for file in EXAMPLE.iterdir():
-        shutil.copy(file, folder)
+    """An exploration and labels with the example's scripts, with models that are there."""
     job = json.loads((EXAMPLE / "params.json").read_text())["model_devi_jobs"][0]
     job = {key: job[key] for key in KEYS} | {"temps": [300], "nsteps": 200}
     job["wte"] = {"biasfactor": [4, 25], "nvt_steps": 600, "pace": 20,
                   "guard": {"temp_factor": 10, "energy_sigmas": 50}}  # fmt: skip
-    change(folder, model_devi_jobs=[job], numb_models=2)
-    mine = Run(folder)
-    mine.output = mine.finish()
+    folder = tmp_path_factory.mktemp("templates") / "run"
+    mine = with_models_of(run, folder, model_devi_jobs=[job])
+    for file in EXAMPLE.iterdir():
+        shutil.copy(file, folder)
+    Ours(folder).go_on(6)
     return mine
 
 
@@ -93,7 +92,7 @@ def test_its_frames_are_labelled_and_reported(run):
     assert summary["explored"] == 4 * (800 // 20 + 1) and summary["labelled"] >= 8
     for walker in summary["walkers"]:
         assert walker["sigma_nvt_eV"] > 0 and walker["sigma_wte_eV"] > 0
-    assert (run.folder / "report.html").exists()
+    assert write_run_page(run.folder)[0].name == "report.html"
 
 
 def prepare(run: Run, folder: Path, **changes: object) -> RunContext:

@@ -17,7 +17,7 @@ from wtemlp.config.label_files import label_file_problems
 from wtemlp.config.machine import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.section import Section
-from wtemlp.dpgen_labels import is_bad_box
+from wtemlp.dpgen_labels import is_bad_box, read_label
 from wtemlp.errors import CalculationError, InputError
 from wtemlp.md.dump import write_dump
 from wtemlp.md.topology import whole_cluster
@@ -456,3 +456,16 @@ def test_bad_boxes_are_not_labelled(tmp_path):
     ]
     assert any(near) and not all(near)
     assert [d == Decision.CANDIDATE for d in decided.decision] == near
+
+
+@pytest.mark.parametrize(("mode", "name"), [(1, "fparam"), (2, "aparam")])
+def test_a_label_has_the_electron_temperature_of_its_walker(tmp_path, mode, name):
+    """Of the frame, or of each of its atoms; kept in the data that models are trained on."""
+    coords = np.array([[0.0, 0.0, 0.0], [0.9, 0.0, 0.1], [0.0, 0.9, 0.2]])
+    sample = fp_outputs.Sample(["O", "H"], [1, 2], 9 * np.eye(3), coords, *fp_outputs.law(coords))
+    fp_outputs.vasp(tmp_path, sample)
+    (tmp_path / "job.json").write_text('{"ele_temp": 20000}')
+    jdata = {"fp_style": "vasp", "type_map": ["O", "H"], "use_ele_temp": mode}
+    read_label(tmp_path, jdata).to_deepmd_npy(str(tmp_path / "data"))
+    kept = np.load(tmp_path / f"data/set.000/{name}.npy")
+    np.testing.assert_array_equal(kept, np.full((1, 1 if mode == 1 else 3), 20000.0))

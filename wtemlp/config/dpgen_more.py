@@ -49,7 +49,9 @@ def _extend_lammps(engine: Argument) -> None:
     jobs.sub_fields["template"].extend_subfields([_optional("plm_path", str, doc)])
     for key in ("f_trust_lo", "f_trust_hi", "v_trust_lo", "v_trust_hi"):
         jobs.sub_fields[f"model_devi_{key}"].set_dtype([float, list[float], dict])
-    jobs.sub_fields["temps"].set_dtype([list[float], list[list]])
+    temps = jobs.sub_fields["temps"]
+    temps.set_dtype([list[float], list[list]])
+    temps.doc += " With use_ele_temp, pairs with the electrons' temperature (K)."
     doc = "Kinetic energy that one atom, chosen at random, is given at the start (eV)."
     jobs.extend_subfields([_optional("pka_e", float, doc)])
     for name, others in _OTHER_NAMES.items():

@@ -42,7 +42,9 @@ def run_schema() -> Argument:
     wte.name = ENGINE
     wte.doc = "LAMMPS with the potential energy biased by PLUMED: the well-tempered ensemble"
     jobs = wte.sub_fields["model_devi_jobs"]
-    jobs.sub_fields["temps"].set_dtype([list[float]])  # no electron temperatures
+    temps = jobs.sub_fields["temps"]  # no electron temperatures
+    temps.set_dtype([list[float]])
+    temps.doc = "Temperatures (K) of the walkers."
     jobs.extend_subfields([wte_block()])
     engines.extend_choices([wte])
     _extend_dpgen_styles(schema.sub_variants["fp_style"].choice_dict)

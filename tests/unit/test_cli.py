@@ -91,7 +91,6 @@ def test_a_command_with_an_open_quote(folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"context_type": "HDFSContext"}, ["fp.machine.context_type", "HDFSContext"]),
         (
             {
                 "context_type": "SSHContext", "remote_root": "/scratch",

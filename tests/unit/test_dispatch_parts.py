@@ -136,12 +136,12 @@ def test_a_queue_is_read_in_one_go():
     }
 
 
-def test_contexts_that_cannot_be_asked_are_refused(tmp_path):
-    for keys in ({"context_type": "HDFSContext"}, {"batch_type": "DpCloudServer"}):
-        ((key, name),) = keys.items()
-        told = f"{key}: '{name}' is not supported: tasks there cannot be looked at"
-        with pytest.raises(InputError, match=told):
-            read_section(section(**keys), tmp_path)
+def test_services_are_known_as_such(tmp_path):
+    for keys in ({"context_type": "HDFSContext"}, {"batch_type": "DpCloudServer"},
+                 {"batch_type": "OpenAPI", "context_type": "OpenAPIContext"}):
+        assert read_section(section(**keys), tmp_path).service
+    for keys in ({}, {"batch_type": "Slurm", "context_type": "LocalContext"}):
+        assert not read_section(section(**keys), tmp_path).service
 
 
 # -- tasks that make no sense

@@ -11,6 +11,7 @@ from wtemlp.checking.folders import check_folder
 from wtemlp.checking.queues import check_queue
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.dispatch.place import Place, quiet
+from wtemlp.dispatch.service import open_machine
 from wtemlp.errors import TransportError, WtemlpError
 
 
@@ -52,9 +53,14 @@ def check_places(
         return f"{file}: " + ", ".join(place.section.stage for place in some)
 
     with quiet(list(places)):
+        for service in (place for place in places if place.settings.service):
+            _check_service(service, f"{stages([service])}.machine", findings)
         logged_in = [
             place
-            for some in _alike(places, lambda place: place.login)
+            for some in _alike(
+                [place for place in places if not place.settings.service],
+                lambda place: place.login,
+            )
             for place in (some if _connect(some, stages(some), findings) else ())
         ]
         for some in _alike(logged_in, lambda place: (place.login, place.folder)):
@@ -69,6 +75,19 @@ def check_places(
                 with _answering(where, findings):
                     check_engine(place, where, machines.deepmd_version, findings)
     return logged_in
+
+
+def _check_service(place: Place, where: str, findings: Findings) -> None:
+    """A service is only asked to let us in."""
+    try:
+        open_machine(place.settings)
+    except (WtemlpError, OSError, RuntimeError) as error:
+        findings.error(where, place.redacted(str(error)), "see that the service lets you in")
+    else:
+        findings.warning(where, f"{place.settings.where}: no command can be run beside a task, so "
+                         "its programs and folders are not looked at, and a kill in the middle of "
+                         "a submission may make a task run twice",
+                         "know that, or take a queue that a shell can ask")  # fmt: skip
 
 
 def _alike(places: Sequence[Place], key: Callable[[Place], object]) -> list[list[Place]]:

@@ -177,6 +177,10 @@ class Place:
         self.secrets = secrets_of({"machine": self.settings.machine, **section.resources})
         self.shell: LocalShell | RemoteShell | None = None
 
+    def redacted(self, text: str) -> str:
+        """A text without the section's secrets, in one line."""
+        return redact(one_line(text), self.secrets)
+
     @property
     def login(self) -> str:
         """The same for sections that are reached in the same way."""

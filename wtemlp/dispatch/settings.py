@@ -39,6 +39,11 @@ class Settings:
         return self.context in ("local", "lazylocal")
 
     @property
+    def service(self) -> bool:
+        """Whether no command can be run beside a task there, nor its folder be asked."""
+        return self.context not in CONTEXTS or self.batch.lower() in ELSEWHERE
+
+    @property
     def shell(self) -> bool:
         """Whether jobs are plain background processes, without a queue."""
         return self.batch.lower() == "shell"
@@ -81,7 +86,6 @@ def read_section(section: MachineSection, root: Path) -> Settings:
     if settings.context != "ssh":
         machine = {key: value for key, value in machine.items() if key not in HOST_KEYS}
         settings = replace(settings, machine=machine)
-    _check_reach(section.stage, settings)
     profile = dict(machine.get("remote_profile") or {})
     if profile.get("key_filename"):
         key = root / Path(str(profile["key_filename"])).expanduser()
@@ -105,27 +109,6 @@ def read_section(section: MachineSection, root: Path) -> Settings:
         _seconds(section, "outage_seconds", 0.0 if settings.local and settings.shell else DAY),
         settings.attempts,
     )
-
-
-def _check_reach(stage: str, settings: Settings) -> None:
-    """Refuse places where no command can be run beside a task.
-
-    There a task's lock and marks cannot be read: whether it runs, has finished or was lost is only
-    known from a service's word, after which nothing could keep it from running twice.
-    """
-    for key, refused, remedy in (
-        ("context_type", settings.context not in CONTEXTS,
-         "write LazyLocalContext, LocalContext or SSHContext"),
-        ("batch_type", settings.batch.lower() in ELSEWHERE,
-         "take a queue that can be asked from a shell, as Slurm, PBS, SGE or LSF"),
-    ):  # fmt: skip
-        if refused:
-            raise InputError(
-                f"machine file: {stage}.machine.{key}",
-                f"{settings.machine[key]!r} is not supported: tasks there cannot be looked at, so "
-                "none could be kept from running twice",
-                remedy,
-            )
 
 
 def _attempts(machine: Mapping[str, Any]) -> int:

@@ -17,8 +17,9 @@ run: $(READY)
 	cd $(RUN) && $(BIN)/wtemlp init ../../params/quickstart_init.json ../../machines/local.json
 	cd $(RUN) && $(BIN)/wtemlp run ../../params/quickstart.json ../../machines/local.json
 
-# The cluster tests mostly wait, so there are more workers than cores.  What fails beside others is
+# The cluster tests mostly wait, so there are more workers than cores, each with one thread.  What fails beside others is
 # run again alone: on a busy machine something may take longer than a test waits for it.
+test: export OMP_NUM_THREADS := 1
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder || \
 	    { echo "== once more, alone: the tests that failed"; \
@@ -37,16 +38,18 @@ reference: $(READY)
 setup: $(READY)
 
 # The PLUMED kernel is all that is needed of its wheel, so that is installed without the many
-# packages that the wheel's own Python code wants.
+# packages that the wheel's own Python code wants.  pip compiles all Python files on one core, those
+# of the packages' tests included, which takes most of the installation's time.
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	    { echo "Python 3.10 or later is needed; set PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	    { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet -e '.[laptop,test]'
-	$(BIN)/pip install --quiet --no-deps $(PLUMED)
+	$(BIN)/pip install --quiet --no-compile --upgrade pip
+	$(BIN)/pip install --quiet --no-compile -e '.[laptop,test]'
+	$(BIN)/pip install --quiet --no-compile --no-deps $(PLUMED)
+	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
 	touch $(READY)
 
 clean:

@@ -1,0 +1,27 @@
+"""The program behind ``wtemlp dp``, as far as it needs no DeePMD-kit."""
+
+import pytest
+
+from wtemlp.md import dp
+
+INTER = "DP_INTER_OP_PARALLELISM_THREADS"
+
+
+@pytest.mark.parametrize(("given", "expected"), [("1", "-1"), ("2", "2"), (None, None)])
+def test_one_thread_is_the_callers_own(given, expected):
+    environ = {} if given is None else {INTER: given}
+    dp.tune(environ)
+    assert environ.get(INTER) == expected and environ["TF_USE_LEGACY_KERAS"] == "1"
+
+
+def test_what_the_user_has_set_stays():
+    environ = {"TF_USE_LEGACY_KERAS": "0"}
+    dp.tune(environ)
+    assert environ == {"TF_USE_LEGACY_KERAS": "0"}
+
+
+def test_commands_are_told_apart():
+    assert dp.split_commands(["train", "a.json", "+", "freeze"]) == [["train", "a.json"],
+                                                                     ["freeze"]]  # fmt: skip
+    with pytest.raises(ValueError, match="no command before or after"):
+        dp.split_commands(["train", "+"])

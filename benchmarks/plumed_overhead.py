@@ -31,7 +31,7 @@ KCAL_MOL_IN_EV = 0.0433641
 
 METAD = {
     "real": "SIGMA=12 HEIGHT=0.3 GRID_MIN=-20000 GRID_MAX=5000",  # kcal/mol
-    "metal": "SIGMA=0.5 HEIGHT=0.013 GRID_MIN=-60000 GRID_MAX=0",  # eV
+    "metal": "SIGMA=0.5 HEIGHT=0.013 GRID_MIN=-60000 GRID_MAX=5000",  # eV
 }
 VARIANTS = ("plain", "tallied", "plumed")
 

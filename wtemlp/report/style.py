@@ -71,28 +71,28 @@ def numbers(values: ArrayLike, digits: int = 5) -> list[float | None]:
 
 def figure(x_title: str, y_title: str, **layout: Any) -> go.Figure:
     """An empty figure with the shared layout."""
-    result = go.Figure()
-    result.update_layout(
-        template="none",
-        height=340,
-        margin={"l": 62, "r": 14, "t": 34, "b": 50},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"size": 12},
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11}},
-        hovermode="closest",
-        showlegend=True,
-        dragmode=False,
-        **layout,
-    )
     axis = {"showgrid": True, "zeroline": False, "ticks": "outside", "ticklen": 4}
-    result.update_xaxes(
-        title={"text": x_title, "standoff": 8, "font": {"size": 12}}, showline=True, **axis
+    x, y = ({"text": text, "standoff": 8, "font": {"size": 12}} for text in (x_title, y_title))
+    # All at once: plotly's updates look each key up again, which takes ten times as long.
+    return go.Figure(
+        layout={
+            "template": "none",
+            "height": 340,
+            "margin": {"l": 62, "r": 14, "t": 34, "b": 50},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "font": {"size": 12},
+            "legend": {
+                "orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11},
+            },
+            "hovermode": "closest",
+            "showlegend": True,
+            "dragmode": False,
+            "xaxis": {"title": x, "showline": True, **axis},
+            "yaxis": {"title": y, "automargin": True, **axis},
+            **layout,
+        }
     )
-    result.update_yaxes(
-        title={"text": y_title, "standoff": 8, "font": {"size": 12}}, automargin=True, **axis
-    )
-    return result
 
 
 def logarithmic(axis: str, plot: go.Figure) -> None:

@@ -190,6 +190,18 @@ def test_an_arm_that_has_not_begun_and_a_damaged_validation(mine):
     assert any("g1: validation/validation.json cannot be read" in note for note in notes)
 
 
+def test_the_order_of_the_validation_data_does_not_matter(mine):
+    more = mine / "g1-s1" / "data" / "training"
+    for folder in mine.glob("*/iter.*/00.train/data.valid"):
+        first = (folder / "000").resolve()
+        swapped = folder.parents[2].name == "g1-s1"
+        (folder / "000").unlink()
+        for name, target in zip(("001", "000") if swapped else ("000", "001"), (first, more),
+                                strict=True):  # fmt: skip
+            (folder / name).symlink_to(target)
+    assert not any("different validation data" in note for note in read_comparison([mine]).notes)
+
+
 def test_validation_data_that_differ_are_seen(mine):
     for file in (mine / "g1-s1" / "data" / "training").glob("set.*/energy.npy"):
         np.save(file, np.load(file) + 1)

@@ -1,6 +1,7 @@
 """Comparisons of runs whose differences can be counted by hand, and what is recommended."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -156,6 +157,12 @@ def test_nothing_was_tested():
     assert found.budget.labels is None
     assert "no model was tested" in found.recommendation.sentence
     assert "No bias factor can be recommended" in describe(found)
+
+
+def test_runs_that_have_only_trained_are_told_so():
+    arms = [replace(arm, biasfactors=()) for arm in (G1, G16)]
+    found = compare_runs([run(arm, [(60.0, 61.0)], walkers=()) for arm in arms])
+    assert "none of these runs has explored" in found.recommendation.sentence
 
 
 def test_nothing_is_labelled_yet():

@@ -245,16 +245,17 @@ def _validation_systems(run: RunPaths, indices: Iterable[int]) -> list[Path]:
 
 
 def _fingerprint(run: RunPaths, indices: Iterable[int]) -> str:
-    """The same for runs that were tested on the same data, wherever those are."""
-    digest = hashlib.sha256()
-    systems = _validation_systems(run, indices)
+    """The same for runs that were tested on the same data, wherever and in what order those are."""
+    found = []
     try:
-        for system in systems:
+        for system in _validation_systems(run, indices):
+            digest = hashlib.sha256()
             for file in [system / "type.raw", *sorted(system.glob("set.*/energy.npy"))]:
                 digest.update(file.read_bytes())
+            found.append(digest.hexdigest())
     except OSError:
         return ""
-    return digest.hexdigest()[:16] if systems else ""
+    return hashlib.sha256("".join(sorted(found)).encode()).hexdigest()[:16] if found else ""
 
 
 def _composition(run: RunPaths, indices: Sequence[int], type_map: Sequence[str]) -> str:

@@ -115,6 +115,12 @@ def _refusal(
         reasons = [f"{one.arm.label}: {flag}." for one in asked for flag in one.flags]
         return Recommendation(None, "", False, sentence, tuple(reasons), next_step)
 
+    if not asked:
+        return none(
+            "No bias factor can be recommended: none of these runs has explored with one.",
+            "Their errors and validations are compared all the same; to compare bias factors: "
+            "wtemlp sweep PARAM MACHINE --biasfactor 1 4 16.",
+        )
     if not usable:
         return none(
             "No bias factor can be recommended: no model was tested on validation data.",

@@ -13,9 +13,10 @@ from tests import program
 from tests.cluster.conftest import until
 from tests.loop.conftest import ROOT, Run, make_run, undisturbed  # noqa: F401
 from tests.loop.test_dispatch_local import Stage, once_each
-from wtemlp.dispatch import settings
+from wtemlp.dispatch import library, settings
 from wtemlp.dispatch.dispatcher import Stopped
 from wtemlp.dispatch.journal import Journal
+from wtemlp.errors import TransportError
 
 HERE = Path(__file__).parent
 LOCAL = "LocalContext"
@@ -76,6 +77,21 @@ def test_a_call_that_was_stopped_is_gone_on_with(stage):
     assert set(Journal.open(stage.dir).jobs) > {"submission"}
     assert all(result.ok for result in go(stage, stage.tasks(3, seconds=2)))
     assert stage.results() == stage.expected(3) and stage.events() == once_each(stage, 3)
+
+
+def test_what_an_attempt_has_left_is_no_result_of_the_next(stage):
+    assert not go(stage, [stage.task(0, "echo old > out.txt; exit 1")], retry_count=0)[0].ok
+    assert not go(stage, [stage.task(0, "true")], retry_count=0)[0].ok
+
+
+def test_what_a_service_raises_is_one_line(stage, monkeypatch):
+    def broken(_):
+        raise KeyError("no such bucket")
+
+    monkeypatch.setattr(library.Submission, "upload_jobs", broken)
+    said = r"uploading \(Shell\) failed: KeyError: 'no such bucket'"
+    with pytest.raises(TransportError, match=said):
+        go(stage, stage.tasks(1))
 
 
 # -- a cloud
@@ -151,4 +167,4 @@ def test_check_says_what_is_weaker(tmp_path):
     send_to_cloud(run, "another-secret")
     client = in_cloud(run, "check", "param.json", "machine.json")
     said = client.communicate(timeout=100)[0]
-    assert client.returncode == 2 and "is not known" in said and "another-secret" not in said
+    assert client.returncode == 1 and "is not known" in said and "another-secret" not in said, said

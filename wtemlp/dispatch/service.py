@@ -33,8 +33,8 @@ from wtemlp.dispatch.library import (
 from wtemlp.dispatch.patience import Patience, one_line
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.stage_run import LiveJob, StageRun
-from wtemlp.dispatch.staging import expand
-from wtemlp.errors import InputError
+from wtemlp.dispatch.staging import expand, remove_results
+from wtemlp.errors import InputError, TransportError, WtemlpError
 
 log = logging.getLogger("wtemlp.dispatch")
 
@@ -62,10 +62,11 @@ class ServiceRun(StageRun):
         if goes_on:
             with redirect_stdout(io.StringIO()):  # it prints the machine, secrets and all
                 self._steady("looking for jobs", self.submission.try_recover_from_json)
+        if not any(job.job_id for job in self._jobs):
+            self._warn_of_others()
         settled: set[str] = set()
         self._look()
-        if any(job.job_state == JobStatus.unsubmitted for job in self._jobs):
-            self._steady("uploading", self.submission.upload_jobs)
+        self._upload()
         while True:
             for job in self._alive():
                 self._advance(job)
@@ -90,11 +91,16 @@ class ServiceRun(StageRun):
         entry = self.journal.jobs.get(SUBMISSION)
         if entry and entry.where == self.settings.where and set(entry.tasks) <= self.tasks.keys():
             return entry.tasks, True
-        for left in self.journal.jobs.values():
+        self._warn_of_others()
+        return self._unfinished(), False
+
+    def _warn_of_others(self) -> None:
+        """Forget jobs that are none of this submission's, as after a change of the machine file."""
+        for name, left in list(self.journal.jobs.items()):
             if left.queue_id:
                 log.warning("a job of this stage was left in %s: %s", left.where, left.queue_id)
-        self.journal.jobs.clear()
-        return self._unfinished(), False
+            if name != SUBMISSION:
+                del self.journal.jobs[name]
 
     def _submission(self, names: Sequence[str], common_files: Sequence[str]) -> Submission:
         machine, resources = open_machine(self.settings)
@@ -117,6 +123,15 @@ class ServiceRun(StageRun):
             backward_files=list(dict.fromkeys((*task.backward, *task.logs, script.DONE))),
             outlog=script.OUT, errlog=script.ERR,
         )  # fmt: skip
+
+    def _upload(self) -> None:
+        """Send the inputs of jobs that are to be submitted; what earlier attempts left goes."""
+        new = [job for job in self._jobs if job.job_state == JobStatus.unsubmitted]
+        for task in (self.tasks[name] for job in new for name in self._tasks_of(job)):
+            remove_results(task)
+            (task.folder / script.AGAIN).unlink(missing_ok=True)
+        if new:
+            self._steady("uploading", self.submission.upload_jobs)
 
     # -- jobs
 
@@ -212,10 +227,28 @@ class ServiceRun(StageRun):
         self._check_stop()
 
     def _steady(self, what: str, action: Callable[[], T], question: bool = False) -> T:
-        secrets = secrets_of(self.settings.machine)
-        return self.patience.steady(
-            f"{what} ({self.settings.where})", action, lambda text: redact(text, secrets), question
-        )
+        return steady(self.patience, self.settings, what, action, question)
+
+
+def steady(
+    patience: Patience, settings: Settings, what: str, action: Callable[[], T],
+    question: bool = False,
+) -> T:
+    """Do something that needs a service, as :meth:`Patience.steady`.
+
+    Raises
+    ------
+    TransportError
+        Whatever a service's package raises that is no outage.
+    """
+    secrets, doing = secrets_of(settings.machine), f"{what} ({settings.where})"
+    try:
+        return patience.steady(doing, action, lambda text: redact(text, secrets), question)
+    except WtemlpError:
+        raise
+    except Exception as error:
+        said = redact(one_line(str(error)), secrets)
+        raise TransportError(f"{doing} failed: {type(error).__name__}: {said}") from error
 
 
 def open_machine(settings: Settings) -> tuple[Machine, Resources]:
@@ -243,13 +276,8 @@ def cancel_service(settings: Settings, journal: Journal) -> int:
         The service did not answer.
     """
     patience = Patience(min(settings.outage_s, 60.0))
-    secrets = secrets_of(settings.machine)
-
-    def steady(action: Callable[[], T]) -> T:
-        return patience.steady(f"cancelling ({settings.where})", action,
-                               lambda text: redact(text, secrets))  # fmt: skip
-
-    machine, _ = steady(lambda: open_machine(settings))
+    cancelling = "cancelling"
+    machine, _ = steady(patience, settings, cancelling, lambda: open_machine(settings))
     ours = {name: entry for name, entry in journal.jobs.items()
             if entry.queue_id and entry.where == settings.where}  # fmt: skip
     if type(machine).kill is Machine.kill:
@@ -258,5 +286,5 @@ def cancel_service(settings: Settings, journal: Journal) -> int:
         return 0
     for name, entry in ours.items():
         job = SimpleNamespace(job_id=entry.queue_id, job_hash=name)
-        steady(lambda job=job: machine.kill(job))
+        steady(patience, settings, cancelling, lambda job=job: machine.kill(job))
     return len(ours)

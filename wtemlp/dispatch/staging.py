@@ -45,6 +45,19 @@ def _times(task: Task) -> Path:
     return task.folder / script.TIMES
 
 
+def remove_results(task: Task) -> None:
+    """Remove what an earlier attempt at a task has left on this side."""
+    inputs = set(expand(task.folder, task.forward))
+    for pattern in (*task.backward, script.OUT, script.ERR, script.DONE):
+        for match in list(task.folder.glob(pattern.rstrip("/"))):
+            if match.relative_to(task.folder).as_posix() in inputs:
+                continue
+            if match.is_dir() and not match.is_symlink():
+                shutil.rmtree(match)
+            else:
+                match.unlink(missing_ok=True)
+
+
 class StageFiles:
     """Moves a stage's files through a dpdispatcher context.
 
@@ -88,7 +101,7 @@ class StageFiles:
     def upload(self, tasks: Sequence[Task]) -> None:
         """Send the tasks' inputs; results of an earlier attempt on this side are removed."""
         for task in tasks:
-            self._remove_results(task)
+            remove_results(task)
         units = [
             UnitTask("", self.path(task), self._inputs(task.folder, task.forward))
             for task in tasks
@@ -130,17 +143,6 @@ class StageFiles:
     def _inputs(self, folder: Path, patterns: Sequence[str]) -> list[str]:
         # SSHContext cannot compare a folder with what is there already, only files.
         return expand(folder, patterns) if self.local else expand_to_files(folder, patterns)
-
-    def _remove_results(self, task: Task) -> None:
-        inputs = set(expand(task.folder, task.forward))
-        for pattern in (*task.backward, script.OUT, script.ERR, script.DONE):
-            for match in list(task.folder.glob(pattern.rstrip("/"))):
-                if match.relative_to(task.folder).as_posix() in inputs:
-                    continue
-                if match.is_dir() and not match.is_symlink():
-                    shutil.rmtree(match)
-                else:
-                    match.unlink(missing_ok=True)
 
     def _view(self, units: Sequence[UnitTask], common: Sequence[str] = ()) -> View:
         return View(

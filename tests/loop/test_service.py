@@ -16,7 +16,6 @@ from tests.loop.test_dispatch_local import Stage, once_each
 from wtemlp.dispatch import library, settings
 from wtemlp.dispatch.dispatcher import Stopped
 from wtemlp.dispatch.journal import Journal
-from wtemlp.errors import TransportError
 
 HERE = Path(__file__).parent
 LOCAL = "LocalContext"
@@ -74,7 +73,7 @@ def test_a_call_that_was_stopped_is_gone_on_with(stage):
     begin = time.monotonic()
     with pytest.raises(Stopped, match="3 jobs are left running"):
         go(stage, stage.tasks(3, seconds=2), should_stop=lambda: time.monotonic() > begin + 1)
-    assert set(Journal.open(stage.dir).jobs) > {"submission"}
+    assert len(Journal.open(stage.dir).jobs) == 3
     assert all(result.ok for result in go(stage, stage.tasks(3, seconds=2)))
     assert stage.results() == stage.expected(3) and stage.events() == once_each(stage, 3)
 
@@ -84,14 +83,36 @@ def test_what_an_attempt_has_left_is_no_result_of_the_next(stage):
     assert not go(stage, [stage.task(0, "true")], retry_count=0)[0].ok
 
 
-def test_what_a_service_raises_is_one_line(stage, monkeypatch):
-    def broken(_):
-        raise KeyError("no such bucket")
+def test_a_failed_task_of_a_job_is_tried_again_without_its_siblings(stage):
+    bad = stage.task(1, "echo begin $PWD >> {log}; exit 4")
+    results = go(stage, [stage.task(0), bad, stage.task(2)], group_size=0, retry_count=2)
+    assert [(r.ok, r.attempts) for r in results] == [(True, 1), (False, 3), (True, 1)]
+    assert "exit status 4, 3 attempts" in results[1].message
+    assert stage.events()["begin task.000.000000"] == 1
+    assert stage.events()["begin task.000.000001"] == 3
 
-    monkeypatch.setattr(library.Submission, "upload_jobs", broken)
-    said = r"uploading \(Shell\) failed: KeyError: 'no such bucket'"
-    with pytest.raises(TransportError, match=said):
-        go(stage, stage.tasks(1))
+
+def test_what_a_service_raises_is_waited_for(stage, monkeypatch, caplog):
+    """Its packages raise what they like when it does not answer."""
+    once, submit = ["no answer"], library.Machine.subclasses_dict["Shell"].do_submit
+
+    def do_submit(machine, job):
+        if once:
+            raise AttributeError(once.pop())
+        return submit(machine, job)
+
+    monkeypatch.setattr(library.Machine.subclasses_dict["Shell"], "do_submit", do_submit)
+    assert go(stage, stage.tasks(1), outage_seconds=60)[0].ok
+    assert "submitting (Shell) failed: AttributeError: no answer; trying again" in caplog.text
+
+
+def test_tasks_that_come_new_or_go_between_two_calls(stage):
+    begin = time.monotonic()
+    with pytest.raises(Stopped):
+        go(stage, stage.tasks(2, seconds=2), should_stop=lambda: time.monotonic() > begin + 1)
+    results = go(stage, stage.tasks(3, seconds=2)[1:], group_size=2, retry_count=5)
+    assert [result.ok for result in results] == [True, True]
+    assert stage.events()["begin task.000.000001"] == stage.events()["begin task.000.000002"] == 1
 
 
 # -- a cloud
@@ -104,7 +125,7 @@ def send_to_cloud(run: Run, key: str = "key") -> None:
         content[stage]["machine"] = {
             "batch_type": "OpenAPI", "context_type": "OpenAPIContext", "local_root": "./",
             "poll_seconds": 0.2, "retry_count": 1,
-            "remote_profile": {"access_key": key, "project_id": 1, "ignore_exit_code": False},
+            "remote_profile": {"access_key": key, "project_id": 1},
         }  # fmt: skip
         content[stage]["resources"]["group_size"] = 2
     file.write_text(json.dumps(content))
@@ -148,7 +169,8 @@ def test_cancelled_jobs_end_and_do_not_count(tmp_path):
     client = in_cloud(run, "run", "param.json", "machine.json", sleep_s=300)
     jobs = run.folder / "cloud"
     stage = run.folder / "iter.000000/00.train"
-    until(lambda: len(Journal.open(stage).jobs) == 3, 60)  # the jobs, and all of them
+    until(lambda: [one.queue_id for one in Journal.open(stage).jobs.values()].count("") == 0
+          and len(Journal.open(stage).jobs) == 2, 60)  # fmt: skip
     client.kill()
     client.communicate()
     said = in_cloud(run, "cancel").communicate(timeout=60)[0]

@@ -78,14 +78,14 @@ def check_places(
 
 
 def _check_service(place: Place, where: str, findings: Findings) -> None:
-    """A service is only asked to let us in."""
+    """Whether dpdispatcher has what it needs for a service, which is not asked anything."""
     try:
         open_machine(place.settings)
     except (WtemlpError, OSError, RuntimeError) as error:
-        findings.error(where, place.redacted(str(error)), "see that the service lets you in")
+        findings.error(where, place.redacted(str(error)), "mend it, or install what it needs")
     else:
         findings.warning(where, f"{place.settings.where}: no command can be run beside a task, so "
-                         "its programs and folders are not looked at, and a kill in the middle of "
+                         "neither login nor programs are looked at, and a kill in the middle of "
                          "a submission may make a task run twice",
                          "know that, or take a queue that a shell can ask")  # fmt: skip
 

@@ -144,6 +144,9 @@ class Backend:
 
     # -- jobs
 
+    def take_up(self, job: str, tasks: Sequence[Task]) -> None:
+        """Know a job of an earlier call: nothing needs to be known."""
+
     def submit(self, job: str, tasks: Sequence[Task], clean: bool) -> str:
         """Start a job, once.
 

@@ -11,7 +11,7 @@ from wtemlp.dispatch.dispatcher import LOG
 from wtemlp.dispatch.journal import JOURNAL, Journal
 from wtemlp.dispatch.library import contained, secrets_of
 from wtemlp.dispatch.patience import Patience
-from wtemlp.dispatch.service import cancel_service
+from wtemlp.dispatch.service import backend_of
 from wtemlp.dispatch.settings import read_section, run_folder
 
 log = logging.getLogger("wtemlp.dispatch")
@@ -52,13 +52,8 @@ def cancel_tasks(work_dir: Path, section: MachineSection, root: Path | None = No
     if not journal.jobs:
         return 0
     with contained(work_dir / LOG, secrets_of(settings.machine)):
-        if settings.service:
-            ended = cancel_service(settings, journal)
-            journal.jobs.clear()  # what has been ended does not count as an attempt
-            journal.save()
-            return ended
         patience = Patience(min(settings.outage_s, 60.0))
-        backend = Backend(settings, work_dir, journal.identity, patience)
+        backend = backend_of(settings, work_dir, journal.identity, patience)
         ours = {}
         for name, entry in journal.jobs.items():
             if entry.where and entry.where != settings.where:
@@ -96,11 +91,9 @@ def discard_stage(work_dir: Path, section: MachineSection, root: Path | None = N
         return
     cancel_tasks(work_dir, section, root)
     settings = read_section(section, (root or run_folder(work_dir)).absolute())
-    if settings.service:
-        return
     with contained(work_dir / LOG, secrets_of(settings.machine)):
         patience = Patience(min(settings.outage_s, 60.0))
-        Backend(settings, work_dir, Journal.open(work_dir).identity, patience).clean()
+        backend_of(settings, work_dir, Journal.open(work_dir).identity, patience).clean()
 
 
 def _alive(backend: Backend, jobs: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,6 @@ from pathlib import Path
 from wtemlp.config.records import MachineSection
 from wtemlp.dispatch.library import contained, secrets_of
 from wtemlp.dispatch.patience import Stopped
-from wtemlp.dispatch.service import ServiceRun
 from wtemlp.dispatch.settings import read_section, run_folder
 from wtemlp.dispatch.stage_run import StageRun
 from wtemlp.dispatch.tasks import OnProgress, Task, TaskResult
@@ -74,8 +73,7 @@ def run_tasks(
         return []
     settings = read_section(section, (root or run_folder(work_dir)).absolute())
     with contained(work_dir / LOG, secrets_of(settings.machine)):
-        kind = ServiceRun if settings.service else StageRun
-        run = kind(tasks, work_dir, settings, on_progress, should_stop, clean)
+        run = StageRun(tasks, work_dir, settings, on_progress, should_stop, clean)
         return run.to_the_end(common_files)
 
 

@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-SECRET_KEYS = ("password", "passphrase", "totp_secret", "access_key", "token", "ticket")
+SECRET_KEYS = ("password", "passphrase", "totp_secret", "access_key", "app_key", "token", "ticket")
+#: Whose messages are kept apart: dpdispatcher's, and those of what it speaks through.
+_LOGGERS = ("dpdispatcher", "paramiko", "bohrium", "httpx", "httpcore", "urllib3", "oss2")
 
 
 # Its log file would be opened in the working directory at the first message: there is none.
@@ -104,7 +106,7 @@ def contained(log: Path, secrets: Sequence[str] = ()) -> Iterator[None]:
     """
     handler = logging.FileHandler(log, delay=True)
     handler.setFormatter(_Redacted(secrets))
-    loggers = [logging.getLogger("dpdispatcher"), logging.getLogger("paramiko")]
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.propagate for logger in loggers]
     state = random.getstate()
     for logger in loggers:

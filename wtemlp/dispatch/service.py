@@ -1,254 +1,271 @@
-"""Tasks on services that only run jobs: Bohrium, and YARN with its files in HDFS.
+"""A stage's folder on a service that only runs jobs: Bohrium, and YARN with its files in HDFS.
 
-No command can be run there beside a task, so its lock and its marks cannot be read.  dpdispatcher's
-own submission does the work and remembers its jobs.  What is kept of the dispatcher's promises:
-tasks live alone, results come home as jobs end, whether a task has finished is the word of a tag
-that its own command leaves, outages are waited for, and a call that is killed is gone on with.
-What is weaker: between a submission and the note of it a kill leaves a job that nobody knows, so
-that its tasks may run twice.
+No command can be run there beside a task.  A job's results come as one archive when it has ended,
+and the marks of its tasks with them; so what a task's folder says is known at home, and only then.
+Everything else is as with any queue: jobs are in the journal before they are submitted, tasks that
+failed are tried again without their siblings, and what has finished is not run again.  What is
+weaker: a service cannot be asked for a job by its name, so that after a kill between a submission
+and the note of it, or after a submission whose answer was lost, the job's tasks run again.
 """
 
-import io
 import logging
-import re
+import os
+import shutil
+import tarfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
-from types import SimpleNamespace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
-from wtemlp.dispatch import failures, script, tasks
-from wtemlp.dispatch.journal import JobEntry, Journal
+from wtemlp.dispatch import script
+from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.library import (
     ArgumentError,
-    Job,
     JobStatus,
     Machine,
     Resources,
-    Submission,
-    Task,
     redact,
     secrets_of,
 )
+from wtemlp.dispatch.marks import Mark, read_mark
 from wtemlp.dispatch.patience import Patience, one_line
 from wtemlp.dispatch.settings import Settings
-from wtemlp.dispatch.stage_run import LiveJob, StageRun
-from wtemlp.dispatch.staging import expand, remove_results
+from wtemlp.dispatch.staging import expand, expand_to_files, remove_results
+from wtemlp.dispatch.tasks import Task
+from wtemlp.dispatch.times import merged
+from wtemlp.dispatch.units import UnitJob, UnitTask, View, job_commands, job_resources
 from wtemlp.errors import InputError, TransportError, WtemlpError
+from wtemlp.files import write_text
 
 log = logging.getLogger("wtemlp.dispatch")
-
-SUBMISSION = "submission"  #: in the journal, the entry of all tasks of a submission
-ENDED = (JobStatus.finished, JobStatus.failed)
-_RUNNING = (JobStatus.running, JobStatus.completing)
-_COLOUR = re.compile(r"\x1b\[\d+m")
 T = TypeVar("T")
 
+MARKS = ".wtemlp.marks.tar"  #: a task's marks; always there, whichever of them are
+_MARKS = (script.DONE, script.EXIT, script.LOCK, script.TIMES, script.PROGRESS)
+_OVER = (JobStatus.finished, JobStatus.terminated, JobStatus.failed)
+_RUNNING = (JobStatus.running, JobStatus.completing)
+#: Where the services' packages look for what a machine file does not say.
+_SECRETS = ("BOHRIUM_ACCESS_KEY", "ACCESS_KEY", "BOHRIUM_APP_KEY", "APP_KEY", "BOHR_TICKET")
 
-class ServiceRun(StageRun):
-    """One call of ``run_tasks`` for a service."""
 
-    submission: Submission
-    patience: Patience
+class ServiceBackend(Backend):
+    """As :class:`Backend`, for a service.
 
-    def _work(self, common_files: Sequence[str]) -> None:
-        self.patience = Patience(self.settings.outage_s, self.should_stop)
-        names, goes_on = self._names()
-        self.submission = self._steady(
-            "connecting", lambda: self._submission(names, common_files)
-        )
-        self.journal.jobs[SUBMISSION] = JobEntry(names, "", self.settings.where)
-        self.journal.save()
-        if goes_on:
-            with redirect_stdout(io.StringIO()):  # it prints the machine, secrets and all
-                self._steady("looking for jobs", self.submission.try_recover_from_json)
-        if not any(job.job_id for job in self._jobs):
-            self._warn_of_others()
-        settled: set[str] = set()
-        self._look()
-        self._upload()
-        while True:
-            for job in self._alive():
-                self._advance(job)
-            ended = [job for job in self._jobs if job.job_state in ENDED]
-            self._settle([job for job in ended if job.job_hash not in settled])
-            settled |= {job.job_hash for job in ended}
-            self._report()
-            if not self._alive():
-                break
-            self._sleep(self.settings.poll_s[1])
-            self._look()
-        self.journal.jobs.clear()
-        self.journal.save()
-        # Its record, too: what has failed is tried again by the next call, under the same name.
-        self._steady("cleaning up", self.submission.clean_jobs)
+    Parameters
+    ----------
+    settings, work_dir, identity, patience
+        As there.
+    """
 
-    def _names(self) -> tuple[list[str], bool]:
-        """The tasks of the submission, and whether it is an earlier call's.
+    def __init__(
+        self, settings: Settings, work_dir: Path, identity: str, patience: Patience
+    ) -> None:
+        self.settings, self.work_dir, self.patience = settings, work_dir, patience
+        self.identity, self.common = identity, []
+        self.secrets = all_secrets(settings)
+        self.machine, self.resources = self._steady("connecting", lambda: open_machine(settings))
+        self.machine.gen_script_command = job_commands
+        self.context = self.machine.context
+        self.known: dict[str, list[Task]] = {}  #: tasks of jobs
+        self.over: dict[str, str] = {}  #: what was said of jobs whose results are at home
 
-        By all of its tasks, and no others, dpdispatcher knows its jobs again.
-        """
-        entry = self.journal.jobs.get(SUBMISSION)
-        if entry and entry.where == self.settings.where and set(entry.tasks) <= self.tasks.keys():
-            return entry.tasks, True
-        self._warn_of_others()
-        return self._unfinished(), False
+    # -- what the machine is like
 
-    def _warn_of_others(self) -> None:
-        """Forget jobs that are none of this submission's, as after a change of the machine file."""
-        for name, left in list(self.journal.jobs.items()):
-            if left.queue_id:
-                log.warning("a job of this stage was left in %s: %s", left.where, left.queue_id)
-            if name != SUBMISSION:
-                del self.journal.jobs[name]
+    def slots(self) -> int | None:
+        """The service decides."""
+        return None
 
-    def _submission(self, names: Sequence[str], common_files: Sequence[str]) -> Submission:
-        machine, resources = open_machine(self.settings)
-        submission = Submission(
-            work_base=self.work_dir.relative_to(self.settings.machine["local_root"]).as_posix(),
-            machine=machine, resources=resources,
-            forward_common_files=expand(self.work_dir, common_files),
-            task_list=[self._task(name) for name in names],
-            continue_on_failure=True,
-        )  # fmt: skip
-        submission.generate_jobs()
-        return submission
+    @property
+    def sees_processes(self) -> bool:
+        """No."""
+        return False
 
-    def _task(self, name: str) -> Task:
-        task = self.tasks[name]
-        return Task(
-            command=f"( {task.command}\n) && echo {SUBMISSION} 0 > {script.DONE}",
-            task_work_path=task.folder.relative_to(self.work_dir).as_posix(),
-            forward_files=expand(task.folder, task.forward),
-            backward_files=list(dict.fromkeys((*task.backward, *task.logs, script.DONE))),
-            outlog=script.OUT, errlog=script.ERR,
-        )  # fmt: skip
+    @property
+    def grace_s(self) -> float:
+        """None: a job is gone when its results have come."""
+        return 0.0
 
-    def _upload(self) -> None:
-        """Send the inputs of jobs that are to be submitted; what earlier attempts left goes."""
-        new = [job for job in self._jobs if job.job_state == JobStatus.unsubmitted]
-        for task in (self.tasks[name] for job in new for name in self._tasks_of(job)):
+    @property
+    def host_key(self) -> dict[str, str]:
+        """None that could be verified."""
+        return {}
+
+    # -- files
+
+    def upload_common(self, names: Sequence[str], again: bool) -> None:
+        """They travel with each job."""
+        self.common = expand_to_files(self.work_dir, names)
+
+    def upload(self, tasks: Sequence[Task]) -> None:
+        """Forget what an earlier attempt has left; the inputs travel with the job."""
+        for task in tasks:
             remove_results(task)
-            (task.folder / script.AGAIN).unlink(missing_ok=True)
-        if new:
-            self._steady("uploading", self.submission.upload_jobs)
+            for name in (script.EXIT, script.LOCK, script.PROGRESS, MARKS):
+                (task.folder / name).unlink(missing_ok=True)
+
+    def fetch(self, tasks: Sequence[Task]) -> None:
+        """They have come with the end of the job."""
+
+    def job_output(self, job: str, queue_id: str) -> str:
+        """What the service said of a job that has ended."""
+        return self.over.get(job, "")
+
+    def reset(self, task: Task) -> None:
+        """Take a finished tag away."""
+        (task.folder / script.DONE).unlink(missing_ok=True)
+
+    def clean(self) -> None:
+        """Remove archives and scripts."""
+        for file in (*self.work_dir.glob("wt-*"), *self.work_dir.glob(".wt-*")):
+            file.unlink(missing_ok=True)
+        shutil.rmtree(self.work_dir / "backup", ignore_errors=True)  # dpdispatcher's
 
     # -- jobs
 
-    @property
-    def _jobs(self) -> list[Job]:
-        return self.submission.belonging_jobs
+    def take_up(self, job: str, tasks: Sequence[Task]) -> None:
+        """Know the tasks of a job of an earlier call."""
+        self.known[job] = list(tasks)
 
-    def _alive(self) -> list[Job]:
-        return [job for job in self._jobs if job.job_state not in ENDED]
+    def submit(self, job: str, tasks: Sequence[Task], clean: bool) -> str:
+        """Send a job's inputs, and start it.
 
-    def _look(self) -> None:
-        """Ask how the jobs stand; one may have an id before it is submitted."""
-        for job in self._alive():
-            if job.job_state != JobStatus.unsubmitted:
-                self._steady("asking for jobs", job.get_job_state, question=True)
+        Raises
+        ------
+        TransportError
+            The service has no number for it.
+        """
+        self.take_up(job, tasks)
+        unit, view = self._bound(job)
+        unit.job_state = JobStatus.unsubmitted
+        self._steady("uploading", lambda: self.context.upload(view))
+        number = self._steady("submitting", lambda: self.machine.do_submit(unit))
+        if not number:
+            raise TransportError(f"{self.settings.where} took a job and gave no number for it")
+        return str(number)
 
-    def _advance(self, job: Job) -> None:
-        """Submit a job that has not been, or one whose attempt failed, and note it at once."""
-        self._check_stop()
-        names, state = self._tasks_of(job), job.job_state
-        if state in (JobStatus.unsubmitted, JobStatus.terminated):
-            self._steady(
-                "submitting", lambda: job.handle_unexpected_job_state(continue_on_failure=True)
-            )
-            self._steady("noting jobs", self.submission.submission_to_json)
-            where = self.settings.where
-            self.journal.jobs[job.job_hash] = JobEntry(names, str(job.job_id), where)
-            self.journal.save()
-        running = "running" if job.job_state in _RUNNING else "waiting"
-        self.jobs[job.job_hash] = LiveJob(job.job_hash, str(job.job_id), running, names)
+    def find(self, job: str) -> str | None:
+        """The id that dpdispatcher has noted there; most services have no place for that."""
+        unit, _ = self._bound(job)
+        note = f"{unit.job_hash}_job_id"
 
-    def _tasks_of(self, job: Job) -> list[str]:
-        names = {task.folder.relative_to(self.work_dir).as_posix(): task.name
-                 for task in self.tasks.values()}  # fmt: skip
-        return [names[task.task_work_path] for task in job.job_task_list]
+        def look() -> str | None:
+            if not self.context.check_file_exists(note):
+                return None
+            text = self.context.read_file(note)
+            return (text.decode() if isinstance(text, bytes) else str(text)).strip() or None
 
-    def _settle(self, jobs: Sequence[Job]) -> None:
-        """Bring the results of ended jobs home, and say what became of their tasks."""
-        if not jobs:
-            return
-        self._steady("downloading", lambda: self._download(jobs))
-        for job in jobs:
-            self.jobs.pop(job.job_hash, None)
-            self.journal.jobs.pop(job.job_hash, None)
-            for name in self._tasks_of(job):
-                if self._arrived(self.tasks[name]):
-                    self.finished.add(name)
-                elif name not in self.finished:
-                    self._failed(name, job)
-        self.journal.save()
+        return self._steady("asking for jobs", look, question=True)
 
-    def _download(self, jobs: Sequence[Job]) -> None:
-        context, whole = self.submission.machine.context, self.submission.belonging_jobs
-        if not getattr(context, "supports_partial_job_download", True):
-            jobs = [job for job in jobs if job.job_state == JobStatus.finished]
-        if not jobs:
-            return
-        all_tasks = self.submission.belonging_tasks
-        self.submission.belonging_jobs = list(jobs)
-        self.submission.belonging_tasks = [task for job in jobs for task in job.job_task_list]
-        try:
-            context.download(self.submission, check_exists=True, mark_failure=False)
-        finally:
-            self.submission.belonging_jobs, self.submission.belonging_tasks = whole, all_tasks
+    def states(self, jobs: Mapping[str, str]) -> dict[str, str]:
+        """As :meth:`Backend.states`; "gone" when the results are at home, too."""
+        return {job: self._state(job, queue_id) for job, queue_id in jobs.items()}
 
-    def _arrived(self, task: tasks.Task) -> bool:
-        """Whether a task's tag and declared results are at home."""
-        if not (task.folder / script.DONE).is_file():
-            return False
-        missing = [name for name in script.declared(task) if not (task.folder / name).exists()]
-        if missing:
-            log.warning("%s: the result %s did not arrive", task.name, missing[0])
-            (task.folder / script.DONE).unlink()
-        return not missing
+    def _state(self, job: str, queue_id: str) -> str:
+        if job in self.over:
+            return "gone"
+        unit, view = self._bound(job)
+        unit.job_id = queue_id
+        state = self._steady("asking", lambda: self.machine.check_status(unit), question=True)
+        if state not in _OVER:
+            return "running" if state in _RUNNING else "waiting"
+        said = None
+        if state == JobStatus.finished:
+            unit.job_state = state
+            self._steady("downloading", lambda: self._download(view))
+        else:
+            said = self._steady("asking what failed", lambda: self.machine.get_job_error(unit))
+            if self.settings.local:  # the others have sent what there is with that
+                self._steady("downloading", lambda: self._download(view))
+        for task in self.known.get(job, ()):
+            unpack(task.folder)
+        if getattr(self.context, "supports_task_completion_tags", True):  # it has a folder there
+            self._steady("cleaning up", self.context.clean)
+        self.over[job] = redact(str(said or ""), self.secrets)[-4000:]
+        return "gone"
 
-    def _failed(self, name: str, job: Job) -> None:
-        said = _COLOUR.sub("", job.failure_reason or "")
-        attempts = max(1, job.fail_count)
-        self.journal.failures[name] = attempts
-        place = f"{self.settings.where}, job {job.job_id}"
-        self.journal.failed[name] = failures.describe(
-            self.tasks[name], attempts, None, redact(said, secrets_of(self.settings.machine)), place
+    def _download(self, view: View) -> None:
+        if view.belonging_tasks:
+            self.context.download(view, check_exists=True, mark_failure=False)
+
+    def marks(self, tasks: Sequence[Task], locks: bool = True) -> dict[str, Mark]:
+        """What the tasks' folders at home say."""
+        return {task.name: read_mark(task.folder, locks) for task in tasks}
+
+    def pause(self, seconds: float, queue_ids: Iterable[str]) -> bool:
+        """Wait."""
+        time.sleep(seconds)
+        return False
+
+    def kill(self, job: str, queue_id: str) -> None:
+        """Tell the service to end a job, if dpdispatcher knows how."""
+        unit, _ = self._bound(job)
+        unit.job_id = queue_id
+        if type(self.machine).kill is Machine.kill:
+            log.warning("job %s in %s has to be ended by hand", queue_id, self.settings.where)
+        else:
+            self._steady("cancelling", lambda: self.machine.kill(unit))
+
+    # -- helpers
+
+    def _bound(self, job: str) -> tuple[UnitJob, View]:
+        """A job as dpdispatcher sees it, a submission of its own; the context is bound to it."""
+        tasks = self.known.get(job, [])
+        units = [self._unit_task(task, job) for task in tasks]
+        unit = UnitJob(UnitJob.queue_name(job), job, units, self.resources, self.machine)
+        identity = f"{self.identity}-{job}"
+        view = View(identity, self.work_dir, self.resources, units, self.common)
+        view.belonging_jobs, view.machine, view.submission_hash = [unit], self.machine, identity
+        self._steady("connecting", lambda: self.context.bind_submission(view))
+        return unit, view
+
+    def _unit_task(self, task: Task, job: str) -> UnitTask:
+        inputs = expand(task.folder, task.forward)
+        found = " ".join(_MARKS)
+        command = (
+            f"{script.task_command(task, job, inputs, True)}\nwtemlp_code=$?\n"
+            f"tar -cf {MARKS} $(ls -d {found} 2>/dev/null)\n[ $wtemlp_code -eq 0 ]\n"
         )
-
-    # -- waiting
-
-    def _sleep(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            self._check_stop()
-            time.sleep(min(left, 0.5))
-            self._report()
-        self._check_stop()
+        names = dict.fromkeys((*task.backward, *task.logs, script.OUT, script.ERR, MARKS))
+        path = task.folder.relative_to(self.work_dir).as_posix()
+        return UnitTask(command, path, expand_to_files(task.folder, task.forward), list(names))
 
     def _steady(self, what: str, action: Callable[[], T], question: bool = False) -> T:
-        return steady(self.patience, self.settings, what, action, question)
+        """As there; whatever a service's package raises may be an outage."""
+
+        def attempt() -> T:
+            try:
+                return action()
+            except WtemlpError:
+                raise
+            except Exception as error:
+                raise ConnectionError(f"{type(error).__name__}: {error}") from error
+
+        return self.patience.steady(
+            f"{what} ({self.settings.where})", attempt,
+            lambda text: redact(text, self.secrets), question,
+        )  # fmt: skip
 
 
-def steady(
-    patience: Patience, settings: Settings, what: str, action: Callable[[], T],
-    question: bool = False,
-) -> T:
-    """Do something that needs a service, as :meth:`Patience.steady`.
+def unpack(folder: Path) -> None:
+    """Put a task's marks into its folder; when its earlier attempts were, stays."""
+    archive, times = folder / MARKS, folder / script.TIMES
+    if not archive.exists():
+        return
+    earlier = times.read_text() if times.exists() else ""
+    with tarfile.open(archive) as marks:
+        for member in marks.getmembers():
+            content = marks.extractfile(member) if member.name in _MARKS else None
+            if content is not None:
+                (folder / member.name).write_bytes(content.read())
+    if earlier and times.exists():
+        write_text(times, merged(earlier, times.read_text()))
+    archive.unlink()
 
-    Raises
-    ------
-    TransportError
-        Whatever a service's package raises that is no outage.
-    """
-    secrets, doing = secrets_of(settings.machine), f"{what} ({settings.where})"
-    try:
-        return patience.steady(doing, action, lambda text: redact(text, secrets), question)
-    except WtemlpError:
-        raise
-    except Exception as error:
-        said = redact(one_line(str(error)), secrets)
-        raise TransportError(f"{doing} failed: {type(error).__name__}: {said}") from error
+
+def all_secrets(settings: Settings) -> tuple[str, ...]:
+    """Those of a machine section, and those that a service's package finds in the environment."""
+    found = {os.environ[name] for name in _SECRETS if os.environ.get(name)}
+    return tuple(sorted({*secrets_of(settings.machine), *found}, key=len, reverse=True))
 
 
 def open_machine(settings: Settings) -> tuple[Machine, Resources]:
@@ -260,31 +277,15 @@ def open_machine(settings: Settings) -> tuple[Machine, Resources]:
         dpdispatcher does not accept the section, or a package of the service's is missing.
     """
     try:
-        return (Machine.load_from_dict(settings.machine),
-                Resources.load_from_dict(dict(settings.resources)))  # fmt: skip
-    except (ArgumentError, KeyError, ValueError, ModuleNotFoundError) as error:
-        words = redact(one_line(str(error)), secrets_of(settings.machine))
+        return Machine.load_from_dict(settings.machine), job_resources(settings)
+    except (ArgumentError, KeyError, ValueError, ModuleNotFoundError, Warning) as error:
+        words = redact(one_line(str(error)), all_secrets(settings))
         raise InputError("machine file", f"dpdispatcher does not accept it: {words}") from error
 
 
-def cancel_service(settings: Settings, journal: Journal) -> int:
-    """Tell a service to end the jobs that a journal knows; how many.
-
-    Raises
-    ------
-    TransportError
-        The service did not answer.
-    """
-    patience = Patience(min(settings.outage_s, 60.0))
-    cancelling = "cancelling"
-    machine, _ = steady(patience, settings, cancelling, lambda: open_machine(settings))
-    ours = {name: entry for name, entry in journal.jobs.items()
-            if entry.queue_id and entry.where == settings.where}  # fmt: skip
-    if type(machine).kill is Machine.kill:
-        for entry in ours.values():
-            log.warning("job %s in %s has to be ended by hand", entry.queue_id, settings.where)
-        return 0
-    for name, entry in ours.items():
-        job = SimpleNamespace(job_id=entry.queue_id, job_hash=name)
-        steady(patience, settings, cancelling, lambda job=job: machine.kill(job))
-    return len(ours)
+def backend_of(
+    settings: Settings, work_dir: Path, identity: str, patience: Patience
+) -> Backend:
+    """The back end of a machine section."""
+    kind = ServiceBackend if settings.service else Backend
+    return kind(settings, work_dir, identity, patience)

@@ -12,6 +12,7 @@ from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.journal import JobEntry, Journal
 from wtemlp.dispatch.marks import Mark, is_forgotten
 from wtemlp.dispatch.patience import Patience, Refused, Stopped
+from wtemlp.dispatch.service import backend_of
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.tasks import OnProgress, Progress, Task, TaskResult
 from wtemlp.dispatch.times import read_attempts
@@ -80,7 +81,7 @@ class StageRun:
         fresh = not self.journal.path.exists()
         self.journal.save()  # the identity, before anything bears it
         patience = Patience(self.settings.outage_s, self.should_stop)
-        self.backend = Backend(self.settings, self.work_dir, self.journal.identity, patience)
+        self.backend = backend_of(self.settings, self.work_dir, self.journal.identity, patience)
         self.journal.host_key = self.backend.host_key
         self.slots = self.backend.slots()
         self._forget(self._unfinished())
@@ -88,7 +89,7 @@ class StageRun:
             self._take_up()
         busy = {name for job in self.jobs.values() for name in job.open}
         self.waiting = [name for name in self._unfinished() if name not in busy]
-        if self.waiting:
+        if self.waiting or self.settings.service:
             self._upload_common(common_files)
         shortest, longest = self.settings.poll_s
         pause = shortest
@@ -147,6 +148,7 @@ class StageRun:
                 queue_id = entry.queue_id or self.backend.find(name)
             if queue_id and still_open:
                 self.jobs[name] = LiveJob(name, queue_id, "waiting", still_open, resumed=True)
+                self.backend.take_up(name, [self.tasks[task] for task in still_open])
                 entry.queue_id = queue_id
             else:
                 del self.journal.jobs[name]
@@ -211,6 +213,8 @@ class StageRun:
         if not queue_id:
             return False
         self.journal.jobs[name].queue_id = queue_id
+        if self.settings.service:  # it has no place for dpdispatcher's note of the id
+            self.journal.save()
         state = "running" if self.settings.shell else "waiting"
         self.jobs[name] = LiveJob(name, queue_id, state, list(group))
         self.waiting = [task for task in self.waiting if task not in set(group)]

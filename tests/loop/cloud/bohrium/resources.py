@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 CLOUD = Path(os.environ.get("CLOUD", "cloud"))
-WAITING, RUNNING, FINISHED, FAILED = 0, 1, 2, -1
+RUNNING, FINISHED, FAILED, ENDED = 1, 2, -1, 5
 
 
 class Tiefblue:
@@ -60,8 +60,8 @@ class Job:
         assert (folder / "pid").exists(), f"job {job_id} has not been submitted"
         status = folder / "status"
         code = int(status.read_text()) if status.exists() else None
-        state = RUNNING if code is None else FINISHED if code == 0 else FAILED
-        back = str(folder / "back.zip") if code is not None else ""
+        state = {None: RUNNING, 0: FINISHED, 137: ENDED}.get(code, FAILED)
+        back = str(folder / "back.zip") if (folder / "back.zip").exists() else ""
         return {"id": int(job_id), "status": state, "exitCode": code or 0, "resultUrl": back}
 
     def log(self, job_id):
@@ -70,7 +70,6 @@ class Job:
     def kill(self, job_id):
         os.killpg(int((CLOUD / str(job_id) / "pid").read_text()), signal.SIGKILL)
         (CLOUD / str(job_id) / "log").touch()
-        (CLOUD / str(job_id) / "back.zip").touch()
         (CLOUD / str(job_id) / "status").write_text("137")
 
 

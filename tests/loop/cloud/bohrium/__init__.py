@@ -8,5 +8,5 @@ class Bohrium:
     """The client, that must be let in."""
 
     def __init__(self, access_key, project_id, app_key=None):
-        if access_key != "key":
+        if access_key != "the-key-of-the-cloud":
             raise ConnectionError(f"the access key {access_key} is not known")

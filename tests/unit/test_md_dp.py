@@ -4,6 +4,7 @@ import pytest
 
 from wtemlp.md import dp
 
+WITHIN = "DP_INTRA_OP_PARALLELISM_THREADS"
 INTER = "DP_INTER_OP_PARALLELISM_THREADS"
 
 
@@ -14,10 +15,17 @@ def test_one_thread_is_the_callers_own(given, expected):
     assert environ.get(INTER) == expected and environ["TF_USE_LEGACY_KERAS"] == "1"
 
 
-def test_what_the_user_has_set_stays():
-    environ = {"TF_USE_LEGACY_KERAS": "0"}
+def test_threads_within_an_operation_are_those_of_the_machine_file():
+    environ = {WITHIN: "1"}
     dp.tune(environ)
-    assert environ == {"TF_USE_LEGACY_KERAS": "0"}
+    assert environ["TF_NUM_INTRAOP_THREADS"] == "1"
+
+
+def test_what_the_user_has_set_stays():
+    given = {"TF_USE_LEGACY_KERAS": "0", "TF_NUM_INTRAOP_THREADS": "4", WITHIN: "1"}
+    environ = dict(given)
+    dp.tune(environ)
+    assert environ == given
 
 
 def test_commands_are_told_apart():

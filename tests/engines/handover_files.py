@@ -69,7 +69,7 @@ def write_input(folder: Path, **changes: object) -> Path:
     param = {key: value for key, value in PARAM.items() if key not in OURS} | {
         "sys_configs": [["conf/0.POSCAR"], ["conf/1.POSCAR"]],
         "numb_models": 2,
-        "dp_compress": False,
+        "dp_compress": False, "dp_train_skip_neighbor_stat": True,
         "default_training_param": {
             **PARAM["default_training_param"],
             "training": {"numb_steps": 2, "disp_freq": 1, "save_freq": 2},

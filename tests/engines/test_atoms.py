@@ -20,6 +20,7 @@ from tests.loop.conftest import ROOT, Run
 from tests.loop.test_loop import set_state
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.errors import CalculationError
+from wtemlp.md.dump import read_dump
 from wtemlp.state import Step
 
 GAUSSIAN = {"keywords": "force b3lyp/6-31g", "nproc": 1, "multiplicity": 1}
@@ -170,6 +171,31 @@ def test_the_electron_temperature_goes_with_frames_labels_and_models(electrons):
     assert given["model"]["fitting_net"]["numb_fparam"] == 1
     summary = json.loads((electrons.folder / "iter.000001/summary.json").read_text())
     assert np.isfinite(summary["force_rmse_meV_A"])
+
+
+def test_frames_in_one_file_are_traced(electrons, tmp_path, monkeypatch):
+    """DP-GEN copies the chosen ones; which they were is known from its lists."""
+    monkeypatch.setenv("PATH", environment()["PATH"])
+    run = gone_back(electrons, tmp_path / "run", Step.MAKE_EXPLORE, model_devi_merge_traj=True,
+                    model_devi_f_trust_lo=0.0, model_devi_f_trust_hi=1000.0)  # fmt: skip
+    run.go_on(5)  # the labels are made
+    walker = tmp_path / "run/iter.000000/01.model_devi/task.000.000000"
+    frames = read_dump(walker / "all.lammpstrj")
+    assert frames.steps.tolist() == [0, 5, 10, 15, 20] and not (walker / "traj").exists()
+    table = load_frames(walker.parent / "explored.npz")
+    assert len(table) == 5
+    tasks = sorted((tmp_path / "run" / LABELS).glob("task.*"))
+    made = [json.loads((task / "frame.json").read_text()) for task in tasks]
+    assert sorted(table.where(table.decision == Decision.SELECTED).step) == \
+        sorted(one["step"] for one in made) and len(made) == 3
+    for task, one in zip(tasks, made, strict=True):
+        assert one["electron_temperature_K"] == 20000 and one["task"].endswith(walker.name)
+        sent = dpdata.System(str(task / "POSCAR"), fmt="vasp/poscar")
+        frame = frames.steps.tolist().index(one["step"])
+        apart = sent["coords"][0] - frames.coords[frame][np.argsort(frames.types, kind="stable")]
+        cell = np.diag(sent["cells"][0])
+        assert np.abs(apart - cell * np.round(apart / cell)).max() < 1e-4
+        assert (task / "OUTCAR").exists()
 
 
 def test_a_validation_is_refused_in_a_line(electrons):

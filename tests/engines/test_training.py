@@ -34,7 +34,8 @@ TRAINING = {
              "limit_pref_f": 20},
     "training": {"numb_steps": 40, "disp_freq": 10, "save_freq": 40},
 }  # fmt: skip
-KEYS = {"numb_models": 2, "dp_compress": False, "one_h5": True, "srtab_file_path": "table.txt",
+KEYS = {"numb_models": 2, "dp_compress": False, "dp_train_skip_neighbor_stat": True,
+        "one_h5": True, "srtab_file_path": "table.txt",
         "default_training_param": TRAINING}  # fmt: skip
 
 

@@ -15,9 +15,9 @@ _STYLE = "vasp"  #: the one whose inputs DP-GEN writes an electron temperature i
 #: Keys of the file and of its entries that go with neither, and why.
 _NOT_WITH = {
     "selection": "wtemlp chooses frames, and DP-GEN does it here",
-    "model_devi_merge_traj": "a label is to name the file of its frame",
     "model_devi_f_avg_relative": "DP-GEN's levels are no deviations then",
 }
+_MERGED = {"model_devi_merge_traj": "DP-GEN cuts clusters out of files that have a frame each"}
 _NOT_IN_ENTRY = {
     "nbeads": "each bead has a file of deviations of its own",
     "pka_e": "DP-GEN knocks an atom with another element's mass",
@@ -77,7 +77,7 @@ def _others(params: Section, kind: str) -> Iterator[NotRunnable]:
     if params.get("model_devi_engine", "lammps") != "lammps":
         remedy = 'only with "model_devi_engine": "lammps", whose frames DP-GEN chooses from'
         yield NotRunnable.of(params.wrong(kind, remedy))
-    places = [(params, _NOT_WITH)]
+    places = [(params, _NOT_WITH | (_MERGED if kind == CLUSTERS else {}))]
     places += [(entry, _NOT_IN_ENTRY) for entry in params.sections("model_devi_jobs")]
     for section, keys in places:
         for other, why in keys.items():

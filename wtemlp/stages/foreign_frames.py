@@ -160,6 +160,8 @@ def _chosen(
     """The frames that are to be labelled, and the folders of their labels."""
     of_atoms = atoms.by_atoms(context.params.jdata)
     link = paths.POSCAR if of_atoms else _LINKS.get(context.params.engine)
+    if context.params.engine == LAMMPS and context.params.md.merge_traj:
+        link = None  # the frame has been cut out of a file of all
     labels: dict[int, list[Path]] = {}
     for label in sorted(context.paths.label(iteration).glob("task.*")):
         labels.setdefault(int(label.name.split(".")[1]), []).append(label)
@@ -173,7 +175,7 @@ def _chosen(
                 atom = int(parts[3]) if of_atoms else WHOLE
                 yield (frame.parent.parent, int(parts[0]), atom), label
             continue
-        # Amber's frames are in one file; DP-GEN takes the first of its list, in their order.
+        # The frames are in one file; DP-GEN takes the first of its list, in their order.
         candidates = [
             place for place, kind in rows.items()
             if kind == Decision.CANDIDATE and _numbers(*place)[0] == system

@@ -37,8 +37,8 @@ from wtemlp.stages.select import LISTS
 WALKERS = "walkers.json"  #: as of wtemlp's own explorations
 RECORD = "record.calypso"  #: DP-GEN's: how far CALYPSO has come
 #: Results without which a walker has failed; what else DP-GEN names may be missing.
-NEEDED = ("model_devi.out", "traj", "rc.mdout", "rc.nc", "OUTCAR", "CONTCAR", "traj.traj",
-          "dataset")  # fmt: skip
+NEEDED = ("model_devi.out", "traj", paths.ALL_FRAMES, "rc.mdout", "rc.nc", "OUTCAR", "CONTCAR",
+          "traj.traj", "dataset")  # fmt: skip
 
 
 def prepare(context: RunContext, iteration: int) -> None:

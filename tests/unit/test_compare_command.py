@@ -146,6 +146,26 @@ def test_one_run_alone(sweep):
     assert "There is no baseline among the runs" in page.render(found, "One", drawn)
 
 
+def test_runs_that_only_train_have_no_figures_of_exploration(tmp_path):
+    """As the thesis's: their validations are compared, and what exploded is named."""
+    for name in ("wte256", "wte64", "nvt_5epochs"):
+        write_arm(tmp_path / name, ARMS[2], iterations=0)
+    file = tmp_path / "nvt_5epochs/validation/validation.json"
+    content = json.loads(file.read_text())
+    content["md"] = [run for run in content["md"] if run["potential"] == "reference"]
+    content["rdf_distance"] = {}
+    file.write_text(json.dumps(content))
+    found = read_comparison([tmp_path / name for name in ("wte256", "wte64", "nvt_5epochs")])
+    assert [one.arm.label for one in found.arms] == ["nvt_5epochs", "wte64", "wte256"]
+    drawn = page.figures(found)
+    assert [one.key for one in drawn] == ["epochs", "bins", "rdf", "diffusion", "cost"]
+    captions = {one.key: one.caption for one in drawn}
+    for key in ("rdf", "diffusion"):
+        assert "No bars: nvt_5epochs, of which" in captions[key]
+    text = page.render(found, "Trained", drawn)
+    assert "Errors at some epochs" in text and "from the baselines" not in text
+
+
 def test_folders_of_one_name_are_told_apart(sweep, tmp_path):
     other = tmp_path / "other"
     write_arm(other / "g16-s1", ARMS[2])

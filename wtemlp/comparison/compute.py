@@ -1,5 +1,6 @@
 """Runs in, a comparison out: nothing here reads a file."""
 
+import re
 from collections.abc import Sequence
 
 from wtemlp.analysis.intervals import Interval, difference_interval
@@ -67,14 +68,17 @@ def compare_runs(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
 
 
 def _order(one: ArmResult) -> tuple:
-    """By bias factor, random picks beside the arm that they belong to, high temperature last."""
+    """By bias factor, random picks beside the arm that they belong to, high temperature last.
+
+    Then by name, with numbers in it by their size.
+    """
     arm = one.arm
     return (
         arm.baseline == records.HIGH_T,
         not arm.biasfactors,
         arm.biasfactors,
         _ORDER.index(arm.baseline),
-        arm.label,
+        [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", arm.label)],
     )
 
 

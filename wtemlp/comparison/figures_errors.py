@@ -75,9 +75,9 @@ def epochs_figure(comparison: Comparison) -> Figure:
         "geometric means over the models (and seeds) of each arm and over neighbouring rows. "
         "Dotted lines: {} and {} epochs, where they are in range. <b>Look for</b> the epoch from "
         "which a curve no longer falls: training beyond it is wasted. The error on the way is "
-        "<b>not</b> that of a shorter training, whose learning rate would have decayed by then, "
-        "so a short training does at least as well as its mark says; runs with another "
-        "<code>numb_epoch</code> can be compared by giving both folders."
+        "<b>not</b> that of a training of that length: its learning rate would have fallen by "
+        "then, which lowers the error at the end, and would have been high for a shorter time, "
+        "which raises it. Runs with another <code>numb_epoch</code> show it; give both folders."
     ).format(*(f"{epoch:g}" for epoch in EPOCHS))
     found = look.looks(comparison.arms)
     known = any(np.isfinite(c.epochs).any() for run in comparison.runs for c in _curves(run))

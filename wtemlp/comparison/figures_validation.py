@@ -92,6 +92,7 @@ def rdf_figure(comparison: Comparison) -> Figure:
         for name, found in floors.items()
         if any(f is not None for f in found)
     }
+    caption += _without_bars(comparison, distances)
     plots = _bars(comparison, distances, grey, "noise floor", "mean |g − g<sub>ref</sub>|")
     empty = MISSING if not _validated(comparison) else "The validations have no reference MD."
     return Figure("rdf", "Radial distributions against the reference", caption, plots, empty)
@@ -123,6 +124,7 @@ def diffusion_figure(comparison: Comparison) -> Figure:
     }
     # Validations that share a reference count it once.
     grey = {name: together(list(dict.fromkeys(each))) for name, each in references.items() if each}
+    caption += _without_bars(comparison, found)
     plots = _bars(
         comparison, found, grey, "reference", "D (10<sup>−5</sup> cm<sup>2</sup>/s)"
     )
@@ -151,6 +153,23 @@ def _deviations(
 
 def _validated(comparison: Comparison) -> list[Validated]:
     return [run.validated for run in comparison.runs if run.validated is not None]
+
+
+def _without_bars(
+    comparison: Comparison, found: Mapping[str, Mapping[str, Estimate]]
+) -> Markup:
+    """A sentence on validated arms of which nothing could be measured."""
+    missing = [
+        one.arm.label for one in comparison.arms
+        if not found[one.arm.key]
+        and any(run.validated is not None for run in comparison.runs_of(one.arm.key))
+    ]  # fmt: skip
+    if not missing or not any(found.values()):
+        return Markup("")
+    return Markup(
+        " No bars: {}, of which no such MD came through, or none that was long enough (the last "
+        "table says which)."
+    ).format(", ".join(missing))
 
 
 def _together(

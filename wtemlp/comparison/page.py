@@ -33,19 +33,25 @@ _RUNS = "What to cite for a run is on its own page (wtemlp report DIR)."
 
 
 def figures(comparison: Comparison) -> list[Figure]:
-    """All figures, in the order of the page; those without data say what is missing."""
-    return [
-        figures_errors.labels_figure(comparison),
-        figures_errors.baselines_figure(comparison),
-        figures_errors.epochs_figure(comparison),
-        figures_sampling.yield_figure(comparison),
-        figures_sampling.sigma_figure(comparison),
-        figures_sampling.window_figure(comparison),
-        figures_validation.bins_figure(comparison),
-        figures_validation.rdf_figure(comparison),
-        figures_validation.diffusion_figure(comparison),
-        figures_errors.cost_figure(comparison),
+    """All figures, in the order of the page; those without data say what is missing.
+
+    Those of labels and exploration are left out where the runs only train.
+    """
+    errors = [figures_errors.labels_figure, figures_errors.baselines_figure]
+    sampling = [figures_sampling.yield_figure, figures_sampling.sigma_figure,
+                figures_sampling.window_figure]  # fmt: skip
+    if comparison.trained_only:
+        errors, sampling = [], []
+    makers = [
+        *errors,
+        figures_errors.epochs_figure,
+        *sampling,
+        figures_validation.bins_figure,
+        figures_validation.rdf_figure,
+        figures_validation.diffusion_figure,
+        figures_errors.cost_figure,
     ]
+    return [make(comparison) for make in makers]
 
 
 def render(comparison: Comparison, title: str, drawn: list[Figure]) -> str:
@@ -60,17 +66,19 @@ def render(comparison: Comparison, title: str, drawn: list[Figure]) -> str:
         Those of :func:`figures`.
     """
     caption = _ARMS.format(table.intervals_in_words(comparison.arms))
+    beside = {
+        "baselines": table_section("Differences from the baselines",
+                                   table.baseline_table(comparison), key="differences",
+                                   caption=_BASELINES, empty="There is no baseline."),
+        "epochs": table_section("Errors at some epochs", table.epoch_table(comparison),
+                                key="at_epochs", caption=_EPOCHS,
+                                empty="No training is that long, or none is known."),
+    }  # fmt: skip
     blocks: list[Section | Figure] = [
         Section("Recommendation", _recommendation(comparison), "recommendation"),
         table_section("Arms", table.main_table(comparison), key="arms", caption=caption,
                       remarks=comparison.notes),
-        *drawn[:2],
-        table_section("Differences from the baselines", table.baseline_table(comparison),
-                      key="differences", caption=_BASELINES, empty="There is no baseline."),
-        drawn[2],
-        table_section("Errors at some epochs", table.epoch_table(comparison), key="at_epochs",
-                      caption=_EPOCHS, empty="No training is that long, or none is known."),
-        *drawn[3:],
+        *(block for figure in drawn for block in (figure, beside.get(figure.key)) if block),
         table_section("Runs", _runs(comparison), key="runs", caption=_RUNS),
     ]  # fmt: skip
     return render_page(

@@ -134,6 +134,11 @@ class Comparison:
         """The arm of a key."""
         return next(one for one in self.arms if one.arm.key == key)
 
+    @property
+    def trained_only(self) -> bool:
+        """Whether the runs are done and none has explored: there is nothing to say of that."""
+        return all(run.finished and not run.explorations for run in self.runs)
+
     def runs_of(self, key: str) -> tuple[Run, ...]:
         """The runs of an arm."""
         return tuple(run for run in self.runs if run.arm.key == key)

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.config.training import TENSORFLOW
 from wtemlp.dispatch.settings import read_section
 from wtemlp.errors import InputError, MissingEngine
 from wtemlp.md import kernel, lammps_library
 
 LOCAL_CONTEXTS = ("localcontext", "lazylocalcontext", "local", "lazylocal")
-#: Packages that train, beside TensorFlow.
-BACKENDS = {"pytorch": "torch", "pytorch-exportable": "torch", "pt-expt": "torch", "jax": "jax"}
+#: Packages that train.
+BACKENDS = {TENSORFLOW: "tensorflow", "pytorch": "torch", "pytorch-exportable": "torch",
+            "pt-expt": "torch", "jax": "jax"}  # fmt: skip
 _DP = ["wtemlp", "dp"]
 LAPTOP = "pip install 'wtemlp[laptop]', then pip install --no-deps hillclimber==0.1.8"
 
@@ -63,15 +65,17 @@ def check_backend(params: Params, machines: Machines) -> None:
     MissingEngine
         If the package is not installed.
     """
-    package = BACKENDS.get(params.jdata.get("train_backend", ""))
+    backend = params.jdata.get("train_backend", TENSORFLOW)
+    package = BACKENDS.get(backend)
     section = machines.train
     if package is None or not is_local(section) or section.command.split()[:2] != _DP:
         return
     if lammps_library.package_folder(package) is None:
         raise MissingEngine(
             f"{params.source.name}: train_backend",
-            f"{params.jdata['train_backend']}: {package} is not installed on this machine",
-            f"pip install {package}, or train with another back end",
+            f"{backend}: {package} is not installed on this machine",
+            LAPTOP if backend == TENSORFLOW
+            else f"pip install {package}, or train with another back end",
         )
 
 
@@ -95,9 +99,8 @@ def _search_path() -> str:
 
 
 def _check_dp(section: MachineSection, where: str) -> None:
-    for package in ("deepmd", "tensorflow"):
-        if lammps_library.package_folder(package) is None:
-            raise MissingEngine(where, f"{section.command}: {package} is not installed", LAPTOP)
+    if lammps_library.package_folder("deepmd") is None:
+        raise MissingEngine(where, f"{section.command}: deepmd is not installed", LAPTOP)
 
 
 def _check_lmp(section: MachineSection, where: str) -> None:

@@ -280,7 +280,8 @@ def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
 
 
 @pytest.mark.parametrize(("backend", "package"), [("pytorch", "torch"), ("pt-expt", "torch"),
-                                                  ("jax", "jax")])  # fmt: skip
+                                                  ("jax", "jax"),
+                                                  ("tensorflow", "tensorflow")])  # fmt: skip
 def test_a_back_end_that_is_not_here(root, monkeypatch, backend, package):  # noqa: F811
     from wtemlp import preflight
 
@@ -288,10 +289,21 @@ def test_a_back_end_that_is_not_here(root, monkeypatch, backend, package):  # no
     context = context_of(root, "wtemlp dp", train_backend=backend)
     with pytest.raises(MissingEngine, match=f"{package} is not installed on this machine"):
         preflight.check_backend(context.params, context.machines)
-    for other in ({"program": "dp", "train_backend": backend}, {"program": "wtemlp dp"}):
-        program = other.pop("program")
-        context = context_of(root, program, **other)
-        preflight.check_backend(context.params, context.machines)
+    context = context_of(root, "dp", train_backend=backend)
+    preflight.check_backend(context.params, context.machines)
+
+
+def test_only_the_back_end_that_trains_must_be_here(root, monkeypatch):  # noqa: F811
+    """A machine with PyTorch alone needs no TensorFlow."""
+    from wtemlp import preflight
+
+    monkeypatch.setattr(preflight.lammps_library, "package_folder",
+                        lambda name: None if name == "tensorflow" else root)  # fmt: skip
+    context = context_of(root, "wtemlp dp", train_backend="pytorch")
+    preflight.check_backend(context.params, context.machines)
+    with pytest.raises(MissingEngine, match="train_backend: tensorflow: tensorflow is not"):
+        usual = context_of(root, "wtemlp dp")
+        preflight.check_backend(usual.params, usual.machines)
 
 
 def test_what_is_prepared_is_dpgens(root, tmp_path_factory):  # noqa: F811

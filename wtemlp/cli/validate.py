@@ -34,7 +34,7 @@ def validate(param: Path, machine: Path, root: Path, iteration: int | None) -> N
     from wtemlp.config.params import load_params
     from wtemlp.first import check_run
     from wtemlp.paths import RunPaths
-    from wtemlp.preflight import check_machines
+    from wtemlp.preflight import check_backend, check_machines
     from wtemlp.user_files import check_user_files
     from wtemlp.validation.page import as_text
     from wtemlp.validation.run import run_validation
@@ -48,6 +48,8 @@ def validate(param: Path, machine: Path, root: Path, iteration: int | None) -> N
     work = plan_work(params, machines, root, iteration)
     stages = {"model_devi": work.models, "fp": work.reference, "train": work.parity}
     check_machines(machines, tuple(stage for stage, jobs in stages.items() if jobs), root)
+    if work.parity:
+        check_backend(params, machines)
     check_user_files(machines, root)
     with at_work(RunPaths(root), "validate", param, machine) as reporter:
         found = run_validation(work, reporter)

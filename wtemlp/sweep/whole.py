@@ -15,7 +15,7 @@ from wtemlp.errors import CalculationError, InputError
 from wtemlp.paths import RunPaths
 from wtemlp.planning import own_run
 from wtemlp.plumed_lines import check_plumed_lines
-from wtemlp.preflight import check_machines, is_local
+from wtemlp.preflight import check_backend, check_machines, is_local
 from wtemlp.progress import Reporter
 from wtemlp.rehearsal import check_labels
 from wtemlp.sweep import arms as asked
@@ -140,6 +140,7 @@ def _look(
     places.check_folder(folder, given, param.name)
     user_files = relative_files(machines, root)
     check_machines(machines, STAGES, root)
+    check_backend(params, machines)
     check_user_files(machines, root)
     check_plumed_lines(params, machines, root)
     check_labels(params, machines, root)

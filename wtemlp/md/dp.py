@@ -99,7 +99,8 @@ def main(args: Sequence[str]) -> int:
         except Exception as error:
             # DeePMD-kit's own failure, whatever it is: for the task's log, with its origin.
             traceback.print_exc()
-            print(f"wtemlp dp: dp {command[0]} failed: {error}", file=sys.stderr)
+            name = next((word for word in command if not word.startswith("-")), command[0])
+            print(f"wtemlp dp: dp {name} failed: {error}", file=sys.stderr)
             return 1
     return 0
 

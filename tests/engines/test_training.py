@@ -130,8 +130,11 @@ def test_begin_with_frozen_models(run, first, tmp_path):
     assert learnt(task)[0] < 0.2 * learnt(before)[0]
 
 
-def test_mixed_types(run, tmp_path):
-    """Data in which the atoms' types differ from frame to frame, for a descriptor of all types."""
+def test_mixed_types_and_a_fine_tuned_model(run, tmp_path):
+    """Data in which the atoms' types differ from frame to frame, for a descriptor of all types.
+
+    The model that they give is tuned finely: it begins where that one has ended.
+    """
     source = run.folder / "init/data/train"
     folder = tmp_path / "mixed"
     (folder / "set.000").mkdir(parents=True)
@@ -145,10 +148,22 @@ def test_mixed_types(run, tmp_path):
     model = {"descriptor": {"type": "se_atten", "rcut": 4.0, "rcut_smth": 0.5, "sel": 40,
                             "neuron": [4, 8], "axis_neuron": 2, "attn_layer": 0},
              "fitting_net": FITTING}  # fmt: skip
-    training = {"numb_steps": 2, "disp_freq": 1, "training_data": {"batch_size": "mixed:64"}}
+    training = {"numb_steps": 40, "disp_freq": 20, "training_data": {"batch_size": "mixed:64"}}
+    keys = {"init_data_sys": [str(folder)], "one_h5": False, "srtab_file_path": ...}
     context = context_of(
-        run, tmp_path / "run", init_data_sys=[str(folder)], one_h5=False, srtab_file_path=...,
+        run, tmp_path / "run", **keys,
         default_training_param=TRAINING | {"model": model, "training": training},
     )  # fmt: skip
-    errors = learnt(trained(context, 0))
+    task = trained(context, 0)
+    errors = learnt(task)
     assert len(errors) == 3 and np.isfinite(errors).all()
+
+    pretrained = [str(task.folder / "frozen_model.pb")] * 2
+    training |= {"numb_steps": 1, "disp_freq": 1}
+    context = context_of(
+        run, tmp_path / "tuned", **keys, training_finetune_model=pretrained,
+        default_training_param=TRAINING | {"model": model, "training": training},
+    )  # fmt: skip
+    tuned = trained(context, 0)
+    assert "--finetune old/init.pb" in tuned.command
+    assert learnt(tuned)[0] < 0.2 * errors[0]

@@ -92,6 +92,9 @@ def test_ranges_logarithms_and_reversed_axes():
     assert axes.get_yscale() == "log" and axes.get_xlim() == (0, 4)
     assert axes.get_ylim() == pytest.approx((0.5, 50))
     assert "10" in [text.get_text() for text in axes.get_yticklabels()]
+    style.log_axis("y", plot, 130, 560)  # less than a decade, and no power of ten in it
+    shown = [text.get_text() for text in axes_of(one(plot)).get_yticklabels()]
+    assert shown == ["200", "300", "400", "500"]
     plot = style.figure("x", "").add_bar(y=["a", "b"], x=[1, 2], orientation="h",
                                          marker={"color": "#336699"})  # fmt: skip
     plot.update_yaxes(autorange="reversed")

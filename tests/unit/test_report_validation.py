@@ -83,3 +83,9 @@ def test_tables():
     assert in_words(Estimate(300.44, 1.23), 4) == "300.4 ± 1.2"
     assert in_words(Estimate(1234.0, 56.0)) == "1234 ± 56"
     assert in_words(None) == "-"
+
+
+def test_bonds_do_not_hide_the_liquid(figures):
+    with_hydrogen, oxygens = figures["validation_rdf"].plots
+    assert min(min(trace.x) for trace in with_hydrogen.figure.data) > 1.2
+    assert min(min(trace.x) for trace in oxygens.figure.data) < 0.1

@@ -35,9 +35,7 @@ def rdf_figure(run: RunData) -> Figure:
         for name, colour, systems in groups:
             curve = _pooled(systems, pair)
             if curve is not None:
-                shown = (
-                    curve.r_A > BONDED_A if "H" in pair and pair != ("H", "H") else curve.r_A > 0
-                )
+                shown = curve.r_A > first_A(pair)
                 plot.add_scatter(
                     x=style.numbers(curve.r_A[shown]),
                     y=style.numbers(curve.g[shown]),
@@ -49,6 +47,11 @@ def rdf_figure(run: RunData) -> Figure:
         if plot.data:
             plots.append(Plot(plot, f"{pair[0]}–{pair[1]}"))
     return Figure("rdf", "Radial distributions", caption, plots, "No training data to show.")
+
+
+def first_A(pair: tuple[str, str]) -> float:
+    """Where the axis of a pair's radial distribution starts."""
+    return BONDED_A if "H" in pair and pair != ("H", "H") else 0.0
 
 
 def _pairs(systems: Sequence[TrainingData]) -> list[tuple[str, str]]:

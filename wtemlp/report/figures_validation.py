@@ -9,8 +9,9 @@ from wtemlp.report import style
 from wtemlp.report.figure import Figure, Plot
 from wtemlp.report.figures_dynamics import diffusion_figure, msd_figure, vacf_figure
 from wtemlp.report.figures_parity import parity_figures
+from wtemlp.report.figures_structure import first_A
 from wtemlp.report.validation_curves import add_curve, by_temperature, look, run_name, runs_with
-from wtemlp.validation_record import MdRun, Validation
+from wtemlp.validation_record import Curve, MdRun, Validation
 
 MAX_PAIRS = 4  #: radial distributions that are shown
 
@@ -28,7 +29,8 @@ def rdf_figure(found: Validation) -> Figure:
     """Radial distributions of the models' liquids against the reference's."""
     caption = Markup(
         "Radial distribution functions of MD (NVT) with each model, and with the reference, from "
-        "the same start; bands: one standard error. <b>Look for</b> lines that lie on the grey "
+        "the same start; bands: one standard error. With hydrogen, the axis starts at 1.2 Å, "
+        "beyond the bonds. <b>Look for</b> lines that lie on the grey "
         "one within the bands: a first peak that is too high, too low or shifted is an error in "
         "the nearest neighbours that RMSEs do not show."
     )
@@ -40,7 +42,7 @@ def rdf_figure(found: Validation) -> Figure:
         views = by_temperature(
             plot, runs_with(found, ("nvt",), name),
             lambda run, plot=plot, name=name: add_curve(
-                plot, run, run.curves[name], found.models
+                plot, run, _beyond_bonds(run.curves[name], name), found.models
             ),
         )  # fmt: skip
         plot.update_yaxes(rangemode="tozero")
@@ -49,6 +51,14 @@ def rdf_figure(found: Validation) -> Figure:
             views = {f"{pair}, {key}": shown for key, shown in views.items()}
             plots.append(Plot(plot, pair, views))
     return Figure("validation_rdf", "Structure: model and reference", caption, plots)
+
+
+def _beyond_bonds(curve: Curve, name: str) -> Curve:
+    """A radial distribution without a peak of bonds that would hide all else."""
+    first, second = name.removeprefix("rdf ").split("-")
+    kept = [i for i, r in enumerate(curve.x) if r > first_A((first, second))]
+    return Curve(*([each[i] for i in kept] if each else [] for each in
+                   (curve.x, curve.y, curve.y_error)))  # fmt: skip
 
 
 def energy_figure(found: Validation) -> Figure:

@@ -35,6 +35,10 @@ _BIASFACTORS = {
 SPARE = ("#56a5d8", "#b86fa6", "#8c7a2b", "#4b6fd0", "#a0522d", "#2f8f9d")
 
 
+#: Labels of a logarithmic axis, in each decade, by how many decades there are at most.
+_TICKS = ((0.9, (1, 2, 3, 4, 5, 7)), (2.2, (1, 2, 5)), (3.5, (1, 3)), (math.inf, (1,)))
+
+
 def sampling_colours(samplings: Iterable[Sampling]) -> dict[Sampling, str]:
     """A colour for each sampling; the usual bias factors keep theirs in every report."""
     wanted = sorted(set(samplings), key=lambda one: one.order)
@@ -113,7 +117,7 @@ def log_axis(axis: str, plot: go.Figure, low: float, high: float) -> None:
     """Make an axis logarithmic from ``low`` to ``high``."""
     first, last = math.log10(low), math.log10(high)
     decades = last - first
-    steps = (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 3.5 else (1,)
+    steps = next(found for most, found in _TICKS if decades < most)
     powers = range(math.floor(first), math.ceil(last) + 1)
     ticks = [step * 10.0**power for power in powers for step in steps]
     update = plot.update_xaxes if axis == "x" else plot.update_yaxes

@@ -14,8 +14,11 @@ from wtemlp.errors import InputError
 from wtemlp.lock import locked
 from wtemlp.paths import RunPaths
 from wtemlp.progress import Reporter
+from wtemlp.report.data import IterationData, RunData
+from wtemlp.report.page import RunFacts, all_figures, render
 from wtemlp.run_page import EVERY_S, SHARE, LivePage, write_run_page
 from wtemlp.state import RunState, Step
+from wtemlp.summary import Summary
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +125,15 @@ def test_a_page_that_fails_does_not_end_the_run(monkeypatch, tmp_path, caplog):
     with caplog.at_level(logging.ERROR):
         LivePage(tmp_path).keep()
     assert "the report could not be written" in caplog.text
+
+
+def test_a_run_that_only_trains_has_no_empty_figures_of_exploration(tmp_path):
+    training = RunData([IterationData(0, Summary(iteration=0, n_train_frames=190))], [], [], [],
+                       final=0)  # fmt: skip
+    keys = [one.key for one in all_figures(training, ())]
+    assert keys == ["learning", "rdf", "timeline", "cost"]
+    text = render(training, RunFacts("only trained", (), (), TYPE_MAP, final=0))
+    assert "frames, trained on" in text and "Nothing was explored yet" not in text
+    assert "Walkers" not in text and "frames labelled" not in text
+    explored = RunData([IterationData(0, Summary(iteration=0, explored=9))], [], [], [], final=0)
+    assert "outcomes" in [one.key for one in all_figures(explored, ())]

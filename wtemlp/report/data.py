@@ -78,6 +78,11 @@ class RunData:
     final: int | None = None  #: the iteration that only trains; None: not known
 
     @property
+    def only_trains(self) -> bool:
+        """Whether it is to explore nothing, and has not."""
+        return self.final == 0 and all(one.explored is None for one in self.summaries)
+
+    @property
     def summaries(self) -> list[Summary]:
         """The summaries that there are, a bare one for an iteration that has none yet."""
         return [it.summary or Summary(iteration=it.index) for it in self.iterations]

@@ -10,20 +10,25 @@ from wtemlp.summary import Summary
 from wtemlp.text import duration
 
 
-def headlines(summaries: Sequence[Summary]) -> list[Headline]:
-    """The numbers at the top of the page."""
+def headlines(summaries: Sequence[Summary], only_trains: bool = False) -> list[Headline]:
+    """The numbers at the top of the page; of a run that only trains, none of exploration."""
     explored = [s for s in summaries if s.explored is not None]
     tested = [s for s in summaries if finite(s.force_rmse_meV_A) is not None]
     labelled = sum(s.labelled or 0 for s in summaries)
     frames = sum(s.explored or 0 for s in summaries)
     trained = [s.n_train_frames for s in summaries if s.n_train_frames is not None]
-    result = [
+    counts = [
         Headline(str(len(explored)), "iterations", f"{frames} frames explored"),
         Headline(
             str(labelled),
             "frames labelled",
             f"{trained[-1]} in the last training" if trained else "",
         ),
+    ]
+    if only_trains:
+        counts = [Headline(str(trained[-1]) if trained else MISSING, "frames, trained on")]
+    result = [
+        *counts,
         _rmse_headline(tested),
         *(_ratio_headline(explored, *one) for one in lawful_samplings(summaries).items()),
     ]

@@ -21,7 +21,7 @@ from wtemlp.report.figures_validation import validation_figures
 from wtemlp.report.headlines import headlines
 from wtemlp.report.input_files import InputFile
 from wtemlp.report.run_tables import walker_table
-from wtemlp.report.table import iteration_table
+from wtemlp.report.table import iteration_table, without_empty
 from wtemlp.report.validation_tables import check_table, distance_table, run_table
 
 _ITERATIONS = Markup(
@@ -29,6 +29,7 @@ _ITERATIONS = Markup(
     "potential energy of the box, with σ<sub>WTE</sub>/σ<sub>NVT</sub> in brackets and its "
     "prediction √γ in the heading. Walkers that the guard stopped are not in the σ. {}"
 )
+_TRAINING = "Errors are on the validation set, means over the models. The run does not explore."
 _WALKERS = Markup(
     "One row a walker. The inefficiency is the number of successive NVT samples that are worth "
     "one independent sample: the larger it is, the less certain σ<sub>NVT</sub>."
@@ -95,14 +96,23 @@ def read(root: Path, facts: RunFacts) -> RunData:
 
 
 def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figure]:
-    """The figures of a run, in the order of the page."""
+    """The figures of a run, in the order of the page.
+
+    Those of labels and exploration are left out where the run only trains.
+    """
+    labels, explored = [], []
+    if not run.only_trains:
+        labels = [figures.rmse_figure(run)]
+        explored = [
+            figures_explore.outcomes_figure(run),
+            figures_explore.deviation_figure(run, trust),
+            figures_energy.energy_figure(run),
+            figures_energy.sigma_figure(run),
+        ]
     return [
-        figures.rmse_figure(run),
+        *labels,
         figures.learning_figure(run),
-        figures_explore.outcomes_figure(run),
-        figures_explore.deviation_figure(run, trust),
-        figures_energy.energy_figure(run),
-        figures_energy.sigma_figure(run),
+        *explored,
         figures_structure.rdf_figure(run),
         *(validation_figures(run.validation) if run.validation else ()),
         figures.timeline_figure(run),
@@ -114,19 +124,25 @@ def render(run: RunData, facts: RunFacts) -> str:
     """The page as text; see :func:`write_report`."""
     summaries = run.summaries
     troubles = {iteration.index: iteration.trouble for iteration in run.iterations}
+    caption = _ITERATIONS.format(levels_in_words(facts.trust))
+    rows = iteration_table(summaries)
+    if run.only_trains:
+        caption, rows = _TRAINING, without_empty(rows)
     blocks: list[Section | Figure] = [
         table_section(
-            "Iterations", iteration_table(summaries), key="iterations",
-            caption=_ITERATIONS.format(levels_in_words(facts.trust)),
+            "Training" if run.only_trains else "Iterations", rows, key="iterations",
+            caption=caption,
             empty="No iteration has begun yet.",
             remarks=[*failures(summaries, troubles), *run.notes],
         ),
         *all_figures(run, facts.trust),
         table_section("Cost in numbers", cost_table(summaries), key="hours", caption=_COST,
                       empty="No stage has finished yet."),
-        table_section("Walkers", walker_table(summaries), key="walkers", caption=_WALKERS,
-                      empty="No walker has finished yet."),
     ]  # fmt: skip
+    if not run.only_trains:
+        walkers = table_section("Walkers", walker_table(summaries), key="walkers",
+                                caption=_WALKERS, empty="No walker has finished yet.")  # fmt: skip
+        blocks.append(walkers)
     if run.validation is not None:
         place = next(i for i, block in enumerate(blocks) if _is_of_validation(block))
         blocks.insert(place, _verdict(run))
@@ -139,7 +155,8 @@ def render(run: RunData, facts: RunFacts) -> str:
         section("To cite", "citations.html.j2", key="cite", citations=cited,
                 bibtex=bibtex(cited)),
     ]  # fmt: skip
-    return render_page(facts.title, blocks, status=facts.status, headlines=headlines(summaries),
+    return render_page(facts.title, blocks, status=facts.status,
+                       headlines=headlines(summaries, run.only_trains),
                        refresh_s=facts.refresh_s)  # fmt: skip
 
 

@@ -33,6 +33,13 @@ MISSING = "-"
 _COUNTS = ("explored", "accurate", "candidate", "failed", "selected", "labelled")
 
 
+def without_empty(table: Table) -> Table:
+    """A table without the columns that say nothing in any row."""
+    kept = [i for i in range(len(table.columns)) if any(row[i] != MISSING for row in table.rows)]
+    rows = [[row[i] for i in kept] for row in table.rows]
+    return Table([table.columns[i] for i in kept], rows, table.warned)
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A number with ``digits`` significant digits, never in exponential form; or ``-``."""
     if value is None or not math.isfinite(value):

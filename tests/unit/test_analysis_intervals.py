@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from wtemlp.analysis.epochs import steps_per_epoch, value_at
+from wtemlp.analysis.epochs import reaches, steps_per_epoch, value_at
 from wtemlp.analysis.intervals import difference_interval, mean_interval
 
 
@@ -74,3 +74,11 @@ def test_a_curve_at_an_epoch_is_averaged_around_it():
     assert np.isnan(value_at(epochs, values, 25))  # beyond the end
     assert np.isnan(value_at(epochs, values, 20))  # a NaN is no value
     assert np.isnan(value_at([], [], 5))
+
+
+def test_a_training_is_as_long_as_its_last_row_and_what_is_left_to_the_next():
+    rows = 100 / 190 * np.arange(1, 10)  # 950 steps are five epochs; a row every 100
+    assert reaches(rows, 5) and not reaches(rows[:-1], 5)
+    assert value_at(rows, np.ones(9), 5) == 1
+    assert not reaches([1, 4], 5)  # less than a row short, but more than a tenth
+    assert reaches([5], 5) and not reaches([], 5) and not reaches([np.nan], 5)

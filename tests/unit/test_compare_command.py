@@ -14,7 +14,7 @@ from tests.unit.browser import look_at
 from tests.unit.synthetic_sweep import ARMS, FALL, write_arm, write_sweep
 from tests.unit.test_report_page import Page
 from wtemlp.cli import cli
-from wtemlp.comparison import command, page
+from wtemlp.comparison import command, look, page
 from wtemlp.comparison.command import compare, compared, read_comparison
 from wtemlp.comparison.result import MODELS, SEEDS
 from wtemlp.comparison.table import as_json, describe, dump
@@ -161,9 +161,52 @@ def test_runs_that_only_train_have_no_figures_of_exploration(tmp_path):
     assert [one.key for one in drawn] == ["epochs", "bins", "rdf", "diffusion", "cost"]
     captions = {one.key: one.caption for one in drawn}
     for key in ("rdf", "diffusion"):
-        assert "No bars: nvt_5epochs, of which" in captions[key]
+        assert "No bars: nvt_5epochs; such MD exploded" in captions[key]
     text = page.render(found, "Trained", drawn)
     assert "Errors at some epochs" in text and "from the baselines" not in text
+    assert "frames, trained on" in text and "labels, common to all runs" not in text
+    assert "walkers</span>" not in text and "expected √γ" not in text
+    assert [trace.name for trace in drawn[-1].plots[0].figure.data] == ["train"]
+
+
+def test_what_is_missing_of_some_temperatures_is_named(tmp_path):
+    """The thesis's small twin: D at 400 K of all, at 300 K of some models and not of water."""
+    for name in ("a", "b"):
+        write_arm(tmp_path / name, ARMS[2], iterations=0)
+    file = tmp_path / "a/validation/validation.json"
+    content = json.loads(file.read_text())
+    slow = next(run for run in content["md"] if run["potential"] == "model" and run["diffusion"])
+    content["md"].insert(0, slow | {"target_K": 1000.0})
+    content["md"].append(slow | {"target_K": 250.0})
+    file.write_text(json.dumps(content))
+    found = read_comparison([tmp_path / name for name in ("a", "b")])
+    drawn = {one.key: one for one in page.figures(found)}["diffusion"]
+    assert [one.title for one in drawn.plots] == [
+        "O 250 K NVE", "O 300 K NVE", "O 1000 K NVE", "O 300 K NVE, deviation",
+    ]  # fmt: skip
+    assert "No bars: b (O 250 K NVE, O 1000 K NVE); such MD" in drawn.caption
+    assert "no deviation: O 250 K NVE, O 1000 K NVE;" in drawn.caption
+
+
+def test_sets_of_one_bin_are_bars(tmp_path):
+    write_arm(tmp_path / "a", ARMS[2], iterations=0)
+    file = tmp_path / "a/validation/validation.json"
+    content = json.loads(file.read_text())
+    for parity in content["parity"]:
+        parity["bins"] = parity["bins"][:1]
+    file.write_text(json.dumps(content))
+    drawn = {one.key: one for one in page.figures(read_comparison([tmp_path / "a"]))}["bins"]
+    assert [one.figure.data[0].type for one in drawn.plots] == ["bar", "bar"]
+    assert drawn.plots[0].figure.layout.xaxis.title.text == "RMSE of the forces (meV/Å)"
+    assert "too few frames for more than one bin" in drawn.caption
+
+
+def test_arms_without_a_colour_of_their_own_are_told_apart(tmp_path):
+    for name in "abcdef":
+        write_arm(tmp_path / name, ARMS[2], iterations=0)
+    looks = look.looks(read_comparison([tmp_path / name for name in "abcdef"]).arms)
+    assert len({(one.colour, one.dash) for one in looks.values()}) == 6
+    assert [one.dash for one in looks.values()] == ["solid"] * 3 + ["longdash"] * 3
 
 
 def test_folders_of_one_name_are_told_apart(sweep, tmp_path):

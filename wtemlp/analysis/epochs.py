@@ -43,6 +43,16 @@ def _batch_size(size: int | str, n_atoms: int) -> int:
     return wanted if rule == "mixed" else math.ceil(wanted / n_atoms)
 
 
+def reaches(epochs: ArrayLike, wanted: float) -> bool:
+    """Whether the training of a learning curve was as long; its last row may be before its end."""
+    where = np.unique(np.asarray(epochs, dtype=float))
+    if not len(where) or not np.isfinite(where[-1]):
+        return False
+    row = where[-1] - where[-2] if len(where) > 1 else 0.0
+    ends_there = where[-1] + row >= wanted and where[-1] >= 0.9 * wanted
+    return bool(where[-1] >= 0.98 * wanted or ends_there)
+
+
 def value_at(epochs: ArrayLike, values: ArrayLike, wanted: float, factor: float = 1.2) -> float:
     """What a learning curve says at some epoch.
 
@@ -54,7 +64,8 @@ def value_at(epochs: ArrayLike, values: ArrayLike, wanted: float, factor: float 
     epochs, values : array_like, shape (n_rows,)
         The curve; values that are not above 0 are left out.
     wanted : float
-        The epoch.
+        The epoch.  A curve reaches it that ends before it by less than a row and a tenth: a
+        training writes no row at its last step, unless that is a multiple of ``disp_freq``.
     factor : float
         Rows from ``wanted / factor`` to ``wanted * factor`` count.
 
@@ -64,7 +75,7 @@ def value_at(epochs: ArrayLike, values: ArrayLike, wanted: float, factor: float 
         NaN where the curve ends before, or has no row there.
     """
     where, what = np.asarray(epochs, dtype=float), np.asarray(values, dtype=float)
-    if not len(where) or where.max() < 0.98 * wanted:
+    if not reaches(where, wanted):
         return math.nan
     kept = (where >= wanted / factor) & (where <= wanted * factor) & np.isfinite(what) & (what > 0)
     return float(np.exp(np.mean(np.log(what[kept])))) if kept.any() else math.nan

@@ -6,6 +6,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from wtemlp.analysis.epochs import reaches
 from wtemlp.comparison import look
 from wtemlp.comparison import sampling_of_arms as sampling
 from wtemlp.comparison.errors_of_arms import EPOCHS, error_of
@@ -71,7 +72,8 @@ def _course(runs: Sequence[Run], name: str) -> list[tuple[float, Error]]:
 def epochs_figure(comparison: Comparison) -> Figure:
     """Errors on validation batches against the epochs of the training at the budget."""
     caption = Markup(
-        "Learning curves of the models that the table compares: errors on validation batches, "
+        "Learning curves of the models that the table compares: errors on the batches that each "
+        "training validates on, which may be of other data in another arm; "
         "geometric means over the models (and seeds) of each arm and over neighbouring rows. "
         "Dotted lines: {} and {} epochs, where they are in range. <b>Look for</b> the epoch from "
         "which a curve no longer falls: training beyond it is wasted. The error on the way is "
@@ -101,9 +103,9 @@ def epochs_figure(comparison: Comparison) -> Figure:
                 plot.add_scatter(x=style.numbers(x), y=style.numbers(y), **drawn)
         if not plot.data:
             continue
-        last = max(max(trace.x) for trace in plot.data)
+        trained = [c.epochs for run in comparison.runs for c in _curves(run)]
         for epoch in EPOCHS if known else ():
-            if epoch <= 1.02 * last:
+            if any(reaches(epochs, epoch) for epochs in trained):
                 mark = {"color": style.NEUTRAL, "width": 1.2, "dash": "dot"}
                 plot.add_vline(epoch, line=mark)
         style.logarithmic("x", plot)
@@ -218,6 +220,8 @@ def cost_figure(comparison: Comparison) -> Figure:
     bars = style.figure(unit, "", barmode="stack")
     stages = dict.fromkeys([*style.STAGES, *(s for one in arms for s in one.spending.by_stage)])
     for stage in stages:
+        if not any(one.spending.by_stage.get(stage) for one in arms):
+            continue
         bars.add_bar(
             y=[one.arm.label for one in arms],
             x=style.numbers([one.spending.by_stage.get(stage, 0.0) for one in arms]),

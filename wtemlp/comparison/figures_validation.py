@@ -1,7 +1,9 @@
 """Figures of what `wtemlp validate` found: errors by energy, structure, diffusion."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from markupsafe import Markup
@@ -9,7 +11,7 @@ from markupsafe import Markup
 from wtemlp.comparison import look
 from wtemlp.comparison.errors_of_arms import Bins, bins_of, error_of
 from wtemlp.comparison.records import Validated
-from wtemlp.comparison.result import Comparison
+from wtemlp.comparison.result import Comparison, Error
 from wtemlp.comparison.validated import together
 from wtemlp.report import style
 from wtemlp.report.figure import Figure, Plot
@@ -17,49 +19,81 @@ from wtemlp.validation_record import Estimate
 
 MISSING = "No run has been validated; wtemlp validate PARAM MACHINE, in its folder, gives this."
 
+_BINS = Markup(
+    "<b>Look for</b> the right end: it is where plain MD rarely goes and where a biased "
+    "exploration should pay. A curve that rises there comes from a model that has seen "
+    "too little of it."
+)
+_ONE_BIN = Markup(
+    "Each set has too few frames for more than one bin, so a bar is the error on all of it. "
+    "<b>Look for</b> an arm that is worse on the sets that reach further in energy than its own "
+    "data."
+)
+
 
 def bins_figure(comparison: Comparison) -> Figure:
     """Errors by energy bin."""
     caption = Markup(
         "Errors on held-out frames by their reference energy, from the validations; bars of "
-        "error: 95 % confidence, over seeds where an arm has several, else over the models. "
-        "<b>Look for</b> the right end: it is where plain MD rarely goes and where a biased "
-        "exploration should pay. A curve that rises there comes from a model that has seen "
-        "too little of it."
+        "error: 95 % confidence, over seeds where an arm has several, else over the models. {}"
     )
-    found = look.looks(comparison.arms)
     bins = {run.name: bins_of(run) for run in comparison.runs if run.validated is not None}
+    keys = sorted({key for own in bins.values() for key in own})
     sets = list(dict.fromkeys(key[0] for own in bins.values() for key in own))
+    # A set of few frames has one bin: its energy says nothing, and points would hide each other.
+    single = len(keys) == len(sets)
     plots = []
     for data in sets:
-        keys = sorted({key for own in bins.values() for key in own if key[0] == data})
-        zero = keys[0][1]
+        of_data = [key for key in keys if key[0] == data]
         for name, axis in (
             ("force", "RMSE of the forces (meV/Å)"), ("energy", "RMSE of the energy (meV/atom)"),
         ):  # fmt: skip
-            plot = style.figure("energy above the lowest bin's edge (meV/atom)", axis)
+            courses = {}
             for one in comparison.arms:
                 runs = comparison.runs_of(one.arm.key)
                 values = [(run.seed, bins[run.name]) for run in runs if run.name in bins]
-                points = _by_bin(values, keys, name)
-                if points:
-                    own = found[one.arm.key]
-                    plot.add_scatter(
-                        x=style.numbers([1000 * (x - zero) for x, _ in points]),
-                        y=style.numbers([error.interval.mean for _, error in points]),
-                        error_y=look.errors([look.half(e) for _, e in points], own.colour),
-                        **look.line(own, one.arm.label),
-                    )
-            plot.update_yaxes(rangemode="tozero")
-            if plot.data:
-                title = name.capitalize() if len(sets) == 1 else f"{data}: {name}"
-                plots.append(Plot(plot, title))
-    return Figure("bins", "Errors by energy", caption, plots, MISSING)
+                courses[one.arm.key] = _by_bin(values, of_data, name)
+            title = name.capitalize() if len(sets) == 1 else f"{data}: {name}"
+            if single:
+                whole = {key: {title: _estimate(points[0][1])} if points else {}
+                         for key, points in courses.items()}  # fmt: skip
+                plots += _bars(comparison, whole, {}, "", axis)
+            elif any(courses.values()):
+                course = _energy_course(comparison, courses, of_data[0][1], axis)
+                plots.append(replace(course, title=title))
+    return Figure("bins", "Errors by energy", caption.format(_ONE_BIN if single else _BINS), plots,
+                  MISSING)  # fmt: skip
+
+
+def _estimate(error: Error) -> Estimate:
+    return Estimate(error.interval.mean, look.half(error))
+
+
+def _energy_course(
+    comparison: Comparison,
+    courses: Mapping[str, Sequence[tuple[float, Error]]],
+    zero: float,
+    axis: str,
+) -> Plot:
+    """Errors of the arms against the energy of the bins, from ``zero`` (eV/atom) on."""
+    found = look.looks(comparison.arms)
+    plot = style.figure("energy above the lowest bin's edge (meV/atom)", axis)
+    for one in comparison.arms:
+        own, points = found[one.arm.key], courses[one.arm.key]
+        if points:
+            plot.add_scatter(
+                x=style.numbers([1000 * (x - zero) for x, _ in points]),
+                y=style.numbers([error.interval.mean for _, error in points]),
+                error_y=look.errors([look.half(e) for _, e in points], own.colour),
+                **look.line(own, one.arm.label),
+            )
+    plot.update_yaxes(rangemode="tozero")
+    return Plot(plot)
 
 
 def _by_bin(
     runs: Sequence[tuple[int, Bins]], keys: Sequence[tuple[str, float, float]], name: str
-) -> list[tuple[float, object]]:
+) -> list[tuple[float, Error]]:
     points = []
     for key in keys:
         values = [(seed, getattr(own[key], f"{name}_models")) for seed, own in runs if key in own]
@@ -92,7 +126,7 @@ def rdf_figure(comparison: Comparison) -> Figure:
         for name, found in floors.items()
         if any(f is not None for f in found)
     }
-    caption += _without_bars(comparison, distances)
+    caption += _without_bars(comparison, distances, "such MD exploded, or had no such pairs")
     plots = _bars(comparison, distances, grey, "noise floor", "mean |g − g<sub>ref</sub>|")
     empty = MISSING if not _validated(comparison) else "The validations have no reference MD."
     return Figure("rdf", "Radial distributions against the reference", caption, plots, empty)
@@ -124,7 +158,13 @@ def diffusion_figure(comparison: Comparison) -> Figure:
     }
     # Validations that share a reference count it once.
     grey = {name: together(list(dict.fromkeys(each))) for name, each in references.items() if each}
-    caption += _without_bars(comparison, found)
+    caption += _without_bars(
+        comparison, found, "such MD exploded, or was too short for the motion to become diffusive"
+    )
+    bare = sorted({name for each in found.values() for name in each} - set(grey), key=_place)
+    if bare and grey:
+        caption += Markup(" No grey bar and no deviation: {}; the reference's MD was too short.")
+        caption = caption.format(", ".join(bare))
     plots = _bars(
         comparison, found, grey, "reference", "D (10<sup>−5</sup> cm<sup>2</sup>/s)"
     )
@@ -156,20 +196,38 @@ def _validated(comparison: Comparison) -> list[Validated]:
 
 
 def _without_bars(
-    comparison: Comparison, found: Mapping[str, Mapping[str, Estimate]]
+    comparison: Comparison, found: Mapping[str, Mapping[str, Estimate]], why: str
 ) -> Markup:
-    """A sentence on validated arms of which nothing could be measured."""
-    missing = [
-        one.arm.label for one in comparison.arms
-        if not found[one.arm.key]
-        and any(run.validated is not None for run in comparison.runs_of(one.arm.key))
-    ]  # fmt: skip
-    if not missing or not any(found.values()):
+    """Sentences on what could not be measured of validated arms: ``why`` tells the reasons."""
+    if not any(found.values()):
         return Markup("")
-    return Markup(
-        " No bars: {}, of which no such MD came through, or none that was long enough (the last "
-        "table says which)."
-    ).format(", ".join(missing))
+    names = _in_order(found)
+    lost: dict[tuple[str, ...], list[str]] = {}
+    for one in comparison.arms:
+        missing = tuple(name for name in names if name not in found[one.arm.key])
+        runs = comparison.runs_of(one.arm.key)
+        if missing and any(run.validated is not None for run in runs):
+            lost.setdefault(missing, []).append(one.arm.label)
+    if not lost:
+        return Markup("")
+    parts = [
+        ", ".join(arms) + ("" if len(missing) == len(names) else f" ({', '.join(missing)})")
+        for missing, arms in lost.items()
+    ]
+    return Markup(" No bars: {}; {}.").format("; ".join(parts), why)
+
+
+def _in_order(found: Mapping[str, Mapping[str, Estimate]]) -> list[str]:
+    """The quantities, those of one pair or element together, by temperature."""
+    names = dict.fromkeys(name for each in found.values() for name in each)
+    first = list(dict.fromkeys(name.split()[0] for name in names))
+    return sorted(names, key=lambda name: (first.index(name.split()[0]), _place(name)))
+
+
+def _place(name: str) -> list[float | str]:
+    """What a quantity is sorted by, as "O 300 K NVE": its words, the temperature by its size."""
+    parts = re.split(r"(\d+\.?\d*)", name)
+    return [float(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def _together(
@@ -193,7 +251,7 @@ def _bars(
 ) -> list[Plot]:
     """A plot for each thing that was measured: a bar an arm, and a grey one with a line."""
     plots, colours = [], look.looks(comparison.arms)
-    for name in dict.fromkeys(name for each in found.values() for name in each):
+    for name in _in_order(found):
         rows = [(grey_name, style.fade(style.NEUTRAL, 0.55), grey[name])] if name in grey else []
         rows += [
             (

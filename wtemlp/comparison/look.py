@@ -10,6 +10,7 @@ from wtemlp.report import style
 from wtemlp.report.sampling import Sampling
 
 HOT = "#a8435a"
+APART = 3  #: spare colours that nobody takes for another
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ def looks(arms: Sequence[ArmResult]) -> dict[str, Look]:
     """A look for each arm, by its key.
 
     Bias factors keep the colours that they have in every report; random picks have those of the
-    arm that they belong to, with dotted lines and open markers.
+    arm that they belong to, with dotted lines and open markers.  Of arms without a colour of
+    their own, those after the third are dashed: some of the spare colours are near to each other.
     """
     factors = {one.arm.biasfactor for one in arms if one.arm.biasfactor is not None}
     usual = style.sampling_colours(Sampling(factor) for factor in factors)
@@ -40,11 +42,12 @@ def looks(arms: Sequence[ArmResult]) -> dict[str, Look]:
         if colour is None or colour in taken[arm.random]:
             free = [c for c in spare if c not in taken[True] | taken[False]]
             colour = free[0] if free else style.NEUTRAL
+        near = colour in spare[APART:] or colour == style.NEUTRAL
         taken[arm.random].add(colour)
         plain = arm.baseline in (records.UNBIASED, records.HIGH_T)
         found[arm.key] = Look(
             colour,
-            "dot" if arm.random else "dash" if plain else "solid",
+            "dot" if arm.random else "dash" if plain else "longdash" if near else "solid",
             "circle-open" if arm.random else "square" if plain else "circle",
         )
     return found

@@ -12,23 +12,28 @@ from wtemlp.comparison.recommendation import error_words
 from wtemlp.comparison.result import Comparison
 from wtemlp.report.document import Headline, Section, render_page, table_section
 from wtemlp.report.figure import Figure
-from wtemlp.report.table import MISSING, Column, Table
+from wtemlp.report.table import MISSING, Column, Table, without_empty
 
 _ARMS = Markup(
     "One row an arm: runs that differ by their seed alone. Errors are on the validation data, at "
-    "the labels given (those that the run itself had made). {} Candidates and failed: share of "
-    "the explored frames, ± one standard error over walkers. Width ratio: "
-    "σ<sub>WTE</sub>/σ<sub>NVT</sub>, expected √γ; dT: half-width of the range of temperatures "
-    "that this is worth. Cost: of one run, until these models were trained."
+    "the labels given (those that the run itself had made). {} {}Cost: of one run, until these "
+    "models were trained.{}"
+)
+_EXPLORED = Markup(
+    "Candidates and failed: share of the explored frames, ± one standard error over walkers. "
+    "Width ratio: σ<sub>WTE</sub>/σ<sub>NVT</sub>, expected √γ; dT: half-width of the range of "
+    "temperatures that this is worth. "
 )
 _BASELINES = (
     "The arm's error minus the baseline's, ± 95 % confidence (Welch); each interval stands for "
     "itself: among twenty of them one misses by chance."
 )
 _EPOCHS = (
-    "Errors on validation batches, averaged over a fifth around the epoch: on the way of one "
-    "training, whose learning rate had not decayed yet."
+    "Errors on the batches that each training validates on (which may be of other data in another "
+    "arm), averaged over a fifth around the epoch. Of a training that ends there it is its result; "
+    "of a longer one it is an error on the way, with a learning rate that had not fallen yet."
 )
+_INVALID = " Red: its validation failed (the last table says why)."
 _RUNS = "What to cite for a run is on its own page (wtemlp report DIR)."
 
 
@@ -65,7 +70,10 @@ def render(comparison: Comparison, title: str, drawn: list[Figure]) -> str:
     drawn : list of Figure
         Those of :func:`figures`.
     """
-    caption = _ARMS.format(table.intervals_in_words(comparison.arms))
+    arms = without_empty(table.main_table(comparison))
+    caption = _ARMS.format(table.intervals_in_words(comparison.arms),
+                           "" if comparison.trained_only else _EXPLORED,
+                           _INVALID if arms.warned else "")  # fmt: skip
     beside = {
         "baselines": table_section("Differences from the baselines",
                                    table.baseline_table(comparison), key="differences",
@@ -76,8 +84,7 @@ def render(comparison: Comparison, title: str, drawn: list[Figure]) -> str:
     }  # fmt: skip
     blocks: list[Section | Figure] = [
         Section("Recommendation", _recommendation(comparison), "recommendation"),
-        table_section("Arms", table.main_table(comparison), key="arms", caption=caption,
-                      remarks=comparison.notes),
+        table_section("Arms", arms, key="arms", caption=caption, remarks=comparison.notes),
         *(block for figure in drawn for block in (figure, beside.get(figure.key)) if block),
         table_section("Runs", _runs(comparison), key="runs", caption=_RUNS),
     ]  # fmt: skip
@@ -110,11 +117,7 @@ def _headlines(comparison: Comparison) -> list[Headline]:
     n = len(comparison.runs)
     runs = Headline(str(len(arms)), "arms" if len(arms) != 1 else "arm",
                     f"{n} runs" if n != 1 else "1 run")  # fmt: skip
-    labels = comparison.budget.labels
-    budget = Headline(
-        MISSING if labels is None else str(labels), "labels, common to all runs",
-        "what errors are compared at" if comparison.budget.equal else "not reached by all alike",
-    )  # fmt: skip
+    budget = _trained_on(comparison) if comparison.trained_only else _budget(comparison)
     chosen = comparison.of(found.arm) if found.arm else None
     sure = "told apart from the others" if found.clear else "not told apart from all others"
     advice = Headline(
@@ -129,6 +132,21 @@ def _headlines(comparison: Comparison) -> list[Headline]:
             Headline(error_words(best.force), "lowest force RMSE, meV/Å", best.arm.label)
         )
     return result
+
+
+def _budget(comparison: Comparison) -> Headline:
+    labels = comparison.budget.labels
+    return Headline(
+        MISSING if labels is None else str(labels), "labels, common to all runs",
+        "what errors are compared at" if comparison.budget.equal else "not reached by all alike",
+    )  # fmt: skip
+
+
+def _trained_on(comparison: Comparison) -> Headline:
+    """Of runs that only train: their data, for they label nothing."""
+    frames = sorted({one.frames for run in comparison.runs for one in run.trainings if one.frames})
+    value = "–".join(str(n) for n in dict.fromkeys([frames[0], frames[-1]])) if frames else MISSING
+    return Headline(value, "frames, trained on", "the runs have labelled nothing")
 
 
 def _runs(comparison: Comparison) -> Table:

@@ -144,7 +144,7 @@ class Validated:
     ok: bool
     verdict: str
     rdf: dict[str, RdfDistance]  #: by "O-O 300 K"
-    diffusion: dict[str, DiffusionPair]  #: by "O 300 K nve"
+    diffusion: dict[str, DiffusionPair]  #: by "O 300 K NVE"
     bins: tuple[EnergyBin, ...]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from wtemlp.analysis.intervals import Interval
 from wtemlp.comparison.recommendation import count_words, difference_words, error_words
 from wtemlp.comparison.result import ArmResult, Comparison, Error, Spending
-from wtemlp.report.table import MISSING, Column, Table, number
+from wtemlp.report.table import MISSING, Column, Table, number, without_empty
 from wtemlp.text import duration
 from wtemlp.validation_record import Estimate
 
@@ -127,13 +127,13 @@ def epoch_table(comparison: Comparison) -> Table:
 
 def as_lines(table: Table) -> str:
     """A table as aligned plain text; columns that say nothing in any row are left out."""
-    kept = [i for i in range(len(table.columns)) if any(row[i] != MISSING for row in table.rows)]
-    lines = [[table.columns[i].title for i in kept], [table.columns[i].unit for i in kept]]
-    lines += [[row[i] for i in kept] for row in table.rows]
+    table = without_empty(table)
+    lines = [[one.title for one in table.columns], [one.unit for one in table.columns]]
+    lines += table.rows
     lines = [[plain(cell) for cell in line] for line in lines]
     if not any(lines[1]):
         del lines[1]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(kept))]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(table.columns))]
     text = []
     for line in lines:
         first, *others = zip(line, widths, strict=True)

@@ -65,7 +65,7 @@ def _diffusion(record: Validation) -> dict[str, DiffusionPair]:
 
 
 def _name(run: MdRun, what: str) -> str:
-    return f"{what} {run.target_K:g} K {run.ensemble}"
+    return f"{what} {run.target_K:g} K {run.ensemble.upper()}"
 
 
 def together(parts: list[Estimate]) -> Estimate:

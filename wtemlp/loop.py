@@ -7,7 +7,7 @@ files.  So a run that was killed at any moment goes on when the same command is 
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,11 +76,15 @@ class Loop:
         return self.state
 
     def step(self) -> None:
-        """Do the next step, and note that it is done."""
+        """Do the next step, and note that it is done; the time of one that is not counts, too."""
         began = time.monotonic()
         try:
             getattr(self, STEPS[self.state.step])()
-        except FileNotFoundError as error:
+        except BaseException as error:
+            with suppress(OSError):
+                self._add_seconds(time.monotonic() - began)
+            if not isinstance(error, FileNotFoundError):
+                raise
             raise CalculationError(
                 f"{error.filename} has gone, which step {self.state.step.words} of iteration "
                 f"{self.state.iteration} needs; give the same command again: it goes back "

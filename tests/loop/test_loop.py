@@ -19,6 +19,7 @@ from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.md import colvar
 from wtemlp.paths import RunPaths
 from wtemlp.state import Step
+from wtemlp.summary import read_summary
 
 
 def labelled(run):
@@ -204,6 +205,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_how_to_end_its_jobs(tmp_path, 
     assert process.returncode == 130
     assert "interrupted; the state is saved and running tasks go on" in output
     assert "end them with: wtemlp cancel" in output and "Traceback" not in output
+    assert read_summary(RunPaths(run.folder).summary(0)).seconds["train"] > 0.1  # lost time counts
     done = wtemlp(run, "cancel")
     assert done.returncode == 0 and "ended; go on with: wtemlp run" in done.stdout
     assert run.tasks() == []

@@ -123,7 +123,7 @@ def write_tiny(folder: Path) -> None:
     param = json.loads(file.read_text())
     (job,) = param["model_devi_jobs"]
     job["nsteps"], job["wte"]["nvt_steps"] = 200, 500
-    param |= {"numb_models": 2, "dp_compress": False, "fp_task_max": LABELS,
+    param |= {"dp_compress": False, "fp_task_max": LABELS,
               "dp_train_skip_neighbor_stat": True}  # fmt: skip
     param["default_training_param"]["training"] = {"numb_steps": 400, "disp_freq": 100}
     file.write_text(json.dumps(param))

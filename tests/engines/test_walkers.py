@@ -28,7 +28,7 @@ def prepare_walk(run, folder, **changes):
     task.mkdir()
     (task / "conf.lmp").symlink_to("../confs/000.0000.lmp")
     settings = {
-        "graphs": tuple(f"../graph.{model:03d}.pb" for model in range(4)),
+        "graphs": ("../graph.000.pb", "../graph.001.pb"),
         "type_map": ("O", "H"), "mass_map": (15.9994, 1.008), "temperature_K": 300.0,
         "biasfactor": 9.0, "sigma_eV": None, "height_kT": 0.5, "pace": 20, "nvt_steps": 200,
         "nsteps": 400, "trj_freq": 10, "timestep_ps": 0.0005, "trust_hi": 10.0,

@@ -57,7 +57,7 @@ def sampled(lmp, tmp_path, text, steps):
 @pytest.mark.parametrize("biasfactor", [4.0])
 def test_width_grows_by_the_root_of_the_biasfactor(lmp, tmp_path, biasfactor):
     require_engine("lammps", "plumed")
-    nvt = sampled(lmp, tmp_path, plumed_input.nvt_input(10, "COLVAR", "metal"), 60_000)
+    nvt = sampled(lmp, tmp_path, plumed_input.nvt_input(10, "COLVAR", "metal"), 50_000)
     unbiased = moments(equilibrated(nvt["ene"]))
     (tmp_path / "COLVAR").unlink()
     half = plumed_input.grid_half_width(biasfactor) * unbiased.std
@@ -66,7 +66,7 @@ def test_width_grows_by_the_root_of_the_biasfactor(lmp, tmp_path, biasfactor):
         temperature_K=T, grid_min=unbiased.mean - half, grid_max=unbiased.mean + half,
         stride=10, hills="HILLS", colvar="COLVAR", units="metal",
     )  # fmt: skip
-    wte = sampled(lmp, tmp_path, text, 180_000)
+    wte = sampled(lmp, tmp_path, text, 150_000)
     energy, bias = filled(wte["ene"]), filled(wte["metad.bias"])
     biased = moments(energy)
     ratio = biased.std / unbiased.std

@@ -27,7 +27,9 @@ from wtemlp.report.validation_tables import check_table, distance_table, run_tab
 _ITERATIONS = Markup(
     "Errors are on the validation set, means over the models; σ are standard deviations of the "
     "potential energy of the box, with σ<sub>WTE</sub>/σ<sub>NVT</sub> in brackets and its "
-    "prediction √γ in the heading. Walkers that the guard stopped are not in the σ. {}"
+    "prediction √γ in the heading. There σ<sub>NVT</sub> is that of all walkers of a system and "
+    "condition together, for they sample the same; where walkers are shown one by one, each is "
+    "divided by its own. Walkers that the guard stopped are not in the σ. {}"
 )
 _TRAINING = "Errors are on the validation set, means over the models. The run does not explore."
 _WALKERS = Markup(

@@ -33,7 +33,7 @@ docs: $(READY)
 	$(BIN)/python -m sphinx -q -W -b html docs build/docs
 
 reference: $(READY)
-	$(BIN)/python -m wtemlp.config.reference docs/parameters.md
+	$(BIN)/python -m wtemlp.config.schema.key_reference docs/parameters.md
 
 setup: $(READY)
 

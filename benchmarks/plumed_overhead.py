@@ -140,7 +140,7 @@ def run(folder: Path, name: str, text: str) -> np.ndarray:
          "DP_INTRA_OP_PARALLELISM_THREADS", "DP_INTER_OP_PARALLELISM_THREADS"),
         "1",
     )  # fmt: skip
-    command = [sys.executable, "-m", "wtemlp.md.lmp", "-in", name, "-log", "log", "-screen", "none"]
+    command = [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", "-in", name, "-log", "log", "-screen", "none"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr[-500:]}")

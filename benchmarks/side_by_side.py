@@ -19,13 +19,14 @@ from pathlib import Path
 import dpdata
 
 from wtemlp.analysis.frames import Decision
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.loop import Loop
-from wtemlp.paths import RunPaths
-from wtemlp.progress import Reporter
-from wtemlp.stages import explore, select
+from wtemlp.core.paths import RunPaths
+from wtemlp.session.progress import Reporter
+from wtemlp.stages import select
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.exploration import explore
+from wtemlp.workflow.loop import Loop
 
 DPGEN = """
 import dpdispatcher

@@ -26,9 +26,9 @@ from wte_law_files import (
 )
 
 from wtemlp.analysis.energy import moments
-from wtemlp.files import write_json
+from wtemlp.core.atomic_io import write_json
+from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 from wtemlp.md.reference_script import force_field_commands
-from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
 
 RESULT = "wte_conservation.json"
 EVERY = 20  #: steps between recorded energies

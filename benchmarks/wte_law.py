@@ -42,12 +42,12 @@ from wtemlp import __version__
 from wtemlp.analysis.energy import moments
 from wtemlp.config.init_params import box_length_A
 from wtemlp.config.records import ForceField
+from wtemlp.core.seeds import derive_seed
+from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 from wtemlp.md import plumed_input
 from wtemlp.md.packmol import pack_water
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import water_topology
-from wtemlp.seeds import derive_seed
-from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
 
 DENSITY_G_CM3 = 0.997
 PIECE_STEPS = 100_000
@@ -169,7 +169,7 @@ write_data      {END} nocoeff
 def run_lammps(folder: Path, script: str) -> None:
     """Run a script in a folder with ``wtemlp lmp``, one thread, and mark the folder done."""
     (folder / "in.lammps").write_text(script)
-    command = [sys.executable, "-m", "wtemlp.md.lmp"]
+    command = [sys.executable, "-m", "wtemlp.lammps_plumed.lmp"]
     command += ["-in", "in.lammps", "-log", "log.lammps", "-screen", "none"]
     environment = os.environ | dict.fromkeys(ONE_THREAD, "1")
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

@@ -31,8 +31,8 @@ from wtemlp.analysis.energy import (
     statistical_inefficiency,
     temperature_window,
 )
-from wtemlp.files import write_json
-from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
+from wtemlp.core.atomic_io import write_json
+from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 
 RESULT = "wte_law.json"
 KT = KB_EV * TEMPERATURE_K / KCAL_MOL_IN_EV  #: kcal/mol

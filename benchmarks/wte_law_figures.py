@@ -7,7 +7,7 @@ import numpy as np
 from wte_law_files import TEMPERATURE_K, Series
 
 from wtemlp.analysis.energy import energy_histogram, gaussian, reweighting_weights, shared_bins
-from wtemlp.units import KCAL_MOL_IN_EV
+from wtemlp.core.units import KCAL_MOL_IN_EV
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -17,8 +17,8 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import wtemlp.commands.init
-import wtemlp.commands.run  # noqa: F401
+import wtemlp.cli.init
+import wtemlp.cli.run  # noqa: F401
 from wtemlp.cli import main
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,7 @@ from tests import program
 from tests.cluster.conftest import Cluster, until
 from tests.cluster.stage import section
 from tests.loop.conftest import ENGINES, Run, make_run
-from wtemlp.state import Step
+from wtemlp.records.state import Step
 
 
 class ClusterRun:

@@ -5,9 +5,9 @@ import pytest
 from tests.cluster.conftest import until
 from tests.cluster.run import ClusterRun, end
 from tests.cluster.stage import QueueStage
+from wtemlp.core.errors import TransportError
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped
-from wtemlp.errors import TransportError
 
 pytestmark = pytest.mark.cluster
 

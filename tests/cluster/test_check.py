@@ -12,8 +12,8 @@ from tests.cluster.conftest import until
 from tests.cluster.stage import section
 from tests.cluster.test_faults import new_host_key
 from tests.loop.conftest import PARAM, write_data
-from wtemlp.checking.probe import check_by_jobs
-from wtemlp.commands.check import check_command
+from wtemlp.cli.check import check_command
+from wtemlp.preflight.test_job import check_by_jobs
 
 pytestmark = pytest.mark.cluster
 STAGES = ("train", "model_devi", "fp")
@@ -267,7 +267,7 @@ def test_a_probe_job_sees_the_gpus(over_ssh, tmp_path):
 
 def test_a_probe_job_that_waits_is_cancelled(over_ssh, cluster, monkeypatch):
     over_ssh.remote.joinpath("tasks").mkdir()
-    monkeypatch.setattr("wtemlp.checking.everything.check_by_jobs",
+    monkeypatch.setattr("wtemlp.preflight.checks.check_by_jobs",
                         lambda *args: check_by_jobs(*args, patience_s=1.0))  # fmt: skip
     keys = {"resources": {"queue_name": "gpu"}}
     over_ssh.keys = dict.fromkeys(STAGES, keys)

@@ -21,9 +21,9 @@ from tests.cluster.long_outage import LongOutage
 from tests.cluster.run import ClusterRun, end
 from tests.cluster.stage import Client, QueueStage, said
 from tests.loop.test_dispatch_local import once_each
+from wtemlp.core.errors import TransportError
 from wtemlp.dispatch import backend
 from wtemlp.dispatch.dispatcher import Stopped
-from wtemlp.errors import TransportError
 
 pytestmark = pytest.mark.cluster
 everywhere = pytest.mark.parametrize("context", ["LocalContext", "SSHContext"])

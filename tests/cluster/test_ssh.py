@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.stage import QueueStage, said
+from wtemlp.core.errors import TransportError
 from wtemlp.dispatch.journal import Journal
-from wtemlp.errors import TransportError
 
 pytestmark = pytest.mark.cluster
 

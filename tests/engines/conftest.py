@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from tests.shared import made_once
-from wtemlp.errors import MissingEngine
-from wtemlp.md.kernel import find_kernel, find_plumed_program
-from wtemlp.md.lammps_library import deepmd_plugin_folder, find_library
+from wtemlp.core.errors import MissingEngine
+from wtemlp.lammps_plumed.kernel import find_kernel, find_plumed_program
+from wtemlp.lammps_plumed.lammps_library import deepmd_plugin_folder, find_library
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,7 +77,7 @@ def lmp(tmp_path: Path) -> Run:
         *switches: str,
         expect: int = 0,
         name: str = "in.lammps",
-        launcher: tuple[str, ...] = (sys.executable, "-m", "wtemlp.md.lmp"),
+        launcher: tuple[str, ...] = (sys.executable, "-m", "wtemlp.lammps_plumed.lmp"),
         **environment: str,
     ) -> subprocess.CompletedProcess:
         (tmp_path / name).write_text(script)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tests.engines.conftest import engine_environment
 from tests.loop.conftest import PARAM, write_data
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.loop_dpgen import loop_of
-from wtemlp.paths import RunPaths
-from wtemlp.progress import Reporter
+from wtemlp.core.paths import RunPaths
+from wtemlp.records.state import Done, Step
+from wtemlp.session.progress import Reporter
 from wtemlp.stages.context import RunContext
-from wtemlp.state import Done, Step
+from wtemlp.workflow.dpgen_loop import loop_of
 
 HERE = Path(__file__).parent
 OURS = ("seed", "validation_data_sys")

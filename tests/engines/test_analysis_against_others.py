@@ -79,7 +79,7 @@ def water(tmp_path_factory):
     (folder / "box.data").write_text(water_data(FIELD, coords, LENGTH * np.eye(3), topology))
     (folder / "in.lammps").write_text(force_field_commands(FIELD, "box.data") + RUN)
     done = subprocess.run(
-        [sys.executable, "-m", "wtemlp.md.lmp", "-in", "in.lammps", "-screen", "none"],
+        [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", "-in", "in.lammps", "-screen", "none"],
         cwd=folder, env=engine_environment(), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]

@@ -19,9 +19,9 @@ from tests.engines.handover_files import Ours, environment, write_input
 from tests.loop.conftest import ROOT, Run
 from tests.loop.test_loop import set_state
 from wtemlp.analysis.frames import Decision, load_frames
-from wtemlp.errors import CalculationError
+from wtemlp.core.errors import CalculationError
 from wtemlp.md.dump import read_dump
-from wtemlp.state import Step
+from wtemlp.records.state import Step
 
 GAUSSIAN = {"keywords": "force b3lyp/6-31g", "nproc": 1, "multiplicity": 1}
 JOB = {"sys_idx": [0], "ensemble": "nvt", "nsteps": 20, "trj_freq": 5}

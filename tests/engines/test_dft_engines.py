@@ -12,11 +12,11 @@ import pytest
 
 from tests.engines.conftest import ROOT
 from tests.unit.test_dpgen_styles import arrays, explore, write_input
-from wtemlp import dpgen_adapter
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.paths import RunPaths
-from wtemlp.rehearsal import check_labels
+from wtemlp.core.paths import RunPaths
+from wtemlp.dpgen import adapter
+from wtemlp.preflight.fp_inputs import check_labels
 from wtemlp.stages import label
 from wtemlp.stages.context import RunContext
 
@@ -127,6 +127,6 @@ def read_by_dpgen(context: RunContext, monkeypatch) -> dict[str, np.ndarray]:
     """The data that DP-GEN makes of the same outputs."""
     shutil.rmtree(context.paths.label_data(0, 0))
     monkeypatch.chdir(context.paths.root)
-    generator = dpgen_adapter.import_quietly("dpgen.generator.run")
+    generator = adapter.import_quietly("dpgen.generator.run")
     generator.post_fp(0, copy.deepcopy(dict(context.params.jdata)))
     return arrays(context.paths.label_data(0, 0))

@@ -11,14 +11,14 @@ import pytest
 
 from tests.engines.conftest import engine_environment
 from tests.loop.conftest import Run
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
+from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md.dump import read_dump
-from wtemlp.paths import RunPaths
-from wtemlp.stages import explore
 from wtemlp.stages.context import RunContext
-from wtemlp.stages.walkers import read_rows
+from wtemlp.stages.exploration import explore
+from wtemlp.stages.exploration.walker_results import read_rows
 
 PLAIN = {"sys_idx": [0], "temps": [300], "ensemble": "nvt", "nsteps": 20, "trj_freq": 10}
 D3 = {"enable": True, "damping_function": "bj", "functional": "pbe", "cutoff": 12, "cn_cutoff": 8}
@@ -43,7 +43,7 @@ def explored(run: Run, folder: Path, job: dict, **changes: object) -> Path:
 
 
 def walk(task: Task) -> None:
-    command = task.command.replace("wtemlp lmp", f"{sys.executable} -m wtemlp.md.lmp")
+    command = task.command.replace("wtemlp lmp", f"{sys.executable} -m wtemlp.lammps_plumed.lmp")
     if "-partition" in command:
         mpi = Path(sys.prefix) / "bin/mpiexec"
         command = command.replace(sys.executable, f"{mpi} -np 2 {sys.executable}")

@@ -8,12 +8,12 @@ import pytest
 from tests.engines.small_run import FORCE_FIELD, with_models_of
 from tests.unit.browser import look_at
 from wtemlp.analysis.frames import Phase, load_frames
+from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import colvar, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
-from wtemlp.state import Step
-from wtemlp.units import KCAL_MOL_IN_EV
+from wtemlp.records.state import Step
 
 
 def test_frames_are_explored_and_labelled(run):

@@ -20,12 +20,12 @@ from tests.engines import handover_files
 from tests.engines.conftest import require_engine
 from tests.engines.handover_files import Ours, after, dpgen, environment, write_input
 from wtemlp.analysis.frames import Decision, load_frames
-from wtemlp.errors import InputError
-from wtemlp.first import EXHAUSTED
-from wtemlp.run_page import write_run_page
-from wtemlp.state import Done, Step
-from wtemlp.status import describe
-from wtemlp.summary import read_summary, summaries
+from wtemlp.cli.status import describe
+from wtemlp.core.errors import InputError
+from wtemlp.records.compatibility import EXHAUSTED
+from wtemlp.records.state import Done, Step
+from wtemlp.records.summary import read_summary, summaries
+from wtemlp.session.live_report import write_run_page
 
 STEPS = list(Step)
 ITERATION = "iter.000000"
@@ -331,10 +331,10 @@ def change(folder: Path, **changes: object) -> None:
 
 
 def test_another_runs_file_is_refused(dpgens, tmp_path):
-    from wtemlp.config.machine import load_machines
+    from wtemlp.config.machine.sections import load_machines
     from wtemlp.config.params import load_params
-    from wtemlp.first import check_run
-    from wtemlp.paths import RunPaths
+    from wtemlp.core.paths import RunPaths
+    from wtemlp.records.compatibility import check_run
 
     folder = copy(dpgens / "0.2", tmp_path / "run")
     change(folder, numb_models=3)

@@ -18,18 +18,18 @@ from rich.console import Console
 
 from tests import program
 from tests.engines.conftest import require_engine
-from wtemlp import initial
 from wtemlp.cli import main
 from wtemlp.config.records import ForceField, InitParams, Machines, MachineSection
-from wtemlp.errors import CalculationError, InputError, MissingEngine
-from wtemlp.initial import run_init
-from wtemlp.initial_result import PARAMETERS, RESULT, load_result
+from wtemlp.core.errors import CalculationError, InputError, MissingEngine
+from wtemlp.core.units import KCAL_MOL_IN_EV
+from wtemlp.initialize import workflow
+from wtemlp.initialize.workflow import run_init
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.packmol import pack_water
 from wtemlp.md.topology import bond_lengths, water_topology
-from wtemlp.progress import Reporter
+from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
 from wtemlp.reference import dataset
-from wtemlp.units import KCAL_MOL_IN_EV
+from wtemlp.session.progress import Reporter
 
 pytestmark = pytest.mark.engines
 
@@ -54,14 +54,14 @@ PARAMS = InitParams(
     starting_structures=3,
     output=Path("start"),
 )
-LMP = f"{sys.executable} -m wtemlp.md.lmp"
+LMP = f"{sys.executable} -m wtemlp.lammps_plumed.lmp"
 
 #: Runs in a process of its own, to be killed.
 PROGRAM = """
 import sys
 from pathlib import Path
 from tests.engines.test_init import PARAMS, machines, reporter
-from wtemlp.initial import run_init
+from wtemlp.initialize.workflow import run_init
 run_init(PARAMS, machines(), Path(sys.argv[1]), reporter())
 """
 
@@ -143,11 +143,11 @@ def test_the_data_do_not_depend_on_the_batches(finished, tmp_path, monkeypatch):
     (folder / RESULT).unlink()
     for name in ("02.label", "data", "conf"):
         shutil.rmtree(folder / name)
-    monkeypatch.setattr(initial, "ATOM_FRAMES_PER_TASK", 48 * 6)
+    monkeypatch.setattr(workflow, "ATOM_FRAMES_PER_TASK", 48 * 6)
     monkeypatch.setattr(dataset, "SET_FRAMES", 4)
     run_init(PARAMS, machines(), tmp_path / "again", reporter())
     assert len(list((folder / "02.label").glob("batch.*"))) == 4
-    assert not (folder / "02.label" / initial.ACCEPTED).exists()
+    assert not (folder / "02.label" / workflow.ACCEPTED).exists()
     assert len(list((folder / "data/train").glob("set.*"))) == 4
     same = ("data/frames.csv", *(f"conf/{k:04d}.POSCAR" for k in range(3)))
     for name in same:

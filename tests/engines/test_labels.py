@@ -13,12 +13,12 @@ from scipy.special import erf, erfc
 from tests.engines.conftest import require_engine
 from tests.waters import MOLECULE, water_box
 from wtemlp.config.records import ForceField
+from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
 from wtemlp.reference.base import Frames
 from wtemlp.reference.lammps_ff import LammpsForceField
-from wtemlp.units import KCAL_MOL_IN_EV
 
 pytestmark = pytest.mark.engines
 

@@ -22,7 +22,7 @@ PRINT ARG=e,m.bias FILE=COLVAR FMT=%.14g
 LAUNCH_WITHOUT_PLUMED = (
     sys.executable,
     "-c",
-    "import sys, wtemlp.md.kernel as k, wtemlp.md.lmp as lmp;"
+    "import sys, wtemlp.lammps_plumed.kernel as k, wtemlp.lammps_plumed.lmp as lmp;"
     "k._wheel_folders = lambda: []; k.ctypes.util.find_library = lambda name: None;"
     "lmp._restart_with_library_path = lambda argv: None;"
     "sys.exit(lmp.main(sys.argv[1:]))",
@@ -247,7 +247,7 @@ def test_several_ranks(lmp: Run, metad: str, tmp_path: Path) -> None:
     mpiexec = Path(sys.executable).parent / "mpiexec"
     if not mpiexec.is_file():
         pytest.skip("no mpiexec beside Python")
-    two = (str(mpiexec), "-n", "2", sys.executable, "-m", "wtemlp.md.lmp")
+    two = (str(mpiexec), "-n", "2", sys.executable, "-m", "wtemlp.lammps_plumed.lmp")
     assert "one MPI rank" in complaint(lmp(metad + "run 1\n", expect=2, launcher=two))
     lmp(crystal(tmp_path) + "run 1\n", launcher=two)
     assert "1 by 1 by 2 MPI processor grid" in (tmp_path / "log.lammps").read_text()
@@ -265,7 +265,7 @@ def test_several_ranks(lmp: Run, metad: str, tmp_path: Path) -> None:
 )
 def test_command_line(tmp_path: Path, words: list[str], expected: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "wtemlp.md.lmp", *words],
+        [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", *words],
         cwd=tmp_path,
         env=engine_environment(),
         capture_output=True,
@@ -280,7 +280,7 @@ def test_command_line(tmp_path: Path, words: list[str], expected: str) -> None:
 def test_signals_end_it_promptly(tmp_path: Path, metad: str, number: signal.Signals) -> None:
     (tmp_path / "in.lammps").write_text(metad + "run 100000000\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "wtemlp.md.lmp", "-in", "in.lammps", "-screen", "none"],
+        [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", "-in", "in.lammps", "-screen", "none"],
         cwd=tmp_path,
         env=engine_environment(),
         stderr=subprocess.DEVNULL,
@@ -297,7 +297,7 @@ def test_signals_end_it_promptly(tmp_path: Path, metad: str, number: signal.Sign
 
 def test_no_heavy_import() -> None:
     heavy = "('deepmd', 'tensorflow', 'torch', 'dpdata', 'dpgen', 'click', 'lammps', 'plumed')"
-    code = f"import sys, wtemlp.md.lmp; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, wtemlp.lammps_plumed.lmp; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], env=engine_environment(), capture_output=True, text=True
     )

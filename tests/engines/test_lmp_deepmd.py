@@ -61,7 +61,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         + 'dump_modify x sort id format float "%.17g"\n'
         + 'fix watch all print 20 "$(pe:%.17g)" file pe screen no\nrun 100\n'
     )
-    lmp = [sys.executable, "-m", "wtemlp.md.lmp", "-in", "in.lammps", "-screen", "none"]
+    lmp = [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", "-in", "in.lammps", "-screen", "none"]
     subprocess.run(lmp, cwd=folder, env=engine_environment(), check=True, capture_output=True)
     frames, cell = dump_frames(folder / "x", 7), cells(folder / "x")
     data = folder / "data" / "set.000"

@@ -18,7 +18,7 @@ from tests.engines.argon import (
     identifiers,
 )
 from tests.engines.conftest import Run, engine_environment, require_engine, table
-from wtemlp.md.kernel import find_plumed_program, plumed_command_environment
+from wtemlp.lammps_plumed.kernel import find_plumed_program, plumed_command_environment
 
 pytestmark = pytest.mark.engines
 

@@ -12,10 +12,10 @@ from tests.engines.conftest import engine_environment, require_engine, table
 from tests.engines.test_init import PARAMS
 from tests.loop.conftest import PARAM, write_data
 from wtemlp.analysis.planning import bias_volume, hills_to_fill
+from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 from wtemlp.md import colvar
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.reference_script import SCRIPT
-from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
 
 pytestmark = pytest.mark.engines
 PROGRAM = "from wtemlp.cli import main; main()"

@@ -9,12 +9,12 @@ import pytest
 from tests.engines.conftest import require_engine
 from tests.loop.conftest import PARAM, machine, write_data
 from wtemlp import cli
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Extra
-from wtemlp.md import kernel
-from wtemlp.md.plumed_trial import guilty
-from wtemlp.plumed_lines import check_plumed_lines, refusals
+from wtemlp.lammps_plumed import kernel
+from wtemlp.lammps_plumed.plumed_trial import guilty
+from wtemlp.preflight.plumed_lines import check_plumed_lines, refusals
 
 D = "d: DISTANCE ATOMS=1,4"
 ON_D = [{"name": "d", "sigma": 0.2, "min": 0, "max": 12}]

@@ -13,16 +13,16 @@ from tests.engines.conftest import ROOT, engine_environment
 from tests.engines.handover_files import Ours
 from tests.engines.small_run import with_models_of
 from tests.loop.conftest import Run
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
+from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md import colvar, wte_script
 from wtemlp.md.dump import read_dump
-from wtemlp.paths import RunPaths
-from wtemlp.run_page import write_run_page
-from wtemlp.stages import explore
+from wtemlp.session.live_report import write_run_page
 from wtemlp.stages.context import RunContext
-from wtemlp.stages.walkers import read_walker
+from wtemlp.stages.exploration import explore
+from wtemlp.stages.exploration.walker_results import read_walker
 
 EXAMPLE = ROOT / "examples/templates"
 DT_PS = 0.0005
@@ -113,7 +113,7 @@ def prepare(run: Run, folder: Path, **changes: object) -> RunContext:
 
 def walk(context: RunContext, task: Task, log: str = "output.plumed") -> Path:
     """Run a task; its folder."""
-    command = task.command.replace("wtemlp lmp", f"{sys.executable} -m wtemlp.md.lmp")
+    command = task.command.replace("wtemlp lmp", f"{sys.executable} -m wtemlp.lammps_plumed.lmp")
     done = subprocess.run(
         ["bash", "-c", command], cwd=task.folder, env=engine_environment(),
         capture_output=True, text=True, timeout=300,

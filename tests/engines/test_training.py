@@ -11,10 +11,10 @@ import pytest
 
 from tests.engines.conftest import engine_environment
 from tests.loop.conftest import Run
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
+from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import Task
-from wtemlp.paths import RunPaths
 from wtemlp.stages import train
 from wtemlp.stages.context import RunContext
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.engines.conftest import engine_environment
+from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import validation_script as md
-from wtemlp.summary import load_summary
-from wtemlp.units import KCAL_MOL_IN_EV
-from wtemlp.validation_record import MODEL, REFERENCE, Validation, load
+from wtemlp.records.summary import load_summary
+from wtemlp.records.validation_record import MODEL, REFERENCE, Validation, load
 
 VALIDATION = {
     "temps": [300], "ensembles": ["nvt", "nve", "npt"], "models": 1, "vacf": True,

@@ -15,12 +15,12 @@ from tests.engines.conftest import engine_environment
 from wtemlp.analysis.frames import Decision
 from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.config.records import Extra, ExtraVariable, Guard
-from wtemlp.files import last_line, leading_int
+from wtemlp.core.atomic_io import last_line, leading_int
 from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import WalkerRecord, write_record
-from wtemlp.stages.walkers import read_deviations, read_walker
+from wtemlp.stages.exploration.walker_results import read_deviations, read_walker
 
 
 def prepare_walk(run, folder, **changes):
@@ -40,7 +40,7 @@ def prepare_walk(run, folder, **changes):
     return task
 
 
-COMMAND = ["bash", "-c", wte_command.command(f"{sys.executable} -m wtemlp.md.lmp")]
+COMMAND = ["bash", "-c", wte_command.command(f"{sys.executable} -m wtemlp.lammps_plumed.lmp")]
 
 
 def finish_walk(task):

@@ -20,9 +20,9 @@ from wtemlp.analysis.energy import (
     statistical_inefficiency,
 )
 from wtemlp.analysis.reweighting import distributions, hills_bias
+from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
+from wtemlp.lammps_plumed.kernel import find_plumed_program, plumed_command_environment
 from wtemlp.md import colvar, plumed_input
-from wtemlp.md.kernel import find_plumed_program, plumed_command_environment
-from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
 
 T = 130.0  #: K
 SYSTEM = f"""\

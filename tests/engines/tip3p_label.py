@@ -12,10 +12,10 @@ import dpdata
 import numpy as np
 
 from wtemlp.config.records import ForceField
+from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
-from wtemlp.units import KCAL_MOL_IN_EV
 
 FIELD = ForceField(cutoff_A=4.5, kspace_accuracy=1e-4)
 
@@ -34,7 +34,7 @@ def main() -> None:
     )
     Path("in.one").write_text(script)
     subprocess.run(
-        [sys.executable, "-m", "wtemlp.md.lmp", "-in", "in.one", "-log", "none", "-screen", "none"],
+        [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", "-in", "in.one", "-log", "none", "-screen", "none"],
         check=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     energy = float(Path("one.energy").read_text()) * KCAL_MOL_IN_EV

@@ -64,7 +64,7 @@ def main() -> None:
 
         validate(Path("in.lammps").read_text())
     else:
-        os.execv(sys.executable, [sys.executable, "-m", "wtemlp.md.lmp", *args])
+        os.execv(sys.executable, [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", *args])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from tests import fp_outputs
 from tests.engines.conftest import require_engine
 from tests.loop.conftest import ROOT, job, make_run
-from wtemlp.state import Step
+from wtemlp.records.state import Step
 
 COUNT = "count.txt"
 SCF = {

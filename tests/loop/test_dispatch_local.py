@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from wtemlp.config.records import MachineSection
-from wtemlp.dispatch import backend, journal, marks, script
+from wtemlp.core.atomic_io import write_text
+from wtemlp.dispatch import backend, journal, script, task_status
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.journal import Journal
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dispatch.times import stage_hours
-from wtemlp.files import write_text
 
 CONTEXTS = ("LazyLocalContext", "LocalContext")
 both = pytest.mark.parametrize("context", CONTEXTS)
@@ -252,7 +252,7 @@ def test_a_finished_task_that_is_no_good_runs_again(tmp_path, context):
         assert stage.events()["end task.000.000000"] == times
         stage.go([good, bad], context, retry_count=0)
         assert stage.events()["end task.000.000000"] == times
-        marks.forget_finished(good.folder)
+        task_status.forget_finished(good.folder)
     assert (good.folder / "out.txt").read_text() == "half input 0\ncommon\n"
 
 

@@ -18,13 +18,13 @@ import pytest
 from tests import program
 from tests.loop.conftest import PARAM, ROOT, Run, make_run
 from tests.loop.test_loop import set_state
-from wtemlp import dpgen_adapter
 from wtemlp.analysis.frames import Decision, load_frames
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.paths import RunPaths
-from wtemlp.stages import foreign_frames, through_dpgen
+from wtemlp.core.paths import RunPaths
+from wtemlp.dpgen import adapter
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.dpgen import explore, frames
 
 GRO = """water t= 0.0
     3
@@ -160,7 +160,7 @@ def tree(folder: Path) -> dict[str, bytes | str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if path.name == through_dpgen.WALKERS:
+        if path.name == explore.WALKERS:
             continue
         if path.is_symlink():
             found[name] = os.path.realpath(path)
@@ -178,7 +178,7 @@ def test_inputs_are_dpgens_byte_for_byte(tmp_path, engine):
     train.mkdir(parents=True)
     for model in range(4):
         (train / f"graph.{model:03d}.pb").touch()
-    through_dpgen.prepare(context, 0)
+    explore.prepare(context, 0)
     ours = tree(context.paths.explore(0))
     other = tmp_path / "theirs"
     other.mkdir()
@@ -187,8 +187,8 @@ def test_inputs_are_dpgens_byte_for_byte(tmp_path, engine):
             (other / path.name).symlink_to(path)
     (other / "iter.000000").mkdir()
     (other / "iter.000000/00.train").symlink_to(train)
-    jdata = foreign_frames.absolute(copy.deepcopy(dict(context.params.jdata)), run.folder)
-    with dpgen_adapter.run_folder(other, 5) as generator:
+    jdata = frames.absolute(copy.deepcopy(dict(context.params.jdata)), run.folder)
+    with adapter.run_folder(other, 5) as generator:
         generator.make_model_devi(0, jdata, {"deepmd_version": "3.2.0"})
     theirs = tree(other / "iter.000000/01.model_devi")
     assert len(ours) > 8 and {

@@ -14,12 +14,12 @@ import pytest
 from tests import program
 from tests.loop.conftest import job, make_run
 from tests.waters import water_box
-from wtemlp import state
 from wtemlp.analysis.frames import Decision, load_frames
+from wtemlp.core.paths import RunPaths
 from wtemlp.md import colvar
-from wtemlp.paths import RunPaths
-from wtemlp.state import Step
-from wtemlp.summary import read_summary
+from wtemlp.records import state
+from wtemlp.records.state import Step
+from wtemlp.records.summary import read_summary
 
 
 def labelled(run):

@@ -11,7 +11,7 @@ from tests.engines.conftest import require_engine
 from tests.loop.conftest import job, make_run
 from tests.loop.test_loop import set_state
 from wtemlp.md.dump import read_dump
-from wtemlp.state import Step
+from wtemlp.records.state import Step
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,8 +8,8 @@ import pytest
 from tests import program
 from tests.engines.conftest import require_engine
 from tests.loop.conftest import make_run
-from wtemlp.state import Step
-from wtemlp.status import describe
+from wtemlp.cli.status import describe
+from wtemlp.records.state import Step
 
 
 def wtemlp(folder, *args):

@@ -12,8 +12,8 @@ from tests import program
 from tests.engines.conftest import require_engine
 from tests.loop.conftest import Run, job, make_run
 from tests.unit.browser import look_at
-from wtemlp import sweep_record
 from wtemlp.analysis.frames import Decision, load_frames
+from wtemlp.records import sweep_record
 
 ARMS = ["g1", "g16", "g16-random"]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.engines.conftest import require_engine
 from tests.loop.conftest import Run, make_run
 from wtemlp.analysis.frames import load_frames
-from wtemlp.state import Step
+from wtemlp.records.state import Step
 
 LMP = """units metal
 read_data conf.lmp

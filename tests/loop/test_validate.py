@@ -12,7 +12,7 @@ import pytest
 
 from tests import program
 from tests.loop.conftest import Run
-from wtemlp.validation_record import Validation, load
+from wtemlp.records.validation_record import Validation, load
 
 VALIDATION = {
     "temps": [300], "equil_steps": 100, "nvt_steps": 400, "nve_steps": 400,

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp import paths
 from wtemlp.analysis.deviation import classify
 from wtemlp.analysis.frames import Decision, FrameTable, Phase, save_frames
 from wtemlp.analysis.reweighting import distributions
+from wtemlp.core import paths
+from wtemlp.core.units import KB_EV
 from wtemlp.md import energy_file
 from wtemlp.md.walker_record import WalkerRecord, write_record
-from wtemlp.summary import Summary
-from wtemlp.units import KB_EV
+from wtemlp.records.summary import Summary
 
 SIGMA_NVT_EV = 0.45
 TRUST = (0.05, 0.20)

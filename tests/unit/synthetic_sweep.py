@@ -6,11 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
-from wtemlp import state, sweep_record
-from wtemlp import validation_record as validations
-from wtemlp.paths import RunPaths
-from wtemlp.sweep_record import Arm, Sweep
-from wtemlp.validation_record import BinError, Diffusion, Estimate, MdRun, Parity, Validation
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state, sweep_record
+from wtemlp.records import validation_record as validations
+from wtemlp.records.sweep_record import Arm, Sweep
+from wtemlp.records.validation_record import (
+    BinError,
+    Diffusion,
+    Estimate,
+    MdRun,
+    Parity,
+    Validation,
+)
 
 LABELS = 24  #: of each iteration
 ARMS = (

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wtemlp.validation_record import (
+from wtemlp.records.validation_record import (
     BinError,
     Check,
     Curve,

@@ -5,7 +5,7 @@ import pytest
 
 from tests.unit.synthetic import ar1
 from wtemlp.analysis import energy
-from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
+from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9])

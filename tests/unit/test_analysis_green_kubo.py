@@ -5,7 +5,7 @@ import pytest
 
 from wtemlp.analysis.diffusion import self_diffusion
 from wtemlp.analysis.green_kubo import green_kubo_diffusion, vacf, viscosity
-from wtemlp.units import KB_EV
+from wtemlp.core.units import KB_EV
 
 AMU_A2_PS2_EV = 1.0364269e-4  #: 1 g/mol Angstrom^2/ps^2 in eV
 

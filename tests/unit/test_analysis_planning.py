@@ -6,7 +6,7 @@ import pytest
 from tests.unit.synthetic import ar1
 from wtemlp.analysis import energy, planning
 from wtemlp.analysis.planning import Hills
-from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
+from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 
 T_K = 300.0
 SIGMA_64 = 12.75 * KCAL_MOL_IN_EV  #: of 64 flexible TIP3P waters

@@ -6,8 +6,8 @@ import pytest
 from tests.unit.synthetic import ar1
 from wtemlp.analysis.energy import gaussian
 from wtemlp.analysis.reweighting import TRUSTED, distributions, hills_bias
+from wtemlp.core.units import KB_EV
 from wtemlp.md import colvar, energy_file
-from wtemlp.units import KB_EV
 
 T = 300.0  #: K
 KT = KB_EV * T

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.unit.test_dpgen_styles import arrays, explore, loaded, waters, write_input
-from wtemlp.dispatch import marks, script
-from wtemlp.errors import CalculationError, InputError
-from wtemlp.paths import RunPaths
+from wtemlp.core.errors import CalculationError, InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.dispatch import script, task_status
 from wtemlp.stages import label
 from wtemlp.stages.context import RunContext
 
@@ -110,7 +110,7 @@ def test_a_finished_batch_with_a_damaged_file_is_calculated_again(tmp_path):
     (batch / "labels.npz").write_bytes(b"PK")
     with pytest.raises(CalculationError, match="cannot be read"):
         label.collect(context, 0)
-    assert marks.is_forgotten(batch) and not marks.has_finished(batch)
+    assert task_status.is_forgotten(batch) and not task_status.has_finished(batch)
 
 
 @pytest.mark.parametrize("path", ["EMT", "ase calculators.EMT", "ase..EMT"])

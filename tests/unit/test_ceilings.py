@@ -2,7 +2,14 @@
 
 import pytest
 
-from wtemlp.stages.ceilings import Ceiling, ceilings, held_back, lowered, raised, under
+from wtemlp.stages.exploration.biasfactor_limits import (
+    Ceiling,
+    ceilings,
+    held_back,
+    lowered,
+    raised,
+    under,
+)
 
 HERE = (0, 300.0)
 

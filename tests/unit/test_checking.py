@@ -10,12 +10,12 @@ import pytest
 
 from tests.loop.conftest import PARAM, machine, write_data
 from wtemlp import cli
-from wtemlp.checking.engines import engine_of
-from wtemlp.checking.findings import Finding, Findings, Level
-from wtemlp.checking.folders import check_folder
-from wtemlp.checking.queues import read_gpus, read_sinfo, read_time
-from wtemlp.dispatch.place import Answer
-from wtemlp.errors import InputError, MissingEngine, TransportError
+from wtemlp.core.errors import InputError, MissingEngine, TransportError
+from wtemlp.dispatch.remote_shell import Answer
+from wtemlp.preflight.engines import engine_of
+from wtemlp.preflight.findings import Finding, Findings, Level
+from wtemlp.preflight.folders import check_folder
+from wtemlp.preflight.queues import read_gpus, read_sinfo, read_time
 
 
 def test_a_finding_is_one_line():

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from tests.unit.browser import look_at
 from tests.unit.synthetic_sweep import ARMS, FALL, write_arm, write_sweep
 from tests.unit.test_report_page import Page
-from wtemlp.cli import cli
-from wtemlp.comparison import command, look, page
-from wtemlp.comparison.command import compare, compared, read_comparison
+from wtemlp.cli import cli, compare_command
+from wtemlp.cli.compare_command import compare, compared, read_comparison
+from wtemlp.comparison import look, page
 from wtemlp.comparison.result import MODELS, SEEDS
 from wtemlp.comparison.table import as_json, describe, dump
-from wtemlp.errors import InputError
-from wtemlp.paths import RunPaths
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
 from wtemlp.report.export import paper_figure
 
 FIGURES = ["labels", "baselines", "epochs", "yield", "sigma", "window", "bins", "rdf",
@@ -308,7 +308,7 @@ def test_what_cannot_be_compared_is_told_in_a_line(sweep, tmp_path, monkeypatch,
 def test_a_report_of_a_sweep_is_its_comparison(sweep, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        command, "compare", lambda directories, out, say: asked.append((directories, out))
+        compare_command, "compare", lambda directories, out, say: asked.append((directories, out))
     )
     result = CliRunner().invoke(cli, ["report", str(sweep)])
     assert result.output == f"wrote {sweep / 'compare' / 'report.html'}\n"

@@ -7,7 +7,7 @@ import pytest
 
 from wtemlp.config.init_params import box_length_A, load_init_params
 from wtemlp.config.records import ForceField, InitParams
-from wtemlp.errors import InputError
+from wtemlp.core.errors import InputError
 
 GOOD = {
     "_comment": "dropped",

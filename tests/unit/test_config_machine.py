@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from wtemlp import dpgen_adapter
-from wtemlp.config.machine import load_machines
-from wtemlp.dispatch.place import Place
-from wtemlp.errors import InputError
+from wtemlp.config.machine.sections import load_machines
+from wtemlp.core.errors import InputError
+from wtemlp.dispatch.remote_shell import Place
+from wtemlp.dpgen import adapter
 
 SECTION = {
     "command": "dp",
@@ -96,7 +96,7 @@ def test_dpgen_gets_its_flat_keys(tmp_path):
 
 
 def test_dpdispatcher_takes_the_records(tmp_path):
-    dpdispatcher = dpgen_adapter.import_quietly("dpdispatcher")
+    dpdispatcher = adapter.import_quietly("dpdispatcher")
     section = load(tmp_path, GOOD).model_devi
     machine = dpdispatcher.Machine.load_from_dict(
         dict(section.machine) | {"local_root": str(tmp_path)}

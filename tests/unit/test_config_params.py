@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import wtemlp
-from wtemlp import dpgen_adapter
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Convergence, ExtraVariable, ForceField, Guard, Selection
-from wtemlp.config.schema import run_schema
-from wtemlp.errors import InputError
-from wtemlp.units import KCAL_MOL_IN_EV
+from wtemlp.config.schema.dpgen_schema import run_schema
+from wtemlp.core.errors import InputError
+from wtemlp.core.units import KCAL_MOL_IN_EV
+from wtemlp.dpgen import adapter
 
 GOOD = {
     "_comment": "dropped",
@@ -327,8 +327,8 @@ def dpgen_equivalent() -> dict:
 
 
 def test_dpgens_defaults_are_dpgens(root):
-    normalize = dpgen_adapter.import_quietly("dpgen.util").normalize
-    theirs = normalize(dpgen_adapter.run_arginfo(), dpgen_equivalent())
+    normalize = adapter.import_quietly("dpgen.util").normalize
+    theirs = normalize(adapter.run_arginfo(), dpgen_equivalent())
     ours = dict(load(root, GOOD).jdata)
     for key in ("fp_style", "fp_params"):  # the one thing that is not DP-GEN's
         del ours[key], theirs[key]
@@ -338,7 +338,7 @@ def test_dpgens_defaults_are_dpgens(root):
 
 
 def test_masses_are_dpgens(root):
-    update_mass_map = dpgen_adapter.import_quietly("dpgen.generator.run").update_mass_map
+    update_mass_map = adapter.import_quietly("dpgen.generator.run").update_mass_map
     theirs = {"type_map": ["O", "H"], "mass_map": "auto"}
     update_mass_map(theirs)
     params = load(root, changed({"mass_map": ...}))
@@ -354,7 +354,7 @@ def test_optional_prefix_that_dpgens_code_needs(root):
 
 
 def test_dpgen_prepares_a_training_from_it(root, monkeypatch):
-    run = dpgen_adapter.import_quietly("dpgen.generator.run")
+    run = adapter.import_quietly("dpgen.generator.run")
     monkeypatch.chdir(root)
     run.make_train(0, copy.deepcopy(load(root, GOOD).jdata), {"deepmd_version": "3.2.0"})
     written = json.loads((root / "iter.000000" / "00.train" / "000" / "input.json").read_text())
@@ -743,8 +743,8 @@ def test_every_key_is_read_or_refused():
     jobs = engine.sub_fields["model_devi_jobs"]
     keys = {*schema.sub_fields, *engine.sub_fields, *training.sub_fields, *jobs.sub_fields}
     folder = Path(wtemlp.__file__).parent / "config"
-    schemas = ("schema.py", "dpgen_more.py")
-    modules = [file for file in folder.glob("*.py") if file.name not in schemas]
+    schemas = ("dpgen_schema.py", "dpgen_more.py")
+    modules = [file for file in folder.rglob("*.py") if file.name not in schemas]
     source = "".join(file.read_text() for file in modules)
     forgotten = {key for key in keys if f'"{key}"' not in source} - FOR_DPGEN
     assert not forgotten

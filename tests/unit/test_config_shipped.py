@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from wtemlp import dpgen_adapter
 from wtemlp.config.init_params import box_length_A, load_init_params
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
+from wtemlp.dpgen import adapter
 
 REPOSITORY = Path(__file__).parents[2]
 PARAMS = sorted((REPOSITORY / "params").rglob("*.json"))
@@ -76,7 +76,7 @@ def test_thesis_is_the_thesis(tmp_path):
 @pytest.mark.parametrize("path", MACHINES, ids=name)
 def test_machine_files_load_and_make_a_job_script(path, tmp_path):
     machines = load_machines(path, tmp_path)
-    dpdispatcher = dpgen_adapter.import_quietly("dpdispatcher")
+    dpdispatcher = adapter.import_quietly("dpdispatcher")
     for section in (machines.train, machines.model_devi, machines.fp):
         resources = dpdispatcher.Resources.load_from_dict(dict(section.resources))
         assert resources.group_size == section.resources["group_size"]
@@ -88,7 +88,7 @@ def test_machine_files_load_and_make_a_job_script(path, tmp_path):
 def test_the_schema_is_cheap_and_importing_it_leaves_no_log(tmp_path):
     code = (
         "import sys, logging; from wtemlp.config.params import load_params;"
-        "from wtemlp.config.schema import run_schema, machine_schema;"
+        "from wtemlp.config.schema.dpgen_schema import run_schema, machine_schema;"
         "assert 'dpgen' not in sys.modules; run_schema(); machine_schema();"
         "assert 'dpgen.generator.run' not in sys.modules and 'dpdata' not in sys.modules;"
         "assert not logging.getLogger().handlers"

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wtemlp import dpgen_adapter
 from wtemlp.analysis.deviation import classify, classify_adaptive
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.config.records import Adaptive, Criteria
-from wtemlp.stages.sorting import sort_frames, task_limit
-from wtemlp.stages.walkers import read_rows
+from wtemlp.dpgen import adapter
+from wtemlp.stages.classification import sort_frames, task_limit
+from wtemlp.stages.exploration.walker_results import read_rows
 
 LEVELS = Criteria(
     f_lo=(0.1, 9.0), f_hi=(0.3, 9.9), v_lo=(np.inf,) * 2, v_hi=(np.inf,) * 2,
@@ -59,7 +59,7 @@ def of_dpgen(root: Path, criteria: Criteria, **more: object) -> dict[str, set]:
         min(level[0], DEFAULT)
         for level in (criteria.f_lo, criteria.f_hi, criteria.v_lo, criteria.v_hi)
     )
-    with dpgen_adapter.run_folder(root, 0) as generator:
+    with adapter.run_folder(root, 0) as generator:
         if criteria.adaptive is None:
             found = generator._select_by_model_devi_standard(
                 tasks, f_lo, f_hi, v_lo, v_hi, None, "lammps", **more
@@ -232,7 +232,7 @@ def test_levels_of_an_entry_go_before_those_of_the_file(tmp_path):
 ])  # fmt: skip
 def test_nonsense_is_told_in_a_line(tmp_path, job, changes, words):
     from tests.unit.dpgen_files import JOB
-    from wtemlp.errors import InputError
+    from wtemlp.core.errors import InputError
 
     with pytest.raises(InputError) as caught:
         criteria_of(tmp_path, model_devi_jobs=[JOB | job], **changes)

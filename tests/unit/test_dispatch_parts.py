@@ -8,15 +8,15 @@ import sys
 import pytest
 
 from wtemlp.config.records import MachineSection
+from wtemlp.core.errors import InputError, TransportError
 from wtemlp.dispatch import library, queues
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.journal import JobEntry, Journal
-from wtemlp.dispatch.patience import Patience, Refused, Stopped
+from wtemlp.dispatch.retry import Patience, Refused, Stopped
 from wtemlp.dispatch.settings import read_section, run_folder
 from wtemlp.dispatch.staging import expand, expand_to_files
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dispatch.units import UnitJob
-from wtemlp.errors import InputError, TransportError
 
 
 def section(**machine):

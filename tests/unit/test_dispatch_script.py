@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from wtemlp.dispatch import script
-from wtemlp.dispatch.marks import Mark, parse_probe, read_mark
+from wtemlp.dispatch.task_status import Mark, parse_probe, read_mark
 from wtemlp.dispatch.tasks import Task
 
 

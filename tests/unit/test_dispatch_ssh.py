@@ -6,9 +6,9 @@ import threading
 import paramiko
 import pytest
 
+from wtemlp.core.errors import TransportError
 from wtemlp.dispatch.host_keys import HostKeys
 from wtemlp.dispatch.ssh import VerifiedSession
-from wtemlp.errors import TransportError
 
 HOST_KEY = paramiko.ECDSAKey.generate()
 USER_KEY = paramiko.ECDSAKey.generate()

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wtemlp import dpgen_adapter
 from wtemlp.analysis.deviation import classify
-from wtemlp.stages.walkers import read_rows
+from wtemlp.dpgen import adapter
+from wtemlp.stages.exploration.walker_results import read_rows
 
 ROOT = Path(__file__).parents[2]
 HEADER = "#       step max_devi_v min_devi_v avg_devi_v max_devi_f min_devi_f avg_devi_f\n"
@@ -60,7 +60,7 @@ def test_frames_are_sorted_as_arrays(tmp_path):
     _, _, forces = read_rows(task / "model_devi.out")
     decision = classify(forces, 0.1, 0.3)
     ours = time.process_time() - began
-    with dpgen_adapter.run_folder(tmp_path, 0) as generator:
+    with adapter.run_folder(tmp_path, 0) as generator:
         began = time.process_time()
         *_, counter = generator._select_by_model_devi_standard(
             [task.name], 0.1, 0.3, 1e10, 1e10, None, "lammps"

@@ -11,18 +11,19 @@ import pytest
 from tests import fp_outputs
 from tests.loop.conftest import PARAM, machine
 from tests.waters import water_box
-from wtemlp import dpgen_adapter, paths
 from wtemlp.analysis.frames import Decision, FrameTable
 from wtemlp.config.label_files import label_file_problems
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.config.section import Section
-from wtemlp.dpgen_labels import is_bad_box, read_label
-from wtemlp.errors import CalculationError, InputError
+from wtemlp.config.schema.section import Section
+from wtemlp.core import paths
+from wtemlp.core.errors import CalculationError, InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.dpgen import adapter
+from wtemlp.dpgen.labelling import is_bad_box, read_label
 from wtemlp.md.dump import write_dump
 from wtemlp.md.topology import whole_cluster
-from wtemlp.paths import RunPaths
-from wtemlp.rehearsal import check_labels
+from wtemlp.preflight.fp_inputs import check_labels
 from wtemlp.stages import label, select
 from wtemlp.stages.context import RunContext
 
@@ -171,7 +172,7 @@ def both(tmp_path, style, monkeypatch):
     shutil.copytree(tmp_path / "ours", theirs, symlinks=True)
     shutil.rmtree(theirs / "iter.000000/02.fp")
     monkeypatch.chdir(theirs)
-    generator = dpgen_adapter.import_quietly("dpgen.generator.run")
+    generator = adapter.import_quietly("dpgen.generator.run")
     jdata = json.loads(json.dumps(context.params.jdata))
     generator.make_fp(0, jdata, {})
     return context, theirs, generator, jdata

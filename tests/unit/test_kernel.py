@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from wtemlp.errors import MissingEngine
-from wtemlp.md import kernel
-from wtemlp.md.kernel import LIBRARY, Kernel, find_kernel, one_line
+from wtemlp.core.errors import MissingEngine
+from wtemlp.lammps_plumed import kernel
+from wtemlp.lammps_plumed.kernel import LIBRARY, Kernel, find_kernel, one_line
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from wtemlp import cli, dpgen_adapter
-from wtemlp.config.machine import examine_machines, load_machines
-from wtemlp.errors import InputError, NotRunnable
+from wtemlp import cli
+from wtemlp.config.machine.sections import examine_machines, load_machines
+from wtemlp.core.errors import InputError, NotRunnable
+from wtemlp.dpgen import adapter
 
 SECTION = {
     "command": "dp",
@@ -81,8 +82,8 @@ def file_of(folder, data):
 
 @pytest.mark.parametrize("data", ACCEPTED.values(), ids=ACCEPTED)
 def test_what_dpgen_takes(tmp_path, data):
-    theirs = dpgen_adapter.flat_mdata(data)
-    dpdispatcher = dpgen_adapter.import_quietly("dpdispatcher")
+    theirs = adapter.flat_mdata(data)
+    dpdispatcher = adapter.import_quietly("dpdispatcher")
     for stage in STAGES:
         dpdispatcher.Resources.load_from_dict(dict(theirs[f"{stage}_resources"]))
     machines = load_machines(file_of(tmp_path, data), tmp_path)

@@ -10,14 +10,15 @@ import pytest
 
 from tests.unit.test_config_params import JOB, changed, load, root  # noqa: F401 (a fixture)
 from tests.unit.test_templates import make_context
-from wtemlp import dpgen_adapter
 from wtemlp.analysis.frames import Decision
 from wtemlp.config.records import DPGEN, OWN
-from wtemlp.errors import CalculationError, NotRunnable
+from wtemlp.core.errors import CalculationError, NotRunnable
+from wtemlp.dpgen import adapter
 from wtemlp.md import trajectory
 from wtemlp.md.dump import write_dump
 from wtemlp.md.walker_record import read_record, write_record
-from wtemlp.stages import cleaning, explore, label, select
+from wtemlp.stages import label, select
+from wtemlp.stages.exploration import clean_trajectories, explore
 
 PLAIN = {"model_devi_engine": "lammps", JOB + "wte": ..., "model_devi_jobs.1.wte": ...}
 D3 = {"enable": True, "damping_function": "bj", "functional": "pbe", "cutoff": 30, "cn_cutoff": 20}
@@ -62,7 +63,7 @@ def test_scripts_are_dpgens(root, changes):  # noqa: F811
     for model in range(4):
         (train / f"graph.{model:03d}.pb").touch()
     (other / "conf").symlink_to(root / "conf")
-    with dpgen_adapter.run_folder(other, 1) as generator:
+    with adapter.run_folder(other, 1) as generator:
         jdata = copy.deepcopy(dict(context.params.jdata))
         generator.make_model_devi(0, jdata, {"deepmd_version": "3.2.0"})
     its = sorted((other / "iter.000000/01.model_devi").glob("task.*"))
@@ -132,7 +133,7 @@ def test_what_is_not_for_a_biased_run(root):  # noqa: F811
     ({"model_devi_neidelay": -1}, "model_devi_neidelay = -1; must be 0 or more"),
 ])  # fmt: skip
 def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
-    from wtemlp.errors import InputError
+    from wtemlp.core.errors import InputError
 
     with pytest.raises(InputError) as caught:
         load(root, changed(PLAIN | changes))
@@ -229,7 +230,7 @@ def test_deviations_relative_to_the_forces(root):  # noqa: F811
         walk(folder, False, range(0, 60, 10), forces=1.5 + index)
     table, _ = explore.collect(context, 0)
     for index, folder in enumerate(folders):
-        with dpgen_adapter.run_folder(folder, 0) as generator:
+        with adapter.run_folder(folder, 0) as generator:
             expected = generator._read_model_devi_file(".", True, False)[:, 4]
         found = table.max_devi_f[table.task == index]
         np.testing.assert_allclose(found, expected)
@@ -256,7 +257,7 @@ def test_beads_are_read_as_dpgen_reads_them(tmp_path, n_beads):
                 write_frame(file, step, bead + 0.001 * step)
     for _ in range(2):
         trajectory.join_beads(ours, n_beads)
-    with dpgen_adapter.run_folder(its, 0) as generator:
+    with adapter.run_folder(its, 0) as generator:
         expected = generator._read_model_devi_file(".")
     found = np.loadtxt(ours / "model_devi.out")
     np.testing.assert_allclose(found, expected, rtol=1e-6)
@@ -293,8 +294,8 @@ def test_trajectories_are_given_up(root, given, left):  # noqa: F811
             (folder / "traj").mkdir(parents=True)
             (folder / name).write_text("frames")
             write_record(folder, read_record_of(index))
-    removed = cleaning.clean(context, 2)
-    assert len(removed) == 2 * (3 - len(left)) and not cleaning.clean(context, 2)
+    removed = clean_trajectories.clean(context, 2)
+    assert len(removed) == 2 * (3 - len(left)) and not clean_trajectories.clean(context, 2)
     for index in range(3):
         there = [(context.paths.explore_task(index, 0, task) / name).exists()
                  for task, name in ((0, "traj/0.lammpstrj"), (1, "all.lammpstrj"))]  # fmt: skip

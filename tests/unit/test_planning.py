@@ -9,8 +9,8 @@ import pytest
 from tests.loop.conftest import PARAM, write_data
 from tests.unit.synthetic import ar1
 from wtemlp import cli
+from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.lammps_log import longest_run
-from wtemlp.units import KCAL_MOL_IN_EV
 
 SIGMA_EV = 0.40
 LOG = (

@@ -5,11 +5,11 @@ import pytest
 
 from tests.waters import water_box
 from wtemlp.config.records import ForceField
-from wtemlp.errors import CalculationError
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.dump import iter_dump
 from wtemlp.reference.base import Frames
 from wtemlp.reference.lammps_ff import LABELS_DUMP, LABELS_ENERGY, LammpsForceField
-from wtemlp.units import KCAL_MOL_IN_EV
 
 LENGTH = 8.0
 LABELLER = LammpsForceField(ForceField(cutoff_A=5.0), ("O", "H"))

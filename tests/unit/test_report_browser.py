@@ -6,7 +6,7 @@ from markupsafe import Markup
 from tests.unit.browser import DESKTOP, DRAWN, PHONE, TOO_WIDE, Browser, require_browser
 from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
 from tests.unit.synthetic_validation import validation
-from wtemlp import validation_record
+from wtemlp.records import validation_record
 from wtemlp.report import style
 from wtemlp.report.document import Section, render_page, table_section
 from wtemlp.report.figure import Figure, Plot

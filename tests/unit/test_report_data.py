@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.unit.synthetic import SIGMA_NVT_EV, TYPE_MAP, write_run, write_water
-from wtemlp import paths
+from wtemlp.core import paths
 from wtemlp.md.colvar import read as read_colvar
 from wtemlp.report.data import read_lcurve, read_run
 from wtemlp.report.systems import MAX_FRAMES, read_systems

@@ -11,11 +11,12 @@ import pytest
 
 from tests.unit.synthetic import SIGMA_NVT_EV, TRUST, TYPE_MAP, SyntheticRun, write_run
 from tests.unit.synthetic_validation import validation
-from wtemlp import paths, validation_record
 from wtemlp.analysis.frames import load_frames, save_frames
-from wtemlp.config.files import Kind
+from wtemlp.config.schema.read_files import Kind
+from wtemlp.core import paths
+from wtemlp.core.errors import InputError
 from wtemlp.dispatch.journal import JOURNAL
-from wtemlp.errors import InputError
+from wtemlp.records import validation_record
 from wtemlp.report.input_files import InputFile, read_input
 from wtemlp.report.page import RunFacts, write_report
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from wtemlp.records.summary import Summary
 from wtemlp.report.headlines import headlines
 from wtemlp.report.run_tables import walker_table
 from wtemlp.report.sampling import Sampling, samplings
@@ -14,7 +15,6 @@ from wtemlp.report.table import (
     number,
     sigma_ratio,
 )
-from wtemlp.summary import Summary
 
 
 def _walker(g: float, nvt: float | None, wte: float | None, stopped: str = "") -> dict:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tests.unit.synthetic_validation import validation
+from wtemlp.records.validation_record import Estimate, Validation
 from wtemlp.report.figures_validation import validation_figures
 from wtemlp.report.validation_tables import check_table, distance_table, in_words, run_table
-from wtemlp.validation_record import Estimate, Validation
 
 KEYS = [f"validation_{name}" for name in (
     "rdf", "energy", "temperature", "msd", "vacf", "diffusion", "parity", "bins"

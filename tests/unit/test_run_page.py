@@ -8,17 +8,18 @@ import pytest
 from click.testing import CliRunner
 
 from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
-from wtemlp import run_page, state
 from wtemlp.cli import cli
-from wtemlp.errors import InputError
-from wtemlp.lock import locked
-from wtemlp.paths import RunPaths
-from wtemlp.progress import Reporter
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state
+from wtemlp.records.state import RunState, Step
+from wtemlp.records.summary import Summary
 from wtemlp.report.data import IterationData, RunData
 from wtemlp.report.page import RunFacts, all_figures, render
-from wtemlp.run_page import EVERY_S, SHARE, LivePage, write_run_page
-from wtemlp.state import RunState, Step
-from wtemlp.summary import Summary
+from wtemlp.session import live_report
+from wtemlp.session.live_report import EVERY_S, SHARE, LivePage, write_run_page
+from wtemlp.session.lock import locked
+from wtemlp.session.progress import Reporter
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +102,14 @@ def test_a_run_keeps_its_page_without_paying_much_for_it(monkeypatch, tmp_path):
         spent[0] += 3.0
         now[0] += 10.0
 
-    monkeypatch.setattr(run_page, "write_run_page", write)
+    monkeypatch.setattr(live_report, "write_run_page", write)
     page = LivePage(tmp_path, lambda: now[0], lambda: spent[0])
     for _ in range(2000):
         page.keep()
         now[0] += 1.0
     pauses = [b - a for a, b in itertools.pairwise(written)]
     assert written[0] == 0 and all(3.0 / SHARE <= pause < 3.0 / SHARE + 12 for pause in pauses)
-    monkeypatch.setattr(run_page, "write_run_page", lambda root, **_: written.append(now[0]))
+    monkeypatch.setattr(live_report, "write_run_page", lambda root, **_: written.append(now[0]))
     page.write()
     before = len(written)
     for _ in range(int(10 * EVERY_S)):
@@ -121,7 +122,7 @@ def test_a_page_that_fails_does_not_end_the_run(monkeypatch, tmp_path, caplog):
     def write(root, **_):
         raise ValueError("a figure")
 
-    monkeypatch.setattr(run_page, "write_run_page", write)
+    monkeypatch.setattr(live_report, "write_run_page", write)
     with caplog.at_level(logging.ERROR):
         LivePage(tmp_path).keep()
     assert "the report could not be written" in caplog.text

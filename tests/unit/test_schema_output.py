@@ -11,8 +11,8 @@ import pytest
 from dargs import Argument, ArgumentEncoder
 
 from wtemlp import cli
-from wtemlp.config import reference
-from wtemlp.config.json_schema import SCHEMAS, json_schema
+from wtemlp.config.schema import key_reference
+from wtemlp.config.schema.json_schema import SCHEMAS, json_schema
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,7 +61,7 @@ def test_a_section_may_be_in_a_list():
 
 
 def test_the_json_schema_is_the_same_in_each_process():
-    code = "from wtemlp.config.json_schema import schema_text as s; print(s('machine'))"
+    code = "from wtemlp.config.schema.json_schema import schema_text as s; print(s('machine'))"
     texts = {
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True,
@@ -74,13 +74,13 @@ def test_the_json_schema_is_the_same_in_each_process():
 
 def test_the_reference_is_up_to_date():
     there = (ROOT / "docs" / "parameters.md").read_text()
-    if reference.versions() not in there:
-        pytest.skip(f"{reference.versions()} is installed, docs/parameters.md is of other versions")
-    assert there == reference.reference(), "type: make reference"
+    if key_reference.versions() not in there:
+        pytest.skip(f"{key_reference.versions()} is installed, docs/parameters.md is of other versions")
+    assert there == key_reference.reference(), "type: make reference"
 
 
 def test_the_reference_has_every_key():
-    text = reference.reference()
+    text = key_reference.reference()
     assert not [key for kind in SCHEMAS for key in keys(SCHEMAS[kind]()) if f"`{key}`" not in text]
 
 

@@ -9,8 +9,8 @@ import pytest
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
 from wtemlp.config.records import RANDOM, Criteria, Selection
-from wtemlp.paths import RunPaths
-from wtemlp.seeds import derive_seed
+from wtemlp.core.paths import RunPaths
+from wtemlp.core.seeds import derive_seed
 from wtemlp.stages import select
 
 A, C, F, S = Decision.ACCURATE, Decision.CANDIDATE, Decision.FAILED, Decision.SELECTED

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from wtemlp.md.walker_record import read_record
-from wtemlp.stages.previous import find_hills
+from wtemlp.stages.exploration.previous_hills import find_hills
 
 JOB = {"system": 0, "structure": "a.POSCAR", "temps": 300.0, "method": "wte", "biasfactor": 4.0,
        "window_K": None, "walker": 0}  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wtemlp.analysis.frames import Decision
-from wtemlp.stages.walkers import read_deviations, read_walker
+from wtemlp.stages.exploration.walker_results import read_deviations, read_walker
 
 TIMESTEP_PS = 0.001
 HEADER = "# step max_devi_v min_devi_v avg_devi_v max_devi_f min_devi_f avg_devi_f\n"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wtemlp.stages.starts import spread
+from wtemlp.stages.exploration.starting_structures import spread
 
 WATER = {"H": 2, "O": 1}
 

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from wtemlp import hints, state
-from wtemlp.errors import InputError, WtemlpError
-from wtemlp.initial_result import PARAMETERS, RESULT, Ensemble, InitResult
-from wtemlp.lock import is_held, locked
-from wtemlp.paths import RunPaths
-from wtemlp.progress import Reporter
-from wtemlp.state import RunState, Step
-from wtemlp.status import describe
+from wtemlp.cli.status import describe
+from wtemlp.core import shell_hints
+from wtemlp.core.errors import InputError, WtemlpError
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state
+from wtemlp.records.init_result import PARAMETERS, RESULT, Ensemble, InitResult
+from wtemlp.records.state import RunState, Step
+from wtemlp.session.lock import is_held, locked
+from wtemlp.session.progress import Reporter
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_hint_can_be_pasted(paths, monkeypatch):
     assert words in describe(paths.root)
     monkeypatch.chdir("/")
     assert f"wtemlp run -C '{str(paths.root)[1:]}' '" in describe(paths.root)
-    assert hints.status(Path("/a b")) == "wtemlp status 'a b'"
+    assert shell_hints.status(Path("/a b")) == "wtemlp status 'a b'"
 
 
 def test_a_command_that_has_just_begun_is_at_work(paths):

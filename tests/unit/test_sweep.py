@@ -12,20 +12,20 @@ import pytest
 from rich.console import Console
 
 from tests.unit.test_config_params import GOOD
-from wtemlp import state as states
-from wtemlp import sweep_record
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.config.records import Selection as Picking
-from wtemlp.errors import InputError, WtemlpError
-from wtemlp.lock import locked
-from wtemlp.paths import RunPaths
-from wtemlp.progress import Reporter
-from wtemlp.summary import Summary, save_summary
+from wtemlp.core.errors import InputError, WtemlpError
+from wtemlp.core.paths import RunPaths
+from wtemlp.core.units import KB_EV
+from wtemlp.records import state as states
+from wtemlp.records import sweep_record
+from wtemlp.records.summary import Summary, save_summary
+from wtemlp.records.sweep_record import Arm, Sweep
+from wtemlp.session.lock import locked
+from wtemlp.session.progress import Reporter
 from wtemlp.sweep import arms, children, folder, listing, machine_files, reach
 from wtemlp.sweep.arm_input import arm_param, start_param
 from wtemlp.sweep.cancel import cancel_sweep
-from wtemlp.sweep_record import Arm, Sweep
-from wtemlp.units import KB_EV
 
 JOB = {"sys_idx": [0], "temps": [300], "ensemble": "nvt", "nsteps": 4000, "trj_freq": 40,
        "wte": {"biasfactor": [4, 16], "nvt_steps": 1000, "walkers": 2, "share_hills": True}}

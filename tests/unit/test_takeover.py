@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from wtemlp import state
-from wtemlp.first import EXHAUSTED, dpgen_came_to, moved_to
-from wtemlp.paths import RunPaths
-from wtemlp.state import Done, RunState, Step
-from wtemlp.status import describe
+from wtemlp.cli.status import describe
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state
+from wtemlp.records.compatibility import EXHAUSTED, dpgen_came_to, moved_to
+from wtemlp.records.state import Done, RunState, Step
 
 STATE = RunState(
     seed=1, type_map=("O", "H"), numb_models=2, trust=((0.1, 0.3),), params="param.json",

@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 
 from tests.unit.test_config_params import JOB, POSCAR, changed, load, write_system
-from wtemlp import dpgen_adapter
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.config.plumed_output import EnergyFile, energy_file, written_files
 from wtemlp.config.records import Guard
-from wtemlp.config.template_job import WORDS
-from wtemlp.config.template_text import actions, commands, left_over, occurs, replaced
-from wtemlp.errors import InputError
+from wtemlp.config.templates.job import WORDS
+from wtemlp.config.templates.plumed_output import EnergyFile, energy_file, written_files
+from wtemlp.config.templates.text import actions, commands, left_over, occurs, replaced
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.dpgen import adapter
 from wtemlp.md import template_words
 from wtemlp.md.walker import Walker
-from wtemlp.paths import RunPaths
-from wtemlp.stages import explore
 from wtemlp.stages.context import RunContext
-from wtemlp.stages.templated import timestep_ps
-from wtemlp.stages.walkers import read_walker
+from wtemlp.stages.exploration import explore
+from wtemlp.stages.exploration.template_scripts import timestep_ps
+from wtemlp.stages.exploration.walker_results import read_walker
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/templates"
@@ -381,7 +381,7 @@ def dpgens_scripts(folder: Path, context: RunContext, monkeypatch) -> list[Path]
         (train / f"graph.{model:03d}.pb").touch()
     for name in SCRIPTS.values():
         (folder / name).write_text((context.paths.root / name).read_text())
-    generator = dpgen_adapter.import_quietly("dpgen.generator.run")
+    generator = adapter.import_quietly("dpgen.generator.run")
     monkeypatch.chdir(folder)
     jdata = copy.deepcopy(dict(context.params.jdata))
     confs = [["x"] * len(context.params.sys_configs[s]) for s in context.params.jobs[0].sys_idx]

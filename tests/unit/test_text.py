@@ -2,7 +2,7 @@
 
 import pytest
 
-from wtemlp.text import duration
+from wtemlp.core.formatting import duration
 
 
 @pytest.mark.parametrize(

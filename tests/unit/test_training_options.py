@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from tests.unit.test_config_params import GOOD, load, root, write_system  # noqa: F401 (a fixture)
-from wtemlp import dpgen_adapter
-from wtemlp.config.machine import load_machines
-from wtemlp.errors import InputError, MissingEngine, NotRunnable
-from wtemlp.paths import RunPaths
-from wtemlp.resume import sound_step
+from wtemlp.config.machine.sections import load_machines
+from wtemlp.core.errors import InputError, MissingEngine, NotRunnable
+from wtemlp.core.paths import RunPaths
+from wtemlp.dpgen import adapter
+from wtemlp.records.state import RunState, Step
 from wtemlp.stages import train
 from wtemlp.stages.context import RunContext
-from wtemlp.state import RunState, Step
+from wtemlp.workflow.resume import sound_step
 
 MODELS = ["one", "two"]
 HYBRID = {"type": "hybrid", "list": [
@@ -283,27 +283,27 @@ def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
                                                   ("jax", "jax"),
                                                   ("tensorflow", "tensorflow")])  # fmt: skip
 def test_a_back_end_that_is_not_here(root, monkeypatch, backend, package):  # noqa: F811
-    from wtemlp import preflight
+    from wtemlp.preflight import installed_engines
 
-    monkeypatch.setattr(preflight.lammps_library, "package_folder", lambda name: None)
+    monkeypatch.setattr(installed_engines.lammps_library, "package_folder", lambda name: None)
     context = context_of(root, "wtemlp dp", train_backend=backend)
     with pytest.raises(MissingEngine, match=f"{package} is not installed on this machine"):
-        preflight.check_backend(context.params, context.machines)
+        installed_engines.check_backend(context.params, context.machines)
     context = context_of(root, "dp", train_backend=backend)
-    preflight.check_backend(context.params, context.machines)
+    installed_engines.check_backend(context.params, context.machines)
 
 
 def test_only_the_back_end_that_trains_must_be_here(root, monkeypatch):  # noqa: F811
     """A machine with PyTorch alone needs no TensorFlow."""
-    from wtemlp import preflight
+    from wtemlp.preflight import installed_engines
 
-    monkeypatch.setattr(preflight.lammps_library, "package_folder",
+    monkeypatch.setattr(installed_engines.lammps_library, "package_folder",
                         lambda name: None if name == "tensorflow" else root)  # fmt: skip
     context = context_of(root, "wtemlp dp", train_backend="pytorch")
-    preflight.check_backend(context.params, context.machines)
+    installed_engines.check_backend(context.params, context.machines)
     with pytest.raises(MissingEngine, match="train_backend: tensorflow: tensorflow is not"):
         usual = context_of(root, "wtemlp dp")
-        preflight.check_backend(usual.params, usual.machines)
+        installed_engines.check_backend(usual.params, usual.machines)
 
 
 def test_what_is_prepared_is_dpgens(root, tmp_path_factory):  # noqa: F811
@@ -316,7 +316,7 @@ def test_what_is_prepared_is_dpgens(root, tmp_path_factory):  # noqa: F811
     other = tmp_path_factory.mktemp("dpgen")
     for name in ("data", "conf", "iter.000000"):
         (other / name).symlink_to(root / name)
-    with dpgen_adapter.run_folder(other, context.seed("train", 1)) as generator:
+    with adapter.run_folder(other, context.seed("train", 1)) as generator:
         generator.make_train(1, copy.deepcopy(dict(context.params.jdata)),
                              {"deepmd_version": "3.2.0"})  # fmt: skip
     for model in range(2):

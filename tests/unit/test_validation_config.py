@@ -7,7 +7,7 @@ import pytest
 
 from tests.loop.conftest import PARAM
 from wtemlp.config.params import load_params
-from wtemlp.errors import InputError
+from wtemlp.core.errors import InputError
 
 
 def read(tmp_path, block=None, **changes):

@@ -9,14 +9,14 @@ import pytest
 
 from tests.loop.conftest import PARAM, machine
 from tests.waters import water_box
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
+from wtemlp.core.errors import InputError
 from wtemlp.dispatch.script import AGAIN, DONE
-from wtemlp.errors import InputError
 from wtemlp.md import validation_script as md
 from wtemlp.md.reference_script import SCRIPT
+from wtemlp.validation.folders import find_models
 from wtemlp.validation.jobs import renew
-from wtemlp.validation.places import find_models
 from wtemlp.validation.run import _outline
 from wtemlp.validation.work import plan_work
 

@@ -12,19 +12,11 @@ from tests.waters import water_box
 from wtemlp.analysis.structure import rdf_with_errors
 from wtemlp.config.params import load_params
 from wtemlp.config.records import ValidationBounds
-from wtemlp.errors import CalculationError
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import validation_script as md
 from wtemlp.md.dump import write_dump
-from wtemlp.units import KCAL_MOL_IN_EV
-from wtemlp.validation import checks
-from wtemlp.validation.jobs import MdJob
-from wtemlp.validation.measure import measure
-from wtemlp.validation.outputs import read_parts, read_series, read_trajectory, read_velocities
-from wtemlp.validation.page import as_text
-from wtemlp.validation.parity import read_details
-from wtemlp.validation.verdict import _checks, _verdict
-from wtemlp.validation.viscosity import viscosity
-from wtemlp.validation_record import (
+from wtemlp.records.validation_record import (
     MODEL,
     REFERENCE,
     Check,
@@ -34,6 +26,14 @@ from wtemlp.validation_record import (
     load,
     save,
 )
+from wtemlp.validation import checks
+from wtemlp.validation.jobs import MdJob
+from wtemlp.validation.measure import measure
+from wtemlp.validation.outputs import read_parts, read_series, read_trajectory, read_velocities
+from wtemlp.validation.page import as_text
+from wtemlp.validation.parity import read_details
+from wtemlp.validation.verdict import _checks, _verdict
+from wtemlp.validation.viscosity import viscosity
 
 N_SIDE, BOX_A = 3, 9.32
 N_ATOMS = 3 * N_SIDE**3

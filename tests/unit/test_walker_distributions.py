@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from wtemlp.analysis.reweighting import hills_bias
+from wtemlp.core.units import KB_EV
 from wtemlp.md import colvar, energy_file
-from wtemlp.stages.walkers import write_distributions
-from wtemlp.units import KB_EV
+from wtemlp.stages.exploration.walker_results import write_distributions
 
 T, SIGMA, G, N = 300.0, 0.5, 4.0, 8000
 KT = KB_EV * T

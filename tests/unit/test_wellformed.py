@@ -7,16 +7,17 @@ import sys
 import pytest
 
 from tests.unit import dpgen_files
-from wtemlp import cli, dpgen_adapter
-from wtemlp.config.wellformed import examine_params
-from wtemlp.errors import InputError, NotRunnable
+from wtemlp import cli
+from wtemlp.config.schema.wellformed import examine_params
+from wtemlp.core.errors import InputError, NotRunnable
+from wtemlp.dpgen import adapter
 
 
 def dpgen_accepts(data: dict) -> bool:
     """Whether DP-GEN's own check passes."""
-    normalize = dpgen_adapter.import_quietly("dpgen.util").normalize
+    normalize = adapter.import_quietly("dpgen.util").normalize
     try:
-        normalize(dpgen_adapter.run_arginfo(), copy.deepcopy(data))
+        normalize(adapter.run_arginfo(), copy.deepcopy(data))
     except Exception:  # whatever it is, with DP-GEN it ends in a traceback
         return False
     return True
@@ -80,14 +81,14 @@ def test_what_dpgen_refuses_is_told_in_a_line(tmp_path, changes, words):
 
 
 def test_every_style_and_engine_has_a_file():
-    schema = dpgen_adapter.run_arginfo()
+    schema = adapter.run_arginfo()
     for flag, default in (("fp_style", "vasp"), ("model_devi_engine", "lammps")):
         there = {changes.get(flag, default) for changes in dpgen_files.ACCEPTED.values()}
         assert there == set(schema.sub_variants[flag].choice_dict)
 
 
 def test_every_key_of_dpgen_for_lammps_is_in_a_file():
-    engine = dpgen_adapter.run_arginfo().sub_variants["model_devi_engine"].choice_dict["lammps"]
+    engine = adapter.run_arginfo().sub_variants["model_devi_engine"].choice_dict["lammps"]
     text = json.dumps([dpgen_files.CARBIDE, *dpgen_files.ACCEPTED.values()], default=str)
     keys = {*engine.sub_fields, *engine.sub_fields["model_devi_jobs"].sub_fields}
     assert not [key for key in keys - {"epsilon_v", "model_devi_plumed_path"} if key not in text]

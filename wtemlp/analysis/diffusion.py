@@ -29,7 +29,7 @@ from wtemlp.analysis.displacement import (
     msd,
     segments,
 )
-from wtemlp.units import A2_PS_IN_1E5_CM2_S, KB_J
+from wtemlp.core.units import A2_PS_IN_1E5_CM2_S, KB_J
 
 TOLERANCE = 0.1  #: by which the exponent may differ from 1, however small its error
 ERRORS = 2.0  #: standard errors by which it may

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from wtemlp.units import KB_EV
+from wtemlp.core.units import KB_EV
 
 NVT_EQUILIBRATION = 0.25  #: first part of an NVT run, which no average counts
 WTE_FILLING = 0.5  #: first part of a WTE run, in which the bias is still being filled

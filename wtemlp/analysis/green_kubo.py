@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import cumulative_trapezoid
 
 from wtemlp.analysis.displacement import BLOCKS, LONGEST_LAG, followed, segments
-from wtemlp.units import A2_PS_IN_1E5_CM2_S, KB_J
+from wtemlp.core.units import A2_PS_IN_1E5_CM2_S, KB_J
 
 PA_PER_BAR = 1e5
 FEWEST_LAGS = 4

@@ -296,7 +296,7 @@ def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 def thinned(n: int, most: int, seed: int) -> NDArray[np.int_]:
     """Indices of at most so many of ``n`` points, drawn at random, ascending: for a plot.
 
-    ``seed`` comes from :func:`wtemlp.seeds.derive_seed`.
+    ``seed`` comes from :func:`wtemlp.core.seeds.derive_seed`.
     """
     if n <= most:
         return np.arange(n)

@@ -42,7 +42,7 @@ from scipy.integrate import trapezoid
 from scipy.optimize import brentq
 
 from wtemlp.analysis.energy import heat_capacity, sigma_wte, temperature_window
-from wtemlp.units import KB_EV
+from wtemlp.core.units import KB_EV
 
 FILLED = 0.9  #: the energies count as filled when their spread is this much of its final value
 GRID = 4000  #: points of the integrals over the energy

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wtemlp.analysis.energy import moments, statistical_inefficiency
-from wtemlp.units import AMU_G
+from wtemlp.core.units import AMU_G
 
 PS_PER_NS = 1000.0
 MEV_PER_EV = 1000.0

@@ -11,11 +11,11 @@ import click
 
 from wtemlp import __version__
 from wtemlp.cli.compare import compare
+from wtemlp.cli.options import NumberLists, file_argument, folder_option
 from wtemlp.cli.report import report
 from wtemlp.cli.sweep import sweep
 from wtemlp.cli.validate import validate
-from wtemlp.errors import WtemlpError
-from wtemlp.options import NumberLists, file_argument, folder_option
+from wtemlp.core.errors import WtemlpError
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 EXIT_INTERRUPTED = 130
@@ -51,7 +51,7 @@ def init(param: Path, machine: Path, root: Path) -> None:
     Example:
       wtemlp init params/quickstart_init.json machines/local.json
     """
-    from wtemlp.commands.init import run_init_command
+    from wtemlp.cli.init import run_init_command
 
     run_init_command(param, machine, root)
 
@@ -71,7 +71,7 @@ def run(param: Path, machine: Path, root: Path) -> None:
       wtemlp run params/quickstart.json machines/local.json
       wtemlp run -C runs/water param.json machine.json
     """
-    from wtemlp.commands.run import run_command
+    from wtemlp.cli.run import run_command
 
     run_command(param, machine, root)
 
@@ -101,7 +101,7 @@ def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, ro
       wtemlp check --schema-only param.json machine.json
       wtemlp check --submit param.json machine.json
     """
-    from wtemlp.commands.check import check_command
+    from wtemlp.cli.check import check_command
 
     sys.exit(
         check_command(param, machine, root, click.echo, schema_only=schema_only, submit=submit)
@@ -121,7 +121,7 @@ def schema(file: str) -> None:
       wtemlp schema > param.schema.json
       wtemlp schema machine > machine.schema.json
     """
-    from wtemlp.config.json_schema import schema_text
+    from wtemlp.config.schema.json_schema import schema_text
 
     click.echo(schema_text(file))
 
@@ -183,7 +183,7 @@ def plan(
       wtemlp plan param.json --from energies.txt --unit kJ/mol --temperature 300
       wtemlp plan param.json machine.json --steps 100000
     """
-    from wtemlp.commands.plan import plan_command
+    from wtemlp.cli.plan import plan_command
 
     click.echo(
         plan_command(
@@ -203,7 +203,7 @@ def status(root: Path) -> None:
       wtemlp status runs/quickstart
       wtemlp status runs/quickstart/sweep
     """
-    from wtemlp.status import describe
+    from wtemlp.cli.status import describe
     from wtemlp.sweep.listing import describe as describe_sweep
     from wtemlp.sweep.listing import find_sweep
 
@@ -229,7 +229,7 @@ def cancel(root: Path, machine: Path | None) -> None:
       wtemlp cancel runs/water
       wtemlp cancel runs/water/sweep
     """
-    from wtemlp.commands.cancel import cancel_command
+    from wtemlp.cli.cancel import cancel_command
     from wtemlp.sweep.cancel import cancel_sweep
     from wtemlp.sweep.listing import find_sweep
 
@@ -259,7 +259,7 @@ def lmp(args: tuple[str, ...]) -> None:
     if args == ("--help",):
         click.echo(click.get_current_context().get_help())
         return
-    from wtemlp.md.lmp import main as lmp_main
+    from wtemlp.lammps_plumed.lmp import main as lmp_main
 
     sys.exit(lmp_main(list(args)))
 

@@ -27,7 +27,7 @@ def compare(directories: tuple[Path, ...], out: Path) -> None:
     OUT holds report.html (self-contained), table.csv, table.json, and figures/ with each figure
     as PNG, PDF and CSV.
     """
-    from wtemlp.comparison.command import compare as do_compare
+    from wtemlp.cli.compare_command import compare as do_compare
 
     if not directories:
         raise click.UsageError("no DIR given; name folders of runs or sweeps")

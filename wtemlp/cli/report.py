@@ -33,8 +33,8 @@ def report(root: Path, output: Path | None, figures: Path | None, show: bool) ->
       wtemlp report runs/quickstart
       wtemlp report runs/quickstart --figures paper/figures
     """
-    from wtemlp.comparison.command import compared, compared_again
-    from wtemlp.run_page import write_run_page
+    from wtemlp.cli.compare_command import compared, compared_again
+    from wtemlp.session.live_report import write_run_page
 
     if compared(root) is not None:
         if output is not None or figures is not None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from wtemlp.options import NumberLists, file_argument, folder_option
+from wtemlp.cli.options import NumberLists, file_argument, folder_option
 
 
 @click.command(cls=NumberLists)
@@ -57,7 +57,7 @@ def sweep(
       wtemlp sweep param.json machine.json --biasfactor 1 16 64 256 --baseline random:64,highT
       wtemlp sweep param.json machine.json --biasfactor 1 64 --seeds 3 --parallel 4
     """
-    from wtemlp.sweep.whole import sweep_command
+    from wtemlp.cli.sweep_command import sweep_command
 
     sweep_command(
         param, machine, root, out, biasfactors=biasfactors, baselines=baselines,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from wtemlp.options import file_argument, folder_option
+from wtemlp.cli.options import file_argument, folder_option
 
 
 @click.command()
@@ -29,13 +29,13 @@ def validate(param: Path, machine: Path, root: Path, iteration: int | None) -> N
       wtemlp validate param.json machine.json
       wtemlp validate -C runs/water --iteration 1 param.json machine.json
     """
-    from wtemlp.at_work import at_work, find_input, run_folder
-    from wtemlp.config.machine import load_machines
+    from wtemlp.config.machine.sections import load_machines
     from wtemlp.config.params import load_params
-    from wtemlp.first import check_run
-    from wtemlp.paths import RunPaths
-    from wtemlp.preflight import check_backend, check_machines
-    from wtemlp.user_files import check_user_files
+    from wtemlp.core.paths import RunPaths
+    from wtemlp.preflight.installed_engines import check_backend, check_machines
+    from wtemlp.preflight.user_files import check_user_files
+    from wtemlp.records.compatibility import check_run
+    from wtemlp.session.session import at_work, find_input, run_folder
     from wtemlp.validation.page import as_text
     from wtemlp.validation.run import run_validation
     from wtemlp.validation.work import plan_work

@@ -10,10 +10,10 @@ from wtemlp.comparison import look
 from wtemlp.comparison import sampling_of_arms as sampling
 from wtemlp.comparison.records import Exploration, Run, Walker
 from wtemlp.comparison.result import ArmResult, Comparison
+from wtemlp.records.validation_record import Estimate
 from wtemlp.report import style
 from wtemlp.report.figure import Figure, Plot
 from wtemlp.report.style import gamma
-from wtemlp.validation_record import Estimate
 
 NO_WALKER = "No walker has come through yet."
 

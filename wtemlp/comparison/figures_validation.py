@@ -13,9 +13,9 @@ from wtemlp.comparison.errors_of_arms import Bins, bins_of, error_of
 from wtemlp.comparison.records import Validated
 from wtemlp.comparison.result import Comparison, Error
 from wtemlp.comparison.validated import together
+from wtemlp.records.validation_record import Estimate
 from wtemlp.report import style
 from wtemlp.report.figure import Figure, Plot
-from wtemlp.validation_record import Estimate
 
 MISSING = "No run has been validated; wtemlp validate PARAM MACHINE, in its folder, gives this."
 

@@ -13,18 +13,18 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp import paths
 from wtemlp.analysis.energy import moments
 from wtemlp.analysis.epochs import steps_per_epoch
 from wtemlp.analysis.frames import Decision, FrameTable
 from wtemlp.comparison import records
 from wtemlp.comparison.validated import read_validation
-from wtemlp.paths import RunPaths
+from wtemlp.core import paths
+from wtemlp.core.paths import RunPaths
+from wtemlp.records.state import RunState
+from wtemlp.records.summary import Summary
 from wtemlp.report import data as folders
 from wtemlp.report.sampling import finite, sampling_of
 from wtemlp.report.table import law_factor, walker_ratio
-from wtemlp.state import RunState
-from wtemlp.summary import Summary
 
 VALIDATION_DATA = "data.valid"  #: links to the validation systems, in a training's folder
 MAX_ROWS = 400  #: of a learning curve that are kept, evenly spaced

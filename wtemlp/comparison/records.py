@@ -7,8 +7,8 @@ a run's folder does not say (yet).
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wtemlp.sweep_record import RANDOM
-from wtemlp.validation_record import Estimate
+from wtemlp.records.sweep_record import RANDOM
+from wtemlp.records.validation_record import Estimate
 
 #: How an arm serves the others; "": a biased one, which is what they are held against.
 BIASED, UNBIASED, RANDOM_PICKS, HIGH_T = "", "unbiased", "random", "highT"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from wtemlp.analysis.intervals import Interval
 from wtemlp.comparison.records import Arm, Run
-from wtemlp.validation_record import Estimate
+from wtemlp.records.validation_record import Estimate
 
 SEEDS, MODELS = "seeds", "models"  #: what an interval is over
 

@@ -9,7 +9,7 @@ import numpy as np
 from wtemlp.analysis.energy import temperature_window
 from wtemlp.comparison.records import Exploration, Run, Walker
 from wtemlp.comparison.result import Spending
-from wtemlp.validation_record import Estimate
+from wtemlp.records.validation_record import Estimate
 
 
 def explorations(run: Run, iterations: Mapping[str, int]) -> tuple[Exploration, ...]:

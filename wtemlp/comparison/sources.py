@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wtemlp import hints, sweep_record
-from wtemlp import state as states
 from wtemlp.comparison import records
 from wtemlp.comparison.reading import read_run, summaries_of
-from wtemlp.errors import InputError
-from wtemlp.paths import RunPaths
+from wtemlp.core import shell_hints
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state as states
+from wtemlp.records import sweep_record
+from wtemlp.records.state import RunState
+from wtemlp.records.summary import Summary
 from wtemlp.report.sampling import finite, samplings
 from wtemlp.report.style import gamma
-from wtemlp.state import RunState
-from wtemlp.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,12 @@ def read_sources(
     for directory in directories:
         folder = directory.resolve()
         if (folder / sweep_record.FILE).is_file():
-            found += _of_sweep(folder, hints.shown(directory), notes)
+            found += _of_sweep(folder, shell_hints.shown(directory), notes)
         else:
             found.append(_Found(folder, folder.name, _state(folder, directory), None))
     found = list({one.folder: one for one in found}.values())
     if not found:
-        where = " ".join(hints.shown(one) for one in directories)
+        where = " ".join(shell_hints.shown(one) for one in directories)
         raise InputError(where, "no run has begun there", "start them with: wtemlp sweep")
     runs = []
     for number, one in enumerate(_with_own_names(found), 1):
@@ -80,7 +81,7 @@ def read_sources(
 
 
 def _state(folder: Path, named: Path) -> RunState:
-    shown = hints.shown(named)
+    shown = shell_hints.shown(named)
     if not folder.is_dir():
         raise InputError(shown, "there is no such folder", "give the folders of runs or sweeps")
     state = states.load(RunPaths(folder))

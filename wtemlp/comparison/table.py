@@ -12,9 +12,9 @@ from typing import Any
 from wtemlp.analysis.intervals import Interval
 from wtemlp.comparison.recommendation import count_words, difference_words, error_words
 from wtemlp.comparison.result import ArmResult, Comparison, Error, Spending
+from wtemlp.core.formatting import duration
+from wtemlp.records.validation_record import Estimate
 from wtemlp.report.table import MISSING, Column, Table, number, without_empty
-from wtemlp.text import duration
-from wtemlp.validation_record import Estimate
 
 FORMAT = 1  #: of ``table.json``
 _QUANTITIES = {"force": "forces", "energy": "energies"}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp import validation_record as validations
 from wtemlp.comparison.records import DiffusionPair, EnergyBin, RdfDistance, Validated
-from wtemlp.validation_record import Estimate, MdRun, Validation
+from wtemlp.records import validation_record as validations
+from wtemlp.records.validation_record import Estimate, MdRun, Validation
 
 
 def read_validation(folder: Path) -> tuple[Validated | None, list[str]]:

@@ -7,8 +7,8 @@ label is then differ from wtemlp's own frames, so DP-GEN does both.
 
 from collections.abc import Iterator
 
-from wtemlp.config.section import Section
-from wtemlp.errors import NotRunnable
+from wtemlp.config.schema.section import Section
+from wtemlp.core.errors import NotRunnable
 
 CLUSTERS, CUTOFF, ELECTRONS = "use_clusters", "cluster_cutoff", "use_ele_temp"
 _STYLE = "vasp"  #: the one whose inputs DP-GEN writes an electron temperature into

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from wtemlp.config.records import Adaptive, Criteria
-from wtemlp.config.section import Section
+from wtemlp.config.schema.section import Section
 
 F_KEYS = ("model_devi_f_trust_lo", "model_devi_f_trust_hi")
 V_KEYS = ("model_devi_v_trust_lo", "model_devi_v_trust_hi")

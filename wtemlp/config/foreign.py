@@ -6,9 +6,9 @@ from pathlib import Path
 
 from wtemlp.config.criteria import read_thresholds
 from wtemlp.config.records import UNBIASED, Criteria, ExploreJob
-from wtemlp.config.section import Section
+from wtemlp.config.schema.section import Section
 from wtemlp.config.sys_idx import read_sys_idx
-from wtemlp.errors import InputError, NotRunnable
+from wtemlp.core.errors import InputError, NotRunnable
 
 GROMACS, AMBER, CALYPSO = "gromacs", "amber", "calypso"
 FOREIGN = (GROMACS, AMBER, CALYPSO)

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from wtemlp.config.files import Kind, read_object
-from wtemlp.config.messages import validated
 from wtemlp.config.records import BY_ENSEMBLE, TOGETHER, InitParams
-from wtemlp.config.schema import init_schema
-from wtemlp.config.section import MAX_NUMBER, MAX_SEED, Section
+from wtemlp.config.schema.dpgen_schema import init_schema
+from wtemlp.config.schema.messages import validated
+from wtemlp.config.schema.read_files import Kind, read_object
+from wtemlp.config.schema.section import MAX_NUMBER, MAX_SEED, Section
 from wtemlp.config.wte import (
     MAX_TEMPERATURE_K,
     read_biasfactors,

@@ -12,12 +12,12 @@ from wtemlp.config.plain_md import (
     whose_script,
 )
 from wtemlp.config.records import DPGEN, OPES, OWN, UNBIASED, ExploreJob, WteBlock
-from wtemlp.config.schema import ENGINE
-from wtemlp.config.section import MAX_NUMBER, Section
+from wtemlp.config.schema.dpgen_schema import ENGINE
+from wtemlp.config.schema.section import MAX_NUMBER, Section
 from wtemlp.config.sys_idx import read_sys_idx
-from wtemlp.config.template_job import read_dpgens, with_template
+from wtemlp.config.templates.job import read_dpgens, with_template
 from wtemlp.config.wte import MAX_TEMPERATURE_K, read_wte
-from wtemlp.errors import NotRunnable
+from wtemlp.core.errors import NotRunnable
 
 #: What an entry must have beside DP-GEN's own required keys.
 NEEDED = {"ensemble": '"nvt" or "npt"', "temps": "a list (K)", "nsteps": "an integer"}

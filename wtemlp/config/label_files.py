@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.schema import OWN_STYLES
-from wtemlp.config.section import Section
-from wtemlp.errors import InputError
+from wtemlp.config.schema.dpgen_schema import OWN_STYLES
+from wtemlp.config.schema.section import Section
+from wtemlp.core.errors import InputError
 
 FOLDER = "fp_pp_path"  #: what the keys of `IN_FOLDER` are relative to
 #: Relative to the run's folder.

@@ -1,9 +1,9 @@
 """What DP-GEN's keys say of the MD of every iteration."""
 
 from wtemlp.config.records import MdOptions
-from wtemlp.config.schema import ENGINE
-from wtemlp.config.section import Section
-from wtemlp.errors import NotRunnable
+from wtemlp.config.schema.dpgen_schema import ENGINE
+from wtemlp.config.schema.section import Section
+from wtemlp.core.errors import NotRunnable
 
 _RELATIVE = (("use_relative", "epsilon", "relative"), ("use_relative_v", "epsilon_v", "relative_v"))
 

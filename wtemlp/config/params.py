@@ -4,16 +4,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wtemlp import dpgen_adapter
 from wtemlp.config import atoms, foreign
 from wtemlp.config.criteria import read_criteria, read_trust_levels
-from wtemlp.config.files import Kind, read_object
 from wtemlp.config.foreign import foreign_problems, is_foreign
-from wtemlp.config.ignored import ignored
 from wtemlp.config.jobs import read_job
 from wtemlp.config.label_files import check_label_keys, label_file_problems
 from wtemlp.config.md_options import read_md_options
-from wtemlp.config.messages import validated
 from wtemlp.config.plain_md import read_timestep
 from wtemlp.config.records import (
     DEVIATION,
@@ -24,8 +20,12 @@ from wtemlp.config.records import (
     Params,
     Selection,
 )
-from wtemlp.config.schema import ASE, FP_STYLE, run_schema
-from wtemlp.config.section import MAX_SEED, Section
+from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, run_schema
+from wtemlp.config.schema.ignored import ignored
+from wtemlp.config.schema.messages import validated
+from wtemlp.config.schema.read_files import Kind, read_object
+from wtemlp.config.schema.section import MAX_SEED, Section
+from wtemlp.config.schema.unsupported import refuse_unsupported
 from wtemlp.config.systems import (
     check_structures,
     data_problems,
@@ -35,10 +35,10 @@ from wtemlp.config.systems import (
 )
 from wtemlp.config.training import check_training, model_suffix
 from wtemlp.config.training_start import check_training_start, start_problems
-from wtemlp.config.unsupported import refuse_unsupported
 from wtemlp.config.validation import with_validation
 from wtemlp.config.wte import read_force_field
-from wtemlp.errors import InputError, NotRunnable
+from wtemlp.core.errors import InputError, NotRunnable
+from wtemlp.dpgen import adapter
 
 DEFAULT_TIMESTEP_PS = 0.001
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
@@ -209,7 +209,7 @@ def _read_mass_map(params: Section, type_map: tuple[str, ...]) -> tuple[float, .
     given = params["mass_map"]
     if given == "auto":
         try:
-            return tuple(dpgen_adapter.atomic_masses(type_map))
+            return tuple(adapter.atomic_masses(type_map))
         except ValueError as error:
             index = type_map.index(str(error))
             remedy = '"mass_map": "auto" knows elements only; give mass_map as a list (g/mol)'

@@ -5,9 +5,9 @@ the energy for it first.  What that script cannot do, DP-GEN's does, as DP-GEN w
 """
 
 from wtemlp.config.records import DPGEN, OWN
-from wtemlp.config.section import Section
+from wtemlp.config.schema.section import Section
 from wtemlp.config.wte import MIN_NVT_STEPS
-from wtemlp.errors import NotRunnable
+from wtemlp.core.errors import NotRunnable
 
 MAX_TIMESTEP_PS = 0.01
 _OFF = (None, False)

@@ -5,7 +5,7 @@ from pathlib import Path
 import dpdata
 
 from wtemlp.config.systems import POSCAR_FORMATS
-from wtemlp.errors import InputError
+from wtemlp.core.errors import InputError
 
 
 def count_atoms(path: Path, fmt: str) -> int:

@@ -1,6 +1,6 @@
 """Which systems an entry of ``model_devi_jobs`` explores."""
 
-from wtemlp.config.section import Section
+from wtemlp.config.schema.section import Section
 
 
 def read_sys_idx(job: Section, n_systems: int) -> tuple[int, ...]:

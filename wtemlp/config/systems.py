@@ -4,8 +4,8 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
-from wtemlp.config.section import Section
-from wtemlp.errors import InputError
+from wtemlp.config.schema.section import Section
+from wtemlp.core.errors import InputError
 
 TYPE_INDEX, TYPE_NAMES = "type.raw", "type_map.raw"
 POSCAR_FORMATS = ("vasp/poscar", "poscar", "vasp/contcar", "contcar")

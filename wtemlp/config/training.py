@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from wtemlp import dpgen_adapter
-from wtemlp.config.section import Section
-from wtemlp.errors import NotRunnable
+from wtemlp.config.schema.section import Section
+from wtemlp.core.errors import NotRunnable
+from wtemlp.dpgen import adapter
 
 # DeePMD-kit 3.2's names of the two ways to give the length of a training.
 STEPS = ("numb_steps", "stop_batch", "num_step", "num_steps", "numb_step")
@@ -30,7 +30,7 @@ def model_suffix(params: Section) -> str:
     if backend == TENSORFLOW and given is None:
         return ".pb"
     try:
-        return dpgen_adapter.model_suffix({**params.data, "model_devi_engine": "lammps"})
+        return adapter.model_suffix({**params.data, "model_devi_engine": "lammps"})
     except ValueError as error:
         key = "train_backend" if given is None else "model_format"
         raise NotRunnable.of(params.wrong(key, f"DP-GEN says: {error}")) from error

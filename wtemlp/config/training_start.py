@@ -4,9 +4,9 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
-from wtemlp import dpgen_adapter
-from wtemlp.config.section import Section
-from wtemlp.errors import InputError, NotRunnable
+from wtemlp.config.schema.section import Section
+from wtemlp.core.errors import InputError, NotRunnable
+from wtemlp.dpgen import adapter
 
 _REUSE = "training_reuse_iter"
 _RATIO, _STEPS = "training_reuse_old_ratio", "training_reuse_numb_steps"
@@ -45,7 +45,7 @@ def check_training_start(params: Section) -> None:
         return
     jdata = {**params.data, "model_devi_engine": "lammps"}
     try:
-        dpgen_adapter.rehearse_training(jdata, NEWEST)
+        adapter.rehearse_training(jdata, NEWEST)
     except ValueError as error:
         key = next(key for key in reversed(_OPTIONS) if params.get(key) not in _USUAL)
         raise NotRunnable.of(params.wrong(key, f"DP-GEN says: {error}")) from error

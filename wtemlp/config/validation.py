@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from wtemlp.config.records import Params, ValidationBounds, ValidationSettings
-from wtemlp.config.section import MAX_NUMBER, Section
+from wtemlp.config.schema.section import MAX_NUMBER, Section
 from wtemlp.config.wte import MAX_TEMPERATURE_K
 
 ENSEMBLES = ("nvt", "nve", "npt")

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from wtemlp.config.plumed import read_extra
 from wtemlp.config.records import (
     AUTO_HEIGHT_KT,
     BOTH,
@@ -19,9 +18,10 @@ from wtemlp.config.records import (
     Guard,
     WteBlock,
 )
-from wtemlp.config.schema import FORCE_FIELDS
-from wtemlp.config.section import MAX_NUMBER, Section
-from wtemlp.units import ENERGY_IN_EV
+from wtemlp.config.schema.dpgen_schema import FORCE_FIELDS
+from wtemlp.config.schema.section import MAX_NUMBER, Section
+from wtemlp.config.templates.plumed import read_extra
+from wtemlp.core.units import ENERGY_IN_EV
 
 AUTO = "auto"
 #: The same window of temperatures needs a bias factor that grows with the number of molecules; a

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import paramiko
 
+from wtemlp.core.errors import InputError
 from wtemlp.dispatch import processes, queues, script
 from wtemlp.dispatch.library import (
     ArgumentError,
@@ -20,14 +21,13 @@ from wtemlp.dispatch.library import (
     secrets_of,
     without_retries,
 )
-from wtemlp.dispatch.marks import Mark, parse_probe, read_mark
-from wtemlp.dispatch.patience import Patience, one_line
+from wtemlp.dispatch.retry import Patience, one_line
 from wtemlp.dispatch.settings import Settings, cores_at_hand
 from wtemlp.dispatch.ssh import FOLDERS_AT_ONCE, SSHContext
 from wtemlp.dispatch.staging import StageFiles, expand
+from wtemlp.dispatch.task_status import Mark, parse_probe, read_mark
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dispatch.units import JOBS, UnitJob, UnitTask, View, job_commands, job_resources
-from wtemlp.errors import InputError
 
 log = logging.getLogger("wtemlp.dispatch")
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.dispatcher import LOG
 from wtemlp.dispatch.journal import JOURNAL, Journal
 from wtemlp.dispatch.library import contained, secrets_of
-from wtemlp.dispatch.patience import Patience
+from wtemlp.dispatch.retry import Patience
 from wtemlp.dispatch.service import backend_of
 from wtemlp.dispatch.settings import read_section, run_folder
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wtemlp.config.records import MachineSection
 from wtemlp.dispatch.library import contained, secrets_of
-from wtemlp.dispatch.patience import Stopped
+from wtemlp.dispatch.retry import Stopped
 from wtemlp.dispatch.settings import read_section, run_folder
 from wtemlp.dispatch.stage_run import StageRun
 from wtemlp.dispatch.tasks import OnProgress, Task, TaskResult

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import paramiko
 
-from wtemlp.config.schema import HOST_KEY_CHECKING
-from wtemlp.errors import TransportError
+from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
+from wtemlp.core.errors import TransportError
 
 log = logging.getLogger("wtemlp.dispatch")
 

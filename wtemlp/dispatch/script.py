@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from wtemlp import paths
+from wtemlp.core import paths
 from wtemlp.dispatch.tasks import Task
 
 OUT = "task.out"  #: a task's standard output
@@ -229,7 +229,7 @@ def thread_variables(cpus: int, given: Mapping[str, object]) -> dict[str, object
 def probe_command(folders: Sequence[str], locks: bool = True) -> str:
     """Shell command that tells how each of the tasks stands, one line a task.
 
-    A line is ``done|job and status|started|held|progress|folder``, read by `wtemlp.dispatch.marks`.
+    A line is ``done|job and status|started|held|progress|folder``, read by `wtemlp.dispatch.task_status`.
 
     Parameters
     ----------

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from wtemlp.core.atomic_io import write_text
+from wtemlp.core.errors import InputError, TransportError, WtemlpError
 from wtemlp.dispatch import script
 from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.library import (
@@ -27,15 +29,13 @@ from wtemlp.dispatch.library import (
     redact,
     secrets_of,
 )
-from wtemlp.dispatch.marks import Mark, read_mark
-from wtemlp.dispatch.patience import Patience, one_line
+from wtemlp.dispatch.retry import Patience, one_line
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.staging import expand, expand_to_files, remove_results
+from wtemlp.dispatch.task_status import Mark, read_mark
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dispatch.times import merged
 from wtemlp.dispatch.units import UnitJob, UnitTask, View, job_commands, job_resources
-from wtemlp.errors import InputError, TransportError, WtemlpError
-from wtemlp.files import write_text
 
 log = logging.getLogger("wtemlp.dispatch")
 T = TypeVar("T")

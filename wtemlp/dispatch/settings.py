@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.config.records import MachineSection
-from wtemlp.errors import InputError
+from wtemlp.core.errors import InputError
 
 OWN_KEYS = ("poll_seconds", "outage_seconds")
 HOST_KEYS = ("strict_host_key_checking", "known_hosts_file")  #: for `wtemlp.dispatch.ssh`

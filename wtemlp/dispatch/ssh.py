@@ -15,11 +15,11 @@ from typing import Any
 
 import paramiko
 
-from wtemlp.config.schema import HOST_KEY_CHECKING
+from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
+from wtemlp.core.errors import TransportError
 from wtemlp.dispatch import script
 from wtemlp.dispatch.host_keys import HostKeys
 from wtemlp.dispatch.library import DispatcherSSHContext, SSHSession, Submission
-from wtemlp.errors import TransportError
 
 log = logging.getLogger("wtemlp.dispatch")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from wtemlp.dispatch import failures, script
 from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.journal import JobEntry, Journal
-from wtemlp.dispatch.marks import Mark, is_forgotten
-from wtemlp.dispatch.patience import Patience, Refused, Stopped
+from wtemlp.dispatch.retry import Patience, Refused, Stopped
 from wtemlp.dispatch.service import backend_of
 from wtemlp.dispatch.settings import Settings
+from wtemlp.dispatch.task_status import Mark, is_forgotten
 from wtemlp.dispatch.tasks import OnProgress, Progress, Task, TaskResult
 from wtemlp.dispatch.times import read_attempts
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from wtemlp.core.atomic_io import write_text
+from wtemlp.core.errors import InputError
 from wtemlp.dispatch import script
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dispatch.times import merged
 from wtemlp.dispatch.units import UnitTask, View
-from wtemlp.errors import InputError
-from wtemlp.files import write_text
 
 
 def expand(folder: Path, patterns: Iterable[str]) -> list[str]:

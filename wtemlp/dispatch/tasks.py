@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wtemlp.errors import CalculationError
+from wtemlp.core.errors import CalculationError
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wtemlp.analysis.reweighting import TRUSTED, Distributions
-from wtemlp.files import write_text
+from wtemlp.core.atomic_io import write_text
 from wtemlp.md import colvar
 
 TRUSTWORTHY, UNTRUSTWORTHY = "trustworthy", "untrustworthy"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp.errors import CalculationError, MissingEngine
+from wtemlp.core.errors import CalculationError, MissingEngine
 
 TOLERANCE_A = 2.0  #: smallest distance between atoms of different molecules, images included
 

@@ -4,9 +4,9 @@ Of ``wtemlp init``: the box found in NPT, then NVT, then the WTE runs; of ``wtem
 """
 
 from wtemlp.config.records import ForceField, InitParams
+from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 from wtemlp.md import plumed_input
 from wtemlp.md.reference_script import force_field_commands
-from wtemlp.units import KB_EV, KCAL_MOL_IN_EV
 
 BOX_DATA = "box.data"  #: input of the first job
 BOX = "box.out"  #: edge of the box that NPT found, Angstrom

@@ -1,17 +1,17 @@
 """The words that wtemlp replaces in the user's own scripts, for one walker."""
 
-from wtemlp.config.template_job import SEEDS as SEED_WORDS
-from wtemlp.config.template_job import WORDS
+from wtemlp.config.templates.job import SEEDS as SEED_WORDS
+from wtemlp.config.templates.job import WORDS
+from wtemlp.core.units import KB_EV
 from wtemlp.md.walker import Walker
 from wtemlp.md.wte_guard import GUARD_AWK, awk_program
-from wtemlp.units import KB_EV
 
 #: Words of the seeds, by what they are called in ``job.json``.
 SEEDS = dict(zip(("velocity_seed", "thermostat_seed"), SEED_WORDS, strict=True))
 
 
 def values(walker: Walker) -> dict[str, str]:
-    """The value of each word of :data:`wtemlp.config.template_job.WORDS` that there is one for.
+    """The value of each word of :data:`wtemlp.config.templates.job.WORDS` that there is one for.
 
     Parameters
     ----------

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wtemlp import paths
-from wtemlp.errors import CalculationError
-from wtemlp.files import write_text
+from wtemlp.core import paths
+from wtemlp.core.atomic_io import write_text
+from wtemlp.core.errors import CalculationError
 from wtemlp.md.dump import iter_dump
 
 _FRAME = re.compile(rb"^ITEM: TIMESTEP\r?\n(\d+)\r?\n", re.MULTILINE)

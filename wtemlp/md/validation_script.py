@@ -12,14 +12,14 @@ of the temperature.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wtemlp import paths
 from wtemlp.config.records import ForceField
+from wtemlp.core import paths
+from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.reference_runs import ATM_IN_BAR
 from wtemlp.md.reference_script import LOG, SCRIPT, force_field_commands
 from wtemlp.md.wte_command import UNPHYSICAL
-from wtemlp.units import KCAL_MOL_IN_EV
 
-START = "start.data"  #: the reference's structure; a model's is :data:`wtemlp.paths.CONF`
+START = "start.data"  #: the reference's structure; a model's is :data:`wtemlp.core.paths.CONF`
 STOPPED = "md.stopped"  #: one line: why the run ended early
 NVT, NVE, NPT = "nvt", "nve", "npt"
 THERMOSTAT_PS = 0.1  #: relaxation times, those of the explorations
@@ -105,7 +105,7 @@ class MdPlan:
 def model_script(
     plan: MdPlan, graph: str, type_map: Sequence[str], mass_map: Sequence[float]
 ) -> str:
-    """Script of MD with one model, ``units metal``; it reads :data:`wtemlp.paths.CONF`.
+    """Script of MD with one model, ``units metal``; it reads :data:`wtemlp.core.paths.CONF`.
 
     Parameters
     ----------

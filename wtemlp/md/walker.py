@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from wtemlp import paths
 from wtemlp.config.records import WTE, Extra, Guard
+from wtemlp.core import paths
 
 MAX_COLVAR_STRIDE = 10  #: steps
 OBSERVATION = 100  #: updates; PLUMED's own choice

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wtemlp import paths
+from wtemlp.core import paths
 from wtemlp.md import colvar, plumed_input
 from wtemlp.md.lammps_log import thermo_series
 from wtemlp.md.walker_record import DPGEN, TEMPLATE, WalkerRecord

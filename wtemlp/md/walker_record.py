@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wtemlp import paths
-from wtemlp.config.plumed_output import EnergyFile
 from wtemlp.config.records import WTE, Extra
-from wtemlp.errors import CalculationError
-from wtemlp.files import write_json
+from wtemlp.config.templates.plumed_output import EnergyFile
+from wtemlp.core import paths
+from wtemlp.core.atomic_io import write_json
+from wtemlp.core.errors import CalculationError
 
 #: DP-GEN's names of what both write there.
 _NAMES = {"temperature_K": "temps", "pressure_bar": "press", "timestep_ps": "model_devi_dt"}

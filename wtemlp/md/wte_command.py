@@ -1,6 +1,6 @@
 """The shell command of a walker's job: LAMMPS, and what comes before and after it."""
 
-from wtemlp import paths
+from wtemlp.core import paths
 from wtemlp.md import wte_script
 
 BEFORE = ".before"  #: suffix of what a job that goes on from a checkpoint has found

@@ -5,9 +5,9 @@ deviation is not a LAMMPS variable: a line of ``awk`` looks at the last rows of
 ``model_devi.out`` between segments of the run and sets the variable that ``fix halt`` reads.
 """
 
-from wtemlp import paths
 from wtemlp.config.records import OPES
-from wtemlp.config.template_job import GUARD_FILE
+from wtemlp.config.templates.job import GUARD_FILE
+from wtemlp.core import paths
 from wtemlp.md.walker import Walker
 
 GUARD_AWK = GUARD_FILE

@@ -9,13 +9,13 @@ hills that were there at that step and no others.  It is given again with the sa
 
 import math
 
-from wtemlp import paths
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
 from wtemlp.config.records import OPES
+from wtemlp.core import paths
+from wtemlp.core.units import KB_EV
 from wtemlp.md import plumed_input
 from wtemlp.md.walker import Walker
 from wtemlp.md.wte_guard import END_LABEL, GUARD_AWK, awk_program, guarded_run, stops
-from wtemlp.units import KB_EV
 
 PLUMED_WTE = "plumed.wte.dat"
 PLUMED_RESTART = "plumed.restart.dat"

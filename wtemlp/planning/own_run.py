@@ -4,15 +4,15 @@ import shutil
 from pathlib import Path
 
 from wtemlp.config.records import ExploreJob, MachineSection, Params
-from wtemlp.config.section import MAX_STEPS
+from wtemlp.config.schema.section import MAX_STEPS
+from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.dispatch.dispatcher import run_tasks
-from wtemlp.errors import CalculationError, InputError
-from wtemlp.initial import done_steps
+from wtemlp.initialize.workflow import done_steps
 from wtemlp.md.reference_runs import ENERGIES
 from wtemlp.planning.sources import UnbiasedRun, of_reference
-from wtemlp.progress import Reporter, StageProgress
+from wtemlp.preflight.user_files import with_user_files
 from wtemlp.reference import short_nvt
-from wtemlp.user_files import with_user_files
+from wtemlp.session.progress import Reporter, StageProgress
 
 FOLDER = "plan"  #: in the run's folder
 STEPS = 40_000

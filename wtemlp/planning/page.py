@@ -5,10 +5,10 @@ from dataclasses import asdict
 from typing import Any
 
 from wtemlp.analysis.planning import FILLED, Row
+from wtemlp.core.formatting import duration
+from wtemlp.core.units import EV_IN_KJ_MOL, KCAL_MOL_IN_EV
 from wtemlp.planning.plan import Plan, Window
 from wtemlp.planning.sources import REFERENCE
-from wtemlp.text import duration
-from wtemlp.units import EV_IN_KJ_MOL, KCAL_MOL_IN_EV
 
 J_MOL_PER_EV = 1e3 * EV_IN_KJ_MOL
 UNKNOWN = "-"

@@ -14,7 +14,7 @@ from wtemlp.analysis.planning import (
 )
 from wtemlp.config.records import ExploreJob, Params
 from wtemlp.config.wte import AUTO_HEIGHT_KT
-from wtemlp.errors import InputError
+from wtemlp.core.errors import InputError
 from wtemlp.planning.sources import UnbiasedRun
 from wtemlp.planning.tables import MIN_ENERGIES
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wtemlp import paths
 from wtemlp.analysis.energy import equilibrated
 from wtemlp.config.records import Params
-from wtemlp.errors import CalculationError, InputError
-from wtemlp.files import read_record
-from wtemlp.initial import EQUILIBRATE
-from wtemlp.initial_result import RESULT
+from wtemlp.core import paths
+from wtemlp.core.atomic_io import read_record
+from wtemlp.core.errors import CalculationError, InputError
+from wtemlp.core.units import ENERGY_IN_EV, KCAL_MOL_IN_EV
+from wtemlp.initialize.workflow import EQUILIBRATE
 from wtemlp.md import colvar, walker_record
 from wtemlp.md.lammps_log import longest_run
 from wtemlp.md.reference_runs import ENERGIES
 from wtemlp.md.reference_script import LOG
 from wtemlp.planning.tables import even_rows, fields, numbers
-from wtemlp.units import ENERGY_IN_EV, KCAL_MOL_IN_EV
+from wtemlp.records.init_result import RESULT
 
 MODELS = "the models"
 REFERENCE = "the reference force field"
@@ -80,7 +80,7 @@ def read(
     root : Path
         The run's folder.
     unit : str, optional
-        Of the energies of a file: a name of :data:`wtemlp.units.ENERGY_IN_EV`.
+        Of the energies of a file: a name of :data:`wtemlp.core.units.ENERGY_IN_EV`.
     temperature_K : float, optional
         Of a file; by default the one temperature of the parameter file.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wtemlp.errors import InputError
+from wtemlp.core.errors import InputError
 from wtemlp.md import colvar
 
 MIN_ENERGIES = 20  #: fewer tell nothing

@@ -7,9 +7,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from wtemlp.config.records import AseMethod
+from wtemlp.core.atomic_io import write_json, write_text
+from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import Task
-from wtemlp.errors import CalculationError
-from wtemlp.files import write_json, write_text
 from wtemlp.md.topology import whole_cluster
 from wtemlp.reference import ase_program as program
 from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, no_labels, refusal

@@ -10,11 +10,11 @@ from typing import Any
 import dpdata
 import numpy as np
 
-from wtemlp import paths
+from wtemlp.core import paths
+from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import Task
-from wtemlp.dpgen_adapter import DpgenJob
-from wtemlp.dpgen_labels import label_job, prepare_labels, read_label
-from wtemlp.errors import CalculationError
+from wtemlp.dpgen.adapter import DpgenJob
+from wtemlp.dpgen.labelling import label_job, prepare_labels, read_label
 from wtemlp.md.topology import minimum_image, whole_cluster
 from wtemlp.reference.base import Frames, Labels, no_labels, refusal
 

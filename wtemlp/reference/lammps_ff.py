@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from wtemlp.config.records import ForceField
+from wtemlp.core.atomic_io import write_text
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.dispatch.tasks import Task
-from wtemlp.errors import CalculationError
-from wtemlp.files import write_text
 from wtemlp.md import topology as topo
 from wtemlp.md.dump import DumpFrame, iter_dump, write_dump
 from wtemlp.md.reference_script import (
@@ -26,7 +27,6 @@ from wtemlp.md.reference_script import (
 )
 from wtemlp.md.topology import WaterTopology, water_topology
 from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, refusal
-from wtemlp.units import KCAL_MOL_IN_EV
 
 ATM_A3_IN_KCAL_MOL = 1.0 / 68568.415  #: LAMMPS's ``nktv2p`` of ``units real`` (src/update.cpp)
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import dpdata
 
 from wtemlp.config.records import Params
+from wtemlp.core.atomic_io import write_text
+from wtemlp.core.errors import InputError
+from wtemlp.core.seeds import derive_seed
 from wtemlp.dispatch.tasks import Task
-from wtemlp.errors import InputError
-from wtemlp.files import write_text
 from wtemlp.md import reference_runs
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
 from wtemlp.md.topology import make_whole, water_topology
-from wtemlp.seeds import derive_seed
 
 
 def inputs(params: Params, structure: Path, temperature_K: float, steps: int) -> dict[str, str]:

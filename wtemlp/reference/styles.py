@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from wtemlp.config.records import Machines, Params
-from wtemlp.errors import CalculationError
+from wtemlp.core.errors import CalculationError
 from wtemlp.reference.ase_calculator import AseCalculator
 from wtemlp.reference.base import Labeller
 from wtemlp.reference.dpgen_style import DpgenStyle

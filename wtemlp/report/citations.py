@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wtemlp.records.validation_record import Validation
 from wtemlp.report.references import REFERENCES, Citation
-from wtemlp.validation_record import Validation
 
 _METHODS = {"wte": ("Bonomi2010WTE", "Barducci2008WTMetaD"), "opes": ("Invernizzi2020OPES",)}
 _LABELS = {

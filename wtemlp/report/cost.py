@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from wtemlp.core.formatting import duration
+from wtemlp.records.summary import Summary
 from wtemlp.report.sampling import finite
 from wtemlp.report.table import MISSING, Column, Table, number
-from wtemlp.summary import Summary
-from wtemlp.text import duration
 
 STAGES = ("train", "explore", "label")
 

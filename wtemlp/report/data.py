@@ -13,19 +13,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wtemlp import paths, validation_record
 from wtemlp.analysis.energy import equilibrated, filled
 from wtemlp.analysis.frames import FrameTable, Phase, load_frames
-from wtemlp.errors import CalculationError
+from wtemlp.core import paths
+from wtemlp.core.errors import CalculationError
 from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import read_record
+from wtemlp.records import validation_record
+from wtemlp.records.summary import Summary, read_summary
+from wtemlp.records.validation_record import Validation
 from wtemlp.report.failures import Trouble, read_trouble
 from wtemlp.report.sampling import Sampling, finite, sampling_of
 from wtemlp.report.systems import TrainingData, read_systems
-from wtemlp.summary import Summary, read_summary
-from wtemlp.validation_record import Validation
 
 
 @dataclass(frozen=True)

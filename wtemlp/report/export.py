@@ -15,7 +15,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Paper
 
-from wtemlp.files import temporary, write_text
+from wtemlp.core.atomic_io import temporary, write_text
 from wtemlp.report import paper_axes
 from wtemlp.report.figure import Figure, Plot
 from wtemlp.report.paper_traces import Unknown, draw_bars, draw_scatter

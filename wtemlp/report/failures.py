@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wtemlp import paths
+from wtemlp.core import paths
 from wtemlp.dispatch.journal import JOURNAL
-from wtemlp.summary import Summary
+from wtemlp.records.summary import Summary
 
 NAMED = 3  #: tasks or reasons that are named in a line
 STAGES = ("train", "explore", "label")

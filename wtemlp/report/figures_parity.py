@@ -6,9 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from wtemlp.records.validation_record import Parity, Validation
 from wtemlp.report import style
 from wtemlp.report.figure import Figure, Plot
-from wtemlp.validation_record import Parity, Validation
 
 
 def parity_figures(found: Validation) -> list[Figure]:

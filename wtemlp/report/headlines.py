@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from wtemlp.core.formatting import duration
+from wtemlp.records.summary import Summary
 from wtemlp.report import style
 from wtemlp.report.document import Headline
 from wtemlp.report.sampling import Sampling, expected_ratio, finite
 from wtemlp.report.table import MISSING, lawful_samplings, number, sigma_ratio
-from wtemlp.summary import Summary
-from wtemlp.text import duration
 
 
 def headlines(summaries: Sequence[Summary], only_trains: bool = False) -> list[Headline]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.files import Kind, read_object
-from wtemlp.config.section import without_secrets
-from wtemlp.errors import InputError
+from wtemlp.config.schema.read_files import Kind, read_object
+from wtemlp.config.schema.section import without_secrets
+from wtemlp.core.errors import InputError
 
 
 @dataclass(frozen=True)

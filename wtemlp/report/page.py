@@ -7,8 +7,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from wtemlp.errors import InputError
-from wtemlp.paths import RunPaths
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
 from wtemlp.report import figures, figures_energy, figures_explore, figures_structure
 from wtemlp.report.citations import Used, bibtex, citations
 from wtemlp.report.cost import cost_table

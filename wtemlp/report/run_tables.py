@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from wtemlp.records.summary import Summary
 from wtemlp.report.sampling import finite
 from wtemlp.report.table import MISSING, Column, Table, law_factor, number, walker_ratio
-from wtemlp.summary import Summary
 
 _SIGMA = Markup("σ<sub>{}</sub>")
 _COLUMNS = (

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from wtemlp.core.formatting import duration
+from wtemlp.records.summary import Summary
 from wtemlp.report.sampling import Sampling, expected_ratio, finite, sampling_of, samplings
-from wtemlp.summary import Summary
-from wtemlp.text import duration
 
 
 @dataclass(frozen=True)

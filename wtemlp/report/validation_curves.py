@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from wtemlp.records.validation_record import REFERENCE, Curve, MdRun, Validation
 from wtemlp.report import style
-from wtemlp.validation_record import REFERENCE, Curve, MdRun, Validation
 
 Span = tuple[float, int, int]  #: a temperature, its first trace, and the first of the next
 

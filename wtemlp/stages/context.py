@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from wtemlp.config.records import Machines, Params
-from wtemlp.paths import RunPaths
-from wtemlp.seeds import derive_seed
+from wtemlp.core.paths import RunPaths
+from wtemlp.core.seeds import derive_seed
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,15 @@ from pathlib import Path
 import dpdata
 import numpy as np
 
-from wtemlp import paths
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
+from wtemlp.core import paths
+from wtemlp.core.atomic_io import write_json
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.failures import meaningful, read_tail
-from wtemlp.dispatch.marks import forget_finished, has_finished
+from wtemlp.dispatch.task_status import forget_finished, has_finished
 from wtemlp.dispatch.tasks import Task, TaskResult
-from wtemlp.errors import CalculationError
-from wtemlp.files import write_json
 from wtemlp.md.dump import Dump, read_dump
-from wtemlp.paths import RunPaths
 from wtemlp.reference.base import Frames, Labeller, Labels, no_labels
 from wtemlp.reference.dataset import Dataset, Origin, accepted, labelled_system
 from wtemlp.reference.styles import labeller_of

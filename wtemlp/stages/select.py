@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp import paths
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
 from wtemlp.config.records import RANDOM, Params
-from wtemlp.dpgen_labels import is_bad_box, is_too_large
+from wtemlp.core import paths
+from wtemlp.core.paths import RunPaths
+from wtemlp.dpgen.labelling import is_bad_box, is_too_large
 from wtemlp.md.trajectory import read_frames
-from wtemlp.paths import RunPaths
+from wtemlp.stages.classification import sort_frames, task_limit
 from wtemlp.stages.context import RunContext
-from wtemlp.stages.sorting import sort_frames, task_limit
 
 #: DP-GEN's lists of frames in 02.fp, one file a system, and the verdict that each is of.
 LISTS = {

@@ -16,15 +16,16 @@ from typing import Any
 import dpdata
 import numpy as np
 
-from wtemlp import dpgen_adapter, paths
 from wtemlp.analysis.epochs import steps_per_epoch
 from wtemlp.config.records import Params
 from wtemlp.config.training import EPOCHS
+from wtemlp.core import paths
+from wtemlp.core.atomic_io import last_line, leading_int, write_json
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import Task
-from wtemlp.errors import CalculationError
-from wtemlp.files import last_line, leading_int, write_json
+from wtemlp.dpgen import adapter
 from wtemlp.md import dp
-from wtemlp.paths import RunPaths
 from wtemlp.stages.context import RunContext
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
@@ -40,7 +41,7 @@ def prepare(context: RunContext, iteration: int) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     params, root = context.params, context.paths.root
-    dpgen_adapter.make_train(
+    adapter.make_train(
         root,
         iteration,
         params.jdata,
@@ -153,7 +154,7 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
         Tasks (none, if the models are taken over) and files relative to the stage's folder.
     """
     params = context.params
-    job = dpgen_adapter.train_job(
+    job = adapter.train_job(
         context.paths.root, iteration, params.jdata, context.machines.mdata
     )
     if job is None:
@@ -252,7 +253,7 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
         validation data, or where ``dpgen run`` has trained the models: it does not test them.
     """
     params, folder = context.params, context.paths.train(iteration)
-    dpgen_adapter.post_train(
+    adapter.post_train(
         context.paths.root, iteration, params.jdata, context.machines.mdata
     )
     if (folder / COPIED).exists() and params.dp_compress:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from wtemlp.config.records import DEVIATION as BY_DEVIATION
 from wtemlp.config.records import WTE, ExploreJob, Params
-from wtemlp.config.schema import ENGINE
-from wtemlp.config.section import MAX_SEED
+from wtemlp.config.schema.dpgen_schema import ENGINE
+from wtemlp.config.schema.section import MAX_SEED
 from wtemlp.config.wte import MAX_BIASFACTOR, MAX_TEMPERATURE_K
-from wtemlp.errors import InputError
-from wtemlp.sweep_record import DEVIATION, RANDOM, Arm
+from wtemlp.core.errors import InputError
+from wtemlp.records.sweep_record import DEVIATION, RANDOM, Arm
 
 RANDOM_PICKS, HIGH_T = "random", "highT"  #: baselines that can be asked for
 OPTION = "--baseline"

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from wtemlp.errors import CalculationError, WtemlpError
-from wtemlp.lock import locked
-from wtemlp.paths import RunPaths
+from wtemlp.core.errors import CalculationError, WtemlpError
+from wtemlp.core.paths import RunPaths
+from wtemlp.session.lock import locked
 from wtemlp.sweep.folder import PARAM, load_given, load_sweep
 from wtemlp.sweep.listing import again
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from wtemlp import state as states
-from wtemlp.errors import WtemlpError
-from wtemlp.lock import is_held
-from wtemlp.paths import RunPaths
-from wtemlp.progress import Reporter, read_live
+from wtemlp.core.errors import WtemlpError
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state as states
+from wtemlp.session.lock import is_held
+from wtemlp.session.progress import Reporter, read_live
 from wtemlp.sweep.folder import OUTPUT, PARAM
 
 LOOK_S = 0.5  #: between two looks at the runs

@@ -16,18 +16,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wtemlp import hints, sweep_record
-from wtemlp import state as states
-from wtemlp.config.machine import load_machines
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.errors import InputError
-from wtemlp.files import read_record, write_json
-from wtemlp.first import first_state
-from wtemlp.paths import RunPaths
-from wtemlp.state import RunState, Step
+from wtemlp.core import shell_hints
+from wtemlp.core.atomic_io import read_record, write_json
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state as states
+from wtemlp.records import sweep_record
+from wtemlp.records.compatibility import first_state
+from wtemlp.records.state import RunState, Step
+from wtemlp.records.sweep_record import Arm, Sweep
 from wtemlp.sweep.arm_input import arm_param, start_param
 from wtemlp.sweep.arms import folder_of
-from wtemlp.sweep_record import Arm, Sweep
 
 FOLDER = "sweep"  #: in the run's folder
 GIVEN = "given.json"
@@ -118,11 +119,11 @@ def check_folder(folder: Path, given: Given, name: str) -> None:
     for key in sorted(old.param.keys() | given.param.keys()):
         if old.param.get(key) != given.param.get(key):
             raise InputError(
-                f"{name}: {key}", f"is not that of the sweep in {hints.shown(folder)}", OTHER
+                f"{name}: {key}", f"is not that of the sweep in {shell_hints.shown(folder)}", OTHER
             )
     if old.root != given.root:
         raise InputError(
-            str(given.root), f"the sweep in {hints.shown(folder)} is of {old.root}", OTHER
+            str(given.root), f"the sweep in {shell_hints.shown(folder)} is of {old.root}", OTHER
         )
 
 

@@ -5,16 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wtemlp import hints, sweep_record
-from wtemlp import state as states
-from wtemlp.errors import InputError
-from wtemlp.lock import is_held
-from wtemlp.paths import RunPaths
-from wtemlp.progress import read_live
+from wtemlp.core import shell_hints
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state as states
+from wtemlp.records import sweep_record
+from wtemlp.records.summary import Summary, summaries
+from wtemlp.records.sweep_record import Arm, Sweep
 from wtemlp.report.table import number
-from wtemlp.summary import Summary, summaries
+from wtemlp.session.lock import is_held
+from wtemlp.session.progress import read_live
 from wtemlp.sweep.folder import FOLDER, GIVEN, PARAM, START, Given, load_given, load_sweep
-from wtemlp.sweep_record import Arm, Sweep
 
 MISSING = "-"
 
@@ -31,12 +32,12 @@ def find_sweep(root: Path) -> Path | None:
 
 def again(folder: Path, given: Given, sweep: Sweep) -> str:
     """The command that goes on with a sweep, as seen from the working directory."""
-    param, machine = (hints.shown(folder / file) for file in (sweep.param, sweep.machine))
+    param, machine = (shell_hints.shown(folder / file) for file in (sweep.param, sweep.machine))
     words = ["wtemlp", "sweep", param, machine, *given.options]
     if given.root.resolve() != Path().resolve():
-        words += ["-C", hints.shown(given.root)]
+        words += ["-C", shell_hints.shown(given.root)]
     if folder != given.root / FOLDER:
-        words += ["-o", hints.shown(folder)]
+        words += ["-o", shell_hints.shown(folder)]
     return shlex.join(words)
 
 
@@ -131,5 +132,5 @@ def describe(folder: Path) -> str:
     head = ["arm", "folder", "stands", "labels", "RMSE F, meV/A"]
     lines += ["", _aligned([head, *(row.cells() for row in (*begun, *rows))])]
     if done:
-        lines.append(f"compare them with: {shlex.join(['wtemlp', 'compare', hints.shown(folder)])}")
+        lines.append(f"compare them with: {shlex.join(['wtemlp', 'compare', shell_hints.shown(folder)])}")
     return "\n".join(lines)

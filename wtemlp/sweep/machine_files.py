@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from wtemlp.config.records import Machines, MachineSection
-from wtemlp.errors import InputError
+from wtemlp.core.errors import InputError
 
 #: Names that are taken in a run's folder.
 _TAKEN = ("param.json", "iter.", "wtemlp.", "record.dpgen", "report.html")

@@ -7,14 +7,14 @@ from pathlib import Path
 from wtemlp.analysis.energy import temperature_window
 from wtemlp.config.records import Machines, Params
 from wtemlp.config.wte import MAX_TEMPERATURE_K
-from wtemlp.errors import InputError
-from wtemlp.files import read_record, write_json
-from wtemlp.lock import locked
-from wtemlp.paths import RunPaths
+from wtemlp.core.atomic_io import read_record, write_json
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
 from wtemlp.planning import own_run, sources
 from wtemlp.planning.plan import make_plan
 from wtemlp.planning.sources import UnbiasedRun
-from wtemlp.progress import Reporter
+from wtemlp.session.lock import locked
+from wtemlp.session.progress import Reporter
 
 FILE = "unbiased.json"
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from wtemlp.analysis.structure import BlockedRdf, RdfDistance, rdf_distance
 from wtemlp.config.records import ValidationBounds
 from wtemlp.md.validation_script import NPT, NVE, NVT
+from wtemlp.records.validation_record import MODEL, REFERENCE, Check, Estimate, MdRun, Parity
 from wtemlp.validation.measure import Measured
-from wtemlp.validation_record import MODEL, REFERENCE, Check, Estimate, MdRun, Parity
 
 ERRORS = 3.0  #: standard errors by which a bound may be exceeded
 NOISES = 2.0  #: times what two runs of one potential differ by, on average

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from wtemlp import paths
 from wtemlp.config.records import MachineSection, Params
+from wtemlp.core import paths
+from wtemlp.core.atomic_io import write_text
+from wtemlp.core.seeds import derive_seed
 from wtemlp.dispatch.cancel import discard_stage
-from wtemlp.dispatch.marks import forget_finished
+from wtemlp.dispatch.task_status import forget_finished
 from wtemlp.dispatch.tasks import Task
-from wtemlp.files import write_text
 from wtemlp.md import dp
 from wtemlp.md import validation_script as md
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command
-from wtemlp.seeds import derive_seed
-from wtemlp.validation.places import Places, digest
+from wtemlp.records.validation_record import MODEL, REFERENCE
+from wtemlp.validation.folders import Places, digest
 from wtemlp.validation.structure import Structure
-from wtemlp.validation_record import MODEL, REFERENCE
 
 ORIGIN = "job.json"  #: what a job is of; with it a job of other models or data is another
 DATA = "data"  #: links to the held-out data, in the folder of the parity jobs

@@ -20,6 +20,7 @@ from wtemlp.analysis.stability import (
 from wtemlp.analysis.structure import BLOCKS, BlockedRdf, rdf_with_errors
 from wtemlp.config.records import Params
 from wtemlp.md import validation_script as md
+from wtemlp.records.validation_record import Curve, Diffusion, Estimate, MdRun
 from wtemlp.validation.jobs import MdJob
 from wtemlp.validation.outputs import (
     Part,
@@ -30,7 +31,6 @@ from wtemlp.validation.outputs import (
     read_velocities,
 )
 from wtemlp.validation.viscosity import viscosity
-from wtemlp.validation_record import Curve, Diffusion, Estimate, MdRun
 
 BIN_A = 0.05  #: of a radial distribution function
 FARTHEST_A = 10.0  #: beyond it there is nothing to be seen in a liquid

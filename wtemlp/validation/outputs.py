@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from wtemlp.md import validation_script as md
 from wtemlp.md.dump import DumpFrame, iter_dump
+from wtemlp.records.validation_record import MODEL
 from wtemlp.validation.jobs import MdJob
-from wtemlp.validation_record import MODEL
 
 _STEP = re.compile(r"at step (\d+)")
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from statistics import mean, stdev
 
+from wtemlp.records.validation_record import MODEL, Check, Estimate, MdRun, Validation
 from wtemlp.validation.checks import TOO_SHORT
-from wtemlp.validation_record import MODEL, Check, Estimate, MdRun, Validation
 
 MISSING = "-"
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from wtemlp.analysis.parity import energy_bins, energy_errors, errors_by_energy, thinned
 from wtemlp.config.records import Params
-from wtemlp.errors import CalculationError
-from wtemlp.hints import kept
-from wtemlp.seeds import derive_seed
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.seeds import derive_seed
+from wtemlp.core.shell_hints import kept
+from wtemlp.records.validation_record import BinError, Parity
 from wtemlp.validation.jobs import ParityJob, detail_files
-from wtemlp.validation_record import BinError, Parity
 
 MAX_ENERGIES = 500  #: points of a plot that the record keeps
 MAX_FORCES = 1000

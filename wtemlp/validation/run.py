@@ -11,17 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config.records import MachineSection, Params
+from wtemlp.core.atomic_io import last_line, leading_int
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import TaskResult, failure_of
-from wtemlp.files import last_line, leading_int
 from wtemlp.md.reference_script import LOG
-from wtemlp.progress import Reporter, StageProgress
-from wtemlp.user_files import with_user_files
+from wtemlp.preflight.user_files import with_user_files
+from wtemlp.records.validation_record import Validation, save
+from wtemlp.session.progress import Reporter, StageProgress
 from wtemlp.validation import jobs as jobs_of
 from wtemlp.validation.jobs import Job
 from wtemlp.validation.verdict import judge
 from wtemlp.validation.work import Work
-from wtemlp.validation_record import Validation, save
 
 
 def run_validation(work: Work, reporter: Reporter) -> Validation:

@@ -8,7 +8,7 @@ import numpy as np
 from dpdata.formats.lammps.lmp import from_system_data
 
 from wtemlp.config.records import Params
-from wtemlp.errors import InputError
+from wtemlp.core.errors import InputError
 from wtemlp.md.reference_script import water_data
 from wtemlp.md.topology import make_whole, water_topology
 

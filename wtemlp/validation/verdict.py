@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from wtemlp.config.records import Params
+from wtemlp.core.versions import installed_versions
+from wtemlp.records.validation_record import REFERENCE, Check, Estimate, Parity, Validation
 from wtemlp.validation import checks as ask
 from wtemlp.validation.measure import Measured, measure
 from wtemlp.validation.parity import read_parity
 from wtemlp.validation.work import Work
-from wtemlp.validation_record import REFERENCE, Check, Estimate, Parity, Validation
-from wtemlp.versions import installed_versions
 
 NAMED = 3  #: failed checks that the verdict names
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wtemlp.config.records import Machines, Params
-from wtemlp.errors import InputError
+from wtemlp.core.errors import InputError
 from wtemlp.validation import jobs
+from wtemlp.validation.folders import Places, find_models
 from wtemlp.validation.jobs import MdJob, ParityJob
-from wtemlp.validation.places import Places, find_models
 from wtemlp.validation.structure import Structure, read_structure
 
 

@@ -1,1 +1,0 @@
-"""What would make a run fail, found before anything is written or submitted."""

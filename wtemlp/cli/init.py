@@ -1,0 +1,28 @@
+"""What ``wtemlp init`` does."""
+
+from pathlib import Path
+
+from wtemlp.config.init_params import load_init_params
+from wtemlp.config.machine.sections import load_machines
+from wtemlp.core import shell_hints
+from wtemlp.core.paths import RunPaths
+from wtemlp.initialize.checks import check_init
+from wtemlp.initialize.workflow import run_init
+from wtemlp.preflight.installed_engines import check_machines
+from wtemlp.preflight.user_files import check_user_files
+from wtemlp.session.session import at_work, find_input, run_folder
+
+
+def run_init_command(param: Path, machine: Path, root: Path) -> None:
+    """Do ``wtemlp init``."""
+    root = run_folder(root)
+    param, machine = find_input(param, root), find_input(machine, root)
+    params = load_init_params(param, root)
+    machines = load_machines(machine, root)
+    check_machines(machines, ("fp",), root)
+    check_user_files(machines, root)
+    check_init(params, root)
+    with at_work(RunPaths(root), "init", param, machine) as reporter:
+        result = run_init(params, machines, root, reporter)
+        reporter.table(result.describe())
+        reporter.say(f"go on with: {shell_hints.command('run', root)}")

@@ -1,0 +1,177 @@
+"""The shapes that DP-GEN takes a machine file in, brought into the one that its schema knows."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dargs import Argument
+
+from wtemlp.config.schema.dpgen_schema import STAGES
+from wtemlp.config.schema.section import Section, wrong_value
+from wtemlp.core.errors import InputError
+
+OLD = "is of DP-GEN's dispatcher before api_version 1.0"
+#: Keys of that dispatcher, and what is written now.
+_OLD_MACHINE = {
+    "machine_type": "write batch_type and context_type",
+    "work_path": "write remote_root",
+    "lazy_local": 'write "context_type": "LazyLocalContext"',
+}
+_OLD_RESOURCES = {
+    "numb_node": "write number_node",
+    "task_per_node": "write cpu_per_node",
+    "numb_gpu": "write gpu_per_node",
+    "partition": "write queue_name",
+    "time_limit": 'write it into custom_flags, as "#SBATCH --time=1:00:00"',
+    "with_mpi": "write mpirun into the command",
+    "exclude_list": 'write it into custom_flags, as "#SBATCH --exclude=node1"',
+}
+_OLD_TOP = {
+    "deepmd_path": "give the program in train.command",
+    "python_path": "give the program in train.command",
+}
+
+
+@dataclass(frozen=True)
+class OneShape:
+    """A machine file's content with one object for each stage."""
+
+    data: dict[str, Any]
+    flat: frozenset[str]  #: stages that are written as ``train_machine``, not ``train.machine``
+    ignored: tuple[InputError, ...]  #: what is there without any effect, to DP-GEN as here
+
+    def as_written(self, error: InputError) -> InputError:
+        """An error with the names of the keys that are in the file."""
+        for stage in self.flat:
+            if error.problem.startswith(f"{stage}."):
+                problem = f"{stage}_{error.problem.removeprefix(f'{stage}.')}"
+                return type(error)(error.where, problem, error.remedy)
+        return error
+
+
+def in_one_shape(given: Mapping[str, Any], file: str, schema: Argument) -> OneShape:
+    """Bring a machine file's content into the shape that the schema describes.
+
+    DP-GEN also takes a list of machines for a stage, whose first it uses; keys as ``train_machine``
+    without a section ``train``; keys with `comments` in them.
+
+    Parameters
+    ----------
+    given : Mapping
+        The file's content; not changed.
+    file : str
+        Its name, for messages.
+    schema : Argument
+        That of the machine file.
+
+    Raises
+    ------
+    InputError
+        If the file is for DP-GEN's old dispatcher, or has no batch system that is known.
+    """
+    data = copy.deepcopy(dict(given))
+    ignored: list[InputError] = []
+    flat = {stage for stage in STAGES if _gather(data, stage)}
+    for stage in STAGES:
+        section = data.get(stage)
+        if isinstance(section, list):
+            # The list is from times when the dispatcher chose among machines.
+            if not section:
+                raise wrong_value(file, (stage,), section, "must have one machine")
+            if len(section) > 1:
+                problem = f"{stage} has {len(section)} machines"
+                ignored.append(InputError(file, problem, "the first is used: remove the others"))
+            section = data[stage] = section[0]
+        if isinstance(section, dict):
+            data[stage] = {k: v for k, v in section.items() if "comments" not in k}
+    shape = OneShape(data, frozenset(flat), ())
+    try:
+        _refuse_old(data, file)
+        for stage in STAGES:
+            if isinstance(data.get(stage), dict):
+                ignored += _tidy(data[stage], file, schema, stage)
+    except InputError as error:
+        raise shape.as_written(error) from None
+    return OneShape(data, frozenset(flat), tuple(map(shape.as_written, ignored)))
+
+
+def _gather(data: dict[str, Any], stage: str) -> bool:
+    """Move ``train_machine`` into ``train``, and so on; whether there was no such section."""
+    prefix = f"{stage}_"
+    names = [key for key in data if key.startswith(prefix)]
+    section = data.get(stage, {})
+    if isinstance(section, list):
+        section = section[0] if section else None
+    if not names or not isinstance(section, dict):
+        return False
+    for name in names:
+        section.setdefault(name.removeprefix(prefix), data.pop(name))
+    alone = stage not in data
+    data.setdefault(stage, section)
+    return alone
+
+
+def _refuse_old(data: Mapping[str, Any], file: str) -> None:
+    for stage in STAGES:
+        section = data.get(stage)
+        if not isinstance(section, dict):
+            continue
+        for part, keys in (("machine", _OLD_MACHINE), ("resources", _OLD_RESOURCES)):
+            _refuse_keys(section.get(part), keys, file, (stage, part))
+    _refuse_keys(data, _OLD_TOP, file, ())
+
+
+def _refuse_keys(
+    data: Any, keys: Mapping[str, str], file: str, path: tuple[str, ...]
+) -> None:
+    for key, instead in keys.items():
+        if isinstance(data, Mapping) and key in data:
+            remedy = f"{OLD}: {instead} (machines/ of wtemlp has examples)"
+            raise wrong_value(file, (*path, key), data[key], remedy)
+
+
+def _tidy(section: dict[str, Any], file: str, schema: Argument, stage: str) -> list[InputError]:
+    """What dpdispatcher fills in, or leaves alone, where it loads the two parts of a section."""
+    machine, resources = section.get("machine"), section.get("resources")
+    if not isinstance(machine, dict):
+        return []
+    machine.setdefault("local_root", "./")
+    _check_batch_type(Section(file, machine, (stage, "machine")), schema, stage)
+    if not isinstance(resources, dict):
+        return []
+    # dpdispatcher's strict schema chooses the batch system here.
+    resources.setdefault("batch_type", machine["batch_type"])
+    fields = {part: set(schema[f"{stage}/{part}"].sub_fields) for part in ("machine", "resources")}
+    return [
+        *_drop_misplaced(machine, "machine", "resources", fields, file, stage),
+        *_drop_misplaced(resources, "resources", "machine", fields, file, stage),
+    ]
+
+
+def _drop_misplaced(
+    data: dict[str, Any], part: str, other: str, fields: Mapping[str, set[str]], file: str,
+    stage: str,
+) -> list[InputError]:
+    """Keys of the one part that are written in the other: nobody reads them there."""
+    known = fields[part] | {"batch_type", "context_type"}
+    remedy = f"has no effect here: it is a key of {stage}.{other}"
+    return [
+        wrong_value(file, (stage, part, key), data.pop(key), remedy)
+        for key in list(data)
+        if key not in known and key in fields[other]
+    ]
+
+
+def _check_batch_type(machine: Section, schema: Argument, stage: str) -> None:
+    """The machine's schema takes any string; the batch systems are the choices of resources."""
+    variant = schema[f"{stage}/resources"].sub_variants["batch_type"]
+    names = ", ".join(f'"{name}"' for name in sorted(variant.choice_dict))
+    if "batch_type" not in machine:
+        raise machine.missing("batch_type", f"add it: one of {names}")
+    given = machine["batch_type"]
+    known = isinstance(given, str) and (
+        given in variant.choice_dict or given in variant.choice_alias
+    )
+    if not known:
+        raise machine.wrong("batch_type", f"must be one of {names}")

@@ -1,0 +1,1 @@
+"""Schemas of parameter, machine and init files, and messages about wrong keys."""

@@ -1,0 +1,87 @@
+"""The schemas of the input files as JSON schema, for editors and other programs."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dargs import Argument
+from dargs.json_schema import generate_json_schema
+
+from wtemlp.config.schema.dpgen_schema import STAGES, init_schema, machine_schema, run_schema
+
+SCHEMAS: dict[str, Callable[[], Argument]] = {
+    "param": run_schema, "machine": machine_schema, "init": init_schema,
+}  # fmt: skip
+TITLES = {
+    "param": "Parameter file of wtemlp run",
+    "machine": "Machine file of wtemlp",
+    "init": "Parameter file of wtemlp init",
+}
+
+
+def json_schema(kind: str) -> dict[str, Any]:
+    """The JSON schema of a file, strict as the programs are.
+
+    Parameters
+    ----------
+    kind : str
+        ``"param"``, ``"machine"`` or ``"init"``.
+    """
+    schema = generate_json_schema(SCHEMAS[kind]())
+    del schema["$id"]
+    schema["title"] = TITLES[kind]
+    if kind == "machine":
+        for stage in STAGES:
+            _open_section(schema, stage)
+    _tidy(schema)
+    return schema
+
+
+def schema_text(kind: str) -> str:
+    """The JSON schema of a file, to be printed."""
+    return json.dumps(json_schema(kind), indent=1, ensure_ascii=False)
+
+
+def _open_section(schema: dict[str, Any], stage: str) -> None:
+    """What is filled in need not be there; a section may be in a list."""
+    section = schema["properties"][stage]
+    machine, resources = (section["properties"][part] for part in ("machine", "resources"))
+    machine["required"].remove("local_root")
+    resources["required"].remove("batch_type")
+    resources["properties"]["kwargs"] = {"type": "object"}  # known once there is a batch system
+    section["patternProperties"] = {"^_|comments": {}}
+    listed = {"type": "array", "minItems": 1, "items": section}
+    schema["properties"][stage] = {"anyOf": [section, listed]}
+
+
+def _tidy(node: dict[str, Any], part: bool = False) -> None:
+    """Leave out what says nothing, put types in order, and allow no keys but the known ones.
+
+    Parameters
+    ----------
+    node : dict
+        A schema; changed.
+    part : bool
+        Whether it only adds to the schema that it is in.
+    """
+    if isinstance(node.get("type"), list):
+        types = sorted(node["type"])
+        node["type"] = types[0] if len(types) == 1 else types
+    for key in ("required", "properties", "description"):
+        if not node.get(key, True):
+            del node[key]
+    for field in node.get("properties", {}).values():
+        _tidy(field)
+    for key in ("anyOf", "allOf"):
+        for one in node.get(key, []):
+            if "then" in one:
+                _tidy(one["then"], part=True)
+            elif key == "anyOf":
+                _tidy(one)
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            _tidy(node[key])
+    if "properties" in node and not part:
+        node["properties"].setdefault("$schema", {"type": "string"})
+        node.setdefault("patternProperties", {"^_": {}})
+        node["unevaluatedProperties"] = False

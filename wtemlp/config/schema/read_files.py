@@ -1,0 +1,144 @@
+"""Reading a JSON or YAML file into a dictionary, with one line for everything that can go wrong."""
+
+import json
+import math
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from wtemlp.config.schema.section import key_path, wrong_value
+from wtemlp.core.errors import InputError
+
+MAX_DIGITS = 300  #: of an integer; a double holds 308
+
+_FINITE = "write a finite number"
+
+
+class Kind(Enum):
+    """The kinds of input file, each with a key that no other kind has."""
+
+    RUN = ("a parameter file of wtemlp run", "default_training_param")
+    INIT = ("a parameter file of wtemlp init", "n_molecules")
+    MACHINE = ("a machine file", "train")
+
+
+def read_object(path: Path, wanted: Kind) -> dict[str, Any]:
+    """Read a parameter or machine file.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.yaml`` or ``.yml`` file is read as YAML, any other as JSON, as DP-GEN does.
+    wanted : Kind
+        What the file is to be.
+
+    Returns
+    -------
+    dict
+        The file's object.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it does not hold one object.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(str(path), "no such file", "give the path of an existing file") from None
+    except IsADirectoryError:
+        raise InputError(str(path), "is a folder", "give the path of a file") from None
+    except UnicodeDecodeError:
+        raise InputError(str(path), "not a text file", "must be JSON in UTF-8") from None
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read ({error.strerror})") from None
+    data = _parse_yaml(path, text) if path.suffix in (".yaml", ".yml") else _parse_json(path, text)
+    if not isinstance(data, dict):
+        kind = {list: "a list", str: "a string", type(None): "nothing"}.get(type(data), "a value")
+        raise InputError(path.name, f"holds {kind}", 'must be one object: {"key": value, ...}')
+    _refuse_other_kind(path, data, wanted)
+    return data
+
+
+def _refuse_other_kind(path: Path, data: Mapping[str, Any], wanted: Kind) -> None:
+    """One clear line when two files were given in the wrong order."""
+    if wanted.value[1] in data:
+        return
+    for kind in Kind:
+        if kind.value[1] in data:
+            remedy = f"give {wanted.value[0]} here (the order is PARAM MACHINE)"
+            raise InputError(path.name, f"is {kind.value[0]}", remedy)
+
+
+def _shortened(literal: str) -> str:
+    """A number as it was written, or the beginning of a very long one."""
+    return literal if len(literal) <= 20 else f"{literal[:17]}..."
+
+
+def _parse_json(path: Path, text: str) -> Any:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1 and not key.startswith("_"):
+                raise InputError(path.name, f'the key "{key}" is given twice', "remove one of them")
+        return dict(pairs)
+
+    def finite(name: str) -> float:
+        raise InputError(path.name, f"{name} is not a number of JSON", _FINITE)
+
+    def in_range(literal: str) -> float:
+        value = float(literal)
+        if math.isinf(value):
+            raise InputError(path.name, f"{_shortened(literal)} is too large", _FINITE)
+        return value
+
+    def whole(literal: str) -> int:
+        if len(literal) > MAX_DIGITS:
+            raise InputError(path.name, f"{_shortened(literal)} is too large", _FINITE)
+        return int(literal)
+
+    try:
+        return json.loads(
+            text, object_pairs_hook=once, parse_constant=finite, parse_float=in_range,
+            parse_int=whole,
+        )
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(
+            path.name, f"not valid JSON: {where}: {error.msg}", "correct the text there"
+        ) from None
+    except RecursionError:
+        raise InputError(path.name, "not valid JSON: nested too deeply") from None
+
+
+def _parse_yaml(path: Path, text: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        data = YAML(typ="safe", pure=True).load(text)
+        _refuse_infinite(path, data)
+        return data
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        problem = f"not valid YAML: {where}{error.problem}"
+        raise InputError(path.name, problem, "correct the text there") from None
+    except YAMLError as error:
+        problem = f"not valid YAML: {str(error).splitlines()[0]}"
+        raise InputError(path.name, problem, "correct the text") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(path.name, f"not valid YAML: {error}", "correct the text") from None
+
+
+def _refuse_infinite(path: Path, value: Any, keys: tuple[str | int, ...] = ()) -> None:
+    """YAML has words for what is no number (.inf, .nan), and reads 1e400 as one."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise wrong_value(path.name, keys, value, _FINITE)
+    if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
+        raise InputError(path.name, f"{key_path(keys)} is too large", _FINITE)
+    if isinstance(value, (dict, list)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            _refuse_infinite(path, item, (*keys, key))

@@ -1,0 +1,1 @@
+"""The user's own LAMMPS and PLUMED scripts."""

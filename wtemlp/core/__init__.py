@@ -1,0 +1,1 @@
+"""Errors, units, seeds, paths and files: what every other package builds on."""

@@ -1,0 +1,1 @@
+"""Make initial data: box, equilibration, well-tempered ensemble with the reference, labels."""

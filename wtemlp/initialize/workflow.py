@@ -1,0 +1,313 @@
+"""What ``wtemlp init`` does: from a number of molecules to labelled data and starting structures.
+
+A box by Packmol; minimisation, NPT, and NVT in NPT's mean box, in one job; from the end of NVT a
+well-tempered-ensemble job for each bias factor, with sigma of the NVT run; labels of all sampled
+frames, computed anew on the bare positions; data, shuffled and split.
+
+Every input is a function of the parameters and the seed, and a finished task is not run again, so
+a run that was killed goes on where it was and ends with the same data.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp import __version__
+from wtemlp.config.init_params import WATER_G_MOL, box_length_A
+from wtemlp.config.records import BY_ENSEMBLE, InitParams, Machines
+from wtemlp.core.atomic_io import last_line, leading_int, write_json, write_text
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.seeds import derive_seed
+from wtemlp.core.units import KCAL_MOL_IN_EV
+from wtemlp.dispatch.dispatcher import run_tasks
+from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.initialize.checks import check_init, parameters_of
+from wtemlp.initialize.dataset import split_purpose, write_start
+from wtemlp.initialize.ensembles import describe_ensembles
+from wtemlp.md import reference_runs as runs
+from wtemlp.md.dump import last_frames
+from wtemlp.md.packmol import pack_water
+from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
+from wtemlp.md.topology import make_whole, water_topology
+from wtemlp.preflight.user_files import with_user_files
+from wtemlp.records.init_result import (
+    LABEL,
+    PARAMETERS,
+    RESULT,
+    Ensemble,
+    InitResult,
+    ensemble_name,
+    load_result,
+)
+from wtemlp.reference.base import Frames
+from wtemlp.reference.dataset import Origin, accepted
+from wtemlp.reference.lammps_ff import LammpsForceField
+from wtemlp.reference.store import Store
+from wtemlp.session.progress import Reporter, StageProgress
+
+EQUILIBRATE, WTE = "00.equilibrate", "01.wte"
+ACCEPTED = "accepted"  #: the labelled frames, as long as they are being gathered
+ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
+A3_G_PER_CM3_MOL = 0.602214076  #: 1 g/cm3 in g/mol/Angstrom^3
+
+
+def run_init(
+    params: InitParams, machines: Machines, root: Path, reporter: Reporter
+) -> InitResult:
+    """Build the start of a run; called again, go on where it was.
+
+    Parameters
+    ----------
+    params : InitParams
+    machines : Machines
+        The tasks run as its ``fp`` section says.
+    root : Path
+        The run's folder, absolute.
+    reporter : Reporter
+
+    Returns
+    -------
+    InitResult
+
+    Raises
+    ------
+    InputError
+        If the output folder holds the data of other parameters.
+    MissingEngine
+        If there is no Packmol.
+    CalculationError
+        If a task failed.
+    """
+    check_init(params, root)
+    output = root / params.output
+    if not (output / PARAMETERS).is_file():
+        output.mkdir(parents=True, exist_ok=True)
+        write_json(output / PARAMETERS, parameters_of(params))
+    if not (output / RESULT).is_file():
+        _Init(params, machines, root, reporter).build()
+    else:
+        reporter.say(f"{output} is complete already")
+    return load_result(output)
+
+
+def done_steps(folder: Path) -> int:
+    """MD steps that a task has behind it, from its log."""
+    return leading_int(last_line(folder / LOG))
+
+
+class _Init:
+    """The stages, in their order; each needs what the ones before left in the folder."""
+
+    def __init__(
+        self, params: InitParams, machines: Machines, root: Path, reporter: Reporter
+    ) -> None:
+        self.params, self.machines, self.reporter = params, machines, reporter
+        self.root, self.output = root, root / params.output
+        self.types = np.repeat(
+            np.arange(len(params.type_map)),
+            [{"O": 1, "H": 2}.get(name, 0) * params.n_molecules for name in params.type_map],
+        )
+        self.biasfactors = params.ensembles[1:]
+
+    def build(self) -> None:
+        """From nothing, or from what is there, to the result."""
+        nvt_folder = self._equilibrate()
+        box_A = float((nvt_folder / runs.BOX).read_text())
+        temperatures, energies = _series(nvt_folder)
+        nvt = Ensemble.of(1.0, temperatures, energies)
+        wte_folders = self._wte(nvt_folder, nvt)
+        folders = {1.0: nvt_folder, **wte_folders}
+        store = Store(self.output / LABEL / ACCEPTED, self.types, self.params.type_map)
+        n_frames = self._label(folders, store)
+        data = write_start(self.output, self.params, store.dataset(), self._seed)
+        store.remove()
+        n_train, n_validation = (sum(getattr(one, key) for one in data)
+                                 for key in ("n_train", "n_validation"))  # fmt: skip
+        mass = self.params.n_molecules * WATER_G_MOL
+        result = InitResult(
+            output=self.output,
+            n_molecules=self.params.n_molecules,
+            box_A=box_A,
+            density_g_cm3=mass / box_A**3 / A3_G_PER_CM3_MOL,
+            nvt=nvt,
+            wte=tuple(_second_half(g, folder) for g, folder in wte_folders.items()),
+            n_train=n_train,
+            n_validation=n_validation,
+            n_rejected=n_frames - n_train - n_validation,
+            starting_structures=self.params.starting_structures,
+            data=tuple(one for one in data if one.folder),
+        )
+        for ensemble in describe_ensembles(self.output, self.params, folders, self.types):
+            self.reporter.say(ensemble.describe())
+        self._save(result)
+
+    def _seed(self, *purpose: object) -> int:
+        return derive_seed(self.params.seed, "init", *purpose)
+
+    def _equilibrate(self) -> Path:
+        """Box, minimisation, NPT, NVT: one task."""
+        p = self.params
+        folder = self.output / EQUILIBRATE / "nvt"
+        if not (folder / runs.BOX_DATA).is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            length_A = box_length_A(p.n_molecules, p.density_g_cm3)
+            molecules = pack_water(p.n_molecules, length_A, self._seed("packmol"))
+            atoms = {"O": molecules[:, 0], "H": molecules[:, 1:].reshape(-1, 3)}
+            coords = np.concatenate([atoms[name] for name in p.type_map if name in atoms])
+            cell = np.eye(3) * length_A
+            topology = water_topology(self.types, coords, cell, p.type_map)
+            coords = make_whole(coords[None], cell[None], topology)[0]
+            write_text(folder / runs.BOX_DATA, water_data(p.force_field, coords, cell, topology))
+        script = runs.box_and_nvt(p, self._seed("velocity"), self._seed("thermostat", "1"))
+        results = (runs.BOX, runs.ENERGIES, runs.FRAMES, runs.END_DATA, LOG)
+        task = self._task(
+            folder, {SCRIPT: script}, (runs.BOX_DATA,), results, p.npt_steps + p.nvt_steps
+        )
+        self._run("box, NPT and NVT", [task])
+        return folder
+
+    def _wte(self, nvt_folder: Path, nvt: Ensemble) -> dict[float, Path]:
+        """One task for each bias factor, from the end of NVT."""
+        p = self.params
+        end = (nvt_folder / runs.END_DATA).read_text()
+        folders = {g: self.output / WTE / ensemble_name(g) for g in self.biasfactors}
+        results = (runs.ENERGIES, runs.FRAMES, runs.COLVAR, runs.HILLS, runs.PLUMED_LOG, LOG)
+        tasks = []
+        for g, folder in folders.items():
+            inputs = {
+                SCRIPT: runs.wte(p, self._seed("thermostat", f"{g:g}")),
+                runs.PLUMED: runs.wte_plumed(p, g, nvt.mean_eV, nvt.sigma_eV),
+                runs.END_DATA: end,
+            }
+            tasks.append(self._task(folder, inputs, (), results, p.wte_steps))
+        self._run("well-tempered ensemble", tasks)
+        return folders
+
+    def _batches(
+        self, folders: dict[float, Path]
+    ) -> Iterator[tuple[Path, Frames, list[Origin]]]:
+        """The frames of all ensembles, evenly spaced in time in each, and where they are from.
+
+        In the batches in which they are labelled, each with its folder; one is in memory at a
+        time, however long the runs were.
+        """
+        size = max(1, ATOM_FRAMES_PER_TASK // len(self.types))
+        sampled = (
+            (frame, Origin(biasfactor, frame.step))
+            for biasfactor, folder in folders.items()
+            # The last ones: a dump also has the step that its run begins with.
+            for frame in last_frames(folder / runs.FRAMES, self.params.frames_per_ensemble)
+        )
+        for number in itertools.count():
+            batch = list(itertools.islice(sampled, size))
+            if not batch:
+                return
+            origins = [origin for _, origin in batch]
+            frames = Frames(
+                np.array([frame.coords for frame, _ in batch]),
+                np.array([frame.cell for frame, _ in batch]),
+                self.types,
+                tuple(f"{ensemble_name(origin.biasfactor)}/{origin.step}" for origin in origins),
+            )
+            yield self.output / LABEL / f"batch.{number:04d}", frames, origins
+
+    def _label(self, folders: dict[float, Path], store: Store) -> int:
+        """Label the bare frames, many in each task; the number of those that were sent."""
+        labeller = LammpsForceField(self.params.force_field, self.params.type_map)
+        command = self.machines.fp.command
+        tasks = [
+            labeller.prepare(folder, frames, command)
+            for folder, frames, _ in self._batches(folders)
+        ]
+        self._run("labels", tasks)
+        n_frames = 0
+        for folder, frames, origins in self._batches(folders):
+            labels = labeller.collect(folder, frames)
+            store.add(accepted(frames, labels, origins, self.params.type_map))
+            n_frames += len(frames)
+        return n_frames
+
+    def _splits(self) -> list[tuple[str, ...]]:
+        apart = self.params.data == BY_ENSEMBLE
+        return [split_purpose(g) for g in (self.params.ensembles if apart else (None,))]
+
+    def _save(self, result: InitResult) -> None:
+        """Write the provenance; the run is complete when this file is there."""
+        seeds = {
+            "packmol": self._seed("packmol"),
+            "velocity": self._seed("velocity"),
+            "thermostat_1": self._seed("thermostat", "1"),
+            **{f"thermostat_{g:g}": self._seed("thermostat", f"{g:g}") for g in self.biasfactors},
+            **{"_".join(purpose): self._seed(*purpose) for purpose in self._splits()},
+        }
+        numbers = {key: value for key, value in asdict(result).items() if key != "output"}
+        content = {
+            "wtemlp": __version__,
+            "parameters": parameters_of(self.params),
+            "seeds": seeds,
+            "result": numbers,
+        }
+        write_json(self.output / RESULT, content)
+
+    def _task(
+        self,
+        folder: Path,
+        inputs: dict[str, str],
+        others: tuple[str, ...],
+        results: tuple[str, ...],
+        steps: int,
+    ) -> Task:
+        """A LAMMPS task; `inputs` are written, `others` are there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in inputs.items():
+            write_text(folder / name, text)
+        return Task(
+            name=folder.name,
+            folder=folder,
+            command=lammps_command(self.machines.fp.command),
+            forward=(*inputs, *others),
+            backward=results,
+            logs=(LOG,),
+            steps=steps,
+        )
+
+    def _run(self, title: str, tasks: Sequence[Task]) -> None:
+        """Run the tasks of a stage; every one must succeed."""
+        if not tasks:
+            return
+        tasks = with_user_files(tasks, self.machines.fp, self.root)
+        work_dir = tasks[0].folder.parent
+        results: list[TaskResult] = []
+        self.reporter.follow(
+            StageProgress(f"init: {title}", tasks, done_steps),
+            lambda on_progress: results.extend(
+                run_tasks(
+                    tasks,
+                    work_dir=work_dir,
+                    common_files=(),
+                    section=self.machines.fp,
+                    on_progress=on_progress,
+                    root=self.root,
+                )
+            ),
+        )
+        failed = [result for result in results if not result.ok]
+        if failed:
+            more = f"\n  {len(failed) - 1} more of the tasks failed" if len(failed) > 1 else ""
+            raise CalculationError(f"{work_dir}/{failed[0].message}{more}")
+
+
+def _series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Recorded temperatures (K) and unbiased energies (eV) of a run, each (n,)."""
+    table = np.loadtxt(folder / runs.ENERGIES, ndmin=2)
+    return table[:, 1], table[:, 2] * KCAL_MOL_IN_EV
+
+
+def _second_half(biasfactor: float, folder: Path) -> Ensemble:
+    """A WTE run's numbers; the first half, in which the bias grows, is left out."""
+    temperatures, energies = _series(folder)
+    half = len(energies) // 2
+    return Ensemble.of(biasfactor, temperatures[half:], energies[half:])

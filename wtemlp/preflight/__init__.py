@@ -1,0 +1,1 @@
+"""Checks that find what would make a run fail, before anything is written or submitted."""

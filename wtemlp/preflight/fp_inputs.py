@@ -1,0 +1,98 @@
+"""DP-GEN's preparation of labels, rehearsed on a made-up frame before anything is written.
+
+DP-GEN finds out what is wrong with its DFT parameters (a missing KSPACING, an unknown smearing)
+when it makes the first inputs, which in a run is after hours of training and exploration.
+"""
+
+import copy
+import difflib
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from dpdata.format import Format
+
+from wtemlp.config.label_files import with_absolute_paths
+from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.config.schema.dpgen_schema import FP_STYLE, OWN_STYLES
+from wtemlp.core import paths
+from wtemlp.core.atomic_io import write_json
+from wtemlp.core.errors import CalculationError, InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.md.dump import write_dump
+from wtemlp.reference.dpgen_style import DpgenStyle
+
+SPACING_A = 3.0  #: between the atoms of the made-up frame, one of each element
+
+
+def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
+    """Have DP-GEN prepare a label in a folder that is thrown away.
+
+    Parameters
+    ----------
+    params : Params
+        The files that its ``fp_style`` names are there.
+    machines : Machines, optional
+        Whose command is looked at, too.
+    root : Path
+        The run's folder.
+
+    Raises
+    ------
+    InputError
+        If DP-GEN cannot make the inputs, or the command is another program's.
+    """
+    if machines is not None and params.fp_style != FP_STYLE:
+        _check_command(machines, params.fp_style)
+    if params.fp_style in OWN_STYLES:
+        return
+    if params.fp_style == "custom":
+        _check_formats(params)
+    if params.fp_style == "amber/diff":
+        return  # its inputs are made of Amber's own files, which have been looked at
+    jdata = {**with_absolute_paths(params.jdata, root), "model_devi_engine": "lammps"}
+    with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
+        rehearsal = RunPaths(Path(name).resolve())
+        folder = rehearsal.label_task(0, 0, 0)
+        folder.mkdir(parents=True)
+        n_atoms = len(params.type_map)
+        at = SPACING_A * (np.arange(n_atoms) + 0.5)
+        coords = np.column_stack([at, np.full((n_atoms, 2), SPACING_A)])
+        cell = np.diag([SPACING_A * max(n_atoms, 3), 3 * SPACING_A, 3 * SPACING_A])
+        dump = folder / paths.FRAME_DUMP
+        write_dump(dump, np.array([0]), cell[None], np.arange(n_atoms) + 1, coords[None])
+        write_json(folder / paths.FRAME, {"task": "none"})
+        try:
+            labeller = DpgenStyle(copy.deepcopy(jdata), {}, rehearsal.root, 0)
+            labeller.write_inputs([folder], 0)
+        except CalculationError as error:
+            reason = str(error.__cause__).strip() or "a condition of its code is not met"
+            said = f"{type(error.__cause__).__name__}: {reason.splitlines()[0]}"
+            raise InputError(
+                f"{params.source.name}: fp_style",
+                f"DP-GEN cannot make the inputs of {params.fp_style} ({said})",
+                "correct the keys and files of the labels",
+            ) from error
+
+
+def _check_formats(params: Params) -> None:
+    """The formats between which a program of the user's own translates."""
+    known = Format.get_formats()
+    for key in ("input_fmt", "output_fmt"):
+        name = params.jdata["fp_params"][key]
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f', did you mean "{near[0]}"?' if near else ""
+            raise InputError(
+                f"{params.source.name}: fp_params.{key}", f'"{name}" is no format of dpdata{meant}'
+            )
+
+
+def _check_command(machines: Machines, style: str) -> None:
+    """A machine file that was made for labels by LAMMPS."""
+    section: MachineSection = machines.fp
+    if section.command.split()[:2] == ["wtemlp", "lmp"]:
+        raise InputError(
+            f"{machines.source.name}: fp.command", f"{section.command} is LAMMPS",
+            f"give the command of the program of fp_style {style}",
+        )  # fmt: skip

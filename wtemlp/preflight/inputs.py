@@ -1,0 +1,208 @@
+"""The parameter and the machine file, looked at as ``wtemlp run`` looks at them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from wtemlp.config.label_files import label_file_problems
+from wtemlp.config.machine.sections import examine_machines
+from wtemlp.config.params import file_problems
+from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.config.schema.dpgen_schema import OWN_STYLES
+from wtemlp.config.schema.section import Section
+from wtemlp.config.schema.wellformed import examine_params
+from wtemlp.core.errors import InputError, MissingEngine, NotRunnable, WtemlpError
+from wtemlp.core.paths import RunPaths
+from wtemlp.preflight.findings import Findings
+from wtemlp.preflight.fp_inputs import check_labels
+from wtemlp.preflight.installed_engines import check_backend, check_machines
+from wtemlp.preflight.plumed_lines import jobs_with_lines, refusals
+from wtemlp.preflight.user_files import check_user_files
+from wtemlp.records.compatibility import check_run
+
+STAGES = ("train", "model_devi", "fp")
+
+
+def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Params | None:
+    """Check a parameter file.
+
+    Parameters
+    ----------
+    param : Path
+    root : Path
+        The run's folder.
+    findings : Findings
+        Takes what is found.
+    files : bool
+        Whether to look at the data and structures that it names, too, and whether it is an error
+        if the file is well-formed, but no run can be made of it.
+
+    Returns
+    -------
+    Params or None
+        None: no run can be made of it.
+    """
+    try:
+        examined = examine_params(param, root)
+    except WtemlpError as error:
+        findings.refused(error)
+        return None
+    params = examined.params
+    if params is None:
+        _tell_not_runnable(param, examined.problems, findings, files)
+        return None
+    jobs, models = len(params.jobs), params.numb_models
+    findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
+    for line in params.warnings:
+        where, _, what = line.partition(": ")
+        findings.warning(where, what)
+    templates = sum(job.template is not None for job in params.jobs)
+    if templates:
+        findings.ok(param.name, f"the scripts of {templates} iterations have all that is needed")
+    if files:
+        problems = file_problems(params, root)
+        for problem in problems:
+            findings.refused(problem)
+        if not problems:
+            data = len(params.init_data_sys) + len(params.validation_data_sys)
+            used = {index for job in params.jobs for index in job.sys_idx}
+            structures = sum(len(params.sys_configs[index]) for index in used)
+            elements = ", ".join(params.type_map)
+            findings.ok(param.name, f"{data} folders of data and {structures} structures are "
+                                    f"there, of {elements}")
+    return params
+
+
+def check_label_inputs(
+    params: Params | None, machines: Machines | None, root: Path, findings: Findings
+) -> None:
+    """Check the back end of the trainings, and that DP-GEN can make the inputs of its ``fp_style``,
+    if their files are there."""
+    if params is None:
+        return
+    if machines is not None:
+        try:
+            check_backend(params, machines)
+        except MissingEngine as error:
+            findings.refused(error)
+    own = params.fp_style in OWN_STYLES
+    if not own and label_file_problems(Section(params.source.name, params.jdata), root):
+        return  # told already
+    try:
+        check_labels(params, machines, root)
+    except WtemlpError as error:
+        findings.refused(error)
+        return
+    if not own:
+        findings.ok(params.source.name, f"DP-GEN makes the inputs of fp_style {params.fp_style}")
+
+
+def check_plumed(
+    params: Params | None, machines: Machines | None, root: Path, findings: Findings
+) -> None:
+    """Have the PLUMED of this machine, if there is one, read the user's own lines."""
+    if params is None or not (indices := jobs_with_lines(params)):
+        return
+    where = f"{params.source.name}: model_devi_jobs[{indices[0]}].wte.plumed"
+    before = len(findings.all)
+    try:
+        for refused in refusals(params, machines, root):
+            if refused.certain:
+                findings.refused(refused.error)
+            else:
+                findings.warning(refused.error.where, refused.error.problem, refused.error.remedy)
+    except MissingEngine as error:
+        findings.warning(where, f"is not looked at: {error.problem} on this machine", error.remedy)
+    except InputError as error:
+        findings.refused(error)
+    if len(findings.all) == before:
+        findings.ok(where, "PLUMED on this machine accepts the lines")
+
+
+def check_machine_file(machine: Path, findings: Findings, to_run: bool) -> Machines | None:
+    """Check a machine file alone.
+
+    Parameters
+    ----------
+    machine : Path
+    findings : Findings
+        Takes what is found.
+    to_run : bool
+        Whether it is an error if the file is well-formed, but no task can be run with it.
+
+    Returns
+    -------
+    Machines or None
+        None: it is of no use.
+    """
+    try:
+        machines, ignored, problems = examine_machines(machine)
+    except WtemlpError as error:
+        findings.refused(error)
+        return None
+    for idle in ignored:
+        findings.warning(idle.where, idle.problem, idle.remedy)
+    if problems:
+        _tell_not_runnable(machine, problems, findings, to_run)
+        return None
+    findings.ok(machine.name, "keys and values are right")
+    return machines
+
+
+def check_sections(
+    machines: Machines, root: Path, findings: Findings
+) -> tuple[list[MachineSection], set[str]]:
+    """Check what the machine file says of each stage, and the engines that are on this machine.
+
+    Returns
+    -------
+    list of MachineSection
+        Those whose places can be looked at.
+    set of str
+        Stages whose engine is known to be missing here.
+    """
+    usable: list[MachineSection] = []
+    lacking: set[str] = set()
+    try:
+        check_user_files(machines, root)
+    except WtemlpError as error:
+        findings.refused(error)
+    for stage in STAGES:
+        try:
+            check_machines(machines, (stage,), root)
+        except MissingEngine as error:
+            findings.refused(error)
+            lacking.add(stage)
+        except InputError as error:
+            findings.refused(error)
+            continue
+        usable.append(getattr(machines, stage))
+    return usable, lacking
+
+
+def check_folder(
+    params: Params | None, machines: Machines | None, root: Path, findings: Findings
+) -> None:
+    """Check that the input goes with the run that is in the folder, if there is one."""
+    paths = RunPaths(root)
+    if params is None or machines is None:
+        return
+    try:
+        check_run(params, machines, paths)
+    except WtemlpError as error:
+        findings.refused(error)
+        return
+    there = paths.state.is_file()
+    findings.ok(str(root), "the input goes with the run that is here" if there else "no run yet")
+
+
+def _tell_not_runnable(
+    file: Path, problems: Sequence[NotRunnable], findings: Findings, to_run: bool
+) -> None:
+    """Tell that a file is well-formed, and why there is no run with it all the same."""
+    findings.ok(file.name, "is well-formed")
+    for problem in problems:
+        if to_run:
+            findings.refused(problem)
+        else:
+            words = f"well-formed, but `wtemlp run` refuses it: {problem.problem}"
+            findings.warning(problem.where, words, problem.remedy)

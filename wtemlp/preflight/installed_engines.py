@@ -1,0 +1,119 @@
+"""What must be there before anything is written: the engines of a run on this machine.
+
+Commands on other machines are not looked at here.
+"""
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.config.training import TENSORFLOW
+from wtemlp.core.errors import InputError, MissingEngine
+from wtemlp.dispatch.settings import read_section
+from wtemlp.lammps_plumed import kernel, lammps_library
+
+LOCAL_CONTEXTS = ("localcontext", "lazylocalcontext", "local", "lazylocal")
+#: Packages that train.
+BACKENDS = {TENSORFLOW: "tensorflow", "pytorch": "torch", "pytorch-exportable": "torch",
+            "pt-expt": "torch", "jax": "jax"}  # fmt: skip
+_DP = ["wtemlp", "dp"]
+LAPTOP = "pip install 'wtemlp[laptop]', then pip install --no-deps hillclimber==0.1.8"
+
+
+def is_local(section: MachineSection) -> bool:
+    """Whether a section's tasks run as processes of this machine."""
+    return (
+        str(section.machine.get("batch_type", "")).lower() == "shell"
+        and str(section.machine.get("context_type", "")).lower() in LOCAL_CONTEXTS
+    )
+
+
+def check_machines(machines: Machines, needed: tuple[str, ...], root: Path) -> None:
+    """Look at how the stages are to be run, and for the programs of those that run here.
+
+    Parameters
+    ----------
+    machines : Machines
+    needed : tuple of str
+        Stages to look at: ``"train"``, ``"model_devi"``, ``"fp"``.
+    root : Path
+        The run's folder.
+
+    Raises
+    ------
+    InputError
+        If the tasks could not be handed out.
+    MissingEngine
+        For the first program that is missing.
+    """
+    for stage in needed:
+        section: MachineSection = getattr(machines, stage)
+        read_section(section, root)
+        if is_local(section):
+            _check_command(section, f"{machines.source.name}: {stage}.command")
+
+
+def check_backend(params: Params, machines: Machines) -> None:
+    """Look for the back end of DeePMD-kit that trains, if it trains here by ``wtemlp dp``.
+
+    Raises
+    ------
+    MissingEngine
+        If the package is not installed.
+    """
+    backend = params.jdata.get("train_backend", TENSORFLOW)
+    package = BACKENDS.get(backend)
+    section = machines.train
+    if package is None or not is_local(section) or section.command.split()[:2] != _DP:
+        return
+    if lammps_library.package_folder(package) is None:
+        raise MissingEngine(
+            f"{params.source.name}: train_backend",
+            f"{backend}: {package} is not installed on this machine",
+            LAPTOP if backend == TENSORFLOW
+            else f"pip install {package}, or train with another back end",
+        )
+
+
+def _check_command(section: MachineSection, where: str) -> None:
+    try:
+        words = shlex.split(section.command)
+    except ValueError as error:
+        raise InputError(where, f"{section.command}: {error}", "mend the quotes") from error
+    for front_end, check in _FRONT_ENDS.items():
+        if tuple(words[:2]) == front_end:
+            check(section, where)
+            return
+    program = next((word for word in words if "=" not in word), "")
+    if shutil.which(program, path=_search_path()) is None:
+        raise MissingEngine(where, f"{section.command}: {program} is not found on this machine",
+                            "install it, or name another command")
+
+
+def _search_path() -> str:
+    return os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ.get("PATH", os.defpath)])
+
+
+def _check_dp(section: MachineSection, where: str) -> None:
+    if lammps_library.package_folder("deepmd") is None:
+        raise MissingEngine(where, f"{section.command}: deepmd is not installed", LAPTOP)
+
+
+def _check_lmp(section: MachineSection, where: str) -> None:
+    lammps_library.find_library()
+    if section.stage == "model_devi":
+        kernel.find_kernel()
+        if lammps_library.deepmd_plugin_folder() is None:
+            raise MissingEngine(
+                where, f"{section.command}: DeePMD-kit's LAMMPS plugin is not installed", LAPTOP
+            )
+
+
+_FRONT_ENDS: dict[tuple[str, str], Callable[[MachineSection, str], None]] = {
+    ("wtemlp", "dp"): _check_dp,
+    ("wtemlp", "lmp"): _check_lmp,
+}

@@ -1,0 +1,1 @@
+"""Typed records of what a run leaves on disk."""

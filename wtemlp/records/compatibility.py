@@ -1,0 +1,116 @@
+"""How a run begins, and whether a command may go on with the run that is there."""
+
+import json
+import platform
+import time
+from dataclasses import replace
+
+from wtemlp.config.records import Machines, Params
+from wtemlp.core import paths as names
+from wtemlp.core import shell_hints
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.core.versions import installed_versions
+from wtemlp.records import state
+from wtemlp.records.state import Done, RunState, Step
+
+EXHAUSTED = "end of model_devi_jobs"  #: why most runs end
+
+
+def first_state(params: Params, machines: Machines, paths: RunPaths) -> RunState:
+    """The state of a run that has nothing behind it."""
+    return RunState(
+        seed=params.seed,
+        type_map=params.type_map,
+        numb_models=params.numb_models,
+        trust=tuple(zip(params.f_trust_lo, params.f_trust_hi, strict=True)),
+        params=shell_hints.kept(params.source, paths.root),
+        machine=shell_hints.kept(machines.source, paths.root),
+        n_iterations=len(params.jobs),
+        init_data=tuple(map(str, params.init_data_sys)),
+        versions=installed_versions(),
+        began=time.strftime("%Y-%m-%d %H:%M:%S"),
+        platform=f"{platform.platform()}, Python {platform.python_version()}",
+    )
+
+
+def check_run(params: Params, machines: Machines, paths: RunPaths) -> None:
+    """Refuse input that does not go with the run in the folder, before anything is written.
+
+    Raises
+    ------
+    InputError
+        As :func:`wtemlp.records.state.load`, :func:`wtemlp.records.state.check_same` and
+        :func:`wtemlp.records.state.check_iterations`; or the run is of ``dpgen run``, and of other
+        elements or another number of models.
+    """
+    old = state.load(paths)
+    new = first_state(params, machines, paths)
+    if old is not None:
+        state.check_same(paths, old, new)
+    came = dpgen_came_to(paths, old)
+    if came is not None:
+        _check_dpgens_models(paths, came, new)
+    current = moved_to(old or new, came, new.n_iterations)
+    if not current.finished:
+        state.check_iterations(
+            paths, replace(current, n_iterations=new.n_iterations, params=new.params)
+        )
+
+
+def dpgen_came_to(paths: RunPaths, old: RunState | None) -> Done | None:
+    """The last step that ``dpgen run`` has done in a folder; None if wtemlp has done it.
+
+    The state is saved before the step is recorded, so a record that is ahead is DP-GEN's.
+
+    Parameters
+    ----------
+    paths : RunPaths
+    old : RunState or None
+        The run's state, if it has one.
+    """
+    recorded, known = state.read_recorded(paths), old and state.done(old)
+    if recorded is None or (known is not None and recorded <= known):
+        return None
+    return recorded
+
+
+def moved_to(current: RunState, came: Done | None, n_iterations: int) -> RunState:
+    """A run's state after the steps that ``dpgen run`` has done in its folder.
+
+    Parameters
+    ----------
+    current : RunState
+    came : Done or None
+        :func:`dpgen_came_to`.
+    n_iterations : int
+        Of the parameter file: the training after the last of them is the end.
+    """
+    if came is None:
+        return current
+    iteration, step = came.next()
+    moved = replace(current, iteration=iteration, step=step, finished="", final=None)
+    if came == Done(n_iterations, Step.POST_TRAIN):
+        moved = replace(moved, step=came.step, finished=EXHAUSTED)
+    return moved
+
+
+def _check_dpgens_models(paths: RunPaths, came: Done, new: RunState) -> None:
+    """Refuse a parameter file that is not that of the ``dpgen run`` in the folder."""
+    folders = sorted(paths.train(came.iteration).glob("[0-9][0-9][0-9]"))
+    here = f"but the dpgen run in {paths.root} has"
+    if folders and len(folders) != new.numb_models:
+        raise InputError(
+            f"{new.params}: numb_models", f"{new.numb_models}, {here} {len(folders)} in iteration "
+            f"{came.iteration}", "keep it, or start in another folder (-C DIR)",
+        )
+    try:
+        model = json.loads((folders[0] / names.TRAIN_INPUT).read_text())["model"]
+        type_map = tuple(model.get("type_map", new.type_map))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, IndexError):
+        return  # what cannot be read is made anew
+    if type_map != new.type_map:
+        raise InputError(
+            f"{new.params}: type_map", f"{' '.join(new.type_map)}, {here} {' '.join(type_map)}",
+            "keep it, or start in another folder (-C DIR)",
+        )

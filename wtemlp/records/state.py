@@ -1,0 +1,218 @@
+"""Where a run stands: a small typed record, saved atomically after every step.
+
+The steps are DP-GEN's nine, with its numbers, so that ``record.dpgen`` can be kept beside the
+state and DP-GEN's own tools understand the folder.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from enum import IntEnum
+
+from wtemlp.core.atomic_io import write_json, write_text
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+
+FORMAT = 1  #: version of the state file
+
+
+class Step(IntEnum):
+    """The steps of an iteration, in their order."""
+
+    MAKE_TRAIN = 0
+    RUN_TRAIN = 1
+    POST_TRAIN = 2
+    MAKE_EXPLORE = 3
+    RUN_EXPLORE = 4
+    POST_EXPLORE = 5
+    MAKE_LABEL = 6
+    RUN_LABEL = 7
+    POST_LABEL = 8
+
+    @property
+    def stage(self) -> str:
+        """The stage that the step belongs to."""
+        return ("train", "explore", "label")[self // 3]
+
+    @property
+    def words(self) -> str:
+        """Its name, for people."""
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a run has behind it, and what must not change while it goes on."""
+
+    seed: int
+    type_map: tuple[str, ...]
+    numb_models: int
+    trust: tuple[tuple[float, float], ...]  #: lower and upper trust level of each system
+    params: str  #: the parameter file, as the user named it
+    machine: str  #: the machine file, likewise
+    n_iterations: int  #: iterations that explore; one more training follows them
+    init_data: tuple[str, ...] = ()  #: the initial data, as the parameter file has it
+    versions: dict[str, str] = field(default_factory=dict)  #: of the programs, when it began
+    iteration: int = 0
+    step: Step = Step.MAKE_TRAIN  #: the next to do
+    final: int | None = None  #: iteration of the last training, once that is known
+    finished: str = ""  #: why the run ended; "" while it has not
+    began: str = ""  #: date and time
+    platform: str = ""  #: operating system, machine and Python of the computer that it began on
+    taken_over: tuple[tuple[int, int], ...] = ()
+    """Iteration and step of each time that this run was taken over from ``dpgen run``: what comes
+    before is DP-GEN's work."""
+
+    def next(self) -> "RunState":
+        """The state after the current step is done."""
+        if self.step is Step.POST_LABEL:
+            return replace(self, iteration=self.iteration + 1, step=Step.MAKE_TRAIN)
+        return replace(self, step=Step(self.step + 1))
+
+
+def save(paths: RunPaths, state: RunState) -> None:
+    """Write the state so that a reader sees the old one or the new one."""
+    content = {"format": FORMAT, **asdict(state)}
+    write_json(paths.state, content)
+
+
+def load(paths: RunPaths) -> RunState | None:
+    """Read the state of a run, None where there is no run.
+
+    Raises
+    ------
+    InputError
+        If the file is not one that this version of wtemlp reads.
+    """
+    if not paths.state.exists():
+        return None
+    try:
+        content = json.loads(paths.state.read_text())
+        if content.pop("format") != FORMAT:
+            raise ValueError("another format")
+        content["step"] = Step(content["step"])
+        for key in ("type_map", "init_data"):
+            content[key] = tuple(content[key])
+        content["taken_over"] = tuple(map(tuple, content.get("taken_over", ())))
+        content["trust"] = tuple((float(low), float(high)) for low, high in _pairs(content))
+        state = RunState(**content)
+        if not isinstance(state.iteration, int) or state.iteration < 0:
+            raise ValueError("no iteration")
+        return state
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            str(paths.state), f"not a state file of this version ({error})",
+            "run in another folder, or with the version of wtemlp that began this run",
+        ) from error
+
+
+def _pairs(content: dict) -> list:
+    """The trust levels; the first runs kept those of one system only."""
+    levels = content["trust"]
+    return [levels] if levels and not isinstance(levels[0], list) else levels
+
+
+def check_same(paths: RunPaths, old: RunState, new: RunState) -> None:
+    """Refuse to continue a run with parameters that would spoil it.
+
+    Raises
+    ------
+    InputError
+        If the seed, the elements or the number of models are not those of the run.
+    """
+    for key in ("seed", "type_map", "numb_models"):
+        before, now = getattr(old, key), getattr(new, key)
+        if before != now:
+            raise InputError(
+                f"{new.params}: {key}", f"{_text(now)}, but the run in {paths.root} has "
+                f"{_text(before)}", "keep it, or start in another folder (-C DIR)",
+            )
+
+
+def check_iterations(paths: RunPaths, state: RunState) -> None:
+    """Refuse a parameter file that lacks the job of an iteration that has begun.
+
+    Raises
+    ------
+    InputError
+        If ``model_devi_jobs`` is shorter than what the run has behind it.
+    """
+    last = state.n_iterations
+    if state.iteration > last or (state.iteration == last and state.step > Step.POST_TRAIN):
+        raise InputError(
+            f"{state.params}: model_devi_jobs",
+            f"{last} jobs, but the run in {paths.root} is in iteration {state.iteration}",
+            "keep the jobs of the iterations that have begun",
+        )
+
+
+def _text(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+@dataclass(frozen=True, order=True)
+class Done:
+    """The last step that a run has behind it."""
+
+    iteration: int
+    step: Step
+
+    def next(self) -> tuple[int, Step]:
+        """Iteration and step of what comes after it."""
+        if self.step is Step.POST_LABEL:
+            return self.iteration + 1, Step.MAKE_TRAIN
+        return self.iteration, Step(self.step + 1)
+
+
+def done(state: RunState) -> Done | None:
+    """The last step that a state has behind it; None if there is none."""
+    if state.finished:
+        return Done(state.iteration, state.step)
+    if state.step is not Step.MAKE_TRAIN:
+        return Done(state.iteration, Step(state.step - 1))
+    return Done(state.iteration - 1, Step.POST_LABEL) if state.iteration else None
+
+
+def read_recorded(paths: RunPaths) -> Done | None:
+    """The last step in ``record.dpgen``; None where there is no file, or no step in it.
+
+    Its last line counts, as for DP-GEN; a line that is blank, cut or damaged does not.
+    """
+    last = None
+    for line in _recorded_lines(paths):
+        last = _step_of(line) or last
+    return last
+
+
+def record(paths: RunPaths, iteration: int, step: Step) -> None:
+    """Note a completed step in ``record.dpgen``, once.
+
+    A line that is blank or damaged is left out: DP-GEN ends at it.
+    """
+    kept = [line for line in _recorded_lines(paths) if _step_of(line)]
+    line = f"{iteration} {int(step)}"
+    if kept[-1:] != [line]:
+        kept.append(line)
+    write_text(paths.record, "".join(f"{line}\n" for line in kept))
+
+
+def record_back(paths: RunPaths, state: RunState) -> None:
+    """Have ``record.dpgen`` go back to where a state is: its last line counts."""
+    last = done(state)
+    if last is None:
+        paths.record.unlink(missing_ok=True)
+    else:
+        record(paths, last.iteration, last.step)
+
+
+def _recorded_lines(paths: RunPaths) -> list[str]:
+    if not paths.record.exists():
+        return []
+    return [" ".join(line.split()) for line in paths.record.read_text(errors="replace").split("\n")]
+
+
+def _step_of(line: str) -> Done | None:
+    words = line.split()
+    if len(words) != 2 or not all(word.isascii() and word.isdigit() for word in words):
+        return None
+    iteration, step = map(int, words)
+    return Done(iteration, Step(step)) if step <= max(Step) else None

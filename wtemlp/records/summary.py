@@ -1,0 +1,72 @@
+"""An iteration's row of the final table, as it is kept in ``iter.*/summary.json``."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from wtemlp.core.atomic_io import write_json
+from wtemlp.core.formatting import duration
+from wtemlp.core.paths import RunPaths
+
+
+@dataclass
+class Summary:
+    """What an iteration did.  ``None``: not known yet, or not asked for."""
+
+    iteration: int
+    n_train_frames: int | None = None  #: labelled frames that its models were trained on
+    energy_rmse_meV_atom: float | None = None  #: on the validation set; mean over the models
+    force_rmse_meV_A: float | None = None
+    energy_rmse_models: list[float] = field(default_factory=list)  #: per model, meV/atom
+    force_rmse_models: list[float] = field(default_factory=list)  #: per model, meV/Angstrom
+    explored: int | None = None  #: frames
+    accurate: int | None = None
+    candidate: int | None = None  #: the labelled ones included
+    failed: int | None = None
+    selected: int | None = None  #: sent to the reference method
+    labelled: int | None = None  #: labels that came back and were accepted
+    label_failures: int | None = None
+    walkers: list[dict] = field(default_factory=list)
+    """One a walker: ``{"name", "system", "method", "biasfactor", "biasfactor_asked", "window_K",
+    "biases_energy", "temperature_K", "pressure_bar", "walker", "sigma_nvt_eV", "mean_nvt_eV",
+    "sigma_wte_eV", "mean_wte_eV", "n_nvt", "n_wte", "statistical_inefficiency", "stopped",
+    "left_grid"}``; ``stopped`` is why the walker ended early, or ``""``; ``left_grid``: because one
+    of the user's own variables left its grid, and not the physical world."""
+    lowered: list[dict] = field(default_factory=list)
+    """One a system and temperature where a bias factor is lower than asked for: ``{"system",
+    "temperature_K", "asked", "biasfactor", "text"}``."""
+    selection: str = "deviation"  #: how frames were picked: "deviation", or "random"
+    seconds: dict[str, float] = field(default_factory=dict)  #: wall time: train, explore, label
+    core_hours: dict[str, float] = field(default_factory=dict)
+    """What the stages' tasks took, their time times the cores of the machine file."""
+    gpu_hours: dict[str, float] = field(default_factory=dict)  #: likewise, of GPUs
+
+
+def save_summary(path: Path, summary: Summary) -> None:
+    """Write a summary; the caller's folder must exist."""
+    write_json(path, asdict(summary))
+
+
+def load_summary(path: Path) -> Summary:
+    """Read a summary that :func:`save_summary` wrote."""
+    return Summary(**json.loads(path.read_text()))
+
+
+def read_summary(path: Path) -> Summary | None:
+    """As :func:`load_summary`, and None where there is nothing that can be read."""
+    try:
+        return load_summary(path)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def summaries(paths: RunPaths) -> list[Summary]:
+    """The rows of the iterations so far; one that cannot be read is left out."""
+    files = sorted(paths.root.glob("iter.*/summary.json"))
+    return [row for file in files if (row := read_summary(file)) is not None]
+
+
+def total_time(rows: Sequence[Summary]) -> str:
+    """The wall time of all stages, for people."""
+    return duration(sum(sum(row.seconds.values()) for row in rows))

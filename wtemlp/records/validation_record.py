@@ -1,0 +1,202 @@
+"""What ``wtemlp validate`` found, as it is kept in ``validation/validation.json``."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wtemlp.core.atomic_io import write_json
+
+FOLDER = "validation"  #: in the run's folder
+FILE = "validation.json"
+FORMAT = 1
+
+REFERENCE, MODEL = "reference", "model"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its standard error (None: not known)."""
+
+    value: float
+    error: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A sampled function; both lists have n_points numbers, y_error may be empty."""
+
+    x: list[float]
+    y: list[float]
+    y_error: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """Self-diffusion of the molecules (or atoms of one element), from an NVE or NVT run."""
+
+    what: str  #: the element whose atoms are followed, as "O"
+    d_pbc: Estimate  #: 1e-5 cm2/s, in the box
+    d_corrected: Estimate | None  #: 1e-5 cm2/s, with the finite-size correction
+    viscosity_mPa_s: float | None  #: that the correction was made with
+    fit_ps: tuple[float, float]  #: lags of the fit
+    exponent: float | None = None  #: of MSD ~ t^exponent in the fit's window
+
+
+@dataclass(frozen=True)
+class MdRun:
+    """One MD run: with a model or with the reference, in one ensemble at one temperature."""
+
+    potential: str  #: :data:`REFERENCE` or :data:`MODEL`
+    model: int | None  #: number of the model; None for the reference
+    ensemble: str  #: "nvt", "nve", "npt"
+    target_K: float
+    folder: str  #: relative to the run's folder
+    timestep_fs: float
+    n_atoms: int
+    steps: int  #: asked for, after equilibration
+    steps_done: int
+    failed: str = ""  #: why it ended early (exploded, lost atoms, ...); "" if it did not
+    temperature_K: Estimate | None = None
+    temperature_std_K: float | None = None
+    temperature_std_expected_K: float | None = None  #: canonical, T sqrt(2 / (3 N - 3)); of NVT
+    temperature_drift_K_ns: Estimate | None = None
+    energy_mean_eV: Estimate | None = None  #: potential energy of the box
+    energy_std_eV: Estimate | None = None
+    total_energy_drift_meV_atom_ns: Estimate | None = None  #: of NVE
+    pressure_bar: Estimate | None = None
+    density_g_cm3: Estimate | None = None
+    diffusion: tuple[Diffusion, ...] = ()
+    curves: dict[str, Curve] = field(default_factory=dict)
+    """``rdf O-O`` (Angstrom, 1), ``energy`` (eV, 1/eV), ``msd O`` (ps, Angstrom^2),
+    ``vacf O`` (ps, 1), ``temperature`` (ps, K): thinned."""
+    notes: tuple[str, ...] = ()  #: why something that was asked for is not there
+
+
+@dataclass(frozen=True)
+class BinError:
+    """Errors of the frames in a bin of reference energies."""
+
+    low_eV_atom: float
+    high_eV_atom: float
+    n_frames: int
+    energy_rmse_meV_atom: float
+    force_rmse_meV_A: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """A model against labels that it was not trained on."""
+
+    data: str  #: name of the set
+    model: int
+    n_frames: int
+    energy_rmse_meV_atom: float  #: as it is
+    energy_rmse_shifted_meV_atom: float  #: the mean offset removed
+    force_rmse_meV_A: float
+    bins: tuple[BinError, ...] = ()
+    energies_eV_atom: tuple[tuple[float, float], ...] = ()  #: (reference, model), thinned
+    forces_eV_A: tuple[tuple[float, float], ...] = ()  #: (reference, model), thinned
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question that the verdict asks."""
+
+    name: str  #: in words, as "temperature at 300 K (NVT, model 0)"
+    value: str  #: with its unit
+    bound: str  #: what it must hold, in words
+    ok: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """All of it."""
+
+    iteration: int  #: whose models
+    models: tuple[int, ...]
+    reference: str  #: what the reference is, in words; "" if there is no reference MD
+    verdict: str  #: one sentence
+    ok: bool
+    md: tuple[MdRun, ...] = ()
+    parity: tuple[Parity, ...] = ()
+    checks: tuple[Check, ...] = ()
+    rdf_distance: dict[str, Estimate] = field(default_factory=dict)
+    """By ``"O-O 300 K"``: mean ``|g - g_ref|`` beyond the bonds, mean over the models against the
+    reference (:func:`wtemlp.analysis.structure.rdf_distance`); its error is the spread of the
+    models."""
+    rdf_noise: dict[str, float] = field(default_factory=dict)
+    """By the same: what two such runs of one potential differ by."""
+    versions: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0  #: wall time
+
+    def runs(self, **wanted: Any) -> list[MdRun]:
+        """The MD runs whose fields have these values."""
+        return [
+            run for run in self.md if all(getattr(run, key) == wanted[key] for key in wanted)
+        ]
+
+
+def save(path: Path, validation: Validation) -> None:
+    """Write the record; the folder must exist."""
+    write_json(path, {"format": FORMAT, **asdict(validation)})
+
+
+def load(path: Path) -> Validation:
+    """Read a record that :func:`save` wrote.
+
+    Raises
+    ------
+    OSError, ValueError, TypeError, KeyError
+        If there is none that this version reads.
+    """
+    content = json.loads(path.read_text())
+    if content.pop("format") != FORMAT:
+        raise ValueError(f"{path}: another format")
+    return Validation(
+        **{
+            **content,
+            "models": tuple(content["models"]),
+            "md": tuple(_md(one) for one in content["md"]),
+            "parity": tuple(_parity(one) for one in content["parity"]),
+            "checks": tuple(Check(**one) for one in content["checks"]),
+            "rdf_distance": {k: Estimate(**v) for k, v in content["rdf_distance"].items()},
+        }
+    )
+
+
+_ESTIMATES = (
+    "temperature_K", "temperature_drift_K_ns", "energy_mean_eV", "energy_std_eV",
+    "total_energy_drift_meV_atom_ns", "pressure_bar", "density_g_cm3",
+)  # fmt: skip
+
+
+def _estimate(content: dict | None) -> Estimate | None:
+    return None if content is None else Estimate(**content)
+
+
+def _md(content: dict) -> MdRun:
+    more = {key: _estimate(content[key]) for key in _ESTIMATES}
+    more["curves"] = {name: Curve(**one) for name, one in content["curves"].items()}
+    more["notes"] = tuple(content.get("notes", ()))
+    more["diffusion"] = tuple(
+        Diffusion(
+            **{
+                **one,
+                "d_pbc": Estimate(**one["d_pbc"]),
+                "d_corrected": _estimate(one["d_corrected"]),
+                "fit_ps": tuple(one["fit_ps"]),
+            }
+        )
+        for one in content["diffusion"]
+    )
+    return MdRun(**{**content, **more})
+
+
+def _parity(content: dict) -> Parity:
+    pairs = {
+        key: tuple((a, b) for a, b in content[key]) for key in ("energies_eV_atom", "forces_eV_A")
+    }
+    bins = tuple(BinError(**one) for one in content["bins"])
+    return Parity(**{**content, **pairs, "bins": bins})

@@ -1,0 +1,1 @@
+"""A running command: its lock, log, progress and live report."""

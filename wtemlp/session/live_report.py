@@ -1,0 +1,166 @@
+"""The page of a run, written by its own commands and while it goes on."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from wtemlp.config.schema.read_files import Kind
+from wtemlp.core import shell_hints
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state as states
+from wtemlp.records.init_result import PARAMETERS
+from wtemlp.records.state import RunState
+from wtemlp.report.input_files import read_input
+from wtemlp.report.page import RunFacts, all_figures, read, write_report
+from wtemlp.session.lock import is_held
+from wtemlp.session.progress import read_live
+
+REFRESH_S = 60  #: a page of a run that goes on loads itself again after so long
+EVERY_S = 60.0  #: shortest time between two pages that a run writes of itself
+SHARE = 0.02  #: of the time, at most, goes into writing them
+STAMP = "%Y-%m-%d %H:%M:%S"
+log = logging.getLogger("wtemlp.report")
+
+
+def write_run_page(
+    root: Path,
+    *,
+    target: Path | None = None,
+    figures: Path | None = None,
+    at_work: bool | None = None,
+    error: str = "",
+) -> list[Path]:
+    """Write the page of a run, from its files alone.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder, absolute.
+    target : Path, optional
+        By default ``report.html`` in it.
+    figures : Path, optional
+        A folder for each figure as PNG and PDF, with its data as CSV.
+    at_work : bool, optional
+        Whether a wtemlp is at work on the run; by default its lock is asked.
+    error : str
+        Why it has just stopped.
+
+    Returns
+    -------
+    list of Path
+        What was written, the page first.
+
+    Raises
+    ------
+    InputError
+        If there is no run in the folder.
+    """
+    paths = RunPaths(root)
+    state = states.load(paths)
+    if state is None:
+        raise InputError(str(root), "there is no run here",
+                         f"start one with: {shell_hints.command('run', root)}")  # fmt: skip
+    if at_work is None:
+        at_work = is_held(paths)
+    facts = _facts(paths, state, bool(at_work), error)
+    written = [write_report(root, facts, target)]
+    if figures is not None:
+        from wtemlp.report.export import export_figures  # Matplotlib, which takes its time
+
+        written += export_figures(all_figures(read(root, facts), facts.trust), figures)
+    return written
+
+
+def _facts(paths: RunPaths, state: RunState, at_work: bool, error: str) -> RunFacts:
+    root = paths.root
+    init_data = [root / system for system in state.init_data]
+    goes_on = at_work and not state.finished and not error
+    return RunFacts(
+        title=f"{root.name}: {Path(state.params).name}",
+        trust=state.trust,
+        init_data=init_data,
+        type_map=state.type_map,
+        versions=state.versions,
+        facts=_provenance(paths, state),
+        inputs=[
+            read_input(root, state.params, Kind.RUN),
+            read_input(root, state.machine, Kind.MACHINE),
+        ],
+        final=state.n_iterations if state.final is None else state.final,
+        initial=any((folder / PARAMETERS).is_file() for data in init_data
+                    for folder in data.parents if folder != root and root in folder.parents),
+        status=_status(paths, state, goes_on, error),
+        refresh_s=REFRESH_S if goes_on else None,
+    )  # fmt: skip
+
+
+def _provenance(paths: RunPaths, state: RunState) -> dict[str, str]:
+    known = {
+        "seed": str(state.seed),
+        "command": f"wtemlp run {state.params} {state.machine}",
+        "began": state.began,
+        "finished": _stamp(paths.state.stat().st_mtime) if state.finished else "",
+        "page written": _stamp(time.time()),
+        "platform": state.platform,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _stamp(seconds: float) -> str:
+    return time.strftime(STAMP, time.localtime(seconds))
+
+
+def _status(paths: RunPaths, state: RunState, goes_on: bool, error: str) -> str:
+    """One line: where the run stands, and when that was."""
+    live = read_live(paths.live)
+    if state.finished:
+        return f"Finished: {state.finished}."
+    where = f"iteration {state.iteration} of {state.n_iterations}, {state.step.stage}"
+    if goes_on:
+        line = live.get("line", "")
+        doing = line if line.startswith("iteration") else where
+        return f"Running: {doing}. As of {_stamp(time.time())}; this page follows the run."
+    why = (error or live.get("error", "")).splitlines()
+    again = shell_hints.command("run", paths.root, state.params, state.machine)
+    return f"Stopped in {where}{': ' + why[0] if why else ''}. To go on: {again}"
+
+
+class LivePage:
+    """The page that a run keeps of itself while it goes on.
+
+    What goes wrong with it is logged: a page is no reason to end a run.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder.
+    clock, spent : callable
+        Seconds, and seconds of this thread's own work: on a machine that is busy with the run's
+        tasks, the page takes long without costing more.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        clock: Callable[[], float] = time.monotonic,
+        spent: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self.root, self._clock, self._spent = root, clock, spent
+        self._next = float("-inf")
+
+    def keep(self) -> None:
+        """Write the page, unless that was done a short while ago."""
+        if self._clock() >= self._next:
+            self.write()
+
+    def write(self, error: str = "") -> None:
+        """Write the page; ``error`` is what ended the run, if anything did."""
+        began = self._spent()
+        try:
+            write_run_page(self.root, at_work=True, error=error)
+        except Exception:
+            log.exception("the report could not be written")
+        took = self._spent() - began
+        self._next = self._clock() + max(EVERY_S, took / SHARE)

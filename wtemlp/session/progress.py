@@ -1,0 +1,264 @@
+"""What the user sees while a run goes on: a live line on a terminal, plain lines in a log.
+
+The same is kept in a small file, from which ``wtemlp status`` tells what is going on.
+"""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from wtemlp.core.atomic_io import write_json
+from wtemlp.core.formatting import duration
+from wtemlp.dispatch.tasks import Progress, Task
+
+PLAIN_EVERY_S = 30.0  #: between plain lines of a stage in which nothing changes
+MIN_FRACTION = 0.02  #: below it, no time left is estimated
+
+
+class StageProgress:
+    """Counts and time left of one stage's tasks.
+
+    Parameters
+    ----------
+    title : str
+        As ``"iteration 0 of 2: train"``.
+    tasks : sequence of Task
+        What is being run.
+    done_steps : callable
+        Engine steps that the task in a folder has behind it; 0 if it cannot be told.
+    """
+
+    def __init__(
+        self, title: str, tasks: Sequence[Task], done_steps: Callable[[Path], int]
+    ) -> None:
+        self.title, self._tasks, self._done_steps = title, tasks, done_steps
+        self._begin = time.monotonic()
+        self._first: float | None = None
+        self.counts = Progress(len(tasks), 0, 0, 0)
+        self.fraction = 0.0
+
+    def update(self, counts: Progress) -> None:
+        """Take new counts and look how far the engines are."""
+        self.counts = counts
+        total = sum(task.steps for task in self._tasks)
+        ended = (counts.finished + counts.failed) / max(counts.total, 1)
+        if total:
+            done = sum(min(self._done_steps(t.folder), t.steps) for t in self._tasks if t.steps)
+            self.fraction = max(ended, done / total)
+        else:
+            self.fraction = ended
+        if self._first is None:
+            self._first = self.fraction
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate from the speed so far; None while there is none."""
+        gained = self.fraction - (self._first or 0.0)
+        if gained < MIN_FRACTION:
+            return None
+        return (time.monotonic() - self._begin) / gained * (1 - self.fraction)
+
+    def line(self) -> str:
+        """One line of text."""
+        c = self.counts
+        parts = [f"{self.title}: {c.finished} of {c.total} tasks done, {c.running} running"]
+        if c.failed:
+            parts.append(f"{c.failed} failed")
+        parts.append(f"{100 * self.fraction:.0f} %")
+        if self.seconds_left is not None and self.fraction < 1:
+            parts.append(f"about {duration(self.seconds_left)} left")
+        return ", ".join(parts)
+
+
+#: What every live file has, and of what kind.
+LIVE_KEYS = {
+    "host": str, "pid": int, "time": (int, float), "line": str, "ended": bool, "error": str,
+    "command": str, "files": list,
+}  # fmt: skip
+
+
+def read_live(path: Path) -> dict[str, Any]:
+    """What the last client wrote of itself; empty where there is nothing sound.
+
+    Returns
+    -------
+    dict
+        ``host``, ``pid``, ``time`` (s since the epoch) and ``line`` of its last word; ``ended``,
+        and ``error``, "" where it ended well; ``command`` and ``files``, to do it again.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    sound = all(isinstance(content.get(key), kind) for key, kind in LIVE_KEYS.items())
+    return content if sound else {}
+
+
+class Reporter:
+    """Says what a run does, on a terminal or into a log file, and in the live file.
+
+    Parameters
+    ----------
+    live : Path or None
+        Where ``wtemlp status`` looks; None: nowhere.
+    console : Console, optional
+        Where to say it; by default standard output.
+    command : str, optional
+        What is being done, as ``"run"``.
+    files : sequence of str, optional
+        Its input files, relative to the run's folder.
+    """
+
+    def __init__(
+        self,
+        live: Path | None,
+        console: Console | None = None,
+        command: str = "",
+        files: Sequence[str] = (),
+    ) -> None:
+        self._live, self._console = live, console or Console(highlight=False)
+        self._command, self._files = command, list(files)
+        self._last_line, self._last_time = "", 0.0
+
+    def begin(self) -> None:
+        """Leave word that the command is at work; the error of the one before is forgotten."""
+        self._write_live("starting")
+
+    def end(self, error: str = "") -> None:
+        """Leave word that it is no more, and why: "" if it has done what it had to do."""
+        self._write_live("ended", ended=True, error=error)
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._write_live(text)
+        stamp = "" if self._console.is_terminal else time.strftime("%Y-%m-%d %H:%M:%S ")
+        self._console.print(stamp + text, markup=False, soft_wrap=True)
+
+    def table(self, text: str) -> None:
+        """Text of several lines, as it is."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def follow(
+        self, stage: StageProgress, run: Callable[[Callable[[Progress], None]], None]
+    ) -> None:
+        """Run something that reports its progress, and show it.
+
+        Parameters
+        ----------
+        stage : StageProgress
+            What is run.
+        run : callable
+            Called with the function that takes the counts.
+        """
+        if not self._console.is_terminal:
+            run(lambda counts: self._plain(stage, counts))
+            return
+        bar = Bar(
+            TextColumn("{task.description}"), BarColumn(bar_width=20), console=self._console
+        )
+        row = bar.add_task(stage.title, total=1.0)
+        with Live(bar, console=self._console, refresh_per_second=4, transient=True):
+
+            def show(counts: Progress) -> None:
+                stage.update(counts)
+                self._write_stage(stage)
+                bar.update(row, completed=stage.fraction, description=stage.line())
+
+            run(show)
+
+    @contextmanager
+    def board(self) -> Iterator[Callable[[str, Mapping[str, tuple[str, str]]], None]]:
+        """Show what several things do that go on at the same time.
+
+        Yields
+        ------
+        callable
+            Takes a line about all of them, and for each its name, the phase that it is in and a
+            line about it.  On a terminal the lines are there as long as the context is; elsewhere
+            a line is said when its thing enters another phase, and now and then.
+        """
+        if not self._console.is_terminal:
+            said: dict[str, tuple[str, str, float]] = {}
+            yield lambda line, rows: self._plain_board(line, rows, said)
+            return
+        with Live(console=self._console, refresh_per_second=4, transient=True) as live:
+
+            def show(line: str, rows: Mapping[str, tuple[str, str]]) -> None:
+                self._write_live(line)
+                width = max(map(len, rows), default=0)
+                text = "\n".join(f"{name:{width}}  {row[1]}" for name, row in rows.items())
+                live.update(Text(text, no_wrap=True, overflow="ellipsis"))
+
+            yield show
+
+    def _plain_board(
+        self,
+        line: str,
+        rows: Mapping[str, tuple[str, str]],
+        said: dict[str, tuple[str, str, float]],
+    ) -> None:
+        now = time.monotonic()
+        for name, (phase, text) in rows.items():
+            old_phase, old_text, when = said.get(name, ("", "", now))
+            late = now - when > PLAIN_EVERY_S and text != old_text
+            if phase != old_phase or late:
+                self.say(f"{name}: {text}")
+                said[name] = (phase, text, now)
+        self._write_live(line)
+
+    def _plain(self, stage: StageProgress, counts: Progress) -> None:
+        changed = counts != stage.counts
+        stage.update(counts)
+        self._write_stage(stage)
+        line = stage.line()
+        waited = time.monotonic() - self._last_time
+        if line != self._last_line and (changed or waited > PLAIN_EVERY_S):
+            self.say(line)
+            self._last_line, self._last_time = line, time.monotonic()
+
+    def _write_stage(self, stage: StageProgress) -> None:
+        self._write_live(
+            stage.line(),
+            title=stage.title,
+            counts=vars(stage.counts),
+            fraction=stage.fraction,
+            seconds_left=stage.seconds_left,
+        )
+
+    def _write_live(
+        self, line: str, *, ended: bool = False, error: str = "", **stage: Any
+    ) -> None:
+        if self._live is None:
+            return
+        write_json(
+            self._live,
+            {
+                "command": self._command,
+                "files": self._files,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "time": time.time(),
+                "line": line,
+                "ended": ended,
+                "error": error,
+                **stage,
+            },
+        )
+
+
+def reporter_on_stderr() -> Reporter:
+    """A reporter for a command whose standard output is its result."""
+    return Reporter(None, Console(stderr=True, highlight=False))

@@ -1,0 +1,108 @@
+"""A command at work: its folder held, its log open, word left of how it ended."""
+
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wtemlp.core import shell_hints
+from wtemlp.core.errors import InputError, WtemlpError
+from wtemlp.core.paths import RunPaths
+from wtemlp.session.lock import locked
+from wtemlp.session.progress import Reporter
+
+
+class _ToUser(logging.Handler):
+    """Shows the first line of what is logged."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        super().__init__(logging.WARNING)
+        self.say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a line."""
+        self.say(record.getMessage().partition("\n")[0])
+
+
+def open_log(paths: RunPaths, say: Callable[[str], object]) -> None:
+    """Send the program's log, and DP-GEN's and dpdispatcher's, to the run's log file.
+
+    What the dispatcher warns of (it waits for a host, a task is tried again) is also said.
+    """
+    logging.getLogger("wtemlp.dispatch").handlers[:] = [_ToUser(say)]
+    handler = logging.FileHandler(paths.log)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    root = logging.getLogger()
+    # Some of the libraries that were imported have put their own on the terminal.
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+
+
+def run_folder(root: Path) -> Path:
+    """The run's folder, absolute.
+
+    Raises
+    ------
+    InputError
+        If its path has a character that DP-GEN or dpdata take for a pattern or for HDF5.
+    """
+    root = root.resolve()
+    special = sorted(set(str(root)) & set("[]*?#"))
+    if special:
+        raise InputError(str(root), f"a path with {' '.join(special)} in it",
+                         "take a folder without: DP-GEN and dpdata read it as a pattern")
+    return root
+
+
+def find_input(path: Path, root: Path) -> Path:
+    """An input file as the user named it: in the working directory, else in the run's folder."""
+    return path if path.exists() or not (root / path).exists() else root / path
+
+
+def _terminated(number: int, frame: object) -> None:
+    """SIGTERM ends a command as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def at_work(
+    paths: RunPaths, command: str, param: Path, machine: Path, again: str = ""
+) -> Iterator[Reporter]:
+    """Hold a folder while a command is at work in it, and leave word how it ended.
+
+    Parameters
+    ----------
+    paths : RunPaths
+        Of the folder, which exists.
+    command : str
+        As the user typed it, for the line that says how to go on.
+    param, machine : Path
+        The command's files.
+    again : str, optional
+        The whole command to go on with, where the others do not make it up.
+
+    Yields
+    ------
+    Reporter
+    """
+    files = [shell_hints.kept(file, paths.root) for file in (param, machine)]
+    signal.signal(signal.SIGTERM, _terminated)
+    with locked(paths):
+        reporter = Reporter(paths.live, command=command, files=files)
+        open_log(paths, reporter.say)
+        reporter.begin()
+        try:
+            yield reporter
+        except WtemlpError as error:
+            logging.getLogger("wtemlp").error("%s", error)
+            again = again or shell_hints.command(command, paths.root, *files)
+            if not isinstance(error, InputError):
+                reporter.say(f"stopped; go on with: {again}")
+            reporter.end(str(error))
+            raise
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            reporter.end("interrupted" if interrupted else f"{type(error).__name__}: {error}")
+            raise
+        reporter.end()

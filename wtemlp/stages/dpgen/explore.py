@@ -1,0 +1,308 @@
+"""Explorations in which DP-GEN prepares, chooses and reads, and wtemlp runs.
+
+By GROMACS, Amber and CALYPSO; and by LAMMPS, where atoms are chosen instead of frames, or where
+labels have an electron temperature.
+
+DP-GEN's own functions write the inputs, know the commands, choose the frames and make the inputs
+of their labels.  Its jobs are done by wtemlp's dispatcher, its random numbers come from the
+run's seed, and each label is read alone, so that one output that is broken costs one frame.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dpdata
+import numpy as np
+
+from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
+from wtemlp.config.atoms import by_atoms
+from wtemlp.config.foreign import AMBER, CALYPSO
+from wtemlp.core import paths
+from wtemlp.core.atomic_io import write_json
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.paths import RunPaths
+from wtemlp.dispatch.task_status import forget_finished
+from wtemlp.dispatch.tasks import Task
+from wtemlp.dpgen import exploration
+from wtemlp.dpgen.adapter import DpgenJob
+from wtemlp.dpgen.labelling import label_job, read_label
+from wtemlp.reference.base import refusal
+from wtemlp.stages.context import RunContext
+from wtemlp.stages.dpgen import frames
+from wtemlp.stages.select import LISTS
+
+WALKERS = "walkers.json"  #: as of wtemlp's own explorations
+RECORD = "record.calypso"  #: DP-GEN's: how far CALYPSO has come
+#: Results without which a walker has failed; what else DP-GEN names may be missing.
+NEEDED = ("model_devi.out", "traj", paths.ALL_FRAMES, "rc.mdout", "rc.nc", "OUTCAR", "CONTCAR",
+          "traj.traj", "dataset")  # fmt: skip
+
+
+def prepare(context: RunContext, iteration: int) -> None:
+    """Make the exploration folder of an iteration.  What is there is made anew."""
+    folder = context.paths.explore(iteration)
+    if folder.exists():
+        shutil.rmtree(folder)
+    params = context.params
+    exploration.make_exploration(
+        context.paths.root, iteration, frames.absolute(params.jdata, context.paths.root),
+        context.machines.mdata, context.seed("explore", iteration),
+    )  # fmt: skip
+    for script in folder.glob("task.*/input.lammps") if by_atoms(params.jdata) else ():
+        if not re.search(r"^pair_style +deepmd\b.*\batomic\b", script.read_text(), re.M):
+            raise CalculationError(
+                f"{script}: its pair_style deepmd is not `atomic`, and use_clusters needs the "
+                "deviation of each atom: mend the template, or leave DP-GEN to write the line"
+            )
+    adopt(context, iteration)
+
+
+def adopt(context: RunContext, iteration: int) -> None:
+    """List the tasks that DP-GEN has made."""
+    folder = context.paths.explore(iteration)
+    names = sorted(task.name for task in folder.glob("task.*"))
+    write_json(folder / WALKERS, {"engine": context.params.engine, "tasks": names})
+
+
+def adopt_choice(context: RunContext, iteration: int) -> FrameTable:
+    """All frames, as DP-GEN's lists and the folders of its labels say; kept.
+
+    Raises
+    ------
+    OSError, ValueError, KeyError
+        If they cannot be read.
+    """
+    table = frames.decided(context, iteration)
+    save_frames(context.paths.explored(iteration), table)
+    return table
+
+
+def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
+    """The tasks of an engine that has nothing of its own, and the files that they share."""
+    job = exploration.exploration_job(
+        context.paths.root, iteration,
+        frames.absolute(context.params.jdata, context.paths.root), context.machines.mdata,
+    )  # fmt: skip
+    return as_tasks(job)
+
+
+def as_tasks(job: DpgenJob) -> tuple[list[Task], list[str]]:
+    """A job of DP-GEN's as tasks of wtemlp's dispatcher."""
+    command = " && ".join(job.commands).rstrip("; ")
+    found = []
+    for name in job.run_tasks:
+        folder = job.work_path / name
+        found.append(
+            Task(
+                name=name,
+                folder=folder,
+                command=f"{{ {command}; }} > {job.outlog} 2>&1",
+                forward=tuple(file for file in job.forward if (folder / file).exists()),
+                backward=tuple(file if file in NEEDED else f"{file}*" for file in job.backward),
+                logs=(job.outlog,),
+            )
+        )
+    shared = {
+        str(file.relative_to(job.work_path))
+        for pattern in job.forward_common for file in job.work_path.glob(pattern)
+    }  # fmt: skip
+    return found, sorted(shared)
+
+
+def run_calypso(
+    context: RunContext, iteration: int, submit: Callable[[list[Task], list[str], Path], None]
+) -> None:
+    """Have CALYPSO make structures, and wtemlp's dispatcher relax them.
+
+    Parameters
+    ----------
+    context : RunContext
+    iteration : int
+    submit : callable
+        Runs tasks in a folder, with the files that they share.
+
+    Raises
+    ------
+    CalculationError
+        If a program fails.
+    """
+    folder = context.paths.explore(iteration)
+    record = folder / RECORD
+    if record.exists() and record.read_text().splitlines()[-1:] not in (["2"], ["3"], ["4"]):
+        prepare(context, iteration)  # DP-GEN cannot go on in the middle of a generation
+    try:
+        exploration.run_calypso(
+            context.paths.root, iteration, context.params.jdata, context.machines.mdata,
+            lambda job: submit(*as_tasks(job), job.work_path),
+            context.seed("calypso", iteration),
+        )  # fmt: skip
+    except ValueError as error:
+        raise CalculationError(f"{folder}: CALYPSO's exploration ended: {error}") from error
+
+
+def walkers(context: RunContext, iteration: int) -> list[dict[str, Any]]:
+    """A row of :attr:`wtemlp.records.summary.Summary.walkers` for each task."""
+    results = frames.results(context.paths, iteration, context.params.engine)
+    return [
+        {"name": task.name, "system": int(task.name.split(".")[1]), "walker": 0,
+         "method": context.params.engine, "biasfactor": 1.0, "biases_energy": False,
+         "window_K": None, "pressure_bar": None, "biasfactor_asked": None,
+         "temperature_K": frames.temperatures(task)["temperature_K"],
+         "mean_nvt_eV": None, "sigma_nvt_eV": None, "mean_wte_eV": None, "sigma_wte_eV": None,
+         "n_nvt": 0, "n_wte": 0, "statistical_inefficiency": None, "stopped": "",
+         "left_grid": False}
+        for task in results
+    ]  # fmt: skip
+
+
+def choose(context: RunContext, iteration: int) -> FrameTable:
+    """Have DP-GEN choose frames and make the inputs of their labels; all frames, decided on.
+
+    Raises
+    ------
+    CalculationError
+        If DP-GEN cannot read what the exploration has left.
+    """
+    folder = context.paths.label(iteration)
+    if folder.exists():
+        shutil.rmtree(folder)
+    jdata = frames.absolute(context.params.jdata, context.paths.root)
+    seed = context.seed("select", iteration)
+    try:
+        exploration.choose(context.paths.root, iteration, jdata, seed)
+    except ValueError as error:
+        raise CalculationError(
+            f"{context.paths.explore(iteration)}: DP-GEN cannot choose frames: {error}"
+        ) from error
+    try:
+        table = adopt_choice(context, iteration)
+    except ValueError as error:
+        raise CalculationError(f"what DP-GEN has chosen cannot be read: {error}") from error
+    if not context.params.criteria[iteration].lists:
+        for name in LISTS:
+            for file in folder.glob(f"{name}.shuffled.*.out"):
+                file.unlink()
+    return table
+
+
+def label_tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
+    """The labelling tasks, and the files that they share."""
+    jdata = frames.absolute(context.params.jdata, context.paths.root)
+    job = label_job(context.paths.root, iteration, jdata, context.machines.mdata)
+    return ([], []) if job is None else as_tasks(job)
+
+
+def label_folders(run: RunPaths, iteration: int) -> list[Path]:
+    """The folders of the labels."""
+    return sorted(run.label(iteration).glob("task.*"))
+
+
+def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
+    """Read the labels and write the labelled frames as DeePMD data, as DP-GEN does.
+
+    Returns
+    -------
+    int, dict[str, str]
+        Number of labelled frames, and the reason of each frame that has no label.
+
+    Raises
+    ------
+    CalculationError
+        If more than ``ratio_failed`` of the frames have none.
+    """
+    kept: dict[str, list[dpdata.LabeledSystem]] = {}
+    reasons, outcomes = {}, []
+    folders = label_folders(context.paths, iteration)
+    for folder in folders:
+        made = json.loads((folder / paths.FRAME).read_text())
+        label, reason = _read(folder, context.params.jdata)
+        if label is not None and "electron_temperature_K" in made and not (
+            {"fparam", "aparam"} & label.data.keys()
+        ):  # fmt: skip
+            label, reason = None, "its job.json has gone, and the electron temperature with it"
+        outcomes.append({"frame": folder.name, "labelled": not reason, "reason": reason, **made})
+        if label is None:
+            reasons[folder.name] = reason
+        else:
+            kept.setdefault(folder.name.split(".")[1], []).append(label)
+    _write(context, iteration, kept)
+    write_json(context.paths.label(iteration) / paths.LABELS, outcomes)
+    if len(reasons) > context.params.ratio_failed * len(folders):
+        for name in reasons:
+            forget_finished(context.paths.label(iteration) / name)
+        first = next(iter(reasons))
+        raise CalculationError(
+            f"{context.paths.label(iteration)}: no label for {len(reasons)} of {len(folders)} "
+            f"frames, more than ratio_failed = {context.params.ratio_failed} allows; "
+            f"{first}: {reasons[first]}"
+        )
+    return len(folders) - len(reasons), reasons
+
+
+def _read(folder: Path, jdata: Mapping[str, Any]) -> tuple[dpdata.LabeledSystem | None, str]:
+    """A label, or why there is none."""
+    try:
+        label = read_label(folder, jdata)
+    except ValueError as error:
+        return None, f"its output cannot be read ({error})"
+    if label is None or len(label) == 0:
+        return None, "there is no converged label in its output"
+    if not (np.isfinite(label["energies"]).all() and np.isfinite(label["forces"]).all()):
+        return None, "the energy or a force is not a finite number"
+    reason = refusal(label["forces"][0])
+    return (None, reason) if reason else (label, "")
+
+
+def _write(
+    context: RunContext, iteration: int, kept: Mapping[str, list[dpdata.LabeledSystem]]
+) -> None:
+    for old in context.paths.label(iteration).glob("data.*"):
+        shutil.rmtree(old)
+    # Differences of energies are small beside them.
+    precise = {"prec": np.float64} if context.params.engine == AMBER else {}
+    for system, labels in kept.items():
+        folder = context.paths.label_data(iteration, int(system))
+        systems = dpdata.MultiSystems(*labels, type_map=list(context.params.type_map))
+        systems.to_deepmd_raw(str(folder))
+        systems.to_deepmd_npy(str(folder), set_size=len(labels), **precise)
+
+
+def needed(run: RunPaths, iteration: int, *, explored: bool, chosen: bool) -> list[Path]:
+    """What a step from the exploration on needs, for :func:`wtemlp.workflow.resume.sound_step`.
+
+    Parameters
+    ----------
+    run : RunPaths
+    iteration : int
+    explored, chosen : bool
+        Whether the exploration has been done, and whether frames have been chosen.
+    """
+    listed = run.explore(iteration) / WALKERS
+    if chosen:
+        table = run.explored(iteration)
+        if not table.exists():
+            return [table]
+        n = load_frames(table).count(Decision.SELECTED)
+        found = [folder / paths.FRAME for folder in label_folders(run, iteration)]
+        return found if len(found) >= n else [*found, run.label(iteration) / f"task.* ({n})"]
+    if not listed.exists():
+        return [listed]
+    content = json.loads(listed.read_text())
+    folders = [run.explore(iteration) / name for name in content["tasks"]]
+    if not explored:
+        return folders
+    if content["engine"] == CALYPSO:
+        return [run.explore(iteration) / frames.CALYPSO_RESULTS / "Model_Devi.out"]
+    return [folder / frames.DEVIATIONS[content["engine"]] for folder in folders]
+
+
+def is_foreign(run: RunPaths, iteration: int) -> bool:
+    """Whether an exploration that has been prepared is one of these."""
+    listed = run.explore(iteration) / WALKERS
+    return listed.exists() and "engine" in json.loads(listed.read_text())
+
+

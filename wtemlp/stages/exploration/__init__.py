@@ -1,0 +1,1 @@
+"""The exploration stage: scripts for walkers, their starts and their results."""

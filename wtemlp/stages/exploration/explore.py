@@ -1,0 +1,332 @@
+"""Exploration: models in, trajectories out, each frame stamped with who made it."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from wtemlp.analysis.frames import FrameTable
+from wtemlp.config.records import DPGEN, OWN, SHIFT, WTE, ExploreJob
+from wtemlp.core import paths
+from wtemlp.core.atomic_io import last_line, leading_int, write_json
+from wtemlp.core.paths import RunPaths
+from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.md import plumed_input, wte_command, wte_script
+from wtemlp.md.trajectory import root_mean_square_force, trajectory
+from wtemlp.md.walker import SharedHills, Walker
+from wtemlp.md.walker_record import WalkerRecord, as_json, read_record, write_record
+from wtemlp.stages.context import RunContext
+from wtemlp.stages.exploration import dpgen_scripts, template_scripts
+from wtemlp.stages.exploration import walker_results as one
+from wtemlp.stages.exploration.biasfactor_limits import Ceiling, Place
+from wtemlp.stages.exploration.conditions import Combination, combinations, lowered
+from wtemlp.stages.exploration.previous_hills import PreviousHills, find_hills
+from wtemlp.stages.exploration.starting_structures import write_structures
+
+CONFS = "confs"
+CUR_JOB = "cur_job.json"  #: the job as DP-GEN has it
+#: Fields of a job that came later.
+_LATER = ("template", "script", "timestep_ps", "thermostat_ps", "neigh_delay", "n_beads")
+WALKERS = "walkers.json"  #: the task folders and their job; written when all are there
+#: Of generated scripts.
+RESULTS = (
+    paths.MODEL_DEVI, paths.LMP_LOG, paths.COLVAR_NVT, paths.TRAJ,
+    f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*", f"{paths.DELTAFS}*", f"{paths.SIGMA}*",
+    f"{paths.STOPPED}*", "plumed.wte.*",
+)  # fmt: skip
+
+
+def prepare(
+    context: RunContext, iteration: int, ceilings: Mapping[Place, Ceiling] | None = None
+) -> list[dict]:
+    """Make the exploration folders of an iteration.  What is there is made anew.
+
+    Parameters
+    ----------
+    context : RunContext
+    iteration : int
+    ceilings : mapping of (int, float) to Ceiling, optional
+        How far the bias may go at a system and temperature, as the iterations before have shown
+        (:func:`wtemlp.stages.exploration.biasfactor_limits.ceilings`); without effect if ``wte.adapt_biasfactor`` is
+        false.
+
+    Returns
+    -------
+    list of dict
+        A note for each place where they lower a bias factor
+        (:func:`wtemlp.stages.exploration.biasfactor_limits.note`).
+    """
+    folder = context.paths.explore(iteration)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    job = context.params.jobs[iteration]
+    graphs = _link_models(context, iteration)
+    write_json(folder / CUR_JOB, context.params.jdata["model_devi_jobs"][iteration])
+    starts = write_structures(context, iteration, job, folder / CONFS)
+    held = ceilings if ceilings and job.wte.adapt_biasfactor else {}
+    walkers = combinations(job, starts, held)
+    for walker in walkers:
+        _prepare_task(context, iteration, job, walker, graphs)
+    names = [context.paths.explore_task(iteration, c.system, c.task).name for c in walkers]
+    list_walkers(context, iteration, names)
+    return lowered(job, held)
+
+
+def list_walkers(context: RunContext, iteration: int, names: Sequence[str]) -> None:
+    """Write the list of an iteration's walkers: their folders, and the job that they are of."""
+    job = _job_as_json(context.params.jobs[iteration])
+    write_json(context.paths.explore(iteration) / WALKERS, {"tasks": list(names), "job": job})
+
+
+def _job_as_json(job: ExploreJob) -> dict:
+    found = as_json(job)
+    if job.template is not None and not job.template.plm_path:
+        del found["template"]["plm_path"]
+    for key in _LATER:  # the first versions have not written them
+        if getattr(job, key) == getattr(ExploreJob, key):
+            del found[key]
+    return found
+
+
+def mind_changed_job(context: RunContext, iteration: int, say: Callable[[str], None]) -> None:
+    """Say so, if the parameter file is not any more what the walkers were prepared with."""
+    listed = context.paths.explore(iteration) / WALKERS
+    if json.loads(listed.read_text())["job"] != _job_as_json(context.params.jobs[iteration]):
+        say(
+            f"model_devi_jobs[{iteration}] has changed, but its walkers go on as they were "
+            f"prepared; to explore anew, remove {listed.parent} and give the command again"
+        )
+
+
+def _link_models(context: RunContext, iteration: int) -> list[str]:
+    models = sorted(context.paths.train(iteration).glob("graph.*"))
+    for model in models:
+        link = context.paths.explore(iteration) / model.name
+        link.symlink_to(f"../{context.paths.train(iteration).name}/{model.name}")
+    return [model.name for model in models]
+
+
+def _provenance(context: RunContext, job: ExploreJob, c: Combination) -> WalkerRecord:
+    """What identifies a walker's conditions, for its ``job.json``."""
+    return WalkerRecord(
+        ensemble=job.ensemble,
+        temperature_K=c.temperature_K,
+        pressure_bar=c.pressure_bar,
+        timestep_ps=job.timestep_ps or context.params.timestep_ps,
+        system=c.system,
+        structure=c.start.structure,
+        origin=c.start.origin,
+        method=job.wte.method,
+        biasfactor=c.biasfactor,
+        biasfactor_asked=c.asked,
+        biasfactor_cap=c.cap,
+        window_K=job.wte.window_K,
+        walker=c.walker,
+        share_hills=job.wte.share_hills,
+        variables=tuple(variable.name for variable in job.wte.extra.variables),
+        nvt_steps=job.wte.nvt_steps,
+        nsteps=job.nsteps,
+        own=job.wte.extra if job.wte.extra.lines else None,
+    )
+
+
+def _previous_hills(
+    context: RunContext, iteration: int, job: ExploreJob, made: WalkerRecord
+) -> PreviousHills | None:
+    if job.wte.hills != SHIFT or iteration == 0 or made.biasfactor == 1:
+        return None
+    try:
+        return find_hills(task_folders(context.paths, iteration - 1), made)
+    except FileNotFoundError:
+        return None  # the exploration before has been cleared away: nothing to take over
+
+
+def _shared_hills(job: ExploreJob, c: Combination) -> SharedHills | None:
+    """Where the walkers of a combination share their hills, called after the first of them."""
+    if not job.wte.share_hills or c.biasfactor == 1:
+        return None
+    folder = f"../hills.{c.system:03d}.{c.task - c.walker:06d}"
+    return SharedHills(folder, job.wte.walkers, c.walker)
+
+
+def _prepare_task(
+    context: RunContext, iteration: int, job: ExploreJob, c: Combination, graphs: list[str]
+) -> None:
+    made = _provenance(context, job, c)
+    previous = _previous_hills(context, iteration, job, made)
+    folder = context.paths.explore_task(iteration, c.system, c.task)
+    folder.mkdir()
+    if not context.params.md.merge_traj:
+        (folder / paths.TRAJ).mkdir()
+    (folder / paths.CONF).symlink_to(f"../{CONFS}/{c.start.conf}")
+    models = tuple(f"../{graph}" for graph in graphs)
+    walker = None
+    if c.temperature_K is not None and job.script == OWN:
+        walker = _walker(context, iteration, job, c, models, previous)
+    if job.script == DPGEN:
+        files, made = dpgen_scripts.script(context, iteration, c, models, made)
+    elif job.template is None:
+        files = wte_script.files(walker)
+        seeds = {name: getattr(walker, name) for name in ("velocity_seed", "thermostat_seed")}
+        made = replace(made, **seeds)
+    else:
+        files = template_scripts.scripts(context, job.template, c.revision, models, job.trj_freq, walker)
+        made = template_scripts.provenance(job, c.revision, files, made, walker)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    if previous:
+        shutil.copyfile(previous.file, folder / wte_script.PREVIOUS_HILLS)
+        made = replace(made, hills_from=str(previous.file.relative_to(context.paths.root)))
+    write_record(folder, made)
+
+
+def _walker(
+    context: RunContext, iteration: int, job: ExploreJob, c: Combination,
+    models: tuple[str, ...], previous: PreviousHills | None,
+) -> Walker:
+    params, purpose = context.params, ("explore", iteration, c.system, c.task)
+    return Walker(
+        graphs=models,
+        type_map=params.type_map,
+        mass_map=params.mass_map,
+        temperature_K=c.temperature_K,
+        biasfactor=c.biasfactor,
+        biasfactor_cap=c.cap,
+        sigma_eV=job.wte.sigma_eV,
+        height_kT=job.wte.height_kT,
+        pace=job.wte.pace,
+        nvt_steps=job.wte.nvt_steps,
+        nsteps=job.nsteps,
+        trj_freq=job.trj_freq,
+        timestep_ps=job.timestep_ps or params.timestep_ps,
+        trust_hi=params.criteria[iteration].f_hi[c.system],
+        devi_words=params.md.devi_words,
+        d3=params.md.d3,
+        neigh=dpgen_scripts.neigh_modify(params, job),
+        thermostat_ps=job.thermostat_ps,
+        guard=job.wte.guard,
+        checkpoint=job.wte.checkpoint,
+        method=job.wte.method if c.biasfactor != 1 else WTE,
+        window_K=job.wte.window_K if c.biasfactor is None else None,
+        pressure_bar=c.pressure_bar,
+        barostat=job.barostat,
+        barostat_ps=job.barostat_ps,
+        extra=job.wte.extra,
+        shared=_shared_hills(job, c),
+        previous_mean_eV=previous.mean_eV if previous else None,
+        velocity_seed=context.seed(*purpose, "velocity"),
+        thermostat_seed=context.seed(*purpose, "thermostat"),
+    )
+
+
+def task_folders(run: RunPaths, iteration: int) -> list[Path]:
+    """The folders of an iteration's walkers, as they were prepared.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the exploration has not been prepared to its end.
+    """
+    folder = run.explore(iteration)
+    return [folder / name for name in json.loads((folder / WALKERS).read_text())["tasks"]]
+
+
+def frames_of(task: Path) -> Path:
+    """The file or folder of a walker's frames."""
+    return trajectory(task)
+
+
+def leave_out(context: RunContext, iteration: int, failed: Sequence[TaskResult]) -> None:
+    """Have the iteration go on without walkers that failed; they stay named in the list."""
+    listed = context.paths.explore(iteration) / WALKERS
+    content = json.loads(listed.read_text())
+    known = content.setdefault("failed", {})
+    known |= {result.name: result.message.splitlines()[0] for result in failed}
+    content["tasks"] = [name for name in content["tasks"] if name not in known]
+    if failed:
+        write_json(listed, content)
+
+
+def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
+    """The exploration tasks and the files that they share (the models)."""
+    folder = context.paths.explore(iteration)
+    common = sorted(path.name for path in folder.glob("graph.*"))
+    job = context.params.jobs[iteration]
+    found = []
+    for task in task_folders(context.paths, iteration):
+        made = read_record(task)
+        lmp, merged = context.machines.model_devi.command, context.params.md.merge_traj
+        found.append(
+            Task(
+                name=task.name,
+                folder=task,
+                command=(
+                    wte_command.command(lmp) if made.generated
+                    else wte_command.template_command(lmp, made.n_beads)
+                ),
+                forward=_inputs(made),
+                backward=RESULTS if made.generated else template_scripts.results(made, merged),
+                logs=(
+                    paths.LMP_LOG,
+                    wte_script.PLUMED_LOG if made.generated else paths.PLUMED_OUTPUT,
+                ),
+                steps=job.nsteps and made.nvt_steps + job.nsteps,
+            )
+        )
+    return found, common
+
+
+def goes_on(context: RunContext, iteration: int) -> bool:
+    """Whether walkers whose jobs were killed may go on from where they were, or begin anew."""
+    folders = task_folders(context.paths, iteration)
+    return all(read_record(folder).generated for folder in folders)
+
+
+def _inputs(made: WalkerRecord) -> tuple[str, ...]:
+    if not made.generated:
+        return (paths.CONF, *(made.inputs or ()))
+    own = (plumed_input.EXTRA_LINES,) * (made.own is not None)
+    previous = (wte_script.PREVIOUS_HILLS,) * (made.hills_from is not None)
+    return (paths.CONF, *wte_script.INPUTS, *previous, *own)
+
+
+def done_steps(folder: Path) -> int:
+    """MD steps that a task has behind it, from its deviation file."""
+    return leading_int(last_line(folder / paths.MODEL_DEVI))
+
+
+def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]]:
+    """Read what the walkers left: every frame, and one summary a walker.
+
+    Returns
+    -------
+    FrameTable, list[dict]
+        All frames, with the decision still to be made (ACCURATE, or FAILED where a stopped
+        walker had left the physical world); and :attr:`wtemlp.records.summary.Summary.walkers`.
+
+    Raises
+    ------
+    CalculationError
+        If a walker's trajectory is not whole.
+    """
+    folders = task_folders(context.paths, iteration)
+    checks = context.params.jobs[iteration].wte.guard.devi_checks
+    timestep_ps = context.params.timestep_ps
+    read = [one.read_walker(folder, checks, timestep_ps) for folder in folders]
+    tables = [table for table, _ in read]
+    if context.params.md.f_average:
+        tables = [
+            replace(table, max_devi_f=table.max_devi_f / root_mean_square_force(folder))
+            for table, folder in zip(tables, folders, strict=True)
+        ]
+    frames = FrameTable.concatenate(tables)
+    skip = context.params.criteria[iteration].skip
+    return frames.where(frames.step >= skip), [walker for _, walker in read]
+
+
+def write_distributions(context: RunContext, iteration: int) -> None:
+    """Write the distributions of each walker's energy into its folder."""
+    for folder in task_folders(context.paths, iteration):
+        one.write_distributions(folder)

@@ -1,0 +1,184 @@
+"""The structures that walkers start from: given ones, and frames that were labelled before.
+
+Labelled frames are spread over the energies: of ``n`` the k-th lowest is the one at the quantile
+``(k - 1/2) / n`` of the reference energies, so that there is one from each n-th of them and never
+the very lowest or highest.  Energies can be compared between equal compositions only; a system
+whose frames differ has ``n`` of each.  Nothing is drawn, so no seed is needed.
+
+A labelled frame may be one of a walker's last moments before the guard stopped it, and high in
+energy.  It is physical enough to start from: the reference method has calculated it, a label with
+a force of 100 eV/Angstrom or more is refused, and selection takes no frame above the upper trust
+level.  The walker's NVT part has to bring it to equilibrium, as it has any structure.
+"""
+
+import json
+import os
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import dpdata
+import numpy as np
+
+from wtemlp.config.records import GIVEN, LABELLED, ExploreJob
+from wtemlp.core import paths
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.paths import RunPaths
+from wtemlp.md.dump import read_dump
+from wtemlp.reference.dataset import across_energies
+from wtemlp.stages.context import RunContext
+
+ORIGIN = ("frame", "task", "step", "phase", "biasfactor", "temperature_K", "label_eV")
+
+
+@dataclass(frozen=True)
+class Start:
+    """A structure to start from."""
+
+    conf: str  #: its file in the folder of starting structures
+    structure: str  #: what it was made of
+    origin: dict | None  #: of a labelled frame: its iteration, walker, step and energy
+
+
+def write_structures(
+    context: RunContext, iteration: int, job: ExploreJob, folder: Path
+) -> dict[int, list[Start]]:
+    """Write the starting structures of an iteration as LAMMPS data files.
+
+    Parameters
+    ----------
+    context : RunContext
+    iteration : int
+    job : ExploreJob
+        ``wte.start`` and ``wte.n_start`` say which; where no frame of a system is labelled yet,
+        as in iteration 0, they are the given ones.
+    folder : Path
+        A folder that does not exist yet.
+
+    Returns
+    -------
+    dict of int to list of Start
+        By system.
+    """
+    folder.mkdir()
+    starts: dict[int, list[Start]] = {}
+    for system in job.sys_idx:
+        frames = []
+        if job.wte.start != GIVEN:
+            frames = spread(labelled_frames(context.paths, iteration, system), job.wte.n_start)
+        found: list[Start] = []
+        if job.wte.start != LABELLED or not frames:
+            found += _given(context, iteration, system, folder)
+        for frame in frames:
+            conf = f"{system:03d}.{len(found):04d}.lmp"
+            found.append(_labelled(context, frame, folder / conf))
+        starts[system] = found
+    return starts
+
+
+def labelled_frames(run: RunPaths, n_iterations: int, system: int) -> list[dict]:
+    """The labelled frames of a system.
+
+    Parameters
+    ----------
+    run : RunPaths
+    n_iterations : int
+        Iterations that are looked at, from the first.
+    system : int
+
+    Returns
+    -------
+    list of dict
+        What ``labels.json`` says of each, and its ``"iteration"``; in the order of labelling.
+
+    Raises
+    ------
+    CalculationError
+        If an iteration's ``labels.json`` has gone, or is damaged.
+    """
+    found = []
+    for index in range(n_iterations):
+        file = run.label(index) / paths.LABELS
+        try:
+            outcomes = json.loads(file.read_text())
+        except (OSError, ValueError) as error:
+            raise _lost(file, error) from error
+        found += [
+            {"iteration": index, **outcome}
+            for outcome in outcomes
+            if outcome["labelled"] and int(outcome["frame"].split(".")[1]) == system
+            # Runs of the first versions have not kept the energy here.
+            and "label_eV" in outcome
+        ]
+    return found
+
+
+def spread(frames: list[dict], count: int) -> list[dict]:
+    """`count` frames of each composition spread evenly over the energies, lowest first.
+
+    Parameters
+    ----------
+    frames : list of dict
+        With ``"label_eV"``, the reference energy, eV, and ``"atoms"``, atoms by element.
+    count : int
+        All frames of a composition where there are not so many.
+    """
+    alike: dict[tuple, list[dict]] = defaultdict(list)
+    for frame in frames:
+        alike[tuple(sorted(frame["atoms"].items()))].append(frame)
+    chosen = []
+    for _, members in sorted(alike.items()):
+        energies = np.array([frame["label_eV"] for frame in members])
+        places = across_energies(energies, min(count, len(members)))
+        chosen += [members[place] for place in places]
+    return chosen
+
+
+def _given(context: RunContext, iteration: int, system: int, folder: Path) -> list[Start]:
+    params, found = context.params, []
+    for index, structure in enumerate(params.sys_configs[system]):
+        read = dpdata.System(
+            str(context.paths.root / structure),
+            fmt=params.sys_format,
+            type_map=list(params.type_map),
+        )
+        conf = f"{system:03d}.{index:04d}.lmp"
+        if params.md.shuffle:
+            rng = np.random.default_rng(context.seed("shuffle", iteration, system, index))
+            rng.shuffle(read.data["coords"], axis=1)
+        if not params.md.periodic:
+            read.remove_pbc()
+        read.to_lammps_lmp(str(folder / conf))
+        link = folder / Path(conf).with_suffix(".poscar")  # as DP-GEN has it
+        link.symlink_to(os.path.relpath(context.paths.root / structure, folder))
+        found.append(Start(conf, str(structure), None))
+    return found
+
+
+def _labelled(context: RunContext, frame: dict, conf: Path) -> Start:
+    """Write a labelled frame, from the positions that were sent to the reference method."""
+    folder = context.paths.label(frame["iteration"]) / frame["frame"]
+    try:
+        dump = read_dump(folder / paths.FRAME_DUMP)
+    except (OSError, ValueError) as error:
+        raise _lost(folder / paths.FRAME_DUMP, error) from error
+    types, names = dump.types - 1, list(context.params.type_map)
+    data = {
+        "atom_names": names,
+        "atom_numbs": [int((types == kind).sum()) for kind in range(len(names))],
+        "atom_types": types,
+        "orig": np.zeros(3),
+        "cells": dump.cells,
+        "coords": dump.coords,
+    }
+    dpdata.System(data=data).to_lammps_lmp(str(conf))
+    origin = {"iteration": frame["iteration"], **{key: frame[key] for key in ORIGIN}}
+    return Start(conf.name, str(folder.relative_to(context.paths.root)), origin)
+
+
+def _lost(file: Path, error: Exception) -> CalculationError:
+    why = "has gone" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+    return CalculationError(
+        f'{file} {why}, from which "start" of the wte block takes structures; put it back, or '
+        f'have this iteration start from the "{GIVEN}" ones'
+    )

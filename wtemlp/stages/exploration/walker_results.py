@@ -1,0 +1,272 @@
+"""What a walker's job left in its folder: its frames, and how it fared."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp.analysis.energy import equilibrated, filled, statistical_inefficiency
+from wtemlp.analysis.frames import Decision, FrameTable, Phase
+from wtemlp.analysis.planning import biasfactor_for_window
+from wtemlp.analysis.reweighting import distributions, hills_bias
+from wtemlp.core import paths
+from wtemlp.core.errors import CalculationError
+from wtemlp.md import colvar, energy_file, plumed_input, wte_script
+from wtemlp.md.trajectory import are_stored, join_beads, trajectory
+from wtemlp.md.walker_energies import read_energies
+from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, read_record
+
+_COLUMNS = 7  #: of model_devi.out: the step, and largest, smallest and mean of virial and force
+#: What PLUMED says when a variable is where METAD has no grid.
+_OFF_GRID = re.compile(r"outside the grid along the \d+ dimension \(arg name: ([^)\s]+)\)")
+
+
+def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and largest force deviations of a ``model_devi.out``: of :func:`read_rows`.
+
+    Returns
+    -------
+    np.ndarray, np.ndarray
+        Steps, (n,); largest force deviations, (n,), eV/Angstrom.
+    """
+    steps, _, forces = read_rows(file)
+    return steps, forces
+
+
+def read_rows(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps and largest deviations of a ``model_devi.out``.
+
+    The rows at the seam of two runs are written twice, and a fix may have the models evaluated
+    several times in a step: the last of equal steps counts.  A job
+    that went on from a checkpoint has another trajectory from there on, so what was written after
+    the checkpoint before is left out, as its energies are (:func:`wtemlp.md.colvar.read_series`):
+    those frames are not of the walker that came to the end, or was stopped.  The last row of a
+    stopped job may be cut: an incomplete row is dropped.
+
+    Returns
+    -------
+    np.ndarray, np.ndarray, np.ndarray
+        Steps, (n,); largest virial deviations, (n,), eV/atom; largest force deviations, (n,),
+        eV/Angstrom.
+    """
+    rows = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    rows = [line for line in rows if len(line.split(maxsplit=_COLUMNS)) >= _COLUMNS]
+    if not rows:
+        return np.empty(0, dtype=int), np.empty(0), np.empty(0)
+    table = np.loadtxt(rows, usecols=(0, 1, 4), ndmin=2)
+    later = np.minimum.accumulate(table[::-1, 0])[::-1]  # the earliest step from each row on
+    table = table[np.append(table[:-1, 0] < later[1:], True)]
+    return table[:, 0].astype(int), table[:, 1], table[:, 2]
+
+
+def read_walker(
+    folder: Path, checks: int, timestep_ps: float, stored: bool = True
+) -> tuple[FrameTable, dict]:
+    """What a walker's job left in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+    checks : int
+        Last frames of a walker that had left the physical world, and was stopped, that are FAILED
+        whatever their deviation.
+    timestep_ps : float
+    stored : bool
+        Whether to take only frames that are in its trajectory; else all of its deviation file.
+
+    Returns
+    -------
+    FrameTable, dict
+        Its frames, and its row of :attr:`wtemlp.records.summary.Summary.walkers`.
+
+    Raises
+    ------
+    CalculationError
+        If its trajectory is not whole.
+    """
+    made = read_record(folder)
+    stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
+        else ""
+    if made.n_beads:
+        join_beads(folder, made.n_beads)
+    if stored:
+        steps, virials, deviations = _stored_frames(folder, bool(stopped), made)
+    else:
+        steps, virials, deviations = read_rows(folder / paths.MODEL_DEVI)
+    nvt, wte = read_energies(folder, made)
+    if made.method == TEMPLATE or made.timestep_ps is not None:
+        timestep_ps = made.timestep_ps
+    left = _left_grid(stopped, made, wte)
+    energies, biases = _frame_energies(steps, nvt, wte, timestep_ps)
+    decision = np.full(len(steps), int(Decision.ACCURATE))
+    if stopped and not left:
+        # The guard looks back over these; what came before stands on its deviation alone.
+        decision[-checks:] = int(Decision.FAILED)
+
+    measured = _measured(folder, made)
+
+    def column(value: float) -> np.ndarray:
+        return np.full(len(steps), value)
+
+    table = FrameTable(
+        system=column(made.system),
+        task=column(int(folder.name.split(".")[-1])),
+        walker=column(made.walker),
+        biasfactor=column(measured[2]),
+        temperature_K=column(np.nan if made.temperature_K is None else made.temperature_K),
+        phase=np.where(steps <= made.nvt_steps, int(Phase.NVT), int(Phase.WTE)),
+        step=steps,
+        energy_eV=energies,
+        bias_eV=biases,
+        max_devi_f=deviations,
+        decision=decision,
+        max_devi_v=virials,
+    )
+    ended = {"stopped": left or stopped, "left_grid": bool(left)}
+    return table, _walker_summary(folder, made, measured, nvt, wte) | ended
+
+
+def _left_grid(stopped: str, made: WalkerRecord, wte: dict) -> str:
+    """Why a walker ended, if it left the grid of one of the user's own variables; else "".
+
+    Nothing was wrong with it: the bias there is not defined, so PLUMED ends the run.
+    """
+    found = _OFF_GRID.search(stopped)
+    own = {one.name: one for one in (made.own.variables if made.own else ())}
+    one = own.get(found[1]) if found else None
+    if one is None:
+        return ""
+    values = wte.get(one.name, np.empty(0))
+    ends = [end for end in (one.minimum, one.maximum) if not isinstance(end, str)]
+    what, last = "min or max", ""
+    if len(values) and len(ends) == 2:
+        what = "min" if abs(values[-1] - ends[0]) < abs(values[-1] - ends[1]) else "max"
+        last = f", last seen at {values[-1]:.6g}"
+    return f"{one.name} left its grid of {one.minimum} to {one.maximum}{last}: give it a wider " \
+           f"{what} in wte.variables, or a wall in wte.plumed"
+
+
+def _measured(folder: Path, made: WalkerRecord) -> tuple[float, float, float]:
+    """Mean and sigma of NVT, eV, and the bias factor; NaN what was not measured."""
+    file = folder / paths.SIGMA
+    mean, sigma, biasfactor = wte_script.parse_sigma(file.read_text() if file.exists() else "")
+    given = made.biasfactor
+    return mean, sigma, biasfactor if given is None else float(given)
+
+
+def write_distributions(folder: Path) -> None:
+    """Write ``P_energy.dat`` of a walker: its energies in NVT, biased, and reweighted to NVT.
+
+    Nothing is written where there is too little to tell, or where the bias is not a function of
+    the energy and of this walker's hills alone, or is not known to be: a template's.
+    """
+    made = read_record(folder)
+    if made.share_hills or made.variables or not made.generated:
+        return
+    _, _, biasfactor = _measured(folder, made)
+    nvt, wte = read_energies(folder, made)
+    energies = filled(wte.get("ene", np.empty(0)))
+    if not nvt or not len(energies) or not np.isfinite(biasfactor):
+        return
+    hills = colvar.read(folder / paths.HILLS)
+    if plumed_input.OPES_BIAS in wte:
+        bias = filled(wte[plumed_input.OPES_BIAS])
+    elif "sigma_ene" in hills:
+        bias = hills_bias(energies, hills)
+    elif biasfactor == 1:
+        bias = np.zeros(len(energies))
+    else:
+        return
+    temperature_K = made.temperature_K
+    found = distributions(equilibrated(nvt["ene"]), energies, bias, temperature_K, biasfactor)
+    if found is not None:
+        stopped = (folder / paths.STOPPED).exists()
+        energy_file.write(folder / paths.P_ENERGY, found, temperature_K, biasfactor, stopped)
+
+
+def _asked(made: WalkerRecord, sigma_eV: float | None) -> float | None:
+    """The largest bias factor of the parameter file that the walker stands for."""
+    if made.window_K is None or sigma_eV is None:
+        return max(made.biasfactor_asked, default=None)
+    temperature_K = made.temperature_K
+    reach_K = max(abs(temperature_K - end) for end in made.window_K)
+    return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
+
+
+def _stored_frames(
+    folder: Path, stopped: bool, made: WalkerRecord
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps, and deviations of virial and force, of the frames that are in a walker's trajectory.
+
+    Only a walker that was stopped may lack some: the job ended before they were written; and one
+    with a script of the user's own, which may begin to store frames when it likes.
+    """
+    rows = read_rows(folder / paths.MODEL_DEVI)
+    stored, template = are_stored(folder, rows[0]), not made.generated
+    if template and not stopped and not stored.any():
+        raise CalculationError(
+            f"{folder}: no step of {paths.MODEL_DEVI} has a frame in {trajectory(folder).name}; a "
+            "template must run with the dump, and store frames at multiples of trj_freq"
+        )
+    if not (stored.all() or stopped or template):
+        missing = folder / paths.TRAJ / f"{rows[0][int(np.argmin(stored))]}.lammpstrj"
+        raise CalculationError(
+            f"{missing} has gone; put it back, or remove the folder {folder} and give the same "
+            "command again: its iteration explores anew"
+        )
+    return tuple(column[stored] for column in rows)
+
+
+def _frame_energies(
+    steps: np.ndarray, nvt: dict, wte: dict, timestep_ps: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Energy and bias of each frame, eV; NaN where none was recorded, or no step is known."""
+    energies, biases = np.full(len(steps), np.nan), np.zeros(len(steps))
+    if timestep_ps is None:
+        return energies, biases
+    position = {int(step): row for row, step in enumerate(steps)}
+    for series in (nvt, wte):
+        if not series:
+            continue
+        none = np.zeros(len(series["time"]))
+        bias = next((series[name] for name in plumed_input.BIAS_COLUMNS if name in series), none)
+        recorded = np.rint(series["time"] / timestep_ps).astype(int)
+        for step, energy, value in zip(recorded, series["ene"], bias, strict=True):
+            row = position.get(int(step))
+            if row is not None:
+                energies[row], biases[row] = energy, value
+    return energies, biases
+
+
+def _walker_summary(
+    folder: Path,
+    made: WalkerRecord,
+    measured: tuple[float, float, float],
+    nvt: dict,
+    wte: dict,
+) -> dict:
+    unbiased = equilibrated(nvt.get("ene", np.empty(0)))
+    biased = filled(wte.get("ene", np.empty(0)))
+    inefficiency = None
+    mean, sigma, biasfactor = (value if np.isfinite(value) else None for value in measured)
+    if len(unbiased) > 2 and np.isfinite(unbiased).all():
+        inefficiency = float(statistical_inefficiency(unbiased))
+    return {
+        "name": folder.name,
+        "system": made.system,
+        "method": made.method,
+        "biasfactor": biasfactor,
+        "biasfactor_asked": _asked(made, sigma),
+        "window_K": made.window_K,
+        "biases_energy": made.biases_energy,
+        "temperature_K": made.temperature_K,
+        "pressure_bar": made.pressure_bar,
+        "walker": made.walker,
+        "mean_nvt_eV": mean,
+        "sigma_nvt_eV": sigma,
+        "mean_wte_eV": float(biased.mean()) if len(biased) else None,
+        "sigma_wte_eV": float(biased.std()) if len(biased) else None,
+        "n_nvt": len(unbiased),
+        "n_wte": len(biased),
+        "statistical_inefficiency": inefficiency,
+    }

@@ -39,19 +39,30 @@ def machine(remote: Path, slurm: bool) -> dict:
     if not slurm:
         return {"batch_type": "Shell", "context_type": "LazyLocalContext", "local_root": "./"}
     profile = {
-        "hostname": "127.0.0.1", "port": int(os.environ["SSHD_PORT"]), "timeout": 10,
-        "username": os.environ["SSH_USER"], "key_filename": os.environ["SSH_KEY"],
+        "hostname": "127.0.0.1",
+        "port": int(os.environ["SSHD_PORT"]),
+        "timeout": 10,
+        "username": os.environ["SSH_USER"],
+        "key_filename": os.environ["SSH_KEY"],
     }
     return {
-        "batch_type": "Slurm", "context_type": "SSHContext", "local_root": "./",
-        "remote_root": str(remote), "remote_profile": profile,
+        "batch_type": "Slurm",
+        "context_type": "SSHContext",
+        "local_root": "./",
+        "remote_root": str(remote),
+        "remote_profile": profile,
     }
 
 
 def resources(group: int) -> dict:
     """The resources dictionary that both are given."""
-    return {"number_node": 1, "cpu_per_node": 1, "gpu_per_node": 0, "queue_name": "cpu",
-            "group_size": group}  # fmt: skip
+    return {
+        "number_node": 1,
+        "cpu_per_node": 1,
+        "gpu_per_node": 0,
+        "queue_name": "cpu",
+        "group_size": group,
+    }
 
 
 def with_dpdispatcher(work: Path, names: list[str], given: dict, group: int) -> None:
@@ -59,11 +70,12 @@ def with_dpdispatcher(work: Path, names: list[str], given: dict, group: int) -> 
     from dpdispatcher import Machine, Resources, Submission, Task
 
     tasks = [
-        Task(COMMAND, name, forward_files=["in.txt"], backward_files=["out.txt"])
-        for name in names
+        Task(COMMAND, name, forward_files=["in.txt"], backward_files=["out.txt"]) for name in names
     ]
     submission = Submission(
-        work_base=work.name, forward_common_files=["common.txt"], task_list=tasks,
+        work_base=work.name,
+        forward_common_files=["common.txt"],
+        task_list=tasks,
         machine=Machine.load_from_dict({**given, "local_root": str(work.parent)}),
         resources=Resources.load_from_dict(resources(group)),
     )
@@ -130,7 +142,9 @@ def cluster() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory(prefix="lb") as folder:
         Path(folder).chmod(0o755)
         process = subprocess.Popen(
-            [CLUSTER, "run", f"{folder}/c"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [CLUSTER, "run", f"{folder}/c"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
         )
         try:
@@ -147,11 +161,24 @@ def cluster() -> Iterator[dict[str, str]]:
 def measure(program: str, count: int, args: argparse.Namespace, environment: dict) -> dict:
     """One run of one program in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--worker", program, "--folder", folder,
-                   "--tasks", str(count), "--group", str(args.group)]  # fmt: skip
+        command = [
+            sys.executable,
+            __file__,
+            "--worker",
+            program,
+            "--folder",
+            folder,
+            "--tasks",
+            str(count),
+            "--group",
+            str(args.group),
+        ]
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         done = subprocess.run(
-            command + ["--slurm"] * args.slurm, text=True, capture_output=True, check=False,
+            command + ["--slurm"] * args.slurm,
+            text=True,
+            capture_output=True,
+            check=False,
             env={**os.environ, **environment, "PYTHONPATH": path, "HOME": folder},
         )
     if done.returncode:
@@ -178,8 +205,10 @@ def compare(args: argparse.Namespace, environment: dict) -> None:
             return statistics.median(one[key] for one in found[program, count])
 
         wall, cpu = (median(key, args.tasks) / args.tasks * 1e3 for key in ("wall_s", "cpu_s"))
-        print(f"{program:14}{wall:14.2f}{cpu:14.2f}{median('memory_MB', args.tasks):10.0f}"
-              f"{median('memory_MB', args.tasks // 4):16.0f}")  # fmt: skip
+        print(
+            f"{program:14}{wall:14.2f}{cpu:14.2f}{median('memory_MB', args.tasks):10.0f}"
+            f"{median('memory_MB', args.tasks // 4):16.0f}"
+        )
 
 
 def main() -> None:

@@ -84,13 +84,16 @@ write_dump      all custom last.dump id type xu yu zu modify sort id
 def system(models: list[Path]) -> str:
     """The liquid and its potential, up to the thermostat."""
     if models:
-        timestep, potential = 0.0005, f"""\
+        timestep, potential = (
+            0.0005,
+            f"""\
 units           metal
 atom_style      atomic
 read_data       water.metal.data
 pair_style      deepmd {" ".join(map(str, models))} out_freq 20 out_file model_devi.out
 pair_coeff      * * O H
-"""
+""",
+        )
     else:
         timestep, potential = 0.5, force_field_commands(force_field(), "water.data")
     return f"""{potential}
@@ -136,11 +139,26 @@ def run(folder: Path, name: str, text: str) -> np.ndarray:
     """
     (folder / name).write_text(text)
     environment = os.environ | dict.fromkeys(
-        ("OMP_NUM_THREADS", "TF_INTRA_OP_PARALLELISM_THREADS", "TF_INTER_OP_PARALLELISM_THREADS",
-         "DP_INTRA_OP_PARALLELISM_THREADS", "DP_INTER_OP_PARALLELISM_THREADS"),
+        (
+            "OMP_NUM_THREADS",
+            "TF_INTRA_OP_PARALLELISM_THREADS",
+            "TF_INTER_OP_PARALLELISM_THREADS",
+            "DP_INTRA_OP_PARALLELISM_THREADS",
+            "DP_INTER_OP_PARALLELISM_THREADS",
+        ),
         "1",
-    )  # fmt: skip
-    command = [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", "-in", name, "-log", "log", "-screen", "none"]
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "wtemlp.lammps_plumed.lmp",
+        "-in",
+        name,
+        "-log",
+        "log",
+        "-screen",
+        "none",
+    ]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{name}: {done.stderr[-500:]}")
@@ -196,8 +214,10 @@ def main() -> None:
         print(f"  fix plumed over {name:8s} {middle:+6.2f} +- {error:.2f} %")
     more = fixes[:, 2] - fixes[:, 0]
     share = 100 * more / plain
-    print(f"  in the fixes {np.median(more):.4f} ms a step more than plain,"
-          f" {np.median(share):+.2f} +- {median_error(share):.2f} %")  # fmt: skip
+    print(
+        f"  in the fixes {np.median(more):.4f} ms a step more than plain,"
+        f" {np.median(share):+.2f} +- {median_error(share):.2f} %"
+    )
 
 
 if __name__ == "__main__":

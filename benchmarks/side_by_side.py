@@ -39,8 +39,11 @@ PROGRAMS = {
     "dpgen": [sys.executable, "-c", DPGEN],
     "wtemlp": [sys.executable, "-c", WTEMLP, "run", "param.json", "machine.json"],
 }
-KINDS = {"candidate": (Decision.CANDIDATE, Decision.SELECTED), "accurate": (Decision.ACCURATE,),
-         "failed": (Decision.FAILED,)}  # fmt: skip
+KINDS = {
+    "candidate": (Decision.CANDIDATE, Decision.SELECTED),
+    "accurate": (Decision.ACCURATE,),
+    "failed": (Decision.FAILED,),
+}
 
 
 def run(name: str, source: Path, folder: Path) -> float:
@@ -53,8 +56,14 @@ def run(name: str, source: Path, folder: Path) -> float:
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
         began = time.monotonic()
         with folder.with_suffix(".log").open("w") as log:
-            subprocess.run(PROGRAMS[name], cwd=folder, check=True, stdout=log, stderr=log,
-                           env=os.environ | {"PATH": path})  # fmt: skip
+            subprocess.run(
+                PROGRAMS[name],
+                cwd=folder,
+                check=True,
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"PATH": path},
+            )
         took.write_text(str(time.monotonic() - began))
     return float(took.read_text())
 
@@ -83,9 +92,10 @@ def sorted_by_wtemlp(dpgens: Path, iteration: int, folder: Path) -> dict[str, in
     record.write_text(record.read_text().partition(f"{iteration} 6\n")[0])
     paths = RunPaths(folder)
     context = RunContext(
-        load_params(folder / "param.json", folder), load_machines(folder / "machine.json", folder),
+        load_params(folder / "param.json", folder),
+        load_machines(folder / "machine.json", folder),
         paths,
-    )  # fmt: skip
+    )
     loop = Loop(context, Reporter(None))
     frames, _ = explore.collect(context, iteration)
     decided = select.decide(context, iteration, frames)
@@ -110,9 +120,11 @@ def main(source: Path, out: Path) -> None:
     out.mkdir(exist_ok=True)
     seconds = {name: run(name, source, out / name) for name in PROGRAMS}
     theirs, ours = (tree(out / name) for name in PROGRAMS)
-    rows = [("wall time, s", *(f"{seconds[name]:.0f}" for name in PROGRAMS)),
-            ("files", str(len(theirs)), str(len(ours))),
-            ("labelled", *(data(out / name) for name in PROGRAMS))]  # fmt: skip
+    rows = [
+        ("wall time, s", *(f"{seconds[name]:.0f}" for name in PROGRAMS)),
+        ("files", str(len(theirs)), str(len(ours))),
+        ("labelled", *(data(out / name) for name in PROGRAMS)),
+    ]
     for iteration in range(len(list((out / "dpgen").glob("iter.*/02.fp")))):
         counts = listed(out / "dpgen", iteration)
         same = sorted_by_wtemlp(out / "dpgen", iteration, out / f"sorted.{iteration}")

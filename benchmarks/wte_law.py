@@ -54,9 +54,13 @@ PIECE_STEPS = 100_000
 EQUILIBRATION_STEPS = 80_000
 THERMOSTAT_FS = 100.0
 PACE = 200  #: steps between hills
-ONE_THREAD = ("OMP_NUM_THREADS", "DP_INTRA_OP_PARALLELISM_THREADS",
-              "DP_INTER_OP_PARALLELISM_THREADS", "TF_INTRA_OP_PARALLELISM_THREADS",
-              "TF_INTER_OP_PARALLELISM_THREADS")  # fmt: skip
+ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "DP_INTRA_OP_PARALLELISM_THREADS",
+    "DP_INTER_OP_PARALLELISM_THREADS",
+    "TF_INTRA_OP_PARALLELISM_THREADS",
+    "TF_INTER_OP_PARALLELISM_THREADS",
+)
 NEVER = 10**9  #: pace of a bias that is held still
 #: Sums are cheap on purpose: the law holds for any potential, this one's Ewald error included.
 FORCE_FIELD = ForceField(name="tip3p-flexible", cutoff_A=6.0, kspace_accuracy=5e-4)

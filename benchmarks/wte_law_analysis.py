@@ -117,15 +117,18 @@ def convergence(chain: Path, series: Series, nvt: Spread, biasfactor: float) -> 
     return {
         "n_hills": len(hills),
         "last_height_over_first": float(hills[-len(hills) // 20 :, 3].mean() / hills[0, 3]),
-        "bias_change_since_half_kT": float(np.sqrt(np.average(
-            (change - np.average(change, weights=boltzmann)) ** 2, weights=boltzmann))),
+        "bias_change_since_half_kT": float(
+            np.sqrt(
+                np.average((change - np.average(change, weights=boltzmann)) ** 2, weights=boltzmann)
+            )
+        ),
         "bias_depth_kT": float(np.ptp(full) / KT),
         # Of NVT, had it the curvature of the F(U) that the bias stands for.
         "sigma_nvt_from_bias": float(np.sqrt(KT / (2 * parabola[0]))),
         "ratio_third_quarter": late[0].sigma / nvt.sigma,
         "ratio_last_quarter": late[1].sigma / nvt.sigma,
         "quarters_agree": bool(gap < 2 * np.hypot(late[0].sigma_error, late[1].sigma_error)),
-    }  # fmt: skip
+    }
 
 
 def canonical_samples(static: Series, weights: Array, apart: int, seed: int) -> Array:

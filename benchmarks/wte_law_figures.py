@@ -53,8 +53,12 @@ def _distributions(result: dict, series: dict[float, Series], file: Path) -> Non
     for colour, (g, one) in zip(COLOURS, sorted(series.items()), strict=False):
         energy = (one.energy if g == 1 else one.part(0.5).energy) - mean
         edges = shared_bins([energy], sigma * g**0.5 / 4)
-        axes.stairs(energy_histogram(energy, edges), edges, color=colour,
-                    label="NVT" if g == 1 else f"γ = {g:g}")  # fmt: skip
+        axes.stairs(
+            energy_histogram(energy, edges),
+            edges,
+            color=colour,
+            label="NVT" if g == 1 else f"γ = {g:g}",
+        )
         points = np.linspace(-4, 4, 200) * sigma * g**0.5
         axes.plot(points, gaussian(points, sigma * g**0.5), color=colour, lw=0.8, ls="--")
     axes.set(xlabel="U − ⟨U⟩ of NVT (kcal/mol)", ylabel="P(U) (mol/kcal)", yscale="log")
@@ -71,12 +75,20 @@ def _ratios(result: dict, file: Path) -> None:
     line = np.array([0, 1.15 * roots.max()])
     axes.plot(line, line, color="black", lw=0.8, label="√γ")
     axes.fill_between(line, 0.95 * line, 1.05 * line, color="0.9", label="± 5 %")
-    for shift, key, mark, label in ((0, "second_half", "o", "growing bias, second half"),
-                                    (0.08, "static", "s", "bias held still")):  # fmt: skip
+    for shift, key, mark, label in (
+        (0, "second_half", "o", "growing bias, second half"),
+        (0.08, "static", "s", "bias held still"),
+    ):
         have = [i for i, row in enumerate(rows) if key in row]
-        axes.errorbar(roots[have] + shift, [rows[i][key]["ratio"] for i in have],
-                      yerr=[rows[i][key]["ratio_error"] for i in have],
-                      fmt=mark, ms=4, capsize=3, label=label)  # fmt: skip
+        axes.errorbar(
+            roots[have] + shift,
+            [rows[i][key]["ratio"] for i in have],
+            yerr=[rows[i][key]["ratio_error"] for i in have],
+            fmt=mark,
+            ms=4,
+            capsize=3,
+            label=label,
+        )
     axes.set(xlabel="√γ", ylabel="σ of WTE / σ of NVT")
     axes.legend(frameon=False, fontsize=8)
     _save(figure, file)
@@ -95,8 +107,9 @@ def _running(result: dict, series: dict[float, Series], file: Path) -> None:
     axes.axhspan(0.95, 1.05, color="0.9")
     axes.axhline(1, color="black", lw=0.8)
     axes.set(xlabel="time (ps)", ylabel="σ of WTE / (√γ σ of NVT)", ylim=(0, 1.6))
-    axes.legend(frameon=False, title="moving window of a quarter of the run", fontsize=8,
-                title_fontsize=8)  # fmt: skip
+    axes.legend(
+        frameon=False, title="moving window of a quarter of the run", fontsize=8, title_fontsize=8
+    )
     _save(figure, file)
 
 
@@ -105,13 +118,19 @@ def _reweighted(result: dict, nvt: Series, static: dict[float, Series], file: Pa
     mean, sigma = result["nvt"]["mean"], result["nvt"]["sigma"]
     edges = np.arange(-5, 5.01, 0.5) * sigma
     figure, axes = plt.subplots(figsize=SIZE)
-    axes.stairs(energy_histogram(nvt.energy - mean, edges), edges, color="0.85", fill=True,
-                label="NVT")  # fmt: skip
+    axes.stairs(
+        energy_histogram(nvt.energy - mean, edges), edges, color="0.85", fill=True, label="NVT"
+    )
     for colour, (g, one) in zip(COLOURS[1:], sorted(static.items()), strict=False):
         weights = reweighting_weights(one.bias * KCAL_MOL_IN_EV, TEMPERATURE_K)
         density = energy_histogram(one.energy - mean, edges, weights)
-        axes.plot((edges[1:] + edges[:-1]) / 2, density, color=colour, marker=".",
-                  label=f"γ = {g:g}, reweighted")  # fmt: skip
+        axes.plot(
+            (edges[1:] + edges[:-1]) / 2,
+            density,
+            color=colour,
+            marker=".",
+            label=f"γ = {g:g}, reweighted",
+        )
     axes.set(xlabel="U − ⟨U⟩ of NVT (kcal/mol)", ylabel="P(U) (mol/kcal)")
     axes.legend(frameon=False, fontsize=8)
     _save(figure, file)

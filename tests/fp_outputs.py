@@ -175,19 +175,30 @@ def custom(folder: Path, s: Sample, converged: bool = True) -> None:
     import dpdata
 
     data = {
-        "atom_names": s.names, "atom_numbs": s.counts, "orig": np.zeros(3),
-        "atom_types": np.repeat(np.arange(len(s.names)), s.counts), "cells": s.cell[None],
-        "coords": s.coords[None], "energies": np.array([s.energy]), "forces": s.forces[None],
-    }  # fmt: skip
+        "atom_names": s.names,
+        "atom_numbs": s.counts,
+        "orig": np.zeros(3),
+        "atom_types": np.repeat(np.arange(len(s.names)), s.counts),
+        "cells": s.cell[None],
+        "coords": s.coords[None],
+        "energies": np.array([s.energy]),
+        "forces": s.forces[None],
+    }
     if not converged:
         data["energies"] = np.array([np.nan])
     dpdata.LabeledSystem(data=data).to("deepmd/npy", str(folder / "labelled"))
 
 
 STYLES = {
-    "vasp": vasp, "pwscf": pwscf, "abacus": abacus, "siesta": siesta, "gaussian": gaussian,
-    "pwmat": pwmat, "cpx": cpx, "custom": custom,
-}  # fmt: skip
+    "vasp": vasp,
+    "pwscf": pwscf,
+    "abacus": abacus,
+    "siesta": siesta,
+    "gaussian": gaussian,
+    "pwmat": pwmat,
+    "cpx": cpx,
+    "custom": custom,
+}
 
 
 def main() -> None:

@@ -47,7 +47,10 @@ class Program:
     """
 
     def __init__(
-        self, words: Sequence[str], cwd: Path, more: Mapping[str, str] | None = None,
+        self,
+        words: Sequence[str],
+        cwd: Path,
+        more: Mapping[str, str] | None = None,
         merged: bool = True,
     ) -> None:
         self.args = ("wtemlp", *words)
@@ -63,8 +66,9 @@ class Program:
         status = 70
         try:
             os.setsid()
-            for number, target in enumerate((os.open(os.devnull, os.O_RDONLY),
-                                             self._out.fileno(), self._err.fileno())):  # fmt: skip
+            for number, target in enumerate(
+                (os.open(os.devnull, os.O_RDONLY), self._out.fileno(), self._err.fileno())
+            ):
                 os.dup2(target, number)
             os.closerange(3, 1024)
             os.chdir(cwd)
@@ -136,8 +140,9 @@ class Program:
         self.send_signal(signal.SIGKILL)
 
 
-def run(*words: str, cwd: Path, timeout: float = 180, check: bool = False,
-        **more: str) -> subprocess.CompletedProcess:  # fmt: skip
+def run(
+    *words: str, cwd: Path, timeout: float = 180, check: bool = False, **more: str
+) -> subprocess.CompletedProcess:
     """A command of wtemlp's, to its end; as :func:`subprocess.run` has it."""
     process = Program(words, cwd, more, merged=False)
     out, err = process.communicate(timeout)

@@ -84,8 +84,16 @@ class Cluster:
         pid_file = self.dir / "ssh" / "second.pid"
         program = shutil.which("sshd", path=os.environ["PATH"] + ":/usr/sbin:/sbin")
         process = subprocess.Popen(
-            [program, "-D", "-f", self.dir / "ssh" / "sshd_config", "-p", str(port),
-             "-o", f"PidFile={pid_file}"],
+            [
+                program,
+                "-D",
+                "-f",
+                self.dir / "ssh" / "sshd_config",
+                "-p",
+                str(port),
+                "-o",
+                f"PidFile={pid_file}",
+            ],
             start_new_session=True,
         )
         try:
@@ -100,7 +108,11 @@ class Cluster:
     def slurm(self, *command: str) -> str:
         """The output of a Slurm command, without any shim."""
         done = subprocess.run(
-            command, env=os.environ | self.env, check=True, capture_output=True, text=True,
+            command,
+            env=os.environ | self.env,
+            check=True,
+            capture_output=True,
+            text=True,
             timeout=30,
         )
         return done.stdout
@@ -146,7 +158,7 @@ class Cluster:
         """Shell lines for a shim: end the login that called it."""
         return (
             f"listener=$(cut -d' ' -f1 {self.dir}/pids/sshd); p=$PPID\n"
-            "while [ \"$p\" -gt 1 ] && up=$(ps -o ppid= -p $p) && [ $up -ne $listener ]; do"
+            'while [ "$p" -gt 1 ] && up=$(ps -o ppid= -p $p) && [ $up -ne $listener ]; do'
             " p=$((up)); done\n"
             "kill -KILL $p; sleep 1; exit 1"
         )
@@ -162,9 +174,17 @@ class Cluster:
             self.thaw(name)
         for name in DAEMONS:
             self.up(name)
-        until(lambda: subprocess.run(
-            ["scontrol", "ping"], env=os.environ | self.env, capture_output=True, check=False,
-        ).returncode == 0)
+        until(
+            lambda: (
+                subprocess.run(
+                    ["scontrol", "ping"],
+                    env=os.environ | self.env,
+                    capture_output=True,
+                    check=False,
+                ).returncode
+                == 0
+            )
+        )
         self.slurm("scancel", "--user", self.env["SSH_USER"])
         down = self.slurm("sinfo", "-h", "-N", "-t", "down,drain,drained,fail", "-o", "%N").split()
         for node in set(down):
@@ -227,7 +247,11 @@ class GridEngine:
     def command(self, *words: str) -> str:
         """The output of one of its commands."""
         return subprocess.run(
-            words, env=os.environ | self.env, check=True, capture_output=True, text=True,
+            words,
+            env=os.environ | self.env,
+            check=True,
+            capture_output=True,
+            text=True,
             timeout=30,
         ).stdout
 
@@ -245,8 +269,11 @@ class GridEngine:
 @pytest.fixture(scope="session")
 def started_gridengine() -> Iterator[GridEngine]:
     """A Grid Engine for the session."""
-    _require(("sge_qmaster", "sge_execd", "qsub", "setsid"),
-             "gridengine-master gridengine-exec gridengine-client", demand=False)  # fmt: skip
+    _require(
+        ("sge_qmaster", "sge_execd", "qsub", "setsid"),
+        "gridengine-master gridengine-exec gridengine-client",
+        demand=False,
+    )
     with tempfile.TemporaryDirectory(prefix="ge", ignore_cleanup_errors=True) as folder:
         script = SCRIPT.with_name("gridengine.sh")
         process = subprocess.Popen(

@@ -39,7 +39,9 @@ class ClusterRun:
         # the cheap engine sleeps 0.3 times what it is told
         engine = f"env CHEAP_ENGINE_SLEEP={seconds / 0.3} {sys.executable} {ENGINES} dp"
         content["train"] = {
-            "command": engine, "machine": dict(train.machine), "resources": dict(train.resources),
+            "command": engine,
+            "machine": dict(train.machine),
+            "resources": dict(train.resources),
         }
         file.write_text(json.dumps(content))
 

@@ -51,7 +51,10 @@ def section(
             "timeout": 2,
         } | (profile or {})
     usual = {
-        "number_node": 1, "cpu_per_node": 1, "gpu_per_node": 0, "queue_name": "cpu",
+        "number_node": 1,
+        "cpu_per_node": 1,
+        "gpu_per_node": 0,
+        "queue_name": "cpu",
         "group_size": 1,
     }
     return MachineSection("fp", "", keys | machine, usual | (resources or {}))
@@ -103,8 +106,12 @@ class Client:
     """
 
     def __init__(
-        self, stage: QueueStage, count: int, seconds: float,
-        environment: Mapping[str, str] | None = None, **keys: object,
+        self,
+        stage: QueueStage,
+        count: int,
+        seconds: float,
+        environment: Mapping[str, str] | None = None,
+        **keys: object,
     ) -> None:
         code = (
             "import logging, sys; from pathlib import Path\n"
@@ -121,7 +128,8 @@ class Client:
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
             env={**(environment or os.environ), "PYTHONPATH": str(ROOT)},
-            stderr=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     @property

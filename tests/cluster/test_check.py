@@ -45,11 +45,13 @@ class Checked:
         content = {"api_version": "1.0", "deepmd_version": "3.2.0"}
         for stage in STAGES:
             one = section(
-                self.cluster, self.context,
+                self.cluster,
+                self.context,
                 **({"remote_root": str(self.remote / "tasks")} | self.keys[stage]),
             )
             content[stage] = {
-                "command": self.commands[stage], "machine": dict(one.machine),
+                "command": self.commands[stage],
+                "machine": dict(one.machine),
                 "resources": dict(one.resources),
             }
         (self.folder / "machine.json").write_text(json.dumps(content))
@@ -96,9 +98,13 @@ def over_ssh(tmp_path, cluster, client):
 
 
 def test_all_is_well(checked):
-    checked.keys["train"] = {"resources": {
-        "queue_name": "gpu", "gpu_per_node": 2, "custom_flags": ["#SBATCH --time=0:30:00"],
-    }}  # fmt: skip
+    checked.keys["train"] = {
+        "resources": {
+            "queue_name": "gpu",
+            "gpu_per_node": 2,
+            "custom_flags": ["#SBATCH --time=0:30:00"],
+        }
+    }
     assert checked.go() == 0, checked.lines
     text = "\n".join(checked.lines)
     assert "error" not in text and "warning" not in text
@@ -113,17 +119,24 @@ def test_all_is_well(checked):
 @pytest.mark.parametrize(
     ("resources", "words"),
     [
-        ({"queue_name": "nosuch"}, "fp.resources.queue_name: there is no partition nosuch on .*; "
-                                   "write one of: (cpu, gpu|gpu, cpu)$"),
-        ({"queue_name": "gpu", "gpu_per_node": 9},
-         "fp.resources.gpu_per_node: 9 are asked for, the nodes of gpu have 2; write 2 or less$"),
+        (
+            {"queue_name": "nosuch"},
+            "fp.resources.queue_name: there is no partition nosuch on .*; "
+            "write one of: (cpu, gpu|gpu, cpu)$",
+        ),
+        (
+            {"queue_name": "gpu", "gpu_per_node": 9},
+            "fp.resources.gpu_per_node: 9 are asked for, the nodes of gpu have 2; write 2 or less$",
+        ),
         ({"gpu_per_node": 1}, "the nodes of cpu have 0; take a partition with GPUs: gpu$"),
         ({"cpu_per_node": 64}, "fp.resources.cpu_per_node: 64 are asked for, .* have 8"),
-        ({"custom_flags": ["#SBATCH --time=2-00:00:00"]},
-         r"fp.resources.custom_flags: --time=2-00:00:00 is longer than cpu allows \(60 min\)"),
+        (
+            {"custom_flags": ["#SBATCH --time=2-00:00:00"]},
+            r"fp.resources.custom_flags: --time=2-00:00:00 is longer than cpu allows \(60 min\)",
+        ),
         ({"custom_flags": ["#SBATCH --mem=900G"]}, "refuses such jobs: .*not available"),
     ],
-)  # fmt: skip
+)
 def test_what_the_queue_does_not_give(checked, resources, words):
     checked.keys["fp"] = {"resources": resources}
     assert checked.go() == 1
@@ -229,8 +242,12 @@ def test_slurm_does_not_answer(checked, cluster):
     lines = checked.lines
     try:
         code = check_command(
-            Path("param.json"), Path("machine.json"), checked.folder, lines.append,
-            schema_only=False, submit=False,
+            Path("param.json"),
+            Path("machine.json"),
+            checked.folder,
+            lines.append,
+            schema_only=False,
+            submit=False,
         )
     finally:
         cluster.up("slurmctld")
@@ -249,8 +266,11 @@ def test_a_probe_job_for_each_queue(checked):
     assert not checked.cluster.queue()
     assert {job["NodeList"] for job in checked.cluster.ended()[ended:]} == {"gpu01", "cpu01"}
     text = "\n".join(checked.lines)
-    assert re.search(r"train, model_devi: the probe job ran on \S+ after \d+ s, but sees no GPU, "
-                     r"1 asked for: nvidia-smi shows none \(CUDA_VISIBLE_DEVICES=0\)", text)
+    assert re.search(
+        r"train, model_devi: the probe job ran on \S+ after \d+ s, but sees no GPU, "
+        r"1 asked for: nvidia-smi shows none \(CUDA_VISIBLE_DEVICES=0\)",
+        text,
+    )
     assert re.search(r"ok +machine.json: fp: the probe job ran on \S+ after \d+ s\n", text)
 
 
@@ -267,8 +287,9 @@ def test_a_probe_job_sees_the_gpus(over_ssh, tmp_path):
 
 def test_a_probe_job_that_waits_is_cancelled(over_ssh, cluster, monkeypatch):
     over_ssh.remote.joinpath("tasks").mkdir()
-    monkeypatch.setattr("wtemlp.preflight.checks.check_by_jobs",
-                        lambda *args: check_by_jobs(*args, patience_s=1.0))  # fmt: skip
+    monkeypatch.setattr(
+        "wtemlp.preflight.checks.check_by_jobs", lambda *args: check_by_jobs(*args, patience_s=1.0)
+    )
     keys = {"resources": {"queue_name": "gpu"}}
     over_ssh.keys = dict.fromkeys(STAGES, keys)
     cluster.slurm("scontrol", "update", "nodename=gpu01", "state=drain", "reason=test")

@@ -82,8 +82,14 @@ class Row:
         return len(self.cluster.ended()) - self.before
 
     def holds(
-        self, results, *, jobs: int, told: tuple[str, ...] = (), may: tuple[str, ...] = (),
-        begun: int | None = None, outcome: str = RECOVERED,
+        self,
+        results,
+        *,
+        jobs: int,
+        told: tuple[str, ...] = (),
+        may: tuple[str, ...] = (),
+        begun: int | None = None,
+        outcome: str = RECOVERED,
     ) -> None:
         """Everything is there, and ran once.
 
@@ -156,9 +162,7 @@ def test_scancel(row):
     running = lambda: stage.begun() == 1 and len(row.cluster.queue()) == 2  # noqa: E731
     meddle = Meddle(running, lambda: row.cluster.slurm("scancel", *row.cluster.queue()))
     # all cores of the node for each: one runs, one waits
-    results = row.go(
-        stage.tasks(2, seconds=1.0), should_stop=meddle, resources={"cpu_per_node": 8}
-    )
+    results = row.go(stage.tasks(2, seconds=1.0), should_stop=meddle, resources={"cpu_per_node": 8})
     assert [result.attempts for result in results] == [2, 2]
     row.holds(results, jobs=3, may=(AGAIN, AGAIN_1), begun=3)
 
@@ -166,7 +170,9 @@ def test_scancel(row):
 def fails_always(row, context, group_size, jobs):
     stage = row.begin(context)
     tasks = [
-        stage.task(0), stage.task(1, "echo boom-on-stderr >&2; exit 3"), stage.task(2, seconds=2.0)
+        stage.task(0),
+        stage.task(1, "echo boom-on-stderr >&2; exit 3"),
+        stage.task(2, seconds=2.0),
     ]
     results = row.go(tasks, resources={"group_size": group_size})
     assert [(r.ok, r.attempts) for r in results] == [(True, 1), (False, 2), (True, 1)]
@@ -178,9 +184,12 @@ def fails_always(row, context, group_size, jobs):
     assert stage.results() == {k: v for k, v in expected.items() if "000001" not in k}
     assert set(stage.events().values()) == {1}
     row.note(
-        "siblings finished, at home and run once; the task is named with its last words", jobs,
-        (r"task\.000\.000001 failed \(exit status 3, Slurm.*\), attempt 1 of 2; it is started",
-         r"task\.000\.000001 failed \(exit status 3, 2 attempts, Slurm.*\)"),
+        "siblings finished, at home and run once; the task is named with its last words",
+        jobs,
+        (
+            r"task\.000\.000001 failed \(exit status 3, Slurm.*\), attempt 1 of 2; it is started",
+            r"task\.000\.000001 failed \(exit status 3, 2 attempts, Slurm.*\)",
+        ),
     )
 
 
@@ -204,7 +213,9 @@ def test_rerun_after_a_failure(row):
         for job in re.findall(r"job (\d+)", first.message + second.message)
     )
     row.holds(
-        row.go([stage.task(0)], retry_count=0), jobs=3, told=told,
+        row.go([stage.task(0)], retry_count=0),
+        jobs=3,
+        told=told,
         outcome="tried again, with all its attempts",
     )
 
@@ -218,7 +229,8 @@ def test_missing_result(row, context):
     assert "absent.dat was not made" in results[1].message
     assert stage.results() == stage.expected(2)  # what there is of it is brought home as well
     row.note(
-        "the task has failed, its other results and its siblings' are at home", 2,
+        "the task has failed, its other results and its siblings' are at home",
+        2,
         (r"task\.000\.000001 failed \(exit status 121, 1 attempt, Slurm.*",),
     )
 
@@ -289,8 +301,10 @@ def test_other_port_and_key_path(row, tmp_path, cluster):
     port = cluster.port + 1
     with cluster.second_sshd(port):
         other = {"port": port, "key_filename": str(key)}
-        trust = {"strict_host_key_checking": "accept-new",
-                 "known_hosts_file": str(tmp_path / "known")}
+        trust = {
+            "strict_host_key_checking": "accept-new",
+            "known_hosts_file": str(tmp_path / "known"),
+        }
         results = row.go(stage.tasks(3, seconds=1.5), profile=other, **trust)
     assert f"[127.0.0.1]:{port} ssh-ed25519 " in (tmp_path / "known").read_text()
     new = rf"the SSH host \[127\.0\.0\.1\]:{port} is new: its key ssh-ed25519 SHA256:.* is added to"
@@ -424,7 +438,9 @@ def test_host_key_changed(row):
     row.lines.append(line.replace(str(row.cluster.known_hosts), "~/.ssh/known_hosts"))
     # the jobs were alive all the time: with the right host the run goes on
     row.holds(
-        row.go(stage.tasks(2)), jobs=2, told=("the SSH host key of",),
+        row.go(stage.tasks(2)),
+        jobs=2,
+        told=("the SSH host key of",),
         outcome="refused at once, before logging in; goes on when the host is itself again",
     )
 
@@ -443,7 +459,9 @@ def test_node_down(row):
     results = row.go(stage.tasks(2, seconds=2.0), should_stop=meddle)
     assert [r.attempts for r in results] == [1, 1]
     row.holds(
-        results, jobs=4, begun=4,
+        results,
+        jobs=4,
+        begun=4,
         outcome="recovered: Slurm starts the same two jobs again; nothing lost",
     )
 
@@ -512,7 +530,9 @@ def refused_by_sbatch(row, words, **resources):
     assert not row.cluster.queue()
     row.lines.append(line)
     row.holds(
-        row.go(stage.tasks(2)), jobs=2, told=(r"submitting \(Slurm",),
+        row.go(stage.tasks(2)),
+        jobs=2,
+        told=(r"submitting \(Slurm",),
         outcome="fails at once with sbatch's text; goes on with a better machine file",
     )
 

@@ -23,17 +23,29 @@ class GridStage(Stage):
 
     def section(self, **resources):
         machine = {
-            "batch_type": "SGE", "context_type": self.context, "local_root": "./",
-            "remote_root": "./remote", "retry_count": 1, "poll_seconds": 0.2,
+            "batch_type": "SGE",
+            "context_type": self.context,
+            "local_root": "./",
+            "remote_root": "./remote",
+            "retry_count": 1,
+            "poll_seconds": 0.2,
         }
-        usual = {"cpu_per_node": 1, "gpu_per_node": 0, "queue_name": "all.q", "group_size": 1,
-                 "kwargs": {"pe_name": "smp"}}  # fmt: skip
+        usual = {
+            "cpu_per_node": 1,
+            "gpu_per_node": 0,
+            "queue_name": "all.q",
+            "group_size": 1,
+            "kwargs": {"pe_name": "smp"},
+        }
         return MachineSection("fp", "", machine, usual | resources)
 
     def go(self, tasks, should_stop=None, **resources):
         return run_tasks(
-            tasks, work_dir=self.dir, common_files=["common.txt"],
-            section=self.section(**resources), should_stop=should_stop,
+            tasks,
+            work_dir=self.dir,
+            common_files=["common.txt"],
+            section=self.section(**resources),
+            should_stop=should_stop,
         )
 
     def begun(self):
@@ -109,7 +121,7 @@ def test_a_lost_answer_of_qsub(gridengine, stage):
     before, real = gridengine.ended(), shutil.which("qsub")
     shim = gridengine.bin / "qsub"
     shim.write_text(
-        f"#!/bin/bash\n{real} \"$@\" >/dev/null\nmv {shim} {shim}.done\n"
+        f'#!/bin/bash\n{real} "$@" >/dev/null\nmv {shim} {shim}.done\n'
         "echo 'error: commlib error: got select error (Connection reset by peer)' >&2; exit 1\n"
     )
     shim.chmod(0o755)

@@ -70,7 +70,13 @@ def test_tasks_packed_on_one_gpu(cluster, client, tmp_path):
 
 def test_tasks_shared_out_over_the_gpus_of_a_job(cluster, client, tmp_path):
     seen, busy, jobs = cards(
-        cluster, client, tmp_path, 4, 2, group_size=4, gpu_per_node=2,
+        cluster,
+        client,
+        tmp_path,
+        4,
+        2,
+        group_size=4,
+        gpu_per_node=2,
         strategy={"if_cuda_multi_devices": True},
     )
     assert seen == ["0", "1", "0", "1"]
@@ -80,7 +86,13 @@ def test_tasks_shared_out_over_the_gpus_of_a_job(cluster, client, tmp_path):
 def test_the_card_of_a_job_is_not_always_the_first(cluster, client, tmp_path):
     """Two jobs that share out their only card: not both on card 0."""
     seen, busy, jobs = cards(
-        cluster, client, tmp_path, 4, 4, group_size=2, para_deg=2,
+        cluster,
+        client,
+        tmp_path,
+        4,
+        4,
+        group_size=2,
+        para_deg=2,
         strategy={"if_cuda_multi_devices": True},
     )
     assert sorted(seen) == ["0", "0", "1", "1"]
@@ -93,11 +105,14 @@ def test_logs_come_home_if_they_say_anything(cluster, client, tmp_path, monkeypa
     stage, asked = QueueStage(tmp_path, cluster, client("SSHContext")), []
     there = SSHContext.check_file_exists
     monkeypatch.setattr(
-        SSHContext, "check_file_exists",
+        SSHContext,
+        "check_file_exists",
         lambda self, name: asked.append(name) if there(self, name) else False,
-    )  # fmt: skip
-    tasks = [stage.task(0, "echo x > out.txt", backward=("out.txt",)),
-             stage.task(1, "echo x > out.txt; echo words", backward=("out.txt",))]  # fmt: skip
+    )
+    tasks = [
+        stage.task(0, "echo x > out.txt", backward=("out.txt",)),
+        stage.task(1, "echo x > out.txt; echo words", backward=("out.txt",)),
+    ]
     assert all(r.ok for r in stage.go(tasks))
     logs = {path.name for task in tasks for path in task.folder.glob("task.*")}
     assert logs == {"task.out"}

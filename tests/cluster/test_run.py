@@ -45,7 +45,8 @@ def send_away(run: Run, cluster: Cluster, remote: Path, command, **resources: ob
     for stage in ("train", "model_devi", "fp"):
         place = section(cluster, "SSHContext", remote_root=str(remote), resources=gpu)
         content[stage] |= {
-            "machine": dict(place.machine), "resources": dict(place.resources),
+            "machine": dict(place.machine),
+            "resources": dict(place.resources),
             "command": command(stage, content[stage]["command"]),
         }
     file.write_text(json.dumps(content))
@@ -74,12 +75,18 @@ def jobs_ended(cluster: Cluster, before: int, expected: int) -> int:
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_data(
-    cluster, undisturbed, tmp_path  # noqa: F811
+    cluster,
+    undisturbed,  # noqa: F811
+    tmp_path,
 ):
     """One data set, that of the undisturbed run; every task ran in one job, and once."""
     run = make_run(tmp_path / "run")
-    send_away(run, cluster, tmp_path / "remote",
-              lambda stage, command: f"env CHEAP_ENGINE_SLEEP=8 {command}")
+    send_away(
+        run,
+        cluster,
+        tmp_path / "remote",
+        lambda stage, command: f"env CHEAP_ENGINE_SLEEP=8 {command}",
+    )
     before = len(cluster.ended())
     assert kill_again_and_again(run, 5, 1.6) == KILLS, "the run was over too soon"
     run.finish()
@@ -123,8 +130,7 @@ def write_tiny(folder: Path) -> None:
     param = json.loads(file.read_text())
     (job,) = param["model_devi_jobs"]
     job["nsteps"], job["wte"]["nvt_steps"] = 200, 500
-    param |= {"dp_compress": False, "fp_task_max": LABELS,
-              "dp_train_skip_neighbor_stat": True}  # fmt: skip
+    param |= {"dp_compress": False, "fp_task_max": LABELS, "dp_train_skip_neighbor_stat": True}
     param["default_training_param"]["training"] = {"numb_steps": 400, "disp_freq": 100}
     file.write_text(json.dumps(param))
 
@@ -141,7 +147,10 @@ def test_real_engines_killed_at_random_moments(cluster, real, tmp_path):
     resources = json.loads((folder / "machine.json").read_text())["train"]["resources"]
     run = Run(folder)
     send_away(
-        run, cluster, tmp_path / "remote", lambda stage, command: command,
+        run,
+        cluster,
+        tmp_path / "remote",
+        lambda stage, command: command,
         envs=resources["envs"],  # one thread: the same to the last bit
         prepend_script=[f'export PATH={tmp_path}/bin:"$PATH"'],
     )

@@ -42,7 +42,9 @@ def refused(stage: QueueStage, **keys) -> str:
 def fingerprint(cluster) -> str:
     text = subprocess.run(
         ["ssh-keygen", "-l", "-f", cluster.dir / "ssh" / "host_key.pub"],
-        check=True, capture_output=True, text=True,
+        check=True,
+        capture_output=True,
+        text=True,
     ).stdout
     return text.split()[1]
 
@@ -79,8 +81,11 @@ def test_a_new_host_is_noted_where_the_user_wants_it(stage, cluster, tmp_path, c
     assert file.read_text() == cluster.known_hosts.read_text()
     assert [line for line in said(caplog) if "is new" in line] == said(caplog)
     assert len(said(caplog)) == 1
-    record = {"checking": "accept-new", "known_hosts": str(file),
-              "key": f"ssh-ed25519 {fingerprint(cluster)}"}
+    record = {
+        "checking": "accept-new",
+        "known_hosts": str(file),
+        "key": f"ssh-ed25519 {fingerprint(cluster)}",
+    }
     assert Journal.open(stage.dir).host_key == record
     # another key than the noted one is refused all the same
     other = tmp_path / "other"

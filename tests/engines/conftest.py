@@ -99,8 +99,12 @@ def lmp(tmp_path: Path) -> Run:
 def engine_environment(**extra: str) -> dict[str, str]:
     """The environment of an engine's process: one thread, this source tree."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    one = {"OMP_NUM_THREADS": "1", "DP_INTRA_OP_PARALLELISM_THREADS": "1",
-           "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # fmt: skip
+    one = {
+        "OMP_NUM_THREADS": "1",
+        "DP_INTRA_OP_PARALLELISM_THREADS": "1",
+        "DP_INTER_OP_PARALLELISM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
     return os.environ | one | {"PYTHONPATH": path} | extra
 
 

@@ -42,23 +42,36 @@ run V_NSTEPS
 
 def job(**changes: object) -> dict:
     return {
-        "sys_idx": [0, 1], "trj_freq": 5, "template": {"lmp": "lmp.in"},
+        "sys_idx": [0, 1],
+        "trj_freq": 5,
+        "template": {"lmp": "lmp.in"},
         "rev_mat": {"lmp": {"V_NSTEPS": [20], "V_TEMP": [330], "V_SEED": [7]}},
-    } | changes  # fmt: skip
+    } | changes
 
 
 def machine(command: str) -> dict:
     return {
         "command": command,
-        "machine": {"batch_type": "Shell", "context_type": "LocalContext", "local_root": "./",
-                    "remote_root": "./.work"},
-        "resources": {
-            "number_node": 1, "cpu_per_node": 1, "gpu_per_node": 0, "group_size": 1,
-            "queue_name": "",
-            "envs": {"OMP_NUM_THREADS": "1", "DP_INTRA_OP_PARALLELISM_THREADS": "1",
-                     "DP_INTER_OP_PARALLELISM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        "machine": {
+            "batch_type": "Shell",
+            "context_type": "LocalContext",
+            "local_root": "./",
+            "remote_root": "./.work",
         },
-    }  # fmt: skip
+        "resources": {
+            "number_node": 1,
+            "cpu_per_node": 1,
+            "gpu_per_node": 0,
+            "group_size": 1,
+            "queue_name": "",
+            "envs": {
+                "OMP_NUM_THREADS": "1",
+                "DP_INTRA_OP_PARALLELISM_THREADS": "1",
+                "DP_INTER_OP_PARALLELISM_THREADS": "1",
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+            },
+        },
+    }
 
 
 def write_input(folder: Path, **changes: object) -> Path:
@@ -66,27 +79,42 @@ def write_input(folder: Path, **changes: object) -> Path:
     folder.mkdir(parents=True)
     write_data(folder)
     (folder / "lmp.in").write_text(TEMPLATE)
-    param = {key: value for key, value in PARAM.items() if key not in OURS} | {
-        "sys_configs": [["conf/0.POSCAR"], ["conf/1.POSCAR"]],
-        "numb_models": 2,
-        "dp_compress": False, "dp_train_skip_neighbor_stat": True,
-        "default_training_param": {
-            **PARAM["default_training_param"],
-            "training": {"numb_steps": 2, "disp_freq": 1, "save_freq": 2},
-        },
-        "model_devi_engine": "lammps",
-        "model_devi_f_trust_lo": 0.0, "model_devi_f_trust_hi": 1000.0,
-        "model_devi_clean_traj": False,
-        "model_devi_jobs": [job(), job()],
-        "fp_style": "custom",
-        "fp_params": {"input_fmt": "vasp/poscar", "input_fn": "POSCAR_in",
-                      "output_fmt": "deepmd/npy", "output_fn": "labeled"},
-        "fp_task_max": 2, "fp_task_min": 1, "ratio_failed": 0.0,
-    } | changes  # fmt: skip
+    param = (
+        {key: value for key, value in PARAM.items() if key not in OURS}
+        | {
+            "sys_configs": [["conf/0.POSCAR"], ["conf/1.POSCAR"]],
+            "numb_models": 2,
+            "dp_compress": False,
+            "dp_train_skip_neighbor_stat": True,
+            "default_training_param": {
+                **PARAM["default_training_param"],
+                "training": {"numb_steps": 2, "disp_freq": 1, "save_freq": 2},
+            },
+            "model_devi_engine": "lammps",
+            "model_devi_f_trust_lo": 0.0,
+            "model_devi_f_trust_hi": 1000.0,
+            "model_devi_clean_traj": False,
+            "model_devi_jobs": [job(), job()],
+            "fp_style": "custom",
+            "fp_params": {
+                "input_fmt": "vasp/poscar",
+                "input_fn": "POSCAR_in",
+                "output_fmt": "deepmd/npy",
+                "output_fn": "labeled",
+            },
+            "fp_task_max": 2,
+            "fp_task_min": 1,
+            "ratio_failed": 0.0,
+        }
+        | changes
+    )
     param = {key: value for key, value in param.items() if value is not ...}
     (folder / "param.json").write_text(json.dumps(param, indent=1))
-    sections = {"train": machine("wtemlp dp"), "model_devi": machine("wtemlp lmp"),
-                "fp": machine(f"{sys.executable} {HERE / 'tip3p_label.py'}")}
+    sections = {
+        "train": machine("wtemlp dp"),
+        "model_devi": machine("wtemlp lmp"),
+        "fp": machine(f"{sys.executable} {HERE / 'tip3p_label.py'}"),
+    }
     (folder / "machine.json").write_text(
         json.dumps({"api_version": "1.0", "deepmd_version": "3.2.0", **sections}, indent=1)
     )
@@ -103,8 +131,12 @@ def dpgen(*runs: tuple[Path, int, Path | str]) -> dict[str, str]:
     given = [[str(folder), n_steps, str(snapshots)] for folder, n_steps, snapshots in runs]
     done = subprocess.run(
         [sys.executable, str(HERE / "dpgen_program.py"), json.dumps(given)],
-        env=environment(), cwd=runs[0][0], capture_output=True, text=True, timeout=900,
-    )  # fmt: skip
+        env=environment(),
+        cwd=runs[0][0],
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.strip().splitlines()[-1])
 

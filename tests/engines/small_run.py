@@ -13,11 +13,19 @@ from wtemlp.config.records import ForceField
 FORCE_FIELD = ForceField(cutoff_A=6.0, kspace_accuracy=1e-5)
 
 INIT = {
-    "seed": 3, "type_map": ["O", "H"], "n_molecules": 32,
+    "seed": 3,
+    "type_map": ["O", "H"],
+    "n_molecules": 32,
     "force_field": {"name": "tip3p-flexible", "cutoff_A": 6.0, "kspace_accuracy": 1e-5},
-    "temperature_K": 300, "pressure_bar": 1.0, "timestep_fs": 0.5,
-    "npt_steps": 2000, "nvt_steps": 8000, "frames_per_ensemble": 24,
-    "validation_fraction": 0.25, "starting_structures": 1, "output": "init",
+    "temperature_K": 300,
+    "pressure_bar": 1.0,
+    "timestep_fs": 0.5,
+    "npt_steps": 2000,
+    "nvt_steps": 8000,
+    "frames_per_ensemble": 24,
+    "validation_fraction": 0.25,
+    "starting_structures": 1,
+    "output": "init",
 }
 
 
@@ -29,22 +37,41 @@ def write_input(folder: Path) -> None:
         "numb_models": 2,  # four are those of the quickstart: `make run`
         "fp_task_max": 12,
         "fp_params": {"force_field": "tip3p-flexible", "cutoff_A": 6.0, "kspace_accuracy": 1e-5},
-        "model_devi_f_trust_lo": 0.05, "model_devi_f_trust_hi": 2.0,
+        "model_devi_f_trust_lo": 0.05,
+        "model_devi_f_trust_hi": 2.0,
         "model_devi_jobs": [
-            job() | {"nsteps": 600, "trj_freq": 20,
-                     "wte": {"biasfactor": [9], "nvt_steps": 600, "pace": 20,
-                             "guard": {"temp_factor": 6}}}
+            job()
+            | {
+                "nsteps": 600,
+                "trj_freq": 20,
+                "wte": {
+                    "biasfactor": [9],
+                    "nvt_steps": 600,
+                    "pace": 20,
+                    "guard": {"temp_factor": 6},
+                },
+            }
         ],
         "default_training_param": {
             "model": {
-                "descriptor": {"type": "se_e2_a", "rcut": 4.0, "rcut_smth": 0.5, "sel": [20, 40],
-                               "neuron": [4, 8, 16], "axis_neuron": 4},
+                "descriptor": {
+                    "type": "se_e2_a",
+                    "rcut": 4.0,
+                    "rcut_smth": 0.5,
+                    "sel": [20, 40],
+                    "neuron": [4, 8, 16],
+                    "axis_neuron": 4,
+                },
                 "fitting_net": {"neuron": [16, 16], "resnet_dt": True},
             },
-            "learning_rate": {"type": "exp", "start_lr": 0.02, "stop_lr": 1e-3,
-                              "decay_steps": 20},
-            "loss": {"type": "ener", "start_pref_e": 0.02, "limit_pref_e": 1,
-                     "start_pref_f": 1000, "limit_pref_f": 20},
+            "learning_rate": {"type": "exp", "start_lr": 0.02, "stop_lr": 1e-3, "decay_steps": 20},
+            "loss": {
+                "type": "ener",
+                "start_pref_e": 0.02,
+                "limit_pref_e": 1,
+                "start_pref_f": 1000,
+                "limit_pref_f": 20,
+            },
             "training": {"numb_epoch": 25, "disp_freq": 50, "save_freq": 1000},
         },
     }
@@ -58,8 +85,12 @@ def make_run(folder: Path) -> Run:
     write_input(folder)
     command = [sys.executable, "-c", "from wtemlp.cli import main; main()"]
     done = subprocess.run(
-        [*command, "init", "init_param.json", "machine.json"], cwd=folder,
-        env=engine_environment(), capture_output=True, text=True, timeout=600,
+        [*command, "init", "init_param.json", "machine.json"],
+        cwd=folder,
+        env=engine_environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     run = Run(folder)

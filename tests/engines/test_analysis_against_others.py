@@ -80,8 +80,12 @@ def water(tmp_path_factory):
     (folder / "in.lammps").write_text(force_field_commands(FIELD, "box.data") + RUN)
     done = subprocess.run(
         [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", "-in", "in.lammps", "-screen", "none"],
-        cwd=folder, env=engine_environment(), capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+        cwd=folder,
+        env=engine_environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     lines = (folder / "dump.txt").read_text().splitlines()
     n = len(types)

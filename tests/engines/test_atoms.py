@@ -50,10 +50,14 @@ def done(folder: Path, label: str, **changes: object) -> Run:
 @pytest.fixture(scope="module")
 def clusters(tmp_path_factory) -> Run:
     return done(
-        tmp_path_factory.mktemp("clusters") / "run", f"{ROOT}/tests/loop/foreign_programs.py g16",
-        model_devi_jobs=[JOB | {"temps": [330]}], fp_style="gaussian", fp_params=GAUSSIAN,
-        use_clusters=True, cluster_cutoff=3.0,
-    )  # fmt: skip
+        tmp_path_factory.mktemp("clusters") / "run",
+        f"{ROOT}/tests/loop/foreign_programs.py g16",
+        model_devi_jobs=[JOB | {"temps": [330]}],
+        fp_style="gaussian",
+        fp_params=GAUSSIAN,
+        use_clusters=True,
+        cluster_cutoff=3.0,
+    )
 
 
 def test_atoms_are_chosen_by_their_own_deviation(clusters):
@@ -78,8 +82,9 @@ def test_what_is_labelled_are_the_molecules_around_the_atom(clusters):
         made = json.loads((task / "frame.json").read_text())
         frame = dpdata.System(
             str(clusters.folder / made["task"] / f"traj/{made['step']}.lammpstrj"),
-            fmt="lammps/dump", type_map=["O", "H"],
-        )  # fmt: skip
+            fmt="lammps/dump",
+            type_map=["O", "H"],
+        )
         cell = np.diag(frame["cells"][0])
         away = frame["coords"][0] - frame["coords"][0][made["atom"]]
         near = np.linalg.norm(away - cell * np.round(away / cell), axis=1) < 3.0
@@ -126,8 +131,9 @@ def test_atoms_are_chosen_again_alike(clusters, tmp_path):
 
 def test_another_way_of_choosing_explores_anew(clusters, tmp_path):
     """DP-GEN's walkers are none of wtemlp's."""
-    run = gone_back(clusters, tmp_path / "run", Step.POST_EXPLORE, use_clusters=...,
-                    cluster_cutoff=...)  # fmt: skip
+    run = gone_back(
+        clusters, tmp_path / "run", Step.POST_EXPLORE, use_clusters=..., cluster_cutoff=...
+    )
     assert run.next == (0, Step.MAKE_EXPLORE)
     assert any("whether DP-GEN chooses has changed" in line for line in run.said)
 
@@ -136,8 +142,12 @@ def test_a_script_without_the_deviations_of_atoms_is_told(clusters, tmp_path):
     models = "../graph.000.pb ../graph.001.pb"
     template = f"pair_style deepmd {models} out_freq 5 out_file model_devi.out"
     (tmp_path / "in.lmp").write_text(f"{template}\npair_coeff * * O H\ndump dpgen_dump\n")
-    entry = {"sys_idx": [0], "trj_freq": 5, "template": {"lmp": str(tmp_path / "in.lmp")},
-             "rev_mat": {"lmp": {}}}  # fmt: skip
+    entry = {
+        "sys_idx": [0],
+        "trj_freq": 5,
+        "template": {"lmp": str(tmp_path / "in.lmp")},
+        "rev_mat": {"lmp": {}},
+    }
     run = gone_back(clusters, tmp_path / "run", Step.MAKE_EXPLORE, model_devi_jobs=[entry])
     with pytest.raises(CalculationError, match="its pair_style deepmd is not `atomic`"):
         run.go_on()
@@ -146,11 +156,17 @@ def test_a_script_without_the_deviations_of_atoms_is_told(clusters, tmp_path):
 @pytest.fixture(scope="module")
 def electrons(tmp_path_factory) -> Run:
     return done(
-        tmp_path_factory.mktemp("electrons") / "run", f"{ROOT}/tests/fp_outputs.py vasp",
-        model_devi_jobs=[JOB | {"temps": [[330, 20000]]}], fp_style="vasp", fp_params=...,
-        fp_pp_path=".", fp_pp_files=["O.pp", "H.pp"], fp_incar="INCAR", use_ele_temp=1,
+        tmp_path_factory.mktemp("electrons") / "run",
+        f"{ROOT}/tests/fp_outputs.py vasp",
+        model_devi_jobs=[JOB | {"temps": [[330, 20000]]}],
+        fp_style="vasp",
+        fp_params=...,
+        fp_pp_path=".",
+        fp_pp_files=["O.pp", "H.pp"],
+        fp_incar="INCAR",
+        use_ele_temp=1,
         validation_data_sys=["validation"],
-    )  # fmt: skip
+    )
 
 
 def test_the_electron_temperature_goes_with_frames_labels_and_models(electrons):
@@ -176,8 +192,14 @@ def test_the_electron_temperature_goes_with_frames_labels_and_models(electrons):
 def test_frames_in_one_file_are_traced(electrons, tmp_path, monkeypatch):
     """DP-GEN copies the chosen ones; which they were is known from its lists."""
     monkeypatch.setenv("PATH", environment()["PATH"])
-    run = gone_back(electrons, tmp_path / "run", Step.MAKE_EXPLORE, model_devi_merge_traj=True,
-                    model_devi_f_trust_lo=0.0, model_devi_f_trust_hi=1000.0)  # fmt: skip
+    run = gone_back(
+        electrons,
+        tmp_path / "run",
+        Step.MAKE_EXPLORE,
+        model_devi_merge_traj=True,
+        model_devi_f_trust_lo=0.0,
+        model_devi_f_trust_hi=1000.0,
+    )
     run.go_on(5)  # the labels are made
     walker = tmp_path / "run/iter.000000/01.model_devi/task.000.000000"
     frames = read_dump(walker / "all.lammpstrj")
@@ -186,8 +208,11 @@ def test_frames_in_one_file_are_traced(electrons, tmp_path, monkeypatch):
     assert len(table) == 5
     tasks = sorted((tmp_path / "run" / LABELS).glob("task.*"))
     made = [json.loads((task / "frame.json").read_text()) for task in tasks]
-    assert sorted(table.where(table.decision == Decision.SELECTED).step) == \
-        sorted(one["step"] for one in made) and len(made) == 3
+    assert (
+        sorted(table.where(table.decision == Decision.SELECTED).step)
+        == sorted(one["step"] for one in made)
+        and len(made) == 3
+    )
     for task, one in zip(tasks, made, strict=True):
         assert one["electron_temperature_K"] == 20000 and one["task"].endswith(walker.name)
         sent = dpdata.System(str(task / "POSCAR"), fmt="vasp/poscar")
@@ -199,7 +224,8 @@ def test_frames_in_one_file_are_traced(electrons, tmp_path, monkeypatch):
 
 
 def test_a_validation_is_refused_in_a_line(electrons):
-    ended = program.run("validate", "param.json", "machine.json", cwd=electrons.folder,
-                        PATH=os.environ["PATH"])  # fmt: skip
+    ended = program.run(
+        "validate", "param.json", "machine.json", cwd=electrons.folder, PATH=os.environ["PATH"]
+    )
     assert ended.returncode == 2 and "use_ele_temp" in ended.stderr
     assert ended.stderr.count("\n") == 1

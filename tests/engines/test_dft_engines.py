@@ -26,7 +26,8 @@ WATER = np.array([[2.5, 2.5, 2.5], [3.44, 2.5, 2.5], [2.26, 3.42, 2.5]])  #: O H
 COMMANDS = {"pwscf": "pw.x -in input", "cp2k": "cp2k -i input.inp"}
 KEYS = {
     "pwscf": {
-        "fp_pp_path": str(PSEUDO), "fp_pp_files": ["O.pbe-kjpaw.UPF", "H.pbe-kjpaw.UPF"],
+        "fp_pp_path": str(PSEUDO),
+        "fp_pp_files": ["O.pbe-kjpaw.UPF", "H.pbe-kjpaw.UPF"],
         "user_fp_params": {
             "control": {"calculation": "scf", "tprnfor": True, "tstress": True, "disk_io": "none"},
             "system": {"ecutwfc": 40, "ecutrho": 240, "nosym": True},
@@ -53,7 +54,7 @@ KEYS = {
             }
         },
     },
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("style", sorted(KEYS))

@@ -48,12 +48,19 @@ def walk(task: Task) -> None:
         mpi = Path(sys.prefix) / "bin/mpiexec"
         command = command.replace(sys.executable, f"{mpi} -np 2 {sys.executable}")
     done = subprocess.run(
-        ["bash", "-c", command], cwd=task.folder, env=engine_environment(),
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        ["bash", "-c", command],
+        cwd=task.folder,
+        env=engine_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert all(list(task.folder.glob(name)) for name in task.backward if "*" not in name
-               and not name.endswith(".wte")), task.backward  # fmt: skip
+    assert all(
+        list(task.folder.glob(name))
+        for name in task.backward
+        if "*" not in name and not name.endswith(".wte")
+    ), task.backward
 
 
 def test_one_file_with_forces_is_cut_into_the_frames(run, tmp_path):
@@ -105,7 +112,8 @@ def test_a_molecule_without_a_cell_that_is_knocked(run, tmp_path):
     # 2 eV to an oxygen atom, the first one: Angstrom/ps.
     speed = np.sqrt(2 * 2.0 / (15.9994 * 1.0364269e-4))
     assert np.linalg.norm(vector) == pytest.approx(speed, rel=1e-3)
-    moved = read_dump(folder / "traj/10.lammpstrj").coords - read_dump(
-        folder / "traj/0.lammpstrj"
-    ).coords
+    moved = (
+        read_dump(folder / "traj/10.lammpstrj").coords
+        - read_dump(folder / "traj/0.lammpstrj").coords
+    )
     assert np.linalg.norm(moved[0, 0]) > 0.02

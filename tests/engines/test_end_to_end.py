@@ -90,8 +90,9 @@ def test_labels_equal_a_separate_lammps_evaluation(run, lmp, tmp_path):
 
 def test_the_distributions_of_the_energy_are_beside_the_trajectory(run):
     folder = run.folder / "iter.000000/01.model_devi/task.000.000000"
-    columns, settings = (read(folder / "P_energy.dat") for read in
-                         (colvar.read, colvar.read_settings))
+    columns, settings = (
+        read(folder / "P_energy.dat") for read in (colvar.read, colvar.read_settings)
+    )
     energies = colvar.read(folder / "COLVAR.wte")["ene"][31:]
     mean = np.average(columns["energy"], weights=columns["p_biased"])
     assert mean == pytest.approx(energies.mean(), abs=np.diff(columns["energy"])[0])

@@ -14,7 +14,16 @@ def test_lammps_with_plumed(tmp_path):
     require_engine("lammps", "plumed")
     folder = tmp_path / "example"
     shutil.copytree(ROOT / "examples/lammps_with_plumed", folder)
-    command = [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", "-in", "in.lammps", "-var", "steps", "2000"]
+    command = [
+        sys.executable,
+        "-m",
+        "wtemlp.lammps_plumed.lmp",
+        "-in",
+        "in.lammps",
+        "-var",
+        "steps",
+        "2000",
+    ]
     done = subprocess.run(
         command, cwd=folder, env=engine_environment(), capture_output=True, text=True, timeout=120
     )

@@ -31,15 +31,22 @@ STEPS = list(Step)
 ITERATION = "iter.000000"
 #: What wtemlp keeps beside DP-GEN's files: `docs/dpgen.md` says why.
 OURS = {
-    "wtemlp.json", "wtemlp.live.json",
+    "wtemlp.json",
+    "wtemlp.live.json",
     f"{ITERATION}/summary.json",
-    f"{ITERATION}/01.model_devi/walkers.json", f"{ITERATION}/01.model_devi/explored.npz",
+    f"{ITERATION}/01.model_devi/walkers.json",
+    f"{ITERATION}/01.model_devi/explored.npz",
     f"{ITERATION}/02.fp/labels.json",
     *(f"{ITERATION}/{stage}/dispatch.json" for stage in ("00.train", "01.model_devi", "02.fp")),
-}  # fmt: skip
+}
 OURS_OF_TASKS = {
-    "task.out", "task.err", "log.lammps", "frame.json", "frame.lammpstrj", "output",
-}  # fmt: skip
+    "task.out",
+    "task.err",
+    "log.lammps",
+    "frame.json",
+    "frame.lammpstrj",
+    "output",
+}
 
 
 def copy(folder: Path, to: Path) -> Path:
@@ -123,8 +130,9 @@ def ran_explore(run: Path) -> None:
     for task in sorted((run / ITERATION / "01.model_devi").glob("task.*")):
         rows = np.loadtxt(task / "model_devi.out")
         np.testing.assert_array_equal(rows[:, 0], range(0, 21, 5))
-        assert {file.name for file in (task / "traj").iterdir()} == \
-            {f"{step}.lammpstrj" for step in range(0, 21, 5)}
+        assert {file.name for file in (task / "traj").iterdir()} == {
+            f"{step}.lammpstrj" for step in range(0, 21, 5)
+        }
 
 
 def posted_explore(run: Path) -> None:
@@ -168,9 +176,22 @@ def posted_label(run: Path) -> None:
 
 
 CHECKS: dict[Step, Callable[[Path], None]] = dict(
-    zip(STEPS, (made_train, ran_train, posted_train, made_explore, ran_explore, posted_explore,
-                made_label, ran_label, posted_label), strict=True)
-)  # fmt: skip
+    zip(
+        STEPS,
+        (
+            made_train,
+            ran_train,
+            posted_train,
+            made_explore,
+            ran_explore,
+            posted_explore,
+            made_label,
+            ran_label,
+            posted_label,
+        ),
+        strict=True,
+    )
+)
 
 
 # -- wtemlp goes on with dpgen's
@@ -290,8 +311,9 @@ def test_labels_that_are_there_are_not_made_again(dpgens, tmp_path):
     again.go_on(2)
     posted_label(folder)
     fp = folder / ITERATION / "02.fp"
-    assert [task.name for task in sorted(fp.glob("task.*")) if (task / "task.out").exists()] == \
-        ["task.001.000001"]
+    assert [task.name for task in sorted(fp.glob("task.*")) if (task / "task.out").exists()] == [
+        "task.001.000001"
+    ]
 
 
 def test_a_takeover_can_be_repeated(dpgens, tmp_path):
@@ -347,8 +369,14 @@ def test_another_runs_file_is_refused(dpgens, tmp_path):
 
 def test_one_block_makes_it_biased(dpgens, tmp_path):
     """DP-GEN's run goes on with the well-tempered ensemble; what has run stays."""
-    wte = {"sys_idx": [0], "temps": [300], "ensemble": "nvt", "nsteps": 200, "trj_freq": 10,
-           "wte": {"biasfactor": [4], "nvt_steps": 600}}  # fmt: skip
+    wte = {
+        "sys_idx": [0],
+        "temps": [300],
+        "ensemble": "nvt",
+        "nsteps": 200,
+        "trj_freq": 10,
+        "wte": {"biasfactor": [4], "nvt_steps": 600},
+    }
     for came, expected in ((3, Step.MAKE_EXPLORE), (4, Step.POST_EXPLORE)):
         folder = copy(dpgens / f"0.{came}", tmp_path / f"{came}")
         change(folder, model_devi_engine="wte", seed=5, model_devi_jobs=[wte, wte])
@@ -435,24 +463,33 @@ def test_data_load_alike(dpgens, wtemlps):
         np.testing.assert_array_equal(theirs["atom_types"], ours["atom_types"])
         for key in ("coords", "cells", "energies", "forces"):
             assert theirs[key].shape == ours[key].shape and theirs[key].dtype == ours[key].dtype
-        assert {file.name for file in (dpgens / "0.8" / data).rglob("*")} == \
-            {file.name for file in (wtemlps / "0.8" / data).rglob("*")}
+        assert {file.name for file in (dpgens / "0.8" / data).rglob("*")} == {
+            file.name for file in (wtemlps / "0.8" / data).rglob("*")
+        }
 
 
 def test_dpgens_tools_work_on_our_folders(wtemlps, tmp_path):
     folder = copy(wtemlps / "0.8", tmp_path / "run")
     reported = subprocess.run(
         ["dpgen", "run/report", str(folder), "-s", "-i"],
-        env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert reported.returncode == 0, reported.stderr
     assert "02.fp:candidate:10:rest_failed:0:rest_accurate:0:" in reported.stdout
     chosen = "ens: nvt   T:     330.00   P:        -1.00   count:        2"
     assert reported.stdout.count(chosen) == 2
     collected = subprocess.run(
         ["dpgen", "collect", str(folder), "collected", "-p", "param.json", "-m"],
-        env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert collected.returncode == 0, collected.stderr
     found = dpdata.LabeledSystem(str(tmp_path / "collected/sys.O27H54"), fmt="deepmd/npy")
     assert len(found) == 4

@@ -128,9 +128,9 @@ def test_starting_structures_are_whole_waters_across_the_energies(finished):
         topology = water_topology(
             system["atom_types"], system["coords"][0], system["cells"][0], system["atom_names"]
         )
-        apart = system["coords"][0][topology.hydrogens] - system["coords"][0][topology.oxygens][
-            :, None
-        ]
+        apart = (
+            system["coords"][0][topology.hydrogens] - system["coords"][0][topology.oxygens][:, None]
+        )
         assert np.linalg.norm(apart, axis=-1).max() < 1.3
         assert bond_lengths(system["coords"], system["cells"], topology).min() > 0.7
 
@@ -228,9 +228,7 @@ def test_other_parameters_are_refused_before_anything_is_written(finished):
     root, _ = finished
     before = made(root / "start")
     with pytest.raises(InputError, match="another n_molecules, temperature_K"):
-        run_init(
-            replace(PARAMS, n_molecules=17, temperature_K=310.0), machines(), root, reporter()
-        )
+        run_init(replace(PARAMS, n_molecules=17, temperature_K=310.0), machines(), root, reporter())
     assert made(root / "start") == before
 
 
@@ -243,11 +241,18 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
 
 
 FILE = {
-    "seed": 5, "type_map": ["H", "O"], "n_molecules": 16,
-    "force_field": {"name": "tip3p-flexible", "cutoff_A": 5.0}, "temperature_K": 300,
-    "npt_steps": 300, "nvt_steps": 400, "frames_per_ensemble": 10, "validation_fraction": 0.25,
-    "starting_structures": 3, "output": "start",
-}  # fmt: skip
+    "seed": 5,
+    "type_map": ["H", "O"],
+    "n_molecules": 16,
+    "force_field": {"name": "tip3p-flexible", "cutoff_A": 5.0},
+    "temperature_K": 300,
+    "npt_steps": 300,
+    "nvt_steps": 400,
+    "frames_per_ensemble": 10,
+    "validation_fraction": 0.25,
+    "starting_structures": 3,
+    "output": "start",
+}
 
 
 def write_files(folder, command=LMP):

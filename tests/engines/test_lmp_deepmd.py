@@ -26,9 +26,14 @@ pytestmark = pytest.mark.engines
 def training_input(seed: int) -> dict:
     """DeePMD-kit's input for a network that learns next to nothing in next to no time."""
     descriptor = {
-        "type": "se_e2_a", "sel": [60], "rcut_smth": 3.0, "rcut": 6.0, "neuron": [4, 8],
-        "axis_neuron": 4, "seed": seed,
-    }  # fmt: skip
+        "type": "se_e2_a",
+        "sel": [60],
+        "rcut_smth": 3.0,
+        "rcut": 6.0,
+        "neuron": [4, 8],
+        "axis_neuron": 4,
+        "seed": seed,
+    }
     return {
         "model": {
             "type_map": ["Ar"],
@@ -37,7 +42,10 @@ def training_input(seed: int) -> dict:
         },
         "learning_rate": {"type": "exp", "start_lr": 0.01, "stop_lr": 1e-5, "decay_steps": 5},
         "loss": {
-            "type": "ener", "start_pref_e": 0.02, "limit_pref_e": 1, "start_pref_f": 1000,
+            "type": "ener",
+            "start_pref_e": 0.02,
+            "limit_pref_e": 1,
+            "start_pref_f": 1000,
             "limit_pref_f": 1,
         },
         "training": {
@@ -47,7 +55,7 @@ def training_input(seed: int) -> dict:
             "disp_freq": 10,
             "save_freq": 10,
         },
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture(scope="session")

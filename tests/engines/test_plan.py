@@ -36,8 +36,12 @@ def plan(folder):
     """Standard output of ``wtemlp plan --json`` with an own run."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, "plan", "param.json", "--steps", str(STEPS), "--json"],
-        cwd=folder, env=engine_environment(), capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        cwd=folder,
+        env=engine_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -51,26 +51,48 @@ WHERE = "param.json: model_devi_jobs[1].wte."
 @pytest.mark.parametrize(
     ("wte", "where", "words"),
     [
-        ({"plumed": [D.replace("4", "400")]}, f"plumed, line 1: {D.replace('4', '400')}",
-         "ERROR in input to action DISTANCE_SCALAR with label d : atom 400 out of range"),
-        ({"plumed": [D, "PRIN ARG=d FILE=d.out"]}, "plumed, line 2: PRIN ARG=d FILE=d.out",
-         'Action "PRIN" is not known.'),
-        ({"plumed": ["# distances", "e: DISTANCE ATOMS=1,2", f"{D} NOPCB"]},
-         f"plumed, line 3: {D} NOPCB", "cannot understand the following words"),
-        ({"plumed": [D, "PRINT ARG=e FILE=x"]}, "plumed, line 2: PRINT ARG=e FILE=x",
-         "cannot find action named e"),
-        ({"plumed": ["r: RMSD REFERENCE=none.pdb"]}, "plumed, line 1: r: RMSD REFERENCE=none.pdb",
-         "missing file none.pdb"),
+        (
+            {"plumed": [D.replace("4", "400")]},
+            f"plumed, line 1: {D.replace('4', '400')}",
+            "ERROR in input to action DISTANCE_SCALAR with label d : atom 400 out of range",
+        ),
+        (
+            {"plumed": [D, "PRIN ARG=d FILE=d.out"]},
+            "plumed, line 2: PRIN ARG=d FILE=d.out",
+            'Action "PRIN" is not known.',
+        ),
+        (
+            {"plumed": ["# distances", "e: DISTANCE ATOMS=1,2", f"{D} NOPCB"]},
+            f"plumed, line 3: {D} NOPCB",
+            "cannot understand the following words",
+        ),
+        (
+            {"plumed": [D, "PRINT ARG=e FILE=x"]},
+            "plumed, line 2: PRINT ARG=e FILE=x",
+            "cannot find action named e",
+        ),
+        (
+            {"plumed": ["r: RMSD REFERENCE=none.pdb"]},
+            "plumed, line 1: r: RMSD REFERENCE=none.pdb",
+            "missing file none.pdb",
+        ),
         ({"plumed": [D, D]}, f"plumed, line 2: {D}", "label d has been already used"),
-        ({"plumed": ["t: TORSION ATOMS=1,2,3,4"],
-          "variables": [{"name": "t", "sigma": 0.3, "min": -1, "max": 1}]},
-         'variables = ["t"]', "must be adjusted to -pi to fit periodicity"),
-        ({"plumed": [D], "variables": [dict(ON_D[0], name="d.q")]}, 'variables = ["d.q"]',
-         "d.q"),
-        ({"plumed": ["m: MATHEVAL ARG=ene FUNC=x+ PERIODIC=NO"]},
-         "plumed, line 1: m: MATHEVAL", 'Parse error in expression "x+"'),
+        (
+            {
+                "plumed": ["t: TORSION ATOMS=1,2,3,4"],
+                "variables": [{"name": "t", "sigma": 0.3, "min": -1, "max": 1}],
+            },
+            'variables = ["t"]',
+            "must be adjusted to -pi to fit periodicity",
+        ),
+        ({"plumed": [D], "variables": [dict(ON_D[0], name="d.q")]}, 'variables = ["d.q"]', "d.q"),
+        (
+            {"plumed": ["m: MATHEVAL ARG=ene FUNC=x+ PERIODIC=NO"]},
+            "plumed, line 1: m: MATHEVAL",
+            'Parse error in expression "x+"',
+        ),
     ],
-)  # fmt: skip
+)
 def test_plumed_says_what_is_wrong(folder, wte, where, words):
     write(folder, **wte)
     before = sorted(folder.rglob("*"))
@@ -83,12 +105,15 @@ def test_plumed_says_what_is_wrong(folder, wte, where, words):
 @pytest.mark.parametrize(
     "wte",
     [
-        {}, {"plumed": [D]}, {"plumed": [D], "variables": ON_D},
+        {},
+        {"plumed": [D]},
+        {"plumed": [D], "variables": ON_D},
         {"plumed": [D], "variables": ON_D, "bias": "variables", "biasfactor": 8},
-        {"plumed": [D], "biasfactor": 1}, {"plumed": [D], "biasfactor": {"window_K": [250, 400]}},
+        {"plumed": [D], "biasfactor": 1},
+        {"plumed": [D], "biasfactor": {"window_K": [250, 400]}},
         {"plumed": [D], "biasfactor": {"window_K": [250, 400]}, "method": "opes", "pace": 20},
     ],
-)  # fmt: skip
+)
 def test_plumed_accepts_what_is_right(folder, wte):
     write(folder, **wte)
     assert told(folder) == []
@@ -96,16 +121,25 @@ def test_plumed_accepts_what_is_right(folder, wte):
 
 def test_files_are_where_the_walker_will_have_them(folder):
     """In its folder if they are forwarded, else by the way from it; none is written to."""
-    pdb = "ATOM      1  O   WAT     1       0.000   0.000   0.000  1.00  1.00\n" \
-          "ATOM      4  O   WAT     2       3.000   0.000   0.000  1.00  1.00\nEND\n"
+    pdb = (
+        "ATOM      1  O   WAT     1       0.000   0.000   0.000  1.00  1.00\n"
+        "ATOM      4  O   WAT     2       3.000   0.000   0.000  1.00  1.00\nEND\n"
+    )
     (folder / "ref").mkdir()
     (folder / "ref/one.pdb").write_text(pdb)
     (folder / "old.out").write_text("kept\n")
-    for name, forward in (("one.pdb", ["ref/one.pdb"]), ("../../../ref/one.pdb", []),
-                          (str(folder / "ref/one.pdb"), [])):  # fmt: skip
-        lines = [f"r: RMSD REFERENCE={name} TYPE=OPTIMAL", "PRINT ARG=r FILE=new.out",
-                 f"DUMPATOMS ATOMS=1 FILE={folder}/old.out", "DUMPATOMS ATOMS=1 FILE=../x.out",
-                 f"DUMPATOMS ATOMS=1 FILE={folder}/absent.out"]  # fmt: skip
+    for name, forward in (
+        ("one.pdb", ["ref/one.pdb"]),
+        ("../../../ref/one.pdb", []),
+        (str(folder / "ref/one.pdb"), []),
+    ):
+        lines = [
+            f"r: RMSD REFERENCE={name} TYPE=OPTIMAL",
+            "PRINT ARG=r FILE=new.out",
+            f"DUMPATOMS ATOMS=1 FILE={folder}/old.out",
+            "DUMPATOMS ATOMS=1 FILE=../x.out",
+            f"DUMPATOMS ATOMS=1 FILE={folder}/absent.out",
+        ]
         write(folder, forward=forward, plumed=lines)
         before = sorted(folder.rglob("*"))
         assert told(folder) == [], name
@@ -152,8 +186,10 @@ def test_without_a_plumed_run_goes_on_and_check_says_so(folder, monkeypatch, cap
     check_plumed_lines(params, machines, folder)
     code, out, _ = command(monkeypatch, capsys, "check")
     assert code == 0
-    assert "warning  param.json: model_devi_jobs[1].wte.plumed: is not looked at: no PLUMED " \
-           "kernel found on this machine" in out  # fmt: skip
+    assert (
+        "warning  param.json: model_devi_jobs[1].wte.plumed: is not looked at: no PLUMED "
+        "kernel found on this machine" in out
+    )
 
 
 def command(monkeypatch, capfd, name, *files):
@@ -168,8 +204,10 @@ def test_run_and_check_refuse_it_and_write_nothing(folder, monkeypatch, capfd):
     require_engine("plumed", "lammps", "deepmd")
     write(folder, plumed=[D, "d2: DISTANCE ATOMS=1,400"], variables=ON_D)
     before = sorted(folder.rglob("*"))
-    line = f"{WHERE}plumed, line 2: d2: DISTANCE ATOMS=1,400; PLUMED (81 atoms) says: ERROR in " \
-           "input to action DISTANCE_SCALAR with label d2 : atom 400 out of range"  # fmt: skip
+    line = (
+        f"{WHERE}plumed, line 2: d2: DISTANCE ATOMS=1,400; PLUMED (81 atoms) says: ERROR in "
+        "input to action DISTANCE_SCALAR with label d2 : atom 400 out of range"
+    )
     code, out, err = command(monkeypatch, capfd, "run")
     assert code == 2 and out == "" and err.splitlines() == [f"wtemlp: {line}"]
     code, out, err = command(monkeypatch, capfd, "check")

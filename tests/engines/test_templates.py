@@ -39,8 +39,12 @@ def run(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """An exploration and labels with the example's scripts, with models that are there."""
     job = json.loads((EXAMPLE / "params.json").read_text())["model_devi_jobs"][0]
     job = {key: job[key] for key in KEYS} | {"temps": [300], "nsteps": 200}
-    job["wte"] = {"biasfactor": [4, 25], "nvt_steps": 600, "pace": 20,
-                  "guard": {"temp_factor": 10, "energy_sigmas": 50}}  # fmt: skip
+    job["wte"] = {
+        "biasfactor": [4, 25],
+        "nvt_steps": 600,
+        "pace": 20,
+        "guard": {"temp_factor": 10, "energy_sigmas": 50},
+    }
     folder = tmp_path_factory.mktemp("templates") / "run"
     mine = with_models_of(run, folder, model_devi_jobs=[job])
     for file in EXAMPLE.iterdir():
@@ -115,9 +119,13 @@ def walk(context: RunContext, task: Task, log: str = "output.plumed") -> Path:
     """Run a task; its folder."""
     command = task.command.replace("wtemlp lmp", f"{sys.executable} -m wtemlp.lammps_plumed.lmp")
     done = subprocess.run(
-        ["bash", "-c", command], cwd=task.folder, env=engine_environment(),
-        capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        ["bash", "-c", command],
+        cwd=task.folder,
+        env=engine_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     assert all(list(task.folder.glob(name)) for name in ("HILLS*", "COLVAR*", log))
     return task.folder
@@ -125,20 +133,29 @@ def walk(context: RunContext, task: Task, log: str = "output.plumed") -> Path:
 
 def dpgens(**rev_mat: dict) -> dict:
     return {
-        "model_devi_engine": "lammps", "model_devi_plumed": True,
+        "model_devi_engine": "lammps",
+        "model_devi_plumed": True,
         "model_devi_jobs": [
-            {"sys_idx": [0], "traj_freq": 20, "rev_mat": rev_mat,
-             "template": {"lmp": "dpgen.lammps", "plm": "dpgen.plumed"}}
+            {
+                "sys_idx": [0],
+                "traj_freq": 20,
+                "rev_mat": rev_mat,
+                "template": {"lmp": "dpgen.lammps", "plm": "dpgen.plumed"},
+            }
         ],
-    }  # fmt: skip
+    }
 
 
 def test_dpgens_engine_biases_too(run, tmp_path):
     """With hills from step 20 on, the same trajectory as without up to there, and then another."""
-    context = prepare(run, tmp_path / "dpgen", **dpgens(
-        lmp={"V_NSTEPS": [100], "V_TEMP": [300], "V_SEED": [7]},
-        plm={"V_WIDTH": [0.1], "V_STRIDE": [20, 1000]},
-    ))  # fmt: skip
+    context = prepare(
+        run,
+        tmp_path / "dpgen",
+        **dpgens(
+            lmp={"V_NSTEPS": [100], "V_TEMP": [300], "V_SEED": [7]},
+            plm={"V_WIDTH": [0.1], "V_STRIDE": [20, 1000]},
+        ),
+    )
     with_, without = (walk(context, task) for task in explore.tasks(context, 0)[0])
     assert len(colvar.read(with_ / "HILLS")["time"]) == 5
     biased, free = (colvar.read(task / "COLVAR") for task in (with_, without))
@@ -159,10 +176,14 @@ def test_dpgens_engine_biases_too(run, tmp_path):
 
 
 def test_a_walker_of_a_template_that_blows_up_is_stopped(run, tmp_path):
-    context = prepare(run, tmp_path / "hot", **dpgens(
-        lmp={"V_NSTEPS": [2000], "V_TEMP": [50_000_000], "V_SEED": [7]},
-        plm={"V_WIDTH": [0.1], "V_STRIDE": [20]},
-    ))  # fmt: skip
+    context = prepare(
+        run,
+        tmp_path / "hot",
+        **dpgens(
+            lmp={"V_NSTEPS": [2000], "V_TEMP": [50_000_000], "V_SEED": [7]},
+            plm={"V_WIDTH": [0.1], "V_STRIDE": [20]},
+        ),
+    )
     folder = walk(context, explore.tasks(context, 0)[0][0])
     assert "ERROR" in (folder / "walker.stopped").read_text()
     table, row = read_walker(folder, 3, DT_PS)
@@ -178,15 +199,20 @@ def test_a_generated_script_with_words_in_it_is_a_template(run, tmp_path):
     first = walk(generated, explore.tasks(generated, 0)[0][0], "plumed.wte.log")
     text = (first / "input.lammps").read_text()
     made = json.loads((first / "job.json").read_text())
-    for number, word in (("create 300 ", "create V_TEMP "), ("csvr 300 300", "csvr V_TEMP V_TEMP"),
-                         ("TEMP=300", "TEMP=V_TEMP"), ("equal 4\n", "equal V_BIASFACTOR\n"),
-                         ("PACE=20", "PACE=V_PACE"), ("< 3000", "< V_TEMP_MAX"),
-                         ("${mean}-50*", "${mean}-V_ENERGY_SIGMAS*"),
-                         ("${mean}+50*", "${mean}+V_ENERGY_SIGMAS*"),
-                         ("800 upto", "$(V_NVT_STEPS+V_NSTEPS) upto"), ("run             450 ",
-                         "run             $(V_NVT_STEPS*3/4:%.0f) "),
-                         (str(made["velocity_seed"]), "V_VELOCITY_SEED"),
-                         (str(made["thermostat_seed"]), "V_THERMOSTAT_SEED")):  # fmt: skip
+    for number, word in (
+        ("create 300 ", "create V_TEMP "),
+        ("csvr 300 300", "csvr V_TEMP V_TEMP"),
+        ("TEMP=300", "TEMP=V_TEMP"),
+        ("equal 4\n", "equal V_BIASFACTOR\n"),
+        ("PACE=20", "PACE=V_PACE"),
+        ("< 3000", "< V_TEMP_MAX"),
+        ("${mean}-50*", "${mean}-V_ENERGY_SIGMAS*"),
+        ("${mean}+50*", "${mean}+V_ENERGY_SIGMAS*"),
+        ("800 upto", "$(V_NVT_STEPS+V_NSTEPS) upto"),
+        ("run             450 ", "run             $(V_NVT_STEPS*3/4:%.0f) "),
+        (str(made["velocity_seed"]), "V_VELOCITY_SEED"),
+        (str(made["thermostat_seed"]), "V_THERMOSTAT_SEED"),
+    ):
         text = text.replace(number, word)
     job["template"] = {"lmp": "../own.lammps"}
     (tmp_path / "own.lammps").write_text(text)

@@ -19,24 +19,44 @@ from wtemlp.stages import train
 from wtemlp.stages.context import RunContext
 
 PARTS = [
-    {"type": "se_e2_a", "rcut": 4.0, "rcut_smth": 0.5, "sel": [20, 40], "neuron": [4, 8],
-     "axis_neuron": 2},
+    {
+        "type": "se_e2_a",
+        "rcut": 4.0,
+        "rcut_smth": 0.5,
+        "sel": [20, 40],
+        "neuron": [4, 8],
+        "axis_neuron": 2,
+    },
     {"type": "se_e2_r", "rcut": 3.0, "rcut_smth": 0.5, "sel": [20, 40], "neuron": [4, 8]},
-]  # fmt: skip
+]
 FITTING = {"neuron": [8, 8]}
 TRAINING = {
     "model": {
-        "descriptor": {"type": "hybrid", "list": PARTS}, "fitting_net": FITTING,
-        "use_srtab": "table.txt", "smin_alpha": 0.1, "sw_rmin": 0.3, "sw_rmax": 0.6,
+        "descriptor": {"type": "hybrid", "list": PARTS},
+        "fitting_net": FITTING,
+        "use_srtab": "table.txt",
+        "smin_alpha": 0.1,
+        "sw_rmin": 0.3,
+        "sw_rmax": 0.6,
     },
     "learning_rate": {"type": "exp", "start_lr": 0.02, "stop_lr": 1e-3, "decay_steps": 5},
-    "loss": {"type": "ener", "start_pref_e": 0.02, "limit_pref_e": 1, "start_pref_f": 1000,
-             "limit_pref_f": 20},
+    "loss": {
+        "type": "ener",
+        "start_pref_e": 0.02,
+        "limit_pref_e": 1,
+        "start_pref_f": 1000,
+        "limit_pref_f": 20,
+    },
     "training": {"numb_steps": 40, "disp_freq": 10, "save_freq": 40},
-}  # fmt: skip
-KEYS = {"numb_models": 2, "dp_compress": False, "dp_train_skip_neighbor_stat": True,
-        "one_h5": True, "srtab_file_path": "table.txt",
-        "default_training_param": TRAINING}  # fmt: skip
+}
+KEYS = {
+    "numb_models": 2,
+    "dp_compress": False,
+    "dp_train_skip_neighbor_stat": True,
+    "one_h5": True,
+    "srtab_file_path": "table.txt",
+    "default_training_param": TRAINING,
+}
 
 
 def context_of(run: Run, folder: Path, **changes: object) -> RunContext:
@@ -52,8 +72,9 @@ def context_of(run: Run, folder: Path, **changes: object) -> RunContext:
     (folder / "param.json").write_text(json.dumps(param))
     return RunContext(
         load_params(folder / "param.json", folder),
-        load_machines(folder / "machine.json", folder), RunPaths(folder),
-    )  # fmt: skip
+        load_machines(folder / "machine.json", folder),
+        RunPaths(folder),
+    )
 
 
 def trained(context: RunContext, iteration: int) -> Task:
@@ -103,9 +124,13 @@ def test_models_are_gone_on_with(run, first):
     context, before = first
     shutil.copytree(run.folder / "init/data/train", context.paths.label(0) / "data.000/H64O32")
     again = context_of(
-        run, context.paths.root, training_reuse_iter=1, training_reuse_numb_steps=10,
-        training_reuse_old_ratio=0.25, training_reuse_start_lr=5e-3,
-    )  # fmt: skip
+        run,
+        context.paths.root,
+        training_reuse_iter=1,
+        training_reuse_numb_steps=10,
+        training_reuse_old_ratio=0.25,
+        training_reuse_start_lr=5e-3,
+    )
     task = trained(again, 1)
     errors = learnt(task)
     assert len(errors) == 2 and errors[0] < 0.2 * learnt(before)[0]
@@ -123,9 +148,11 @@ def test_begin_with_frozen_models(run, first, tmp_path):
         names.append(str(tmp_path / f"model{number}.pb"))
         shutil.copy(before.folder / "frozen_model.pb", names[-1])
     context = context_of(
-        run, tmp_path / "run", training_init_frozen_model=names,
+        run,
+        tmp_path / "run",
+        training_init_frozen_model=names,
         default_training_param=TRAINING | {"training": {"numb_steps": 1, "disp_freq": 1}},
-    )  # fmt: skip
+    )
     task = trained(context, 0)
     assert learnt(task)[0] < 0.2 * learnt(before)[0]
 
@@ -145,15 +172,26 @@ def test_mixed_types_and_a_fine_tuned_model(run, tmp_path):
     np.save(folder / "set.000/real_atom_types.npy", np.tile(types, (n_frames, 1)))
     np.savetxt(folder / "type.raw", np.zeros(len(types)), fmt="%d")
     (folder / "type_map.raw").write_text("O\nH\n")
-    model = {"descriptor": {"type": "se_atten", "rcut": 4.0, "rcut_smth": 0.5, "sel": 40,
-                            "neuron": [4, 8], "axis_neuron": 2, "attn_layer": 0},
-             "fitting_net": FITTING}  # fmt: skip
+    model = {
+        "descriptor": {
+            "type": "se_atten",
+            "rcut": 4.0,
+            "rcut_smth": 0.5,
+            "sel": 40,
+            "neuron": [4, 8],
+            "axis_neuron": 2,
+            "attn_layer": 0,
+        },
+        "fitting_net": FITTING,
+    }
     training = {"numb_steps": 40, "disp_freq": 20, "training_data": {"batch_size": "mixed:64"}}
     keys = {"init_data_sys": [str(folder)], "one_h5": False, "srtab_file_path": ...}
     context = context_of(
-        run, tmp_path / "run", **keys,
+        run,
+        tmp_path / "run",
+        **keys,
         default_training_param=TRAINING | {"model": model, "training": training},
-    )  # fmt: skip
+    )
     task = trained(context, 0)
     errors = learnt(task)
     assert len(errors) == 3 and np.isfinite(errors).all()
@@ -161,9 +199,12 @@ def test_mixed_types_and_a_fine_tuned_model(run, tmp_path):
     pretrained = [str(task.folder / "frozen_model.pb")] * 2
     training |= {"numb_steps": 1, "disp_freq": 1}
     context = context_of(
-        run, tmp_path / "tuned", **keys, training_finetune_model=pretrained,
+        run,
+        tmp_path / "tuned",
+        **keys,
+        training_finetune_model=pretrained,
         default_training_param=TRAINING | {"model": model, "training": training},
-    )  # fmt: skip
+    )
     tuned = trained(context, 0)
     assert "--finetune old/init.pb" in tuned.command
     assert learnt(tuned)[0] < 0.2 * errors[0]

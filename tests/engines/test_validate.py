@@ -16,18 +16,29 @@ from wtemlp.records.summary import load_summary
 from wtemlp.records.validation_record import MODEL, REFERENCE, Validation, load
 
 VALIDATION = {
-    "temps": [300], "ensembles": ["nvt", "nve", "npt"], "models": 1, "vacf": True,
-    "equil_steps": 200, "nvt_steps": 400, "nve_steps": 200, "npt_steps": 200,
-    "trj_freq": 10, "thermo_freq": 4,
-}  # fmt: skip
+    "temps": [300],
+    "ensembles": ["nvt", "nve", "npt"],
+    "models": 1,
+    "vacf": True,
+    "equil_steps": 200,
+    "nvt_steps": 400,
+    "nve_steps": 200,
+    "npt_steps": 200,
+    "trj_freq": 10,
+    "thermo_freq": 4,
+}
 N_ATOMS = 96
 
 
 def validated(folder: Path) -> tuple[Validation, str]:
     command = [sys.executable, "-c", "from wtemlp.cli import main; main()", "validate"]
     done = subprocess.run(
-        [*command, "param.json", "machine.json"], cwd=folder, env=engine_environment(),
-        capture_output=True, text=True, timeout=600,
+        [*command, "param.json", "machine.json"],
+        cwd=folder,
+        env=engine_environment(),
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return load(folder / "validation/validation.json"), done.stdout
@@ -109,9 +120,9 @@ def test_errors_are_those_of_the_training(folder, normal):
 def test_the_record_and_the_page_are_whole(normal):
     found, output = normal
     assert {(run.potential, run.ensemble) for run in found.md} == {
-        (potential, ensemble) for potential in (MODEL, REFERENCE) for ensemble in VALIDATION[
-            "ensembles"
-        ]
+        (potential, ensemble)
+        for potential in (MODEL, REFERENCE)
+        for ensemble in VALIDATION["ensembles"]
     }
     assert found.reference.startswith("tip3p-flexible") and found.iteration == 1
     assert found.verdict in output or found.verdict.replace("not", "Not", 1) in output
@@ -128,7 +139,11 @@ def test_a_model_that_knows_nothing_is_not_good(folder, normal):
     (work / "input.json").write_text(json.dumps(content))
     subprocess.run(
         [sys.executable, "-m", "wtemlp.md.dp", "train", "input.json", "+", "freeze", "-o", "f.pb"],
-        cwd=work, env=engine_environment(), check=True, capture_output=True, timeout=300,
+        cwd=work,
+        env=engine_environment(),
+        check=True,
+        capture_output=True,
+        timeout=300,
     )
     (train / "graph.000.pb").unlink()
     (train / "graph.000.pb").symlink_to("bad/f.pb")

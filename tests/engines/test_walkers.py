@@ -30,10 +30,21 @@ def prepare_walk(run, folder, **changes):
     (task / "conf.lmp").symlink_to("../confs/000.0000.lmp")
     settings = {
         "graphs": ("../graph.000.pb", "../graph.001.pb"),
-        "type_map": ("O", "H"), "mass_map": (15.9994, 1.008), "temperature_K": 300.0,
-        "biasfactor": 9.0, "sigma_eV": None, "height_kT": 0.5, "pace": 20, "nvt_steps": 200,
-        "nsteps": 400, "trj_freq": 10, "timestep_ps": 0.0005, "trust_hi": 10.0,
-        "guard": Guard(temp_factor=20.0), "velocity_seed": 1, "thermostat_seed": 2,
+        "type_map": ("O", "H"),
+        "mass_map": (15.9994, 1.008),
+        "temperature_K": 300.0,
+        "biasfactor": 9.0,
+        "sigma_eV": None,
+        "height_kT": 0.5,
+        "pace": 20,
+        "nvt_steps": 200,
+        "nsteps": 400,
+        "trj_freq": 10,
+        "timestep_ps": 0.0005,
+        "trust_hi": 10.0,
+        "guard": Guard(temp_factor=20.0),
+        "velocity_seed": 1,
+        "thermostat_seed": 2,
     }
     for name, text in wte_script.files(Walker(**settings | changes)).items():
         (task / name).write_text(text)
@@ -107,8 +118,12 @@ def test_given_sigma_and_no_bias(run):
 def kill_walk(task, until):
     """Begin a walker and SIGKILL it, and LAMMPS with it, when something holds."""
     process = subprocess.Popen(
-        COMMAND, cwd=task, env=engine_environment(), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        COMMAND,
+        cwd=task,
+        env=engine_environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     end = time.monotonic() + 120
     while not until():
@@ -153,8 +168,9 @@ def test_a_killed_walker_goes_on_from_its_checkpoint(run):
     np.testing.assert_allclose(with_["metad.bias"][near], without["metad.bias"][near], atol=1e-5)
     # All the way, the bias is the sum of the hills so far.
     np.testing.assert_allclose(
-        with_["metad.bias"], [bias_of(found, t, u) for t, u in
-                              zip(with_["time"], with_["ene"], strict=True)], atol=2e-5,
+        with_["metad.bias"],
+        [bias_of(found, t, u) for t, u in zip(with_["time"], with_["ene"], strict=True)],
+        atol=2e-5,
     )
 
 
@@ -185,8 +201,14 @@ def test_the_bias_factor_of_a_window_is_that_of_the_measured_sigma(run):
 @pytest.mark.parametrize("method", ["wte", "opes"])
 def test_the_bias_factor_of_a_window_has_a_limit(run, method):
     """A limit below it counts, one above does not; OPES has a window that much narrower."""
-    window = {"biasfactor": None, "window_K": (200.0, 900.0), "nsteps": 100, "pace": 5,
-              "method": method, "guard": Guard(1e6, 3, 1e3, 1e6)}
+    window = {
+        "biasfactor": None,
+        "window_K": (200.0, 900.0),
+        "nsteps": 100,
+        "pace": 5,
+        "method": method,
+        "guard": Guard(1e6, 3, 1e3, 1e6),
+    }
     for limit in (2.5, 1e5):
         name = f"limit.{method}.{limit:g}"
         assert walk(run, name, **window, biasfactor_cap=limit)[0] == ""
@@ -209,8 +231,13 @@ def test_a_killed_multithermal_walker_goes_on(run):
     The update at the checkpoint's step acts half a step earlier than in the undisturbed run.
     """
     settings = {
-        "nsteps": 1500, "checkpoint": 300, "pace": 10, "method": "opes", "biasfactor": None,
-        "window_K": (250.0, 420.0), "guard": Guard(1e6, 3, 1e3, 1e6),
+        "nsteps": 1500,
+        "checkpoint": 300,
+        "pace": 10,
+        "method": "opes",
+        "biasfactor": None,
+        "window_K": (250.0, 420.0),
+        "guard": Guard(1e6, 3, 1e3, 1e6),
     }
     assert walk(run, "opes.whole", **settings)[0] == ""
     task = prepare_walk(run, "opes.interrupted", **settings)
@@ -235,8 +262,13 @@ def test_a_killed_multithermal_walker_goes_on(run):
 def test_a_killed_walker_at_constant_pressure_goes_on(run):
     """The barostat goes on, too: the volume is that of an undisturbed walker."""
     settings = {
-        "nsteps": 800, "checkpoint": 300, "pace": 10, "biasfactor": 4.0, "pressure_bar": 1.0,
-        "barostat": "iso", "guard": Guard(1e6, 3, 1e3, 1e6),
+        "nsteps": 800,
+        "checkpoint": 300,
+        "pace": 10,
+        "biasfactor": 4.0,
+        "pressure_bar": 1.0,
+        "barostat": "iso",
+        "guard": Guard(1e6, 3, 1e3, 1e6),
     }
     assert walk(run, "npt.whole", **settings)[0] == ""
     task = prepare_walk(run, "npt.interrupted", **settings)
@@ -321,17 +353,25 @@ def test_a_walker_that_leaves_the_grid_of_an_own_variable(run):
 
 
 SHARING = {
-    "biasfactor": 4.0, "guard": Guard(1e6, 3, 1e3, 1e6), "pace": 10, "nsteps": 800,
+    "biasfactor": 4.0,
+    "guard": Guard(1e6, 3, 1e3, 1e6),
+    "pace": 10,
+    "nsteps": 800,
     "checkpoint": 300,
-}  # fmt: skip
+}
 
 
 def share(run, name):
     return [
-        prepare_walk(run, f"{name}.{k}", shared=SharedHills(f"../hills.{name}", 2, k),
-                     velocity_seed=k + 1, **SHARING)
+        prepare_walk(
+            run,
+            f"{name}.{k}",
+            shared=SharedHills(f"../hills.{name}", 2, k),
+            velocity_seed=k + 1,
+            **SHARING,
+        )
         for k in range(2)
-    ]  # fmt: skip
+    ]
 
 
 def attempts_of(hills):
@@ -369,8 +409,12 @@ def test_walkers_that_go_on_see_the_hills_of_one_that_was_killed(run, until):
     """Killed in NVT, before its checkpoint or after: one walker waits meanwhile, and sees all."""
     still, killed = share(run, f"seen{until}")
     process = subprocess.Popen(
-        COMMAND, cwd=still, env=engine_environment(), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        COMMAND,
+        cwd=still,
+        env=engine_environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     end = time.monotonic() + 200
     devi = still / "model_devi.out"
@@ -391,8 +435,8 @@ def test_walkers_that_go_on_see_the_hills_of_one_that_was_killed(run, until):
     acted = colvar.read_series(still / "COLVAR.wte")
     rows = np.flatnonzero(acted["time"] > (200 + 700) * 0.0005)
     expected = [
-        bias_of(mine, acted["time"][r], acted["ene"][r])
-        + bias_of(other, np.inf, acted["ene"][r]) for r in rows
+        bias_of(mine, acted["time"][r], acted["ene"][r]) + bias_of(other, np.inf, acted["ene"][r])
+        for r in rows
     ]
     np.testing.assert_allclose(acted["metad.bias"][rows], expected, atol=5e-5)
 

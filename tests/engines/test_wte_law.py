@@ -62,10 +62,18 @@ def test_width_grows_by_the_root_of_the_biasfactor(lmp, tmp_path, biasfactor):
     (tmp_path / "COLVAR").unlink()
     half = plumed_input.grid_half_width(biasfactor) * unbiased.std
     text = plumed_input.wte_input(
-        biasfactor=biasfactor, sigma=unbiased.std, height=0.3 * KB_EV * T, pace=100,
-        temperature_K=T, grid_min=unbiased.mean - half, grid_max=unbiased.mean + half,
-        stride=10, hills="HILLS", colvar="COLVAR", units="metal",
-    )  # fmt: skip
+        biasfactor=biasfactor,
+        sigma=unbiased.std,
+        height=0.3 * KB_EV * T,
+        pace=100,
+        temperature_K=T,
+        grid_min=unbiased.mean - half,
+        grid_max=unbiased.mean + half,
+        stride=10,
+        hills="HILLS",
+        colvar="COLVAR",
+        units="metal",
+    )
     wte = sampled(lmp, tmp_path, text, 150_000)
     energy, bias = filled(wte["ene"]), filled(wte["metad.bias"])
     biased = moments(energy)
@@ -79,8 +87,10 @@ def test_width_grows_by_the_root_of_the_biasfactor(lmp, tmp_path, biasfactor):
     sigma = np.sqrt(np.average((energy - mean) ** 2, weights=weights))
     assert mean == pytest.approx(unbiased.mean, abs=0.3 * unbiased.std)
     assert sigma == pytest.approx(unbiased.std, rel=0.2)
-    print(f"ratio {ratio:.3f}, reweighted {mean:.3f} +- {sigma:.3f}, "
-          f"NVT {unbiased.mean:.3f} +- {unbiased.std:.3f} eV")
+    print(
+        f"ratio {ratio:.3f}, reweighted {mean:.3f} +- {sigma:.3f}, "
+        f"NVT {unbiased.mean:.3f} +- {unbiased.std:.3f} eV"
+    )
 
 
 # -- the same with a bias that is held still, on a system whose answers are known exactly
@@ -129,10 +139,16 @@ def biased_oscillators(lmp, folder, biasfactor):
     """COLVAR under a static bias, that of a well-tempered run just before."""
     half = plumed_input.grid_half_width(biasfactor) * EXACT.std()
     options = {
-        "biasfactor": biasfactor, "sigma": EXACT.std(), "temperature_K": T_OSCILLATORS,
-        "grid_min": EXACT.mean() - half, "grid_max": EXACT.mean() + half, "stride": 10,
-        "hills": "HILLS", "colvar": "COLVAR", "units": "real",
-    }  # fmt: skip
+        "biasfactor": biasfactor,
+        "sigma": EXACT.std(),
+        "temperature_K": T_OSCILLATORS,
+        "grid_min": EXACT.mean() - half,
+        "grid_max": EXACT.mean() + half,
+        "stride": 10,
+        "hills": "HILLS",
+        "colvar": "COLVAR",
+        "units": "real",
+    }
     growing = plumed_input.wte_input(height=0.5 * KT, pace=50, **options)
     oscillators(lmp, folder, growing, 60_000)
     still = plumed_input.wte_input(height=0, pace=10**9, **options)
@@ -178,10 +194,18 @@ def test_oscillators_are_recovered_from_a_bias_that_still_grows(lmp, tmp_path):
     g = 4.0
     half = plumed_input.grid_half_width(g) * EXACT.std()
     text = plumed_input.wte_input(
-        biasfactor=g, sigma=EXACT.std(), height=0.5 * KT, pace=50, temperature_K=T_OSCILLATORS,
-        grid_min=EXACT.mean() - half, grid_max=EXACT.mean() + half, stride=10, hills="HILLS",
-        colvar="COLVAR", units="real",
-    )  # fmt: skip
+        biasfactor=g,
+        sigma=EXACT.std(),
+        height=0.5 * KT,
+        pace=50,
+        temperature_K=T_OSCILLATORS,
+        grid_min=EXACT.mean() - half,
+        grid_max=EXACT.mean() + half,
+        stride=10,
+        hills="HILLS",
+        colvar="COLVAR",
+        units="real",
+    )
     run = oscillators(lmp, tmp_path, text, 300_000)
     energy = filled(run["ene"]) * KCAL_MOL_IN_EV
     hills = colvar.read(tmp_path / "HILLS")
@@ -202,12 +226,12 @@ def test_oscillators_are_recovered_from_a_bias_that_still_grows(lmp, tmp_path):
     assert found.trusted and found.independent > 100
     middle = found.p_nvt > 0.1 * found.p_nvt.max()
     np.testing.assert_allclose(found.p_reweighted[middle], found.p_nvt[middle], rtol=0.3)
-    np.testing.assert_allclose(
-        found.p_reweighted, found.p_nvt, atol=0.12 * found.p_nvt.max()
+    np.testing.assert_allclose(found.p_reweighted, found.p_nvt, atol=0.12 * found.p_nvt.max())
+    print(
+        f"offset {offset.mean / exact_sigma:.3f} +- {offset.mean_error / exact_sigma:.3f} sigma, "
+        f"variance {excess.mean / exact_sigma**2:.3f} +- "
+        f"{excess.mean_error / exact_sigma**2:.3f}, worth {found.independent:.0f}"
     )
-    print(f"offset {offset.mean / exact_sigma:.3f} +- {offset.mean_error / exact_sigma:.3f} sigma, "
-          f"variance {excess.mean / exact_sigma**2:.3f} +- "
-          f"{excess.mean_error / exact_sigma**2:.3f}, worth {found.independent:.0f}")
 
 
 def test_the_final_bias_is_that_of_plumeds_sum_hills(lmp, tmp_path):
@@ -215,17 +239,40 @@ def test_the_final_bias_is_that_of_plumeds_sum_hills(lmp, tmp_path):
     require_engine("lammps", "plumed", "plumed_program")
     half = plumed_input.grid_half_width(4.0) * EXACT.std()
     text = plumed_input.wte_input(
-        biasfactor=4.0, sigma=EXACT.std(), height=0.5 * KT, pace=50, temperature_K=T_OSCILLATORS,
-        grid_min=EXACT.mean() - half, grid_max=EXACT.mean() + half, stride=10, hills="HILLS",
-        colvar="COLVAR", units="real",
-    )  # fmt: skip
+        biasfactor=4.0,
+        sigma=EXACT.std(),
+        height=0.5 * KT,
+        pace=50,
+        temperature_K=T_OSCILLATORS,
+        grid_min=EXACT.mean() - half,
+        grid_max=EXACT.mean() + half,
+        stride=10,
+        hills="HILLS",
+        colvar="COLVAR",
+        units="real",
+    )
     run = oscillators(lmp, tmp_path, text, 20_000)
     hills = colvar.read(tmp_path / "HILLS")
     low, high = EXACT.mean() - 8 * EXACT.std(), EXACT.mean() + 8 * EXACT.std()
     subprocess.run(
-        [find_plumed_program(), "sum_hills", "--hills", "HILLS", "--outfile", "fes.dat",
-         "--min", f"{low}", "--max", f"{high}", "--bin", "400"],
-        cwd=tmp_path, env=plumed_command_environment(), check=True, capture_output=True,
+        [
+            find_plumed_program(),
+            "sum_hills",
+            "--hills",
+            "HILLS",
+            "--outfile",
+            "fes.dat",
+            "--min",
+            f"{low}",
+            "--max",
+            f"{high}",
+            "--bin",
+            "400",
+        ],
+        cwd=tmp_path,
+        env=plumed_command_environment(),
+        check=True,
+        capture_output=True,
     )
     surface = colvar.read(tmp_path / "fes.dat")
     # sum_hills gives the free energy, -g / (g - 1) times the bias.
@@ -238,7 +285,8 @@ def test_the_final_bias_is_that_of_plumeds_sum_hills(lmp, tmp_path):
     before = {name: values[late] for name, values in hills.items()}
     since = run["time"] > before["time"][-1]
     np.testing.assert_allclose(
-        hills_bias(run["ene"][since], before), run["metad.bias"][since],
+        hills_bias(run["ene"][since], before),
+        run["metad.bias"][since],
         atol=1e-3 * expected.max(),
     )
 
@@ -250,9 +298,15 @@ def test_oscillators_have_their_exact_energy_at_every_temperature_of_a_multither
     require_engine("lammps", "plumed")
     window_K = (240.0, 390.0)
     text = plumed_input.opes_input(
-        temperature_K=T_OSCILLATORS, window_K=window_K, pace=50, observation=100, stride=10,
-        deltafs="DELTAFS", colvar="COLVAR", units="real",
-    )  # fmt: skip
+        temperature_K=T_OSCILLATORS,
+        window_K=window_K,
+        pace=50,
+        observation=100,
+        stride=10,
+        deltafs="DELTAFS",
+        colvar="COLVAR",
+        units="real",
+    )
     sample = oscillators(lmp, tmp_path, text, 160_000)
     energy, bias = sample["ene"], sample["opes.bias"]
     for temperature_K in (*window_K, T_OSCILLATORS):

@@ -34,9 +34,20 @@ def main() -> None:
     )
     Path("in.one").write_text(script)
     subprocess.run(
-        [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", "-in", "in.one", "-log", "none", "-screen", "none"],
-        check=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "wtemlp.lammps_plumed.lmp",
+            "-in",
+            "in.one",
+            "-log",
+            "none",
+            "-screen",
+            "none",
+        ],
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
     energy = float(Path("one.energy").read_text()) * KCAL_MOL_IN_EV
     forces = read_dump(Path("one.dump")).forces * KCAL_MOL_IN_EV
     data = dict(system.data) | {"energies": np.array([energy]), "forces": forces}

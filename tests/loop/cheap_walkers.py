@@ -63,8 +63,10 @@ def explore() -> None:
         Path(name).write_text("\n".join(lines) + "\n")
     Path("sigma.out").write_text(f"mean_eV 0.0 sigma_eV 1.0 biasfactor {biasfactor:g}\n")
     hills = ["#! FIELDS time ene sigma_ene height biasf"]
-    hills += [f"{s * 0.0005:.6f} {rng.normal():.9f} 1.0 0.01 {biasfactor:g}"
-              for s in range(nvt, total, 100)]
+    hills += [
+        f"{s * 0.0005:.6f} {rng.normal():.9f} 1.0 0.01 {biasfactor:g}"
+        for s in range(nvt, total, 100)
+    ]
     Path("HILLS").write_text("\n".join(hills) + "\n")
     Path("log.lammps").write_text(f"cheap {job}\n")
 
@@ -139,9 +141,17 @@ def _read_conf(path: Path) -> tuple[list[str], np.ndarray]:
 def _write_frame(
     path: Path, step: int, bounds: list[str], atoms: np.ndarray, moved: np.ndarray
 ) -> None:
-    lines = ["ITEM: TIMESTEP", str(step), "ITEM: NUMBER OF ATOMS", str(len(atoms)),
-             "ITEM: BOX BOUNDS pp pp pp", *(" ".join(line.split()[:2]) for line in bounds),
-             "ITEM: ATOMS id type x y z"]
-    lines += [f"{int(a[0])} {int(a[1])} {x:.10f} {y:.10f} {z:.10f}"
-              for a, (x, y, z) in zip(atoms, moved, strict=True)]
+    lines = [
+        "ITEM: TIMESTEP",
+        str(step),
+        "ITEM: NUMBER OF ATOMS",
+        str(len(atoms)),
+        "ITEM: BOX BOUNDS pp pp pp",
+        *(" ".join(line.split()[:2]) for line in bounds),
+        "ITEM: ATOMS id type x y z",
+    ]
+    lines += [
+        f"{int(a[0])} {int(a[1])} {x:.10f} {y:.10f} {z:.10f}"
+        for a, (x, y, z) in zip(atoms, moved, strict=True)
+    ]
     path.write_text("\n".join(lines) + "\n")

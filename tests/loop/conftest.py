@@ -28,7 +28,9 @@ def machine(command: str) -> dict:
     return {
         "command": command,
         "machine": {
-            "batch_type": "Shell", "context_type": "LazyLocalContext", "local_root": "./",
+            "batch_type": "Shell",
+            "context_type": "LazyLocalContext",
+            "local_root": "./",
         },
         "resources": {"number_node": 1, "cpu_per_node": 1, "group_size": 1, "queue_name": ""},
     }
@@ -36,7 +38,11 @@ def machine(command: str) -> dict:
 
 def job() -> dict:
     return {
-        "sys_idx": [0], "temps": [300], "ensemble": "nvt", "nsteps": 400, "trj_freq": 100,
+        "sys_idx": [0],
+        "temps": [300],
+        "ensemble": "nvt",
+        "nsteps": 400,
+        "trj_freq": 100,
         "wte": {"biasfactor": [4, 16], "nvt_steps": 800},
     }
 
@@ -53,7 +59,11 @@ PARAM = {
     "default_training_param": {
         "model": {
             "descriptor": {
-                "type": "se_e2_a", "rcut": 4.0, "rcut_smth": 0.5, "sel": [20, 40], "neuron": [4],
+                "type": "se_e2_a",
+                "rcut": 4.0,
+                "rcut_smth": 0.5,
+                "sel": [20, 40],
+                "neuron": [4],
             },
             "fitting_net": {"neuron": [4]},
         },
@@ -137,9 +147,14 @@ class Run:
 
     def fingerprint(self) -> dict[str, str]:
         """A hash of every labelled frame, of every decision and of every model."""
-        patterns = ("iter.*/02.fp/data.*/**/*.npy", "iter.*/01.model_devi/explored.npz",
-                    "iter.*/00.train/*/input.json", "iter.*/00.train/graph.*.pb",
-                    "iter.*/02.fp/*.out", "iter.*/02.fp/labels.json")
+        patterns = (
+            "iter.*/02.fp/data.*/**/*.npy",
+            "iter.*/01.model_devi/explored.npz",
+            "iter.*/00.train/*/input.json",
+            "iter.*/00.train/graph.*.pb",
+            "iter.*/02.fp/*.out",
+            "iter.*/02.fp/labels.json",
+        )
         found = {}
         for pattern in patterns:
             for file in sorted(self.folder.glob(pattern)):
@@ -189,8 +204,11 @@ def make_run(folder: Path, **changes: object) -> Run:
     write_data(folder)
     (folder / "param.json").write_text(json.dumps(PARAM | changes, indent=1))
     engine = f"{sys.executable} {ENGINES}"
-    sections = {"train": machine(f"{engine} dp"), "model_devi": machine(f"{engine} lmp"),
-                "fp": machine(f"{engine} lmp")}
+    sections = {
+        "train": machine(f"{engine} dp"),
+        "model_devi": machine(f"{engine} lmp"),
+        "fp": machine(f"{engine} lmp"),
+    }
     (folder / "machine.json").write_text(
         json.dumps({"api_version": "1.0", "deepmd_version": "3.2.0", **sections}, indent=1)
     )

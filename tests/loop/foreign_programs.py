@@ -66,8 +66,10 @@ def g16(args: list[str]) -> None:
     coords = np.array([row[1:] for row in atoms], float)
     energy, forces = fp_outputs.law(coords)
     symbols = [row[0] for row in atoms]
-    assert symbols == sorted(symbols, key=["O", "H"].index) and symbols.count("O") * 2 == \
-        symbols.count("H") > 0
+    assert (
+        symbols == sorted(symbols, key=["O", "H"].index)
+        and symbols.count("O") * 2 == symbols.count("H") > 0
+    )
     counts = [symbols.count("O"), symbols.count("H")]
     sample = fp_outputs.Sample(["O", "H"], counts, 50 * np.eye(3), coords, energy, forces)
     fp_outputs.gaussian(Path(), sample)
@@ -106,8 +108,12 @@ def dpamber(args: list[str]) -> None:
     (data / "set.000").mkdir(parents=True)
     (data / "type_map.raw").write_text("O\nH\n")
     (data / "type.raw").write_text("0\n1\n1\n")
-    arrays = {"box": 30 * np.eye(3), "coord": positions, "energy": np.array([positions.sum()]),
-              "force": np.zeros(9)}  # fmt: skip
+    arrays = {
+        "box": 30 * np.eye(3),
+        "coord": positions,
+        "energy": np.array([positions.sum()]),
+        "force": np.zeros(9),
+    }
     for name, values in arrays.items():
         np.save(data / f"set.000/{name}.npy", values.reshape(1, -1))
 
@@ -169,8 +175,15 @@ def main() -> None:
     crash = os.environ.get("FOREIGN_CRASH", "")
     if crash and crash == name:
         sys.exit(f"FATAL ERROR: {name} has crashed")
-    {"gmx": gmx, "model-devi": model_devi, "g16": g16, "sander": sander, "dpamber": dpamber,
-     "calypso.x": calypso, "deepmd_python": deepmd_python}[name](args)  # fmt: skip
+    {
+        "gmx": gmx,
+        "model-devi": model_devi,
+        "g16": g16,
+        "sander": sander,
+        "dpamber": dpamber,
+        "calypso.x": calypso,
+        "deepmd_python": deepmd_python,
+    }[name](args)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,11 @@ from wtemlp.records.state import Step
 
 COUNT = "count.txt"
 SCF = {
-    "control": {"calculation": "scf"}, "system": {"ecutwfc": 30}, "electrons": {}, "kspacing": 1.0,
-}  # fmt: skip
+    "control": {"calculation": "scf"},
+    "system": {"ecutwfc": 30},
+    "electrons": {},
+    "kspacing": 1.0,
+}
 
 
 def dft_run(folder: Path, style: str = "pwscf", **changes):

@@ -155,7 +155,11 @@ def test_a_failing_task_holds_nobody_back(tmp_path, context):
     # the next call tries the failed ones again, afresh, and only those
     again = stage.go([*tasks[:1], stage.task(1), *tasks[2:]], context, retry_count=0)
     assert [(r.ok, r.attempts) for r in again] == [
-        (True, 1), (True, 1), (True, 1), (False, 1), (True, 1),
+        (True, 1),
+        (True, 1),
+        (True, 1),
+        (False, 1),
+        (True, 1),
     ]
     assert set(stage.events().values()) == {1}
 

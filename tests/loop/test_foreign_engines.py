@@ -35,36 +35,66 @@ GRO = """water t= 0.0
 """
 GAUSSIAN = {"keywords": "force b3lyp/6-31g", "nproc": 1, "multiplicity": 1}
 SETTINGS = {
-    "mdp_filename": "md.mdp", "topol_filename": "processed.top", "conf_filename": "npt.gro",
-    "index_filename": "index.raw", "type_filename": "type.raw", "ref_filename": "em.tpr",
-}  # fmt: skip
+    "mdp_filename": "md.mdp",
+    "topol_filename": "processed.top",
+    "conf_filename": "npt.gro",
+    "index_filename": "index.raw",
+    "type_filename": "type.raw",
+    "ref_filename": "em.tpr",
+}
 OUT = ("model_devi_dt", "model_devi_skip", "fp_params", "validation_data_sys")  #: of PARAM
 LEVELS = {"model_devi_f_trust_lo": 0.2, "model_devi_f_trust_hi": 0.8}
 ENGINES = {
     "gromacs": {
-        "sys_configs": [["start/*"]], "model_devi_dt": 0.0005, "model_devi_skip": 0,
-        "gromacs_settings": SETTINGS, "fp_style": "gaussian", "fp_params": GAUSSIAN,
+        "sys_configs": [["start/*"]],
+        "model_devi_dt": 0.0005,
+        "model_devi_skip": 0,
+        "gromacs_settings": SETTINGS,
+        "fp_style": "gaussian",
+        "fp_params": GAUSSIAN,
         "model_devi_jobs": [
             {"sys_idx": [0], "trj_freq": 10, "nsteps": 40, "temps": [300, 330], "lambdas": [1.0]}
         ],
     },
     "amber": {
-        "sys_configs_prefix": "amber", "sys_configs": [["a.rst7", "b.rst7"]], "low_level": "DFTB3",
-        "cutoff": 6.0, "parm7_prefix": "amber", "parm7": ["w.parm7"], "mdin_prefix": "amber",
-        "mdin": ["md.mdin"], "qm_region": [":1"], "qm_charge": [0], "nsteps": [100],
-        "r": [[1.0, 1.5]], "disang_prefix": "amber", "disang": ["w.disang"], "high_level": "PBE0",
+        "sys_configs_prefix": "amber",
+        "sys_configs": [["a.rst7", "b.rst7"]],
+        "low_level": "DFTB3",
+        "cutoff": 6.0,
+        "parm7_prefix": "amber",
+        "parm7": ["w.parm7"],
+        "mdin_prefix": "amber",
+        "mdin": ["md.mdin"],
+        "qm_region": [":1"],
+        "qm_charge": [0],
+        "nsteps": [100],
+        "r": [[1.0, 1.5]],
+        "disang_prefix": "amber",
+        "disang": ["w.disang"],
+        "high_level": "PBE0",
         "fp_style": "amber/diff",
         "fp_params": {"high_level_mdin": "high.mdin", "low_level_mdin": "low.mdin"},
         "model_devi_jobs": [{"sys_idx": [0], "trj_freq": 40}],
     },
     "calypso": {
-        "model_devi_skip": 0, "calypso_input_path": "calypso", "model_devi_max_iter": 0,
-        "model_devi_jobs": [], "fp_style": "vasp", "fp_pp_path": "pp",
-        "fp_pp_files": ["O.pp", "H.pp"], "fp_incar": "INCAR",
+        "model_devi_skip": 0,
+        "calypso_input_path": "calypso",
+        "model_devi_max_iter": 0,
+        "model_devi_jobs": [],
+        "fp_style": "vasp",
+        "fp_pp_path": "pp",
+        "fp_pp_files": ["O.pp", "H.pp"],
+        "fp_incar": "INCAR",
     },
-}  # fmt: skip
-PROGRAMS = {"gmx": "gmx", "g16": "g16", "sander": "sander", "dpamber": "dpamber",
-            "calypso.x": "calypso.x", "deepmd_python": "deepmd_python"}  # fmt: skip
+}
+PROGRAMS = {
+    "gmx": "gmx",
+    "g16": "g16",
+    "sander": "sander",
+    "dpamber": "dpamber",
+    "calypso.x": "calypso.x",
+    "deepmd_python": "deepmd_python",
+}
 
 
 def write_files(folder: Path) -> None:
@@ -124,7 +154,8 @@ def foreign_run(folder: Path, engine: str, **changes: object) -> Run:
     explorer = {"gromacs": "gmx", "amber": "sander", "calypso": "true"}[engine]
     machine["model_devi"]["command"] = explorer
     machine["model_devi"] |= {
-        "calypso_path": f"{folder}/bin", "deepmdkit_python": f"{folder}/bin/deepmd_python"
+        "calypso_path": f"{folder}/bin",
+        "deepmdkit_python": f"{folder}/bin/deepmd_python",
     }
     fake = f"PYTHONPATH={ROOT} {sys.executable} {ROOT}/tests/fp_outputs.py vasp"
     machine["fp"]["command"] = {"gromacs": "g16", "amber": "sander", "calypso": fake}[engine]
@@ -151,8 +182,9 @@ def context_of(run: Run) -> RunContext:
     folder = run.folder
     return RunContext(
         load_params(folder / "param.json", folder),
-        load_machines(folder / "machine.json", folder), RunPaths(folder),
-    )  # fmt: skip
+        load_machines(folder / "machine.json", folder),
+        RunPaths(folder),
+    )
 
 
 def tree(folder: Path) -> dict[str, bytes | str]:
@@ -191,10 +223,14 @@ def test_inputs_are_dpgens_byte_for_byte(tmp_path, engine):
     with adapter.run_folder(other, 5) as generator:
         generator.make_model_devi(0, jdata, {"deepmd_version": "3.2.0"})
     theirs = tree(other / "iter.000000/01.model_devi")
-    assert len(ours) > 8 and {
-        name: text.replace(str(other), str(run.folder)) if isinstance(text, str) else text
-        for name, text in theirs.items()
-    } == ours  # fmt: skip
+    assert (
+        len(ours) > 8
+        and {
+            name: text.replace(str(other), str(run.folder)) if isinstance(text, str) else text
+            for name, text in theirs.items()
+        }
+        == ours
+    )
 
 
 @pytest.fixture(scope="module", params=sorted(ENGINES))
@@ -283,9 +319,13 @@ def test_an_unfinished_run_of_dpgen_is_taken_over(finished, step):
     labels = run.folder / "iter.000000/02.fp"
     before = {path.name: path.lstat().st_mtime_ns for path in labels.glob("task.*/job.json")}
     rewind(run, step)
-    for name in ("wtemlp.json", "wtemlp.live.json", "iter.000000/summary.json",
-                 "iter.000000/01.model_devi/walkers.json",
-                 "iter.000000/01.model_devi/explored.npz"):  # fmt: skip
+    for name in (
+        "wtemlp.json",
+        "wtemlp.live.json",
+        "iter.000000/summary.json",
+        "iter.000000/01.model_devi/walkers.json",
+        "iter.000000/01.model_devi/explored.npz",
+    ):
         (run.folder / name).unlink(missing_ok=True)
     output, code = start(run)
     assert code == 0 and "taken over from dpgen run" in output, output
@@ -298,9 +338,13 @@ def test_an_unfinished_run_of_dpgen_is_taken_over(finished, step):
         }
 
 
-@pytest.mark.parametrize(("engine", "program", "words"), [
-    ("gromacs", "gmx", "gmx has crashed"), ("calypso", "deepmd_python", "deepmd_python has"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("engine", "program", "words"),
+    [
+        ("gromacs", "gmx", "gmx has crashed"),
+        ("calypso", "deepmd_python", "deepmd_python has"),
+    ],
+)
 def test_a_program_that_fails_ends_the_run(tmp_path, engine, program, words):
     """Its last words are told, and the same command goes on when it is mended."""
     run = foreign_run(tmp_path / "run", engine)
@@ -313,15 +357,27 @@ def test_a_program_that_fails_ends_the_run(tmp_path, engine, program, words):
     assert code == 0, output
 
 
-@pytest.mark.parametrize(("engine", "changes", "words"), [
-    ("gromacs", {"fp_style": "vasp", "fp_params": ..., "fp_pp_path": "pp", "fp_incar": "INCAR",
-                 "fp_pp_files": ["O.pp", "H.pp"]}, 'fp_style = "vasp"; must be "gaussian"'),
-    ("gromacs", {"sys_configs": [["amber"]]}, "has no input.json"),
-    ("amber", {"parm7": ["none"]}, 'parm7[0] = "none"; no such file'),
-    ("amber", {"nsteps": []}, "must have one item per system of sys_configs (1)"),
-    ("calypso", {"model_devi_max_iter": ...}, "model_devi_max_iter is missing"),
-    ("calypso", {"calypso_input_path": "amber"}, "no input.dat in"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("engine", "changes", "words"),
+    [
+        (
+            "gromacs",
+            {
+                "fp_style": "vasp",
+                "fp_params": ...,
+                "fp_pp_path": "pp",
+                "fp_incar": "INCAR",
+                "fp_pp_files": ["O.pp", "H.pp"],
+            },
+            'fp_style = "vasp"; must be "gaussian"',
+        ),
+        ("gromacs", {"sys_configs": [["amber"]]}, "has no input.json"),
+        ("amber", {"parm7": ["none"]}, 'parm7[0] = "none"; no such file'),
+        ("amber", {"nsteps": []}, "must have one item per system of sys_configs (1)"),
+        ("calypso", {"model_devi_max_iter": ...}, "model_devi_max_iter is missing"),
+        ("calypso", {"calypso_input_path": "amber"}, "no input.dat in"),
+    ],
+)
 def test_nonsense_is_told_in_a_line(tmp_path, engine, changes, words):
     run = foreign_run(tmp_path / "run", engine)
     data = json.loads((run.folder / "param.json").read_text()) | changes

@@ -52,7 +52,8 @@ def test_decisions_follow_the_trust_levels(undisturbed):
         assert (table.max_devi_f[table.decision == Decision.FAILED] >= 0.8).all()
         lists = {
             name: (undisturbed.folder / f"iter.{iteration:06d}/02.fp" / f"{name}.shuffled.000.out")
-            .read_text().splitlines()
+            .read_text()
+            .splitlines()
             for name in ("candidate", "rest_accurate", "rest_failed")
         }
         assert sum(map(len, lists.values())) == len(table)
@@ -93,8 +94,12 @@ def test_the_same_input_gives_the_same_run(undisturbed, tmp_path):
     """Another process, in which sets have another order, and from the command line."""
     again = make_run(tmp_path / "elsewhere")
     subprocess.run(
-        [*program.COMMAND, "run", "param.json", "machine.json"], cwd=again.folder, check=True,
-        env=program.environment(PYTHONHASHSEED="7"), capture_output=True, timeout=600,
+        [*program.COMMAND, "run", "param.json", "machine.json"],
+        cwd=again.folder,
+        check=True,
+        env=program.environment(PYTHONHASHSEED="7"),
+        capture_output=True,
+        timeout=600,
     )
     assert again.fingerprint() == undisturbed.fingerprint()
 
@@ -125,8 +130,9 @@ def test_killed_in_every_stage_and_resumed(undisturbed, tmp_path):
     output = run.finish()
     assert "going on in iteration 2" in output
     assert run.fingerprint() == undisturbed.fingerprint()
-    assert (run.folder / "record.dpgen").read_text() == \
-        (undisturbed.folder / "record.dpgen").read_text()
+    assert (run.folder / "record.dpgen").read_text() == (
+        undisturbed.folder / "record.dpgen"
+    ).read_text()
 
 
 def test_a_finished_run_stays_finished(copied, undisturbed):
@@ -151,7 +157,8 @@ def test_more_jobs_continue_a_finished_run(undisturbed, tmp_path):
 def test_convergence_ends_the_run_early(tmp_path):
     run = make_run(
         tmp_path / "converged",
-        model_devi_f_trust_lo=0.9, model_devi_f_trust_hi=0.99,
+        model_devi_f_trust_lo=0.9,
+        model_devi_f_trust_hi=0.99,
         convergence={"accurate_ratio": 0.7, "iterations": 1},
     )
     output = run.finish()
@@ -163,9 +170,7 @@ def test_no_candidate_takes_the_models_over(tmp_path):
     run = make_run(tmp_path / "accurate", model_devi_f_trust_lo=5.0, model_devi_f_trust_hi=6.0)
     run.finish()
     assert labelled(run) == 0
-    models = [
-        (run.folder / f"iter.{i:06d}/00.train/graph.000.pb").resolve() for i in range(3)
-    ]
+    models = [(run.folder / f"iter.{i:06d}/00.train/graph.000.pb").resolve() for i in range(3)]
     assert len(set(models)) == 1 and models[0].name == "frozen_model_compressed.pb"
 
 
@@ -346,10 +351,17 @@ def test_hills_are_taken_over_from_the_same_walker_of_the_iteration_before(tmp_p
     sources = {name: m.get("hills_from", "").split("/")[-2:-1] for name, m in made.items()}
     # Bias factors 1, 4, 16 here; 4, 16 in the iteration before, for each of two structures.
     assert list(sources.values()) == [
-        [], ["task.000.000000"], ["task.000.000001"], [], ["task.000.000002"], ["task.000.000003"]
+        [],
+        ["task.000.000000"],
+        ["task.000.000001"],
+        [],
+        ["task.000.000002"],
+        ["task.000.000003"],
     ]
-    has = {task: (run.folder / "iter.000001/01.model_devi" / task / "previous.hills").exists()
-           for task in made}
+    has = {
+        task: (run.folder / "iter.000001/01.model_devi" / task / "previous.hills").exists()
+        for task in made
+    }
     assert has == {task: bool(source) for task, source in sources.items()}
 
 
@@ -362,8 +374,9 @@ def test_hills_that_have_been_cleared_away_are_not_taken_over(copied):
     (copied.folder / "param.json").write_text(json.dumps(param))
     set_state(copied, iteration=1, step=int(Step.MAKE_EXPLORE), finished="")
     copied.finish()
-    made = json.loads((copied.folder / "iter.000001/01.model_devi/task.000.000000/job.json")
-                      .read_text())
+    made = json.loads(
+        (copied.folder / "iter.000001/01.model_devi/task.000.000000/job.json").read_text()
+    )
     assert "hills_from" not in made
 
 
@@ -414,8 +427,12 @@ def test_structures_of_different_sizes_in_one_system(tmp_path):
     order = np.argsort(types, kind="stable")
     dpdata.System(
         data={
-            "atom_names": ["O", "H"], "atom_numbs": [64, 128], "atom_types": types[order],
-            "orig": np.zeros(3), "cells": 12.6 * np.eye(3)[None], "coords": coords[None, order],
+            "atom_names": ["O", "H"],
+            "atom_numbs": [64, 128],
+            "atom_types": types[order],
+            "orig": np.zeros(3),
+            "cells": 12.6 * np.eye(3)[None],
+            "coords": coords[None, order],
         }
     ).to_vasp_poscar(str(run.folder / "conf/2.POSCAR"))
     run.finish()

@@ -44,8 +44,10 @@ def output_of(run, **environment):
 def test_a_bias_factor_at_which_most_walkers_stop_is_lowered(tmp_path):
     run = make_run(tmp_path / "run", model_devi_jobs=jobs(3, biasfactor=[4, 16, 64]))
     output = output_of(run, CHEAP_ENGINE_STOPS_ABOVE="10")
-    assert "iteration 1: system 0, 300 K: bias factor 16, 64 lowered to 8 " \
+    assert (
+        "iteration 1: system 0, 300 K: bias factor 16, 64 lowered to 8 "
         "(2 of 2 walkers at 16 were stopped in iteration 0)" in output
+    )
     walkers = made(run, 1)
     # Two that come to the same are explored once: two structures, two bias factors.
     asked = [(walker["biasfactor"], walker["biasfactor_asked"]) for walker in walkers]
@@ -84,8 +86,12 @@ def test_the_bias_factor_of_a_window_has_a_limit(tmp_path):
     run = make_run(tmp_path / "run", model_devi_jobs=jobs(2, biasfactor=window))
     output = output_of(run, CHEAP_ENGINE_STOPS_ABOVE="40")
     assert "the window's bias factor lowered to 32 at most (2 of 2 walkers at 64" in output
-    assert [walker["biasfactor_cap"] for walker in made(run, 0) + made(run, 1)] == \
-        [None, None, 32.0, 32.0]
+    assert [walker["biasfactor_cap"] for walker in made(run, 0) + made(run, 1)] == [
+        None,
+        None,
+        32.0,
+        32.0,
+    ]
     rows = summary(run, 1)["walkers"]
     assert [row["biasfactor"] for row in rows] == [32.0, 32.0]
     assert all(row["biasfactor_asked"] > 32 for row in rows)
@@ -93,8 +99,10 @@ def test_the_bias_factor_of_a_window_has_a_limit(tmp_path):
 
 def test_what_was_not_explored_has_not_converged(tmp_path):
     run = make_run(
-        tmp_path / "run", model_devi_jobs=jobs(3, biasfactor=32),
-        model_devi_f_trust_lo=0.9, model_devi_f_trust_hi=0.99,
+        tmp_path / "run",
+        model_devi_jobs=jobs(3, biasfactor=32),
+        model_devi_f_trust_lo=0.9,
+        model_devi_f_trust_hi=0.99,
         convergence={"accurate_ratio": 0.75, "iterations": 1},
     )
     # Iteration 0 has too many frames of stopped walkers, iteration 1 has enough accurate ones.
@@ -123,7 +131,8 @@ def restarted(tmp_path_factory):
         for start in ("labelled", "labelled", "both")
     ]
     run = make_run(
-        tmp_path_factory.mktemp("starts") / "run", model_devi_jobs=several,
+        tmp_path_factory.mktemp("starts") / "run",
+        model_devi_jobs=several,
         sys_configs=[["conf/0.POSCAR"], ["conf/1.POSCAR", "conf/0.POSCAR"]],
     )
     run.finish()
@@ -142,8 +151,9 @@ def test_walkers_start_from_labelled_frames_spread_over_the_energies(restarted):
         origins = [walker["origin"] for walker in second if walker["system"] == system]
         # Of five, those at the quantiles 1/6, 1/2 and 5/6.
         assert [origin["frame"] for origin in origins] == [ordered[k] for k in (0, 2, 4)]
-        assert [origin["label_eV"] for origin in origins] == \
-            [energies[ordered[k]] for k in (0, 2, 4)]
+        assert [origin["label_eV"] for origin in origins] == [
+            energies[ordered[k]] for k in (0, 2, 4)
+        ]
         assert {origin["iteration"] for origin in origins} == {0}
 
 
@@ -194,8 +204,9 @@ def test_an_exploration_that_is_made_anew_starts_from_the_same(restarted, tmp_pa
     set_state(again, iteration=2, step=int(Step.RUN_EXPLORE), finished="")
     again.finish()
     same = ("origin", "biasfactor", "velocity_seed")
-    assert [[walker[key] for key in same] for walker in made(again, 2)] == \
-        [[walker[key] for key in same] for walker in made(restarted, 2)]
+    assert [[walker[key] for key in same] for walker in made(again, 2)] == [
+        [walker[key] for key in same] for walker in made(restarted, 2)
+    ]
     assert again.fingerprint() == restarted.fingerprint()
 
 
@@ -249,7 +260,8 @@ def test_walkers_that_fail_are_left_out_as_far_as_ratio_failed_allows(tmp_path):
     for name in ("task.000.000001", "task.000.000002"):
         assert f"left out, as ratio_failed allows: {name} failed (exit status" in output
     assert [row["name"] for row in summary(run, 0)["walkers"]] == [
-        "task.000.000000", "task.000.000003"
+        "task.000.000000",
+        "task.000.000003",
     ]
     listed = json.loads((run.folder / "iter.000000/01.model_devi/walkers.json").read_text())
     assert list(listed["failed"]) == ["task.000.000001", "task.000.000002"]

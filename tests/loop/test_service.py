@@ -124,26 +124,38 @@ def send_to_cloud(run: Run, key: str = KEY) -> None:
     content = json.loads(file.read_text())
     for stage in ("train", "model_devi", "fp"):
         content[stage]["machine"] = {
-            "batch_type": "OpenAPI", "context_type": "OpenAPIContext", "local_root": "./",
-            "poll_seconds": 0.2, "retry_count": 1,
+            "batch_type": "OpenAPI",
+            "context_type": "OpenAPIContext",
+            "local_root": "./",
+            "poll_seconds": 0.2,
+            "retry_count": 1,
             "remote_profile": {"access_key": key, "project_id": 1},
-        }  # fmt: skip
+        }
         content[stage]["resources"]["group_size"] = 2
     file.write_text(json.dumps(content))
 
 
 def in_cloud(run: Run, *command: str, sleep_s: float = 0.0) -> subprocess.Popen:
     paths = os.pathsep.join((str(HERE / "cloud"), str(ROOT), os.environ.get("PYTHONPATH", "")))
-    more = {"PYTHONPATH": paths, "CLOUD": str(run.folder / "cloud"), "HOME": str(run.folder),
-            "CHEAP_ENGINE_SLEEP": str(sleep_s)}  # fmt: skip
+    more = {
+        "PYTHONPATH": paths,
+        "CLOUD": str(run.folder / "cloud"),
+        "HOME": str(run.folder),
+        "CHEAP_ENGINE_SLEEP": str(sleep_s),
+    }
     return subprocess.Popen(
-        [*program.COMMAND, *command], cwd=run.folder, env=os.environ | more, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+        [*program.COMMAND, *command],
+        cwd=run.folder,
+        env=os.environ | more,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def test_a_run_in_a_cloud_killed_and_resumed_ends_with_the_same_data(
-    undisturbed, tmp_path  # noqa: F811
+    undisturbed,  # noqa: F811
+    tmp_path,
 ):
     run = make_run(tmp_path / "run")
     send_to_cloud(run)
@@ -171,8 +183,13 @@ def test_cancelled_jobs_end_and_do_not_count(tmp_path):
     client = in_cloud(run, "run", "param.json", "machine.json", sleep_s=300)
     jobs = run.folder / "cloud"
     stage = run.folder / "iter.000000/00.train"
-    until(lambda: [one.queue_id for one in Journal.open(stage).jobs.values()].count("") == 0
-          and len(Journal.open(stage).jobs) == 2, 60)  # fmt: skip
+    until(
+        lambda: (
+            [one.queue_id for one in Journal.open(stage).jobs.values()].count("") == 0
+            and len(Journal.open(stage).jobs) == 2
+        ),
+        60,
+    )
     client.kill()
     client.communicate()
     said = in_cloud(run, "cancel").communicate(timeout=60)[0]

@@ -22,8 +22,15 @@ class Sweep(Run):
     """A run's folder with a sweep in it."""
 
     def start(self, *more: str, **environment: str) -> program.Program:
-        words = ["sweep", "param.json", "machine.json", "--biasfactor", "1", "16",
-                 *(more or ("--baseline", "random", "--parallel", "2"))]  # fmt: skip
+        words = [
+            "sweep",
+            "param.json",
+            "machine.json",
+            "--biasfactor",
+            "1",
+            "16",
+            *(more or ("--baseline", "random", "--parallel", "2")),
+        ]
         return program.Program(words, self.folder, environment)
 
     def arm(self, name: str) -> Run:
@@ -87,8 +94,9 @@ def test_arms_explore_alike_and_label_alike(swept):
         folder = swept.folder / "sweep" / name
         tables[name] = load_frames(folder / "iter.000000/01.model_devi/explored.npz")
         summaries[name] = json.loads((folder / "iter.000000/summary.json").read_text())
-        assert len(tables[name]) == 2 * 13 and set(tables[name].biasfactor) == \
-            {1.0 if name == "g1" else 16.0}
+        assert len(tables[name]) == 2 * 13 and set(tables[name].biasfactor) == {
+            1.0 if name == "g1" else 16.0
+        }
         assert summaries[name]["labelled"] == 5
     # The same trajectories; only what is picked differs, and what counts it does not.
     deviation, random = (tables[name] for name in ARMS[1:])
@@ -172,8 +180,9 @@ def test_three_bias_factors_are_compared_on_a_page(swept, tmp_path):
     assert before == {name: swept.arm(name).fingerprint() for name in ARMS}
     out = tmp_path / "compare"
     compared = program.run("compare", "sweep", "-o", str(out), cwd=swept.folder, check=True)
-    assert [word in compared.stdout for word in ("unbiased MD", "g = 4", "g = 16, random")] == \
-        [True] * 3, compared.stdout
+    assert [word in compared.stdout for word in ("unbiased MD", "g = 4", "g = 16, random")] == [
+        True
+    ] * 3, compared.stdout
     table = json.loads((out / "table.json").read_text())
     assert [arm["labels"] for arm in table["arms"]] == [[5]] * 4
     drawn = look_at(out / "report.html", tmp_path)

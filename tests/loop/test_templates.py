@@ -26,17 +26,21 @@ m: METAD ARG=e SIGMA=V_WIDTH HEIGHT=1 PACE=10 FILE=HILLS
 PRINT ARG=e,m.bias FILE=COLVAR STRIDE=100
 """
 JOB = {
-    "sys_idx": [0], "traj_freq": 100, "template": {"lmp": "in.lammps", "plm": "in.plumed"},
+    "sys_idx": [0],
+    "traj_freq": 100,
+    "template": {"lmp": "in.lammps", "plm": "in.plumed"},
     "rev_mat": {"lmp": {"V_NSTEPS": [800]}, "plm": {"V_WIDTH": [20, 40]}},
-}  # fmt: skip
+}
 KELVIN = {"0": {"lmp": {"V_TEMP": [300, 350]}}}
 
 
 def prepared(folder: Path, **job: object) -> Run:
     run = make_run(
-        folder, model_devi_engine="lammps", model_devi_plumed=True,
+        folder,
+        model_devi_engine="lammps",
+        model_devi_plumed=True,
         model_devi_jobs=[JOB | {"sys_rev_mat": KELVIN} | job],
-    )  # fmt: skip
+    )
     (run.folder / "in.lammps").write_text(LMP)
     (run.folder / "in.plumed").write_text(PLM)
     return run

@@ -35,8 +35,9 @@ def change(run, **more):
         content[stage] |= more
     # One stage in folders elsewhere, where only what is sent arrives.
     content["fp"]["machine"] |= {
-        "context_type": "LocalContext", "remote_root": str(run.folder.parent / "remote"),
-    }  # fmt: skip
+        "context_type": "LocalContext",
+        "remote_root": str(run.folder.parent / "remote"),
+    }
     file.write_text(json.dumps(content))
 
 

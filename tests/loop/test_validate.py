@@ -15,9 +15,14 @@ from tests.loop.conftest import Run
 from wtemlp.records.validation_record import Validation, load
 
 VALIDATION = {
-    "temps": [300], "equil_steps": 100, "nvt_steps": 400, "nve_steps": 400,
-    "trj_freq": 20, "thermo_freq": 10, "models": 2,
-}  # fmt: skip
+    "temps": [300],
+    "equil_steps": 100,
+    "nvt_steps": 400,
+    "nve_steps": 400,
+    "trj_freq": 20,
+    "thermo_freq": 10,
+    "models": 2,
+}
 DONE = ".wtemlp_task_tag_finished"
 
 
@@ -76,8 +81,10 @@ def test_killed_it_goes_on_and_what_has_changed_is_done_anew(folder):
     output = finish(folder)
     after = finished(folder)
     assert set(before) < set(after) and before == {name: after[name] for name in before}
-    jobs = "iter.000002/md.models/model.000.300K iter.000002/md.models/model.001.300K " \
-           "md.reference/300K iter.000002/parity/test"
+    jobs = (
+        "iter.000002/md.models/model.000.300K iter.000002/md.models/model.001.300K "
+        "md.reference/300K iter.000002/parity/test"
+    )
     assert set(after) == {f"validation/{job}" for job in jobs.split()}
     found = record(folder)
     assert (found.iteration, found.models, len(found.md)) == (2, (0, 1), 6)
@@ -90,8 +97,10 @@ def test_killed_it_goes_on_and_what_has_changed_is_done_anew(folder):
     assert "2 jobs have" not in finish(folder)
     now = finished(folder)
     changed = {name for name in now if now[name] != after[name]}
-    assert changed == {"validation/iter.000002/md.models/model.001.300K",
-                       "validation/iter.000002/parity/test"}
+    assert changed == {
+        "validation/iter.000002/md.models/model.001.300K",
+        "validation/iter.000002/parity/test",
+    }
 
     change(folder, nvt_steps=600)
     output = finish(folder, "--iteration", "1")
@@ -106,8 +115,9 @@ def test_an_explosion_is_a_result(folder):
     found = record(folder)
     assert not found.ok and found.verdict.startswith("not good: model 0 at 300 K exploded at 0.1")
     for run in found.runs(potential="model", ensemble="nvt"):
-        assert re.match(r"exploded at 0\.15\d* ps \(Lost atoms: original 81 current 80\)",
-                        run.failed), run.failed
+        assert re.match(
+            r"exploded at 0\.15\d* ps \(Lost atoms: original 81 current 80\)", run.failed
+        ), run.failed
         assert 150 <= run.steps_done < 400 and run.temperature_K is None
         assert run.curves["temperature"].y
     for run in found.runs(potential="model", ensemble="nve"):

@@ -17,10 +17,18 @@ PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
 DESKTOP = {"width": 1200, "height": 900, "deviceScaleFactor": 1, "mobile": False}
 PATIENCE_S = 120.0
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe",
-)  # fmt: skip
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--remote-debugging-pipe",
+)
 
 
 class Browser:
@@ -42,9 +50,12 @@ class Browser:
 
         self._process = subprocess.Popen(
             [CHROMIUM, *FLAGS, f"--user-data-dir={folder / 'profile'}", "about:blank"],
-            preexec_fn=inherit, close_fds=False, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, env={**os.environ, "HOME": str(folder)},
-        )  # fmt: skip
+            preexec_fn=inherit,
+            close_fds=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "HOME": str(folder)},
+        )
         os.close(to_browser[0])
         os.close(from_browser[1])
         self._out, self._in = to_browser[1], from_browser[0]
@@ -79,8 +90,10 @@ class Browser:
         self.prefer(dark)
         self._call("Page.navigate", url=file.as_uri())
         self.wait_for("document.readyState === 'complete'")
-        self.wait_for("[...document.querySelectorAll('.plot')].every("
-                      "(plot) => plot.querySelector('.main-svg'))")  # fmt: skip
+        self.wait_for(
+            "[...document.querySelectorAll('.plot')].every("
+            "(plot) => plot.querySelector('.main-svg'))"
+        )
 
     def prefer(self, dark: bool) -> None:
         """As a reader who switches between light and dark."""

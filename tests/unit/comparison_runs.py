@@ -24,20 +24,41 @@ def arm(name: str, biasfactor: float, selection: str = "deviation", **more) -> A
     baseline = UNBIASED if biasfactor == 1 else BIASED
     if selection == "random":
         baseline = RANDOM_PICKS
-    return Arm(**{
-        "key": name, "name": name, "label": name, "biasfactors": (biasfactor,),
-        "temperature_K": 300.0, "selection": selection, "baseline": baseline, **more,
-    })  # fmt: skip
+    return Arm(
+        **{
+            "key": name,
+            "name": name,
+            "label": name,
+            "biasfactors": (biasfactor,),
+            "temperature_K": 300.0,
+            "selection": selection,
+            "baseline": baseline,
+            **more,
+        }
+    )
 
 
 def walker(biasfactor: float, ratio: float, stopped: bool = False, **more) -> Walker:
     """A walker that was so many times as wide as NVT (0.5 eV), with 100 frames."""
-    return Walker(**{
-        "name": "task.000.000000", "system": 0, "sampling": f"g={biasfactor:g}",
-        "biasfactor": biasfactor, "lawful": True, "temperature_K": 300.0, "sigma_nvt_eV": 0.5,
-        "sigma_wte_eV": 0.5 * ratio, "ratio": ratio, "ratio_error": 0.1, "stopped": stopped,
-        "explored": 100, "candidate": 20, "failed": 5, **more,
-    })  # fmt: skip
+    return Walker(
+        **{
+            "name": "task.000.000000",
+            "system": 0,
+            "sampling": f"g={biasfactor:g}",
+            "biasfactor": biasfactor,
+            "lawful": True,
+            "temperature_K": 300.0,
+            "sigma_nvt_eV": 0.5,
+            "sigma_wte_eV": 0.5 * ratio,
+            "ratio": ratio,
+            "ratio_error": 0.1,
+            "stopped": stopped,
+            "explored": 100,
+            "candidate": 20,
+            "failed": 5,
+            **more,
+        }
+    )
 
 
 def run(
@@ -60,29 +81,51 @@ def run(
     last = len(forces) - 1
     trainings = [
         Training(
-            iteration=i, labels=i * per_iteration, frames=40 + i * per_iteration,
-            energy_models=tuple(value / 10 for value in models), force_models=tuple(models),
+            iteration=i,
+            labels=i * per_iteration,
+            frames=40 + i * per_iteration,
+            energy_models=tuple(value / 10 for value in models),
+            force_models=tuple(models),
         )
         for i, models in enumerate(forces)
-    ]  # fmt: skip
+    ]
     explorations = [
         Exploration(
-            iteration=i, explored=100 * len(walkers), candidate=20 * len(walkers),
-            failed=5 * len(walkers), labelled=per_iteration, walkers=walkers,
+            iteration=i,
+            explored=100 * len(walkers),
+            candidate=20 * len(walkers),
+            failed=5 * len(walkers),
+            labelled=per_iteration,
+            walkers=walkers,
         )
         for i in range(last)
-    ]  # fmt: skip
+    ]
     costs = [
-        Cost(i, {"train": 60.0, "explore": 30.0, "label": 10.0},
-             {"train": 2.0, "explore": 1.0, "label": 0.5}, {})
+        Cost(
+            i,
+            {"train": 60.0, "explore": 30.0, "label": 10.0},
+            {"train": 2.0, "explore": 1.0, "label": 0.5},
+            {},
+        )
         for i in range(last + 1)
-    ]  # fmt: skip
-    return Run(**{
-        "name": f"{of.name}, seed {seed}", "folder": Path("/runs") / f"{of.name}-{seed}",
-        "arm": of, "seed": seed, "status": "finished", "finished": True, "system": "H32 O16",
-        "tested_on": "abc", "trainings": tuple(trainings), "explorations": tuple(explorations),
-        "costs": tuple(costs), "validated": validated, **more,
-    })  # fmt: skip
+    ]
+    return Run(
+        **{
+            "name": f"{of.name}, seed {seed}",
+            "folder": Path("/runs") / f"{of.name}-{seed}",
+            "arm": of,
+            "seed": seed,
+            "status": "finished",
+            "finished": True,
+            "system": "H32 O16",
+            "tested_on": "abc",
+            "trainings": tuple(trainings),
+            "explorations": tuple(explorations),
+            "costs": tuple(costs),
+            "validated": validated,
+            **more,
+        }
+    )
 
 
 def seeds(of: Arm, finals: list[float], **more) -> list[Run]:

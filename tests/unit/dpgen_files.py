@@ -14,9 +14,14 @@ TRAINING = {
     "training": {"numb_steps": 40000, "disp_freq": 500},
 }
 JOB = {
-    "_idx": "00", "sys_idx": [0, 1], "temps": [50, 300.0], "press": [1.0], "trj_freq": 10,
-    "nsteps": 1000, "ensemble": "npt",
-}  # fmt: skip
+    "_idx": "00",
+    "sys_idx": [0, 1],
+    "temps": [50, 300.0],
+    "press": [1.0],
+    "trj_freq": 10,
+    "nsteps": 1000,
+    "ensemble": "npt",
+}
 FP = ("fp_style", "fp_pp_path", "fp_pp_files", "fp_incar")
 #: Carbide by LAMMPS and VASP.
 CARBIDE = {
@@ -49,25 +54,47 @@ GAUSSIAN = {"keywords": "force pbe1pbe/6-31g*", "nproc": 8, "multiplicity": 1}
 PW = {"ecut": 60, "ediff": 1e-7, "smearing": "mp", "sigma": 0.02, "kspacing": 0.2}
 SIESTA = {"ecut": 300, "ediff": 1e-4, "mixingWeight": 0.1, "NumberPulay": 5, "kspacing": 0.3}
 PWMAT = {
-    "node1": 1, "node2": 2, "in.atom": "atom.config", "ecut": 50, "e_error": 1e-4,
-    "rho_error": 1e-4, "kspacing": 0.3, "flag_symm": 0,
-}  # fmt: skip
+    "node1": 1,
+    "node2": 2,
+    "in.atom": "atom.config",
+    "ecut": 50,
+    "e_error": 1e-4,
+    "rho_error": 1e-4,
+    "kspacing": 0.3,
+    "flag_symm": 0,
+}
 FILES = {"fp_pp_path": "pp", "fp_pp_files": ["Si.upf", "C.upf"]}
 GROMACS = {
-    "mdp_filename": "md.mdp", "topol_filename": "processed.top", "conf_filename": "npt.gro",
-    "index_filename": "index.raw", "type_filename": "type.raw", "ref_filename": "em.tpr",
-}  # fmt: skip
+    "mdp_filename": "md.mdp",
+    "topol_filename": "processed.top",
+    "conf_filename": "npt.gro",
+    "index_filename": "index.raw",
+    "type_filename": "type.raw",
+    "ref_filename": "em.tpr",
+}
 NO_MD = {"model_devi_dt": ..., "model_devi_skip": ..., "model_devi_clean_traj": ...}
 AMBER = {
-    "model_devi_engine": "amber", **NO_MD, "low_level": "DFTB3", "cutoff": 6.0,
-    "parm7": ["a.parm7", "b.parm7"], "mdin": ["a.mdin", "b.mdin"], "qm_region": [":1", ":1"],
-    "qm_charge": [0, -1], "nsteps": [1000, 2000], "r": [[1.0, 1.5], [[1.0, 2.0]]],
-    "disang": ["a.disang", "b.disang"], "model_devi_jobs": [{"sys_idx": [0], "trj_freq": 40}],
-}  # fmt: skip
+    "model_devi_engine": "amber",
+    **NO_MD,
+    "low_level": "DFTB3",
+    "cutoff": 6.0,
+    "parm7": ["a.parm7", "b.parm7"],
+    "mdin": ["a.mdin", "b.mdin"],
+    "qm_region": [":1", ":1"],
+    "qm_charge": [0, -1],
+    "nsteps": [1000, 2000],
+    "r": [[1.0, 1.5], [[1.0, 2.0]]],
+    "disang": ["a.disang", "b.disang"],
+    "model_devi_jobs": [{"sys_idx": [0], "trj_freq": 40}],
+}
 CALYPSO = {
-    "model_devi_engine": "calypso", "model_devi_dt": ..., "model_devi_max_iter": 3,
-    "calypso_input_path": "inputs", "vsc": True, "model_devi_jobs": [],
-}  # fmt: skip
+    "model_devi_engine": "calypso",
+    "model_devi_dt": ...,
+    "model_devi_max_iter": 3,
+    "calypso_input_path": "inputs",
+    "vsc": True,
+    "model_devi_jobs": [],
+}
 
 
 def job(**changes: Any) -> dict[str, Any]:
@@ -93,9 +120,12 @@ ACCEPTED = {
     "an electron temperature": {"use_ele_temp": 1},
     "a training for each model": {"default_training_param": [TRAINING] * 4},
     "training that goes on": {
-        "training_reuse_iter": 2, "training_reuse_stop_batch": 1000,
-        "training_reuse_old_ratio": "auto:5", "training_reuse_start_lr": 1e-4,
-        "training_reuse_start_pref_e": 1, "training_reuse_start_pref_f": 100,
+        "training_reuse_iter": 2,
+        "training_reuse_stop_batch": 1000,
+        "training_reuse_old_ratio": "auto:5",
+        "training_reuse_start_lr": 1e-4,
+        "training_reuse_start_pref_e": 1,
+        "training_reuse_start_pref_f": 100,
     },
     "models to begin with": {"training_iter0_model_path": ["m*"], "training_init_model": True},
     "a fine-tuned model": {"training_finetune_model": ["a.pt"] * 4, "train_backend": "pytorch"},
@@ -103,14 +133,19 @@ ACCEPTED = {
     "activations": {"model_devi_activation_func": [["tanh", "tanh"]] * 4},
     "compressed models": {"dp_compress": True, "dp_train_skip_neighbor_stat": True},
     "trust levels by system": {
-        "model_devi_f_trust_lo": [0.05, 0.06], "model_devi_f_trust_hi": {"0": 0.2, "1": 0.25},
+        "model_devi_f_trust_lo": [0.05, 0.06],
+        "model_devi_f_trust_hi": {"0": 0.2, "1": 0.25},
     },
     "trust levels of the virial": {
-        "model_devi_v_trust_lo": 0.1, "model_devi_v_trust_hi": [0.3, 0.4],
+        "model_devi_v_trust_lo": 0.1,
+        "model_devi_v_trust_hi": [0.3, 0.4],
     },
     "adaptive trust levels": {
-        "model_devi_adapt_trust_lo": True, "model_devi_numb_candi_f": 100,
-        "model_devi_numb_candi_v": 0, "model_devi_perc_candi_f": 1.0, "model_devi_perc_candi_v": 0,
+        "model_devi_adapt_trust_lo": True,
+        "model_devi_numb_candi_f": 100,
+        "model_devi_numb_candi_v": 0,
+        "model_devi_perc_candi_f": 1.0,
+        "model_devi_perc_candi_v": 0,
     },
     "relative deviations": {"use_relative": True, "epsilon": 1.0, "use_relative_v": True},
     "average deviations": {"model_devi_f_avg_relative": True},
@@ -118,12 +153,19 @@ ACCEPTED = {
     "no periodicity": {"model_devi_nopbc": True, "fp_cluster_vacuum": 10.0},
     "shuffled structures": {"shuffle_poscar": True},
     "dispersion": {
-        "lmp_d3": {"enable": True, "damping_function": "bj", "functional": "pbe", "cutoff": 30,
-                   "cn_cutoff": 20},
+        "lmp_d3": {
+            "enable": True,
+            "damping_function": "bj",
+            "functional": "pbe",
+            "cutoff": 30,
+            "cn_cutoff": 20,
+        },
         "lmp_neigh_modify_one": 5000,
     },
     "fewer labels as it learns": {
-        "fp_accurate_threshold": 0.999, "fp_accurate_soft_threshold": 0.996, "ratio_failed": 0.1,
+        "fp_accurate_threshold": 0.999,
+        "fp_accurate_soft_threshold": 0.996,
+        "ratio_failed": 0.1,
     },
     "no report": {"detailed_report_make_fp": False},
     "structures of another format": {"sys_format": "lammps/lmp"},
@@ -132,19 +174,25 @@ ACCEPTED = {
     "a short run": job(nsteps=50),
     "times": job(taut=0.2, taup=2, neidelay=5, dt=0.001),
     "beads": job(nbeads=8),
-    "trust levels by iteration": job(model_devi_f_trust_lo={"0": 0.1, "1": 0.2},
-                                     model_devi_f_trust_hi=0.5),
+    "trust levels by iteration": job(
+        model_devi_f_trust_lo={"0": 0.1, "1": 0.2}, model_devi_f_trust_hi=0.5
+    ),
     "templates": {
         "model_devi_plumed": True,
         **job(
-            template={"lmp": "lmp/input.lammps", "plm": "lmp/input.plumed"}, sys_idx=[0],
-            ensemble=..., nsteps=..., temps=..., press=...,
+            template={"lmp": "lmp/input.lammps", "plm": "lmp/input.plumed"},
+            sys_idx=[0],
+            ensemble=...,
+            nsteps=...,
+            temps=...,
+            press=...,
             rev_mat={"lmp": {"V_NSTEPS": [1000], "V_TEMP": [50, 100]}, "plm": {"V_DIST": [3]}},
             sys_rev_mat={"0": {"lmp": {"V_PRES": [1]}, "plm": {"V_K": [5.0, 6.0]}}},
         ),
     },
     "gromacs": {
-        "model_devi_engine": "gromacs", "gromacs_settings": GROMACS,
+        "model_devi_engine": "gromacs",
+        "gromacs_settings": GROMACS,
         "model_devi_jobs": [{"sys_idx": [0], "trj_freq": 10, "nsteps": 100, "lambdas": [0.5, 1]}],
     },
     "amber": AMBER,
@@ -156,20 +204,37 @@ ACCEPTED = {
     "cp2k": style("cp2k", user_fp_params={"FORCE_EVAL": {"DFT": {"MGRID": {"CUTOFF": 400}}}}),
     "cp2k by its other name": style("cp2k", fp_params={"FORCE_EVAL": {}}),
     "cp2k with a file": style("cp2k", external_input_path="cp2k.inp"),
-    "abacus": style("abacus", user_fp_params={"ecutwfc": 80}, k_points=[1, 1, 1, 0, 0, 0],
-                    fp_orb_files=["Si.orb", "C.orb"], **FILES),
-    "abacus with files": style("abacus", fp_incar="INPUT", fp_kpt_file="KPT",
-                               fp_dpks_descriptor="jle.orb", **FILES),
-    "amber/diff": AMBER | style("amber/diff", high_level="PBE0", fp_params={
-        "high_level_mdin": "high.mdin", "low_level_mdin": "low.mdin"}),
+    "abacus": style(
+        "abacus",
+        user_fp_params={"ecutwfc": 80},
+        k_points=[1, 1, 1, 0, 0, 0],
+        fp_orb_files=["Si.orb", "C.orb"],
+        **FILES,
+    ),
+    "abacus with files": style(
+        "abacus", fp_incar="INPUT", fp_kpt_file="KPT", fp_dpks_descriptor="jle.orb", **FILES
+    ),
+    "amber/diff": AMBER
+    | style(
+        "amber/diff",
+        high_level="PBE0",
+        fp_params={"high_level_mdin": "high.mdin", "low_level_mdin": "low.mdin"},
+    ),
     "pwmat": style("pwmat", fp_incar="etot.input", **FILES),
     "pwmat with keys": style("pwmat", user_fp_params=PWMAT, **FILES),
     "pwscf": style("pwscf", fp_params=PW, **FILES),
     "pwscf with its own keys": style("pwscf", user_fp_params={"kspacing": 0.2}, **FILES),
     "cpx": style("cpx", fp_params={"input_fn": "water", "template_fn": "template.in"}),
-    "custom": style("custom", fp_params={"input_fmt": "vasp/poscar", "input_fn": "POSCAR",
-                                         "output_fmt": "vasp/outcar", "output_fn": "OUTCAR"}),
-}  # fmt: skip
+    "custom": style(
+        "custom",
+        fp_params={
+            "input_fmt": "vasp/poscar",
+            "input_fn": "POSCAR",
+            "output_fmt": "vasp/outcar",
+            "output_fn": "OUTCAR",
+        },
+    ),
+}
 
 #: What DP-GEN's code reads, but its schema refuses.
 MORE = {
@@ -178,20 +243,25 @@ MORE = {
     "fewest labels by iteration": job(task_min=3),
     "an iteration without training": job(sk_tr=True),
     "a knock": job(pka_e=1000),
-    "older names": job(ens="nvt", Ts=[300], t_freq=10, ensemble=..., temps=..., press=...,
-                       trj_freq=...),
+    "older names": job(
+        ens="nvt", Ts=[300], t_freq=10, ensemble=..., temps=..., press=..., trj_freq=...
+    ),
     "older names, too": job(Ps=[1.0], traj_freq=10, press=..., trj_freq=...),
     "times of all iterations": {
-        "model_devi_taut": 0.1, "model_devi_taup": 0.5, "model_devi_neidelay": 10,
+        "model_devi_taut": 0.1,
+        "model_devi_taup": 0.5,
+        "model_devi_neidelay": 10,
     },
     "charges": {
-        "model_devi_engine": "gromacs", "gromacs_settings": GROMACS, "sys_charges": [0, 1],
+        "model_devi_engine": "gromacs",
+        "gromacs_settings": GROMACS,
+        "sys_charges": [0, 1],
         "model_devi_jobs": [{"sys_idx": ["0-1"], "trj_freq": 10, "nsteps": 100}],
     },
     "electrons that are hotter": job(temps=[[300, 5000]]) | {"use_ele_temp": 1},
     "bands": {"fp_nbands_esti_data": "nbands.json"},
     "files written anew": {"pretty_print": True, "pretty_format": "yaml"},
-}  # fmt: skip
+}
 
 #: What DP-GEN refuses: changes, and what the line must have in it.
 REFUSED = {
@@ -203,7 +273,8 @@ REFUSED = {
     "a style with a slip": ({"fp_style": "vaps"}, 'fp_style = "vaps"; must be one of "abacus"'),
     "an engine that is none": ({"model_devi_engine": "lmp"}, 'model_devi_engine = "lmp"; must be'),
     "a key of another style": (
-        style("gaussian", fp_params=GAUSSIAN, fp_pp_path="."), 'fp_pp_path = "."; unknown key',
+        style("gaussian", fp_params=GAUSSIAN, fp_pp_path="."),
+        'fp_pp_path = "."; unknown key',
     ),
     "a key of no style": (
         style("pwscf", fp_params=PW | {"npar": 2}, **FILES),
@@ -229,9 +300,12 @@ REFUSED = {
     "a temperature in a string": (job(temps=["300"]), 'model_devi_jobs[0].temps[0] = "300"; must'),
     "pwmat without input": (style("pwmat", **FILES), "fp_incar, user_fp_params, or fp_params"),
     "a fraction above one": (
-        {"model_devi_engine": "gromacs", "gromacs_settings": GROMACS, "model_devi_jobs": [
-            {"sys_idx": [0], "trj_freq": 10, "nsteps": 100, "lambdas": [1.5]}]},
+        {
+            "model_devi_engine": "gromacs",
+            "gromacs_settings": GROMACS,
+            "model_devi_jobs": [{"sys_idx": [0], "trj_freq": 10, "nsteps": 100, "lambdas": [1.5]}],
+        },
         "model_devi_jobs[0].lambdas = [1.5]; All lambda values must be in the inclusive range",
     ),
     "wte for another engine": (job(wte={"biasfactor": 4}), 'it needs "model_devi_engine": "wte"'),
-}  # fmt: skip
+}

@@ -56,11 +56,21 @@ def write_arm(folder: Path, arm: Arm, iterations: int = 2) -> None:
         (run.train(index) / "data.valid" / "000").symlink_to(folder / "data" / "training")
         training = {"training_data": {"systems": ["../data.init/training"], "batch_size": [1]}}
         (run.model(index, 0) / "input.json").write_text(json.dumps({"training": training}))
-    state.save(run, state.RunState(
-        seed=arm.seed, type_map=TYPE_MAP, numb_models=4, trust=(TRUST,), params="param.json",
-        machine="machine.json", n_iterations=iterations, iteration=iterations,
-        step=state.Step.POST_TRAIN, finished="all iterations are done",
-    ))  # fmt: skip
+    state.save(
+        run,
+        state.RunState(
+            seed=arm.seed,
+            type_map=TYPE_MAP,
+            numb_models=4,
+            trust=(TRUST,),
+            params="param.json",
+            machine="machine.json",
+            n_iterations=iterations,
+            iteration=iterations,
+            step=state.Step.POST_TRAIN,
+            finished="all iterations are done",
+        ),
+    )
     (folder / validations.FOLDER).mkdir()
     validations.save(folder / validations.FOLDER / validations.FILE, _validation(arm))
 
@@ -69,12 +79,14 @@ def _change_summary(file: Path, arm: Arm, index: int) -> None:
     summary = json.loads(file.read_text())
     forces = [(100 + model) * FALL[arm.name] ** index + arm.seed for model in range(4)]
     summary |= {
-        "force_rmse_models": forces, "force_rmse_meV_A": float(np.mean(forces)),
+        "force_rmse_models": forces,
+        "force_rmse_meV_A": float(np.mean(forces)),
         "energy_rmse_models": [one / 50 for one in forces],
         "energy_rmse_meV_atom": float(np.mean(forces)) / 50,
-        "n_train_frames": 80 + LABELS * index, "selection": arm.selection,
+        "n_train_frames": 80 + LABELS * index,
+        "selection": arm.selection,
         "core_hours": dict.fromkeys(summary["seconds"], 2.0),
-    }  # fmt: skip
+    }
     for walker in summary["walkers"]:
         width = walker["sigma_wte_eV"] / walker["sigma_nvt_eV"] / walker["biasfactor"] ** 0.5
         walker["biasfactor"] = arm.biasfactor
@@ -89,12 +101,28 @@ def _validation(arm: Arm) -> Validation:
         for b in range(4)
     )
     md = tuple(
-        MdRun(potential, model, "nve", 300.0, "md", 0.5, 81, 1000, 1000,
-              diffusion=(Diffusion("O", Estimate(value, 0.1), None, None, (2.0, 10.0)),))
+        MdRun(
+            potential,
+            model,
+            "nve",
+            300.0,
+            "md",
+            0.5,
+            81,
+            1000,
+            1000,
+            diffusion=(Diffusion("O", Estimate(value, 0.1), None, None, (2.0, 10.0)),),
+        )
         for potential, model, value in (("reference", None, 5.0), ("model", 0, 5 * fall))
-    )  # fmt: skip
+    )
     return Validation(
-        iteration=2, models=(0, 1), reference="TIP3P", verdict="the models hold", ok=True, md=md,
+        iteration=2,
+        models=(0, 1),
+        reference="TIP3P",
+        verdict="the models hold",
+        ok=True,
+        md=md,
         parity=tuple(Parity("held-out", m, 80, 2.0, 1.5, 50.0, bins) for m in range(2)),
-        rdf_distance={"O-O 300 K": Estimate(0.03, 0.004)}, rdf_noise={"O-O 300 K": 0.02},
-    )  # fmt: skip
+        rdf_distance={"O-O 300 K": Estimate(0.03, 0.004)},
+        rdf_noise={"O-O 300 K": 0.02},
+    )

@@ -15,7 +15,11 @@ from wtemlp.records.validation_record import (
 
 
 def _md(
-    rng: np.random.Generator, potential: str, model: int | None, ensemble: str, target: float,
+    rng: np.random.Generator,
+    potential: str,
+    model: int | None,
+    ensemble: str,
+    target: float,
     failed: str = "",
 ) -> MdRun:
     r = np.arange(0.05, 4.8, 0.1)
@@ -39,13 +43,23 @@ def _md(
         }
     slow = (Diffusion("O", Estimate(d, 0.1), Estimate(d + 0.5, 0.12), 0.8, (2.0, 8.0), 1.01),)
     return MdRun(
-        potential, model, ensemble, target, f"validation/{ensemble}.{target:g}.{model}", 0.5, 96,
-        40000, 8000 if failed else 40000, failed,
-        temperature_K=Estimate(target + 0.4, 1.2), temperature_std_K=25.2,
+        potential,
+        model,
+        ensemble,
+        target,
+        f"validation/{ensemble}.{target:g}.{model}",
+        0.5,
+        96,
+        40000,
+        8000 if failed else 40000,
+        failed,
+        temperature_K=Estimate(target + 0.4, 1.2),
+        temperature_std_K=25.2,
         temperature_std_expected_K=25.3,
         total_energy_drift_meV_atom_ns=Estimate(0.4, 0.2) if ensemble == "nve" else None,
-        diffusion=slow if ensemble == "nve" and not failed else (), curves=curves,
-    )  # fmt: skip
+        diffusion=slow if ensemble == "nve" and not failed else (),
+        curves=curves,
+    )
 
 
 def validation(temperatures: tuple[float, ...] = (300.0, 350.0), seed: int = 3) -> Validation:
@@ -63,21 +77,41 @@ def validation(temperatures: tuple[float, ...] = (300.0, 350.0), seed: int = 3) 
     force = rng.normal(size=90)
     parity = [
         Parity(
-            "held out", model, 60, 1.2, 0.9, 80.0,
-            tuple(BinError(-150.02 + 0.01 * i, -150.01 + 0.01 * i, 15, 1.0 + 0.2 * i, 70.0 + 9 * i)
-                  for i in range(4)),
+            "held out",
+            model,
+            60,
+            1.2,
+            0.9,
+            80.0,
+            tuple(
+                BinError(-150.02 + 0.01 * i, -150.01 + 0.01 * i, 15, 1.0 + 0.2 * i, 70.0 + 9 * i)
+                for i in range(4)
+            ),
             tuple((float(a), float(a + 0.001 * rng.normal())) for a in label),
             tuple((float(a), float(a + 0.08 * rng.normal())) for a in force),
         )
         for model in (0, 1)
-    ]  # fmt: skip
+    ]
     checks = (
         Check("temperature at 300 K (NVT, model 0)", "300.4 K", "within 3 errors of 300 K", True),
-        Check("stability at 350 K (NVT, model 1)", "8000 of 40000 steps", "all steps", False,
-              "temperature 1204 K at step 8000"),
-    )  # fmt: skip
+        Check(
+            "stability at 350 K (NVT, model 1)",
+            "8000 of 40000 steps",
+            "all steps",
+            False,
+            "temperature 1204 K at step 8000",
+        ),
+    )
     return Validation(
-        2, (0, 1), "flexible TIP3P", "The models are not to be trusted at 350 K.", False,
-        tuple(md), tuple(parity), checks, {"O-O 300 K": Estimate(0.031, 0.004)},
-        {"lammps": "2025.7.22"}, 812.0,
-    )  # fmt: skip
+        2,
+        (0, 1),
+        "flexible TIP3P",
+        "The models are not to be trusted at 350 K.",
+        False,
+        tuple(md),
+        tuple(parity),
+        checks,
+        {"O-O 300 K": Estimate(0.031, 0.004)},
+        {"lammps": "2025.7.22"},
+        812.0,
+    )

@@ -88,16 +88,18 @@ def test_errors_by_energy_are_those_put_in():
 
 def test_frames_of_one_energy_make_one_bin():
     same = np.full(30, -2.0)
-    found = errors_by_energy(same, same, np.zeros((30, 1, 3)), np.ones((30, 1, 3)),
-                             energy_bins(same, 4))  # fmt: skip
+    found = errors_by_energy(
+        same, same, np.zeros((30, 1, 3)), np.ones((30, 1, 3)), energy_bins(same, 4)
+    )
     assert [one.n_frames for one in found] == [30]
 
 
 def test_a_committee_that_knows_its_error():
     rng = np.random.default_rng(4)
     width = np.exp(rng.normal(size=20_000))
-    found = committee_calibration(rng.normal(size=(4, 20_000)) * width,
-                                  rng.normal(size=20_000) * width)  # fmt: skip
+    found = committee_calibration(
+        rng.normal(size=(4, 20_000)) * width, rng.normal(size=20_000) * width
+    )
     assert found.ratio == pytest.approx(1.0, abs=0.1)
     assert found.rank_correlation > 0.5
     assert np.all(np.diff(found.spread) > 0)

@@ -14,9 +14,15 @@ SIGMA_64 = 12.75 * KCAL_MOL_IN_EV  #: of 64 flexible TIP3P waters
 
 def known(sigma_eV=SIGMA_64, tau_ps=0.15):
     return planning.Fluctuations(
-        n=1000, spacing_ps=0.005, temperature_K=T_K, mean_eV=-26.0, mean_error_eV=0.05,
-        sigma_eV=sigma_eV, sigma_error_eV=0.05 * sigma_eV, inefficiency=2 * tau_ps / 0.005,
-    )  # fmt: skip
+        n=1000,
+        spacing_ps=0.005,
+        temperature_K=T_K,
+        mean_eV=-26.0,
+        mean_error_eV=0.05,
+        sigma_eV=sigma_eV,
+        sigma_error_eV=0.05 * sigma_eV,
+        inefficiency=2 * tau_ps / 0.005,
+    )
 
 
 def test_an_ar1_series_of_known_heat_capacity():

@@ -26,8 +26,10 @@ def hill(energy, centre=0.0, width=0.5, height=0.02, biasfactor=4.0):
 def columns(centres, **changes):
     one = {"width": 0.5, "height": 0.02, "biasfactor": 4.0} | changes
     filled = [np.full(len(centres), one[key]) for key in ("width", "height", "biasfactor")]
-    return {"ene": np.array(centres), **dict(zip(("sigma_ene", "height", "biasf"), filled,
-                                                 strict=True))}
+    return {
+        "ene": np.array(centres),
+        **dict(zip(("sigma_ene", "height", "biasf"), filled, strict=True)),
+    }
 
 
 def test_one_hill():
@@ -63,8 +65,11 @@ def test_nvt_is_recovered():
     found = sampled(40_000)
     width = np.diff(found.energy_eV)[0]
     u = found.energy_eV - MEAN
-    for density, sigma in ((found.p_nvt, SIGMA), (found.p_biased, 3 * SIGMA),
-                           (found.p_reweighted, SIGMA)):
+    for density, sigma in (
+        (found.p_nvt, SIGMA),
+        (found.p_biased, 3 * SIGMA),
+        (found.p_reweighted, SIGMA),
+    ):
         assert density.sum() * width == pytest.approx(1)
         # 4 standard errors of the counts in the highest bin.
         np.testing.assert_allclose(density, gaussian(u, sigma), atol=0.06)

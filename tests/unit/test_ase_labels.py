@@ -16,7 +16,7 @@ from wtemlp.stages import label
 from wtemlp.stages.context import RunContext
 
 EMT = {"fp_params": {"calculator": "ase.calculators.emt.EMT"}}
-OWN = '''
+OWN = """
 from ase.calculators.emt import EMT
 
 class Fussy(EMT):
@@ -24,7 +24,7 @@ class Fussy(EMT):
         if abs(atoms.positions[0, 0] - {x!r}) < 1e-9:
             raise RuntimeError("I do not like this one")
         super().calculate(atoms, *args)
-'''
+"""
 
 
 def labelled(root, keys, own=""):
@@ -75,8 +75,9 @@ def test_a_frame_that_fails_fails_alone(tmp_path):
 
 def test_a_molecule_that_a_face_cuts_is_labelled_whole(tmp_path):
     """In vacuum: the same energy wherever the molecule is in the box."""
-    write_input(tmp_path, "ase", {"fp_params": EMT["fp_params"] | {"periodic": False}},
-                sys.executable)  # fmt: skip
+    write_input(
+        tmp_path, "ase", {"fp_params": EMT["fp_params"] | {"periodic": False}}, sys.executable
+    )
     context = RunContext(*loaded(tmp_path), RunPaths(tmp_path))
     whole = np.array([[4.1, 4.0, 4.0], [3.4, 4.6, 4.0], [5.0, 4.2, 4.1]])
     moves = np.array([[0, 0, 0], [-4.0, 0, 0], [4.0, -4.1, 3.9]])
@@ -89,8 +90,9 @@ def test_a_molecule_that_a_face_cuts_is_labelled_whole(tmp_path):
     data = arrays(context.paths.label_data(0, 0))
     np.testing.assert_allclose(data["energy"], data["energy"][:1].repeat(3, 0), atol=1e-8)
     coords = data["coord"].reshape(3, 3, 3)
-    np.testing.assert_allclose(np.diff(coords, axis=1), np.diff(whole, axis=0)[None].repeat(3, 0),
-                               atol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        np.diff(coords, axis=1), np.diff(whole, axis=0)[None].repeat(3, 0), atol=1e-6
+    )
 
 
 def test_half_a_file_of_labels_is_no_label(tmp_path):

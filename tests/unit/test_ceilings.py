@@ -18,12 +18,15 @@ def rows(biasfactor, n, stopped, asked=None, system=0, window=None):
     """Rows of a summary: `n` walkers, some of which were stopped."""
     return [
         {
-            "system": system, "temperature_K": 300.0, "biasfactor": biasfactor,
-            "biasfactor_asked": asked or biasfactor, "window_K": window,
+            "system": system,
+            "temperature_K": 300.0,
+            "biasfactor": biasfactor,
+            "biasfactor_asked": asked or biasfactor,
+            "window_K": window,
             "stopped": "energy" if k < stopped else "",
         }
         for k in range(n)
-    ]  # fmt: skip
+    ]
 
 
 def after(*iterations):
@@ -104,8 +107,10 @@ def test_the_bias_factors_of_a_window_are_one_group():
 
 
 def test_the_reason_is_said():
-    assert ceilings([(3, rows(16.0, 4, 3))])[HERE].why == \
-        "3 of 4 walkers at 16 were stopped in iteration 3"
+    assert (
+        ceilings([(3, rows(16.0, 4, 3))])[HERE].why
+        == "3 of 4 walkers at 16 were stopped in iteration 3"
+    )
 
 
 def test_two_that_come_to_the_same_are_explored_once():

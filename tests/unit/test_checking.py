@@ -70,10 +70,16 @@ def test_the_engine_of_a_command(command, kind, words):
 @pytest.mark.parametrize(
     ("words", "seconds"),
     [
-        ("60", 3600), ("1:30", 90), ("2:00:00", 7200), ("1-0", 86400), ("1-02:30", 95400),
-        ("7-00:00:00", 604800), ("infinite", float("inf")), ("n/a", float("inf")),
+        ("60", 3600),
+        ("1:30", 90),
+        ("2:00:00", 7200),
+        ("1-0", 86400),
+        ("1-02:30", 95400),
+        ("7-00:00:00", 604800),
+        ("infinite", float("inf")),
+        ("n/a", float("inf")),
     ],
-)  # fmt: skip
+)
 def test_slurms_times(words, seconds):
     assert read_time(words) == seconds
 
@@ -89,7 +95,8 @@ def test_gpus_of_a_node(gres, count):
 def test_partitions():
     nodes = read_sinfo("gpu|up|1:00:00|1|idle|gpu:2|8\ncpu|up|infinite|12|down*|(null)|64+\nnoise")
     assert [(n.partition, n.limit_s, n.count, n.gpus, n.cpus, n.usable) for n in nodes] == [
-        ("gpu", 3600, 1, 2, 8, True), ("cpu", float("inf"), 12, 0, 64, False),
+        ("gpu", 3600, 1, 2, 8, True),
+        ("cpu", float("inf"), 12, 0, 64, False),
     ]
 
 
@@ -181,11 +188,14 @@ def test_the_schema_alone(folder, monkeypatch, capsys):
     write(folder, "param.json", PARAM | {"init_data_sys": ["absent"]})
     assert check(monkeypatch, capsys, folder, "--schema-only", "param.json")[0] == 0
     args = ("--schema-only", "param.json", "machine.json")
-    assert check(monkeypatch, capsys, folder, *args) == (0, [
-        "ok       param.json: keys and values are right (2 iterations, 4 models)",
-        "ok       machine.json: keys and values are right",
-        "2 ok",
-    ])
+    assert check(monkeypatch, capsys, folder, *args) == (
+        0,
+        [
+            "ok       param.json: keys and values are right (2 iterations, 4 models)",
+            "ok       machine.json: keys and values are right",
+            "2 ok",
+        ],
+    )
     write(folder, "param.json", PARAM | {"fp_task_maxx": 3})
     machines = mdata()
     del machines["fp"]
@@ -210,8 +220,11 @@ def test_the_environment_is_the_jobs(folder, monkeypatch, capsys):
     write(folder, "machine.json", machines)
     code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
     assert code == 1
-    assert any("train.command: dp on this machine is DeePMD-kit 2.2.9, deepmd_version is 3.2.0; "
-               'write "deepmd_version": "2.2.9"' in line for line in lines)
+    assert any(
+        "train.command: dp on this machine is DeePMD-kit 2.2.9, deepmd_version is 3.2.0; "
+        'write "deepmd_version": "2.2.9"' in line
+        for line in lines
+    )
     assert any("fp.command: the job's environment ends" in line for line in errors(lines))
     assert any(f"{folder}/remote on this machine can be made" in line for line in lines)
 
@@ -231,12 +244,15 @@ def test_a_folder_that_cannot_be(folder, monkeypatch, capsys):
 
 @pytest.mark.parametrize(
     ("batch", "program"),
-    [("PBS", "qsub"), ("LSF", "bsub"), ("SGE", "qsub"), ("Torque", "qsub"),
-     ("SlurmJobArray", "sbatch")],
-)  # fmt: skip
-def test_a_queue_that_is_not_there(
-    folder, tmp_path_factory, monkeypatch, capsys, batch, program
-):
+    [
+        ("PBS", "qsub"),
+        ("LSF", "bsub"),
+        ("SGE", "qsub"),
+        ("Torque", "qsub"),
+        ("SlurmJobArray", "sbatch"),
+    ],
+)
+def test_a_queue_that_is_not_there(folder, tmp_path_factory, monkeypatch, capsys, batch, program):
     programs = tmp_path_factory.mktemp("bin")
     for name in ("bash", "sh", "cat", "dirname", "df", "tail", "id"):
         (programs / name).symlink_to(shutil.which(name))
@@ -247,8 +263,9 @@ def test_a_queue_that_is_not_there(
     write(folder, "machine.json", machines)
     code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
     assert code == 1
-    assert any(f"train.machine.batch_type: {program} is not found on" in line
-               for line in errors(lines))  # fmt: skip
+    assert any(
+        f"train.machine.batch_type: {program} is not found on" in line for line in errors(lines)
+    )
 
 
 def test_no_secret_is_told(folder, monkeypatch, capsys):
@@ -267,17 +284,23 @@ def test_no_secret_is_told(folder, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("answer", "line"),
     [
-        ("missing 1\nat /data\nfolder\nuser me\nspace fs 9 9 9000000 1% /data",
-         "error    m: fp: me may not write to /data on h; name a folder of your own, or have it "
-         "opened to you"),
-        ("missing 0\nat /data/w\nfolder\nwritable\nuser me\nspace a fs 9 9 524288 99% /data",
-         "warning  m: fp: /data/w on h can be written to, but only 0.5 GB are free; make room"),
+        (
+            "missing 1\nat /data\nfolder\nuser me\nspace fs 9 9 9000000 1% /data",
+            "error    m: fp: me may not write to /data on h; name a folder of your own, or have it "
+            "opened to you",
+        ),
+        (
+            "missing 0\nat /data/w\nfolder\nwritable\nuser me\nspace a fs 9 9 524288 99% /data",
+            "warning  m: fp: /data/w on h can be written to, but only 0.5 GB are free; make room",
+        ),
         ("", "error    m: fp: h does not tell about /data/w: sorry; look there by hand"),
     ],
-)  # fmt: skip
+)
 def test_what_is_said_of_a_folder(answer, line):
     place = SimpleNamespace(
-        host="h", folder="/data/w", makes_parents=False,
+        host="h",
+        folder="/data/w",
+        makes_parents=False,
         ask=lambda text: Answer(0, answer, "sorry"),
     )
     findings = Findings(lambda finding: None)

@@ -93,7 +93,8 @@ def test_a_command_with_an_open_quote(folder, monkeypatch, capsys):
     [
         (
             {
-                "context_type": "SSHContext", "remote_root": "/scratch",
+                "context_type": "SSHContext",
+                "remote_root": "/scratch",
                 "remote_profile": {"hostname": "h", "username": "u", "key_filename": "no_key"},
             },
             ["key_filename", "no_key does not exist"],

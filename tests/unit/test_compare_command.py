@@ -22,8 +22,18 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.report.export import paper_figure
 
-FIGURES = ["labels", "baselines", "epochs", "yield", "sigma", "window", "bins", "rdf",
-           "diffusion", "cost"]  # fmt: skip
+FIGURES = [
+    "labels",
+    "baselines",
+    "epochs",
+    "yield",
+    "sigma",
+    "window",
+    "bins",
+    "rdf",
+    "diffusion",
+    "cost",
+]
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +60,11 @@ def written(sweep, tmp_path_factory) -> tuple[Path, str]:
 def test_the_folder_has_the_page_the_tables_and_the_figures(written):
     out, text = written
     assert sorted(one.name for one in out.iterdir()) == [
-        "figures", "report.html", "table.csv", "table.json",
-    ]  # fmt: skip
+        "figures",
+        "report.html",
+        "table.csv",
+        "table.json",
+    ]
     names = {f"{key}.{kind}" for key in FIGURES for kind in ("png", "pdf", "csv")}
     assert {one.name for one in (out / "figures").iterdir()} == names
     assert all((out / "figures" / name).stat().st_size > 100 for name in names)
@@ -113,8 +126,12 @@ def test_a_browser_draws_every_figure_without_a_word_or_a_request(written, tmp_p
 def test_runs_of_their_own_are_grouped_by_their_parameters(mine):
     for name in ("g1-s1", "g16-s1", "g16-s2"):
         factor, seed = name[1:].split("-s")
-        content = {"seed": int(seed), "wte": {"biasfactor": int(factor)}, "_comment": name,
-                   "training": {"seed": int(seed)}}  # fmt: skip
+        content = {
+            "seed": int(seed),
+            "wte": {"biasfactor": int(factor)},
+            "_comment": name,
+            "training": {"seed": int(seed)},
+        }
         (mine / name / "param.json").write_text(json.dumps(content))
     found = read_comparison([mine / name for name in ("g1-s1", "g16-s1", "g16-s2")])
     assert [one.runs for one in found.arms] == [("g1-s1",), ("g16-s1", "g16-s2")]
@@ -182,8 +199,11 @@ def test_what_is_missing_of_some_temperatures_is_named(tmp_path):
     found = read_comparison([tmp_path / name for name in ("a", "b")])
     drawn = {one.key: one for one in page.figures(found)}["diffusion"]
     assert [one.title for one in drawn.plots] == [
-        "O 250 K NVE", "O 300 K NVE", "O 1000 K NVE", "O 300 K NVE, deviation",
-    ]  # fmt: skip
+        "O 250 K NVE",
+        "O 300 K NVE",
+        "O 1000 K NVE",
+        "O 300 K NVE, deviation",
+    ]
     assert "No bars: b (O 250 K NVE, O 1000 K NVE); such MD" in drawn.caption
     assert "no deviation: O 250 K NVE, O 1000 K NVE;" in drawn.caption
 
@@ -218,9 +238,16 @@ def test_folders_of_one_name_are_told_apart(sweep, tmp_path):
 
 @pytest.mark.parametrize(
     "lost",
-    ["validation", "iter.*/summary.json", "iter.*/00.train/*", "iter.*/01.model_devi",
-     "iter.*/01.model_devi/task.*", "iter.00000[12]", "iter.*"],
-)  # fmt: skip
+    [
+        "validation",
+        "iter.*/summary.json",
+        "iter.*/00.train/*",
+        "iter.*/01.model_devi",
+        "iter.*/01.model_devi/task.*",
+        "iter.00000[12]",
+        "iter.*",
+    ],
+)
 def test_a_run_that_lacks_something(mine, lost):
     gone = [file for arm in ("g16-s1", "g16-s2") for file in (mine / arm).glob(lost)]
     assert gone
@@ -259,8 +286,9 @@ def test_the_order_of_the_validation_data_does_not_matter(mine):
         first = (folder / "000").resolve()
         swapped = folder.parents[2].name == "g1-s1"
         (folder / "000").unlink()
-        for name, target in zip(("001", "000") if swapped else ("000", "001"), (first, more),
-                                strict=True):  # fmt: skip
+        for name, target in zip(
+            ("001", "000") if swapped else ("000", "001"), (first, more), strict=True
+        ):
             (folder / name).symlink_to(target)
     assert not any("different validation data" in note for note in read_comparison([mine]).notes)
 

@@ -54,8 +54,12 @@ def test_errors_are_compared_at_the_labels_that_all_reach():
 
 
 def test_labels_that_differ_too_much_are_told():
-    found = compare_runs([run(G1, [(90.0, 91), (70.0, 71)], per_iteration=40),
-                          run(G16, [(90.0, 91), (60.0, 61)], per_iteration=30)])  # fmt: skip
+    found = compare_runs(
+        [
+            run(G1, [(90.0, 91), (70.0, 71)], per_iteration=40),
+            run(G16, [(90.0, 91), (60.0, 61)], per_iteration=30),
+        ]
+    )
     assert found.budget.labels == 30 and not found.budget.equal
     assert found.of("g1").labels == (40,)
     assert {one.verdict for one in found.differences} == {UNEQUAL}
@@ -64,8 +68,12 @@ def test_labels_that_differ_too_much_are_told():
 
 
 def test_nine_and_ten_labels_are_alike():
-    found = compare_runs([run(G1, [(90.0, 91), (70.0, 71)], per_iteration=10),
-                          run(G16, [(90.0, 91), (60.0, 61)], per_iteration=9)])  # fmt: skip
+    found = compare_runs(
+        [
+            run(G1, [(90.0, 91), (70.0, 71)], per_iteration=10),
+            run(G16, [(90.0, 91), (60.0, 61)], per_iteration=9),
+        ]
+    )
     assert found.budget.equal and found.budget.labels == 9
 
 
@@ -75,9 +83,10 @@ def test_arms_are_held_against_their_baselines():
     assert [one.arm.key for one in found.arms] == ["g1", "g16", "g16-random"]
     verdicts = {(d.arm, d.other, d.quantity): d for d in found.differences}
     assert set(verdicts) == {
-        ("g16", other, quantity) for other in ("g1", "g16-random")
+        ("g16", other, quantity)
+        for other in ("g1", "g16-random")
         for quantity in ("force", "energy")
-    }  # fmt: skip
+    }
     against = verdicts[("g16", "g1", "force")]
     assert against.interval.mean == -20 and against.verdict == BETTER
     assert against.labels == against.other_labels == (60, 60, 60)
@@ -86,15 +95,17 @@ def test_arms_are_held_against_their_baselines():
 
 
 def test_a_worse_arm_and_one_without_an_interval():
-    found = compare_runs(seeds(G1, [40, 41, 42]) + seeds(G16, [60, 61, 62])
-                         + [run(G4, [(90.0,), (80.0,), (50.0,)])])  # fmt: skip
+    found = compare_runs(
+        seeds(G1, [40, 41, 42]) + seeds(G16, [60, 61, 62]) + [run(G4, [(90.0,), (80.0,), (50.0,)])]
+    )
     verdicts = {(d.arm, d.other): d.verdict for d in found.differences if d.quantity == "force"}
     assert verdicts == {("g16", "g1"): WORSE, ("g4", "g1"): UNKNOWN}
 
 
 def test_a_clear_winner():
-    found = compare_runs(seeds(G1, [60, 61, 62]) + seeds(G4, [55, 56, 57])
-                         + seeds(G16, [40, 41, 42])).recommendation  # fmt: skip
+    found = compare_runs(
+        seeds(G1, [60, 61, 62]) + seeds(G4, [55, 56, 57]) + seeds(G16, [40, 41, 42])
+    ).recommendation
     assert found.biasfactor == 16 and found.clear
     assert found.sentence == "Recommended: g16."
     assert found.reasons[0] == "g16: force RMSE 41.0 ± 2.5 meV/Å at 60 labels."
@@ -103,8 +114,9 @@ def test_a_clear_winner():
 
 
 def test_an_overlap_is_no_difference():
-    found = compare_runs(seeds(G1, [60, 61, 62]) + seeds(G4, [40, 44, 48])
-                         + seeds(G16, [39, 43, 47])).recommendation  # fmt: skip
+    found = compare_runs(
+        seeds(G1, [60, 61, 62]) + seeds(G4, [40, 44, 48]) + seeds(G16, [39, 43, 47])
+    ).recommendation
     assert found.biasfactor == 4 and not found.clear  # 43 is not told from 44: the smaller one
     assert found.sentence.startswith("No difference can be told between g4 and g16; of these, g4")
     assert "More seeds" in found.next_step
@@ -215,8 +227,9 @@ def test_windows_follow_from_widths():
 
 
 def test_nan_is_no_value():
-    sick = run(G16, [(90.0, 92.0), (math.nan, 70.0)],
-               walkers=(walker(16, math.nan), walker(16, 4.0)))  # fmt: skip
+    sick = run(
+        G16, [(90.0, 92.0), (math.nan, 70.0)], walkers=(walker(16, math.nan), walker(16, 4.0))
+    )
     found = compare_runs([sick, *seeds(G1, [60])])
     assert found.of("g16").force.samples == (70.0,)
     assert "nan" not in describe(found).lower()

@@ -213,13 +213,17 @@ WRONG = [
     ({"train.resources.custom_flags": "-t 1"}, 'custom_flags = "-t 1"; must be a list of strings'),
     ({"train.resources.module_list": [1]}, "module_list[0] = 1; must be a string"),
     (
-        {"train.resources.strategy": {"if_cuda_multi_devices": True},
-         "train.resources.gpu_per_node": 0},
+        {
+            "train.resources.strategy": {"if_cuda_multi_devices": True},
+            "train.resources.gpu_per_node": 0,
+        },
         "gpu_per_node = 0; must be 1 or more with if_cuda_multi_devices",
     ),
     (
-        {"train.resources.strategy": {"if_cuda_multi_devices": True},
-         "train.resources.number_node": 2},
+        {
+            "train.resources.strategy": {"if_cuda_multi_devices": True},
+            "train.resources.number_node": 2,
+        },
         "number_node = 2; must be 1 with if_cuda_multi_devices",
     ),
     ({"train.resources.wait_time": -1}, "train.resources.wait_time = -1; must be 0 or more (s)"),

@@ -536,13 +536,13 @@ WRONG = [
     ({JOB + "temps": []}, ["model_devi_jobs[0].temps = []; must have one temperature"]),
     ({JOB + "temps": [300, -1]}, ["model_devi_jobs[0].temps[1] = -1; must be a positive number"]),
     ({WTE + "start": "random"}, ['wte.start = "random"; must be "given", "labelled" or "both"']),
-    ({WTE + "start": "given"}, ['[0].wte.n_start = 5; is for labelled frames: remove it']),
+    ({WTE + "start": "given"}, ["[0].wte.n_start = 5; is for labelled frames: remove it"]),
     ({WTE + "n_start": 0}, ["[0].wte.n_start = 0; must be a positive integer"]),
     ({WTE + "biasfactor": 0.5}, ["model_devi_jobs[0].wte.biasfactor = 0.5; must be 1 or more"]),
     ({WTE + "biasfactor": [16, 0]}, ["[0].wte.biasfactor[1] = 0; must be 1 or more"]),
     ({WTE + "biasfactor": [16, 16]}, ["[0].wte.biasfactor[1] = 16; is given twice"]),
     ({WTE + "biasfactor": []}, ["[0].wte.biasfactor = []; must have one bias factor"]),
-    ({WTE + "biasfactor": {}}, ['wte.biasfactor = {}; must be a number, a list of numbers, or {']),
+    ({WTE + "biasfactor": {}}, ["wte.biasfactor = {}; must be a number, a list of numbers, or {"]),
     ({WTE + "biasfactor": {"window": [1, 2]}}, ['or {"window_K": [low, high]} (K)']),
     ({WTE + "biasfactor": {"window_K": [400, 250]}}, ['or {"window_K": [low, high]} (K)']),
     ({WTE + "biasfactor": {"window_K": [250, "400"]}}, ['or {"window_K": [low, high]} (K)']),
@@ -569,13 +569,17 @@ WRONG = [
         ['wte.variables[0].name = "d"; no line of plumed defines it: add "d: ..."'],
     ),
     (
-        {WTE + "plumed": ["d: DISTANCE ATOMS=1,2"],
-         WTE + "variables": [{"name": "d", "sigma": 0.1, "min": 5, "max": 5}]},
+        {
+            WTE + "plumed": ["d: DISTANCE ATOMS=1,2"],
+            WTE + "variables": [{"name": "d", "sigma": 0.1, "min": 5, "max": 5}],
+        },
         ["variables[0].max = 5; must be above min"],
     ),
     (
-        {WTE + "plumed": ["d: DISTANCE ATOMS=1,2"],
-         WTE + "variables": [{"name": "d", "sigma": 0.1, "min": 0, "max": 5}] * 2},
+        {
+            WTE + "plumed": ["d: DISTANCE ATOMS=1,2"],
+            WTE + "variables": [{"name": "d", "sigma": 0.1, "min": 0, "max": 5}] * 2,
+        },
         ['variables[1].name = "d"; is given twice, remove one'],
     ),
     ({WTE + "share_hills": True, WTE + "walkers": 1}, ["needs walkers of 2 or more"]),
@@ -592,8 +596,15 @@ WRONG = [
         ["wte.share_hills = true; there is no bias with a bias factor of 1"],
     ),
     (
-        {JOB + "nsteps": 40, JOB + "wte": {"biasfactor": {"window_K": [250, 400]},
-                                           "method": "opes", "nvt_steps": 1000, "pace": 10}},
+        {
+            JOB + "nsteps": 40,
+            JOB + "wte": {
+                "biasfactor": {"window_K": [250, 400]},
+                "method": "opes",
+                "nvt_steps": 1000,
+                "pace": 10,
+            },
+        },
         ["[0].nsteps = 40; must be 200 or more: OPES begins with unbiased steps"],
     ),
     ({WTE + "hills": "keep"}, ['[0].wte.hills = "keep"; must be "drop" or "shift"']),
@@ -732,8 +743,12 @@ def test_structure_that_is_no_poscar(root):
 
 #: Keys that DP-GEN's own preparation of a training reads from what it is handed.
 FOR_DPGEN = {
-    "init_batch_size", "sys_batch_size", "dp_train_skip_neighbor_stat", "one_h5", "skip_training",
-}  # fmt: skip
+    "init_batch_size",
+    "sys_batch_size",
+    "dp_train_skip_neighbor_stat",
+    "one_h5",
+    "skip_training",
+}
 
 
 def test_every_key_is_read_or_refused():
@@ -752,8 +767,14 @@ def test_every_key_is_read_or_refused():
 
 def test_keys_at_their_defaults_are_accepted(root):
     defaults = {
-        "model_devi_clean_traj": False, "detailed_report_make_fp": True, "use_relative": False,
-        "training_reuse_old_ratio": "auto", "training_reuse_iter": None, JOB + "press": [1.0],
-        JOB + "taup": 0.5, "init_batch_size": ["auto"], "sys_batch_size": [4, 4, 8],
-    }  # fmt: skip
+        "model_devi_clean_traj": False,
+        "detailed_report_make_fp": True,
+        "use_relative": False,
+        "training_reuse_old_ratio": "auto",
+        "training_reuse_iter": None,
+        JOB + "press": [1.0],
+        JOB + "taup": 0.5,
+        "init_batch_size": ["auto"],
+        "sys_batch_size": [4, 4, 8],
+    }
     assert load(root, changed(defaults)).jdata["model_devi_clean_traj"] is False

@@ -15,9 +15,13 @@ from wtemlp.stages.classification import sort_frames, task_limit
 from wtemlp.stages.exploration.walker_results import read_rows
 
 LEVELS = Criteria(
-    f_lo=(0.1, 9.0), f_hi=(0.3, 9.9), v_lo=(np.inf,) * 2, v_hi=(np.inf,) * 2,
-    task_max=10, task_min=1,
-)  # fmt: skip
+    f_lo=(0.1, 9.0),
+    f_hi=(0.3, 9.9),
+    v_lo=(np.inf,) * 2,
+    v_hi=(np.inf,) * 2,
+    task_max=10,
+    task_min=1,
+)
 VIRIAL = replace(LEVELS, v_lo=(0.02, 0.0), v_hi=(0.06, 0.0))
 #: Of a table, that do not matter here.
 COLUMNS = ("system", "walker", "biasfactor", "temperature_K", "phase", "energy_eV", "bias_eV")
@@ -35,8 +39,12 @@ def write_tasks(root: Path, n_tasks: int = 4, n_frames: int = 60, ties: bool = F
         if ties:
             table = np.ceil(table * 20) / 20
         table[:, 0] = 10 * np.arange(n_frames)
-        np.savetxt(folder / "model_devi.out", table, fmt=["%12d"] + ["%19.6e"] * 6,
-                   header="step max_devi_v min_devi_v avg_devi_v max_devi_f min avg")  # fmt: skip
+        np.savetxt(
+            folder / "model_devi.out",
+            table,
+            fmt=["%12d"] + ["%19.6e"] * 6,
+            header="step max_devi_v min_devi_v avg_devi_v max_devi_f min avg",
+        )
 
 
 def frames(root: Path) -> FrameTable:
@@ -45,9 +53,12 @@ def frames(root: Path) -> FrameTable:
         steps, virials, forces = read_rows(folder / "model_devi.out")
         zeros = np.zeros(len(steps))
         columns = dict.fromkeys(COLUMNS, zeros) | {
-            "task": zeros.astype(int) + task, "step": steps, "max_devi_f": forces,
-            "max_devi_v": virials, "decision": zeros.astype(int),
-        }  # fmt: skip
+            "task": zeros.astype(int) + task,
+            "step": steps,
+            "max_devi_f": forces,
+            "max_devi_v": virials,
+            "decision": zeros.astype(int),
+        }
         found.append(FrameTable(**columns))
     return FrameTable.concatenate(found)
 
@@ -78,13 +89,18 @@ def of_dpgen(root: Path, criteria: Criteria, **more: object) -> dict[str, set]:
 
 def ours(table: FrameTable, criteria: Criteria) -> dict[str, set]:
     decision = sort_frames(criteria, 0, table)
-    kinds = {"accurate": Decision.ACCURATE, "candidate": Decision.CANDIDATE,
-             "failed": Decision.FAILED}  # fmt: skip
+    kinds = {
+        "accurate": Decision.ACCURATE,
+        "candidate": Decision.CANDIDATE,
+        "failed": Decision.FAILED,
+    }
     return {
-        name: {(int(table.task[row]), int(table.step[row])) for row in
-               np.flatnonzero(decision == int(kind))}
+        name: {
+            (int(table.task[row]), int(table.step[row]))
+            for row in np.flatnonzero(decision == int(kind))
+        }
         for name, kind in kinds.items()
-    }  # fmt: skip
+    }
 
 
 def test_by_forces_as_dpgen(tmp_path):
@@ -101,8 +117,10 @@ def test_by_forces_and_virials_as_dpgen_but_for_its_bug(tmp_path):
     write_tasks(tmp_path)
     table, expected = frames(tmp_path), of_dpgen(tmp_path, VIRIAL)
     found = ours(table, VIRIAL)
-    beyond = {(int(table.task[row]), int(table.step[row])) for row in
-              np.flatnonzero((table.max_devi_f >= 0.3) | (table.max_devi_v >= 0.06))}  # fmt: skip
+    beyond = {
+        (int(table.task[row]), int(table.step[row]))
+        for row in np.flatnonzero((table.max_devi_f >= 0.3) | (table.max_devi_v >= 0.06))
+    }
     wrong = expected["candidate"] & beyond
     assert len(wrong) > 10  # what the bug makes of these files
     assert found["candidate"] == expected["candidate"] - wrong
@@ -111,9 +129,15 @@ def test_by_forces_and_virials_as_dpgen_but_for_its_bug(tmp_path):
 
 
 @pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("many", [
-    Adaptive(), Adaptive(numb_f=30, numb_v=20), Adaptive(0, 25.0, 3, 12.5), Adaptive(10_000, 0, 5),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "many",
+    [
+        Adaptive(),
+        Adaptive(numb_f=30, numb_v=20),
+        Adaptive(0, 25.0, 3, 12.5),
+        Adaptive(10_000, 0, 5),
+    ],
+)
 def test_adaptive_as_dpgen(tmp_path, many, ties):
     write_tasks(tmp_path, ties=ties)
     criteria = replace(VIRIAL, adaptive=many)
@@ -202,13 +226,21 @@ def criteria_of(tmp_path: Path, **changes: object) -> tuple[Criteria, ...]:
 def test_levels_of_an_entry_go_before_those_of_the_file(tmp_path):
     from tests.unit.dpgen_files import JOB
 
-    first = JOB | {"model_devi_f_trust_lo": {"0": 0.1, "1": 0.2}, "model_devi_f_trust_hi": 0.5,
-                   "model_devi_v_trust_hi": [0.3, 0.4], "task_min": 7}  # fmt: skip
+    first = JOB | {
+        "model_devi_f_trust_lo": {"0": 0.1, "1": 0.2},
+        "model_devi_f_trust_hi": 0.5,
+        "model_devi_v_trust_hi": [0.3, 0.4],
+        "task_min": 7,
+    }
     jobs = [first, JOB | {"sys_idx": [1], "model_devi_f_trust_lo": {"1": 0.01}}]
     one, two = criteria_of(
-        tmp_path, model_devi_jobs=jobs, model_devi_v_trust_lo=0.1, model_devi_v_trust_hi=0.2,
-        model_devi_skip=30, fp_accurate_threshold=0.99,
-    )  # fmt: skip
+        tmp_path,
+        model_devi_jobs=jobs,
+        model_devi_v_trust_lo=0.1,
+        model_devi_v_trust_hi=0.2,
+        model_devi_skip=30,
+        fp_accurate_threshold=0.99,
+    )
     assert (one.f_lo, one.f_hi) == ((0.1, 0.2), (0.5, 0.5))
     assert (one.v_lo, one.v_hi) == ((0.1, 0.1), (0.3, 0.4))
     assert (one.task_min, one.skip, one.accurate_soft) == (7, 30, 0.99)
@@ -216,20 +248,47 @@ def test_levels_of_an_entry_go_before_those_of_the_file(tmp_path):
     assert (two.task_min, two.adaptive) == (5, None)
 
 
-@pytest.mark.parametrize(("job", "changes", "words"), [
-    ({"model_devi_f_trust_lo": 0.3}, {},
-     "model_devi_jobs[0].model_devi_f_trust_lo = 0.3; must be below model_devi_f_trust_hi (0.2"),
-    ({"model_devi_f_trust_hi": 0.01}, {},
-     "model_devi_jobs[0].model_devi_f_trust_hi = 0.01; must be above model_devi_f_trust_lo (0.05"),
-    ({"model_devi_f_trust_hi": {"0": 1.0}}, {}, 'one number per system of sys_configs, "0" to "1"'),
-    ({"task_min": 21}, {}, "task_min = 21; must not be above fp_task_max (20)"),
-    ({}, {"model_devi_v_trust_lo": 0.3, "model_devi_v_trust_hi": 0.3}, "model_devi_v_trust_lo = 0"),
-    ({}, {"fp_accurate_threshold": 0.5, "fp_accurate_soft_threshold": 0.6}, "(0.5)"),
-    ({}, {"model_devi_adapt_trust_lo": True, "model_devi_perc_candi_f": 101.0}, "0 and 100 (%)"),
-    ({}, {"model_devi_adapt_trust_lo": True, "model_devi_numb_candi_f": 0}, "without a candidate"),
-    ({}, {"fp_cluster_vacuum": -1.0}, "fp_cluster_vacuum = -1.0; must be a positive number"),
-    ({}, {"model_devi_skip": -1}, "model_devi_skip = -1; must be 0 or more"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("job", "changes", "words"),
+    [
+        (
+            {"model_devi_f_trust_lo": 0.3},
+            {},
+            "model_devi_jobs[0].model_devi_f_trust_lo = 0.3; must be below "
+            "model_devi_f_trust_hi (0.2",
+        ),
+        (
+            {"model_devi_f_trust_hi": 0.01},
+            {},
+            "model_devi_jobs[0].model_devi_f_trust_hi = 0.01; must be above "
+            "model_devi_f_trust_lo (0.05",
+        ),
+        (
+            {"model_devi_f_trust_hi": {"0": 1.0}},
+            {},
+            'one number per system of sys_configs, "0" to "1"',
+        ),
+        ({"task_min": 21}, {}, "task_min = 21; must not be above fp_task_max (20)"),
+        (
+            {},
+            {"model_devi_v_trust_lo": 0.3, "model_devi_v_trust_hi": 0.3},
+            "model_devi_v_trust_lo = 0",
+        ),
+        ({}, {"fp_accurate_threshold": 0.5, "fp_accurate_soft_threshold": 0.6}, "(0.5)"),
+        (
+            {},
+            {"model_devi_adapt_trust_lo": True, "model_devi_perc_candi_f": 101.0},
+            "0 and 100 (%)",
+        ),
+        (
+            {},
+            {"model_devi_adapt_trust_lo": True, "model_devi_numb_candi_f": 0},
+            "without a candidate",
+        ),
+        ({}, {"fp_cluster_vacuum": -1.0}, "fp_cluster_vacuum = -1.0; must be a positive number"),
+        ({}, {"model_devi_skip": -1}, "model_devi_skip = -1; must be 0 or more"),
+    ],
+)
 def test_nonsense_is_told_in_a_line(tmp_path, job, changes, words):
     from tests.unit.dpgen_files import JOB
     from wtemlp.core.errors import InputError

@@ -120,11 +120,16 @@ def test_grid_engine_is_read_in_one_go():
         "     14 0.50000 wt-d       me           hqw   11/24/2026 19:13:44              1\n"
     )
     filtered = queues.list_command("SGE").replace('qstat -u "$(id -un)"', "cat")
-    done = subprocess.run(["bash", "-c", filtered], input=listing, capture_output=True, text=True,
-                          check=True)  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-c", filtered], input=listing, capture_output=True, text=True, check=True
+    )
     jobs = {"a": "1", "b": "12", "c": "13", "d": "14", "e": "2"}
     assert queues.parse_list(done.stdout.splitlines(), jobs) == {
-        "a": "running", "b": "waiting", "c": "gone", "d": "waiting", "e": "gone"
+        "a": "running",
+        "b": "waiting",
+        "c": "gone",
+        "d": "waiting",
+        "e": "gone",
     }
 
 
@@ -132,13 +137,20 @@ def test_a_queue_is_read_in_one_go():
     lines = ["11 PD", "12 R", "13 CG", "14 PD", "14 R", "14 PD", "99 R", "garbage"]
     jobs = {"a": "11", "b": "12", "c": "13", "d": "14", "e": "15"}
     assert queues.parse_list(lines, jobs) == {
-        "a": "waiting", "b": "running", "c": "running", "d": "running", "e": "gone",
+        "a": "waiting",
+        "b": "running",
+        "c": "running",
+        "d": "running",
+        "e": "gone",
     }
 
 
 def test_services_are_known_as_such(tmp_path):
-    for keys in ({"context_type": "HDFSContext"}, {"batch_type": "DpCloudServer"},
-                 {"batch_type": "OpenAPI", "context_type": "OpenAPIContext"}):
+    for keys in (
+        {"context_type": "HDFSContext"},
+        {"batch_type": "DpCloudServer"},
+        {"batch_type": "OpenAPI", "context_type": "OpenAPIContext"},
+    ):
         assert read_section(section(**keys), tmp_path).service
     for keys in ({}, {"batch_type": "Slurm", "context_type": "LocalContext"}):
         assert not read_section(section(**keys), tmp_path).service
@@ -190,7 +202,8 @@ def test_an_outage_is_waited_for(caplog):
     with caplog.at_level(logging.WARNING, "wtemlp.dispatch"):
         assert Patience(60, longest_s=0.01).steady("asking", action) == "answer"
     assert [record.message.split(":")[0] for record in caplog.records] == [
-        "asking failed", "asking",
+        "asking failed",
+        "asking",
     ]
 
 
@@ -282,7 +295,11 @@ def test_dpdispatchers_retries_are_taken_off():
 def test_importing_leaves_nothing_in_the_working_directory(tmp_path):
     code = "import sys, wtemlp.dispatch.dispatcher; assert 'dpdispatcher' in sys.modules"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
         env={"PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -36,7 +36,9 @@ def children(process):
     """Shells below a process."""
     out = subprocess.run(
         ["ps", "--ppid", str(process), "-o", "pid=", "-o", "comm="],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout
     found = [int(line.split()[0]) for line in out.splitlines() if line.split()[1] == "bash"]
     return [*found, *(below for child in found for below in children(child))]
@@ -134,7 +136,10 @@ def test_a_task_that_still_runs_holds_its_lock(make, tmp_path):
     assert read_mark(tmp_path) == Mark(started_by="job1", held=True)
     probe = subprocess.run(
         ["bash", "-c", script.probe_command([tmp_path.name])],
-        cwd=tmp_path.parent, capture_output=True, text=True, check=True,
+        cwd=tmp_path.parent,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert parse_probe(probe.stdout.splitlines()) == {
         tmp_path.name: Mark(started_by="job1", held=True)
@@ -180,7 +185,10 @@ def test_the_probe_tells_what_the_marks_tell(tmp_path):
         for shell in ("bash", "dash"):
             out = subprocess.run(
                 [shell, "-c", script.probe_command(names, locks)],
-                cwd=tmp_path, capture_output=True, text=True, check=True,
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout
             assert parse_probe(out.splitlines()) == expected
         assert {name: read_mark(tmp_path / name, locks) for name in names} == expected
@@ -188,7 +196,9 @@ def test_the_probe_tells_what_the_marks_tell(tmp_path):
 
 def run_job(folder, text, **environment):
     subprocess.run(
-        ["bash", "-c", text], cwd=folder, check=True,
+        ["bash", "-c", text],
+        cwd=folder,
+        check=True,
         env={**os.environ, "REMOTE_ROOT": str(folder), **environment},
     )
 
@@ -230,7 +240,11 @@ def test_a_first_attempt_starts_no_program_but_flock(tmp_path):
     (tmp_path / "bin" / "flock").symlink_to(shutil.which("flock"))
     bash = shutil.which("bash")
     done = subprocess.run(
-        [bash, "-c", text], cwd=tmp_path, check=True, capture_output=True, text=True,
+        [bash, "-c", text],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
         env={"REMOTE_ROOT": str(tmp_path), "PATH": str(tmp_path / "bin")},
     )
     assert done.stderr == ""
@@ -254,8 +268,11 @@ def test_each_task_has_a_gpu_that_the_queue_gave_to_the_job(
 ):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     text = job(tmp_path, ["echo ${CUDA_VISIBLE_DEVICES-none}"] * 4, para_deg=para_deg, gpus=gpus)
-    run_job(tmp_path, "set -u\n" + text + "wait",
-            **({} if given is None else {"CUDA_VISIBLE_DEVICES": given}))  # fmt: skip
+    run_job(
+        tmp_path,
+        "set -u\n" + text + "wait",
+        **({} if given is None else {"CUDA_VISIBLE_DEVICES": given}),
+    )
     assert outputs(tmp_path) == expected.split()
 
 

@@ -84,7 +84,11 @@ def login(server, tmp_path, monkeypatch):
         key = HOST_KEY if known else paramiko.ECDSAKey.generate()
         file.write_text(f"[127.0.0.1]:{port} {key.get_name()} {key.get_base64()}\n")
         session = VerifiedSession(
-            HostKeys(file=file), hostname="127.0.0.1", port=port, username="me", timeout=5,
+            HostKeys(file=file),
+            hostname="127.0.0.1",
+            port=port,
+            username="me",
+            timeout=5,
             **profile,
         )
         alive = session.answers()

@@ -67,6 +67,8 @@ def test_frames_are_sorted_as_arrays(tmp_path):
         )
         theirs = time.process_time() - began
     assert np.bincount(decision).tolist() == [
-        counter["accurate"], counter["candidate"], counter["failed"]
-    ]  # fmt: skip
+        counter["accurate"],
+        counter["candidate"],
+        counter["failed"],
+    ]
     assert ours < theirs

@@ -32,17 +32,29 @@ STYLES = {
     "vasp": {**PP, "fp_incar": "INCAR"},
     "pwscf": {
         **PP,
-        "fp_params": {"ecut": 30, "ediff": 1e-6, "smearing": "gauss", "sigma": 0.1,
-                      "kspacing": 2.0},
+        "fp_params": {
+            "ecut": 30,
+            "ediff": 1e-6,
+            "smearing": "gauss",
+            "sigma": 0.1,
+            "kspacing": 2.0,
+        },
     },
     "abacus": {
-        **PP, "fp_orb_files": ["O.orb", "H.orb"], "k_points": [1, 1, 1, 0, 0, 0],
+        **PP,
+        "fp_orb_files": ["O.orb", "H.orb"],
+        "k_points": [1, 1, 1, 0, 0, 0],
         "user_fp_params": {"basis_type": "lcao", "ecutwfc": 50, "cal_force": 1, "cal_stress": 1},
     },
     "siesta": {
         **PP,
-        "fp_params": {"ecut": 300, "ediff": 1e-4, "kspacing": 1.0, "mixingWeight": 0.05,
-                      "NumberPulay": 5},
+        "fp_params": {
+            "ecut": 300,
+            "ediff": 1e-4,
+            "kspacing": 1.0,
+            "mixingWeight": 0.05,
+            "NumberPulay": 5,
+        },
     },
     "gaussian": {
         "fp_params": {"keywords": "force b3lyp/6-31g", "multiplicity": 1, "nproc": 2},
@@ -52,18 +64,23 @@ STYLES = {
         "fp_params": {
             "FORCE_EVAL": {
                 "DFT": {"BASIS_SET_FILE_NAME": "O.pp", "POTENTIAL_FILE_NAME": "H.pp"},
-                "SUBSYS": {"KIND": {"_": ["O", "H"], "BASIS_SET": ["a", "b"],
-                                    "POTENTIAL": ["c", "d"]}},
+                "SUBSYS": {
+                    "KIND": {"_": ["O", "H"], "BASIS_SET": ["a", "b"], "POTENTIAL": ["c", "d"]}
+                },
             }
         },
     },
     "pwmat": {**PP, "fp_incar": "etot.input"},
     "cpx": {"fp_params": {"input_fn": "cp", "template_fn": "cp.template"}},
     "custom": {
-        "fp_params": {"input_fmt": "vasp/poscar", "input_fn": "frame.vasp",
-                      "output_fmt": "deepmd/npy", "output_fn": "labelled"},
+        "fp_params": {
+            "input_fmt": "vasp/poscar",
+            "input_fn": "frame.vasp",
+            "output_fmt": "deepmd/npy",
+            "output_fn": "labelled",
+        },
     },
-}  # fmt: skip
+}
 AMBER = {"high_level": "a", "fp_params": {"high_level_mdin": "a", "low_level_mdin": "b"}}
 #: What DP-GEN sends and brings home.
 FILES = {
@@ -119,9 +136,7 @@ def waters() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return frames[0][0], np.array([frame[1] for frame in frames]), cell
 
 
-def explore(
-    root: Path, types: np.ndarray, frames: np.ndarray, cell: np.ndarray
-) -> FrameTable:
+def explore(root: Path, types: np.ndarray, frames: np.ndarray, cell: np.ndarray) -> FrameTable:
     """Explored frames of one task, all of them chosen."""
     task = root / "iter.000000/01.model_devi/task.000.000000"
     (task / "traj").mkdir(parents=True)
@@ -135,11 +150,18 @@ def explore(
     n = len(frames)
     zeros, ones = np.zeros(n), np.ones(n)
     return FrameTable(
-        system=zeros.astype(int), task=zeros.astype(int), walker=zeros.astype(int),
-        biasfactor=16 * ones, temperature_K=300 * ones, phase=ones.astype(int),
-        step=10 * np.arange(n), energy_eV=zeros, bias_eV=zeros, max_devi_f=0.5 * ones,
+        system=zeros.astype(int),
+        task=zeros.astype(int),
+        walker=zeros.astype(int),
+        biasfactor=16 * ones,
+        temperature_K=300 * ones,
+        phase=ones.astype(int),
+        step=10 * np.arange(n),
+        energy_eV=zeros,
+        bias_eV=zeros,
+        max_devi_f=0.5 * ones,
         decision=np.full(n, Decision.SELECTED),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(params=sorted(STYLES))
@@ -181,8 +203,9 @@ def both(tmp_path, style, monkeypatch):
 def content(folder: Path) -> dict[str, bytes]:
     return {
         str(file.relative_to(folder)): file.read_bytes()
-        for file in folder.rglob("*") if file.is_file()
-    }  # fmt: skip
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
 
 
 def test_inputs_are_dpgens(both, style):
@@ -355,16 +378,25 @@ def by_lammps(entry: dict | None = None, **changes: object) -> dict:
         ("pwmat", {"fp_incar": ...}, "PWmat requires at least one input source: fp_incar"),
         ("gaussian", {"use_clusters": True}, "cluster_cutoff is missing; add it (Angstrom)"),
         ("gaussian", {"cluster_cutoff": 3.0}, 'needs "use_clusters": true: else the models give'),
-        ("gaussian", {"use_clusters": True, "cluster_cutoff": 3.0},
-         'use_clusters = true; only with "model_devi_engine": "lammps"'),
+        (
+            "gaussian",
+            {"use_clusters": True, "cluster_cutoff": 3.0},
+            'use_clusters = true; only with "model_devi_engine": "lammps"',
+        ),
         ("vasp", {"use_ele_temp": 1}, 'use_ele_temp = 1; only with "model_devi_engine": "lammps"'),
         ("vasp", {"use_ele_temp": 3}, "must be 0, 1 (of the frame) or 2 (of each atom)"),
         ("gaussian", {"use_ele_temp": 1}, 'must be "vasp" with use_ele_temp'),
         ("gaussian", by_lammps(use_clusters=True, cluster_cutoff=0.0), "must be a positive number"),
-        ("gaussian", by_lammps(use_clusters=True, cluster_cutoff=3.0,
-                               selection={"method": "random"}), "not with use_clusters (wtemlp"),
-        ("vasp", by_lammps({"temps": [[300, -1]]}, use_ele_temp=1),
-         "must be a pair of positive numbers (K)"),
+        (
+            "gaussian",
+            by_lammps(use_clusters=True, cluster_cutoff=3.0, selection={"method": "random"}),
+            "not with use_clusters (wtemlp",
+        ),
+        (
+            "vasp",
+            by_lammps({"temps": [[300, -1]]}, use_ele_temp=1),
+            "must be a pair of positive numbers (K)",
+        ),
         ("vasp", by_lammps({"nbeads": 4}, use_ele_temp=1), "not with use_ele_temp (each bead has"),
         ("vasp", by_lammps({"template": {"lmp": "in"}}, use_ele_temp=1), "not with use_ele_temp:"),
         ("amber/diff", {}, 'fp_style = "amber/diff"; labels what Amber explored'),
@@ -385,10 +417,21 @@ def test_wrong_keys(tmp_path, style, changes, words):
     ("style", "spoil", "words"),
     [
         ("vasp", {"INCAR": "ENCUT = 400\nKGAMMA = T\n"}, "KSPACING must be given in INCAR"),
-        ("pwscf", {"fp_params": {"ecut": 30, "ediff": 1e-6, "smearing": "cold", "sigma": 0.1,
-                                 "kspacing": 1.0}}, "unknow smearing method cold"),
+        (
+            "pwscf",
+            {
+                "fp_params": {
+                    "ecut": 30,
+                    "ediff": 1e-6,
+                    "smearing": "cold",
+                    "sigma": 0.1,
+                    "kspacing": 1.0,
+                }
+            },
+            "unknow smearing method cold",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_dpgen_cannot_prepare_is_found_by_a_rehearsal(tmp_path, style, spoil, words):
     changed(tmp_path, style, **{k: v for k, v in spoil.items() if k == "fp_params"})
     for name, text in spoil.items():
@@ -407,15 +450,21 @@ def test_what_dpgen_cannot_prepare_is_found_by_a_rehearsal(tmp_path, style, spoi
     [("input_fmt", "vasp/poscarr", "vasp/poscar"), ("output_fmt", "vasp/outcr", "vasp/outcar")],
 )
 def test_formats_that_there_are_not(tmp_path, key, name, near):
-    fp_params = {"input_fmt": "vasp/poscar", "input_fn": "a", "output_fmt": "deepmd/npy",
-                 "output_fn": "c"}  # fmt: skip
+    fp_params = {
+        "input_fmt": "vasp/poscar",
+        "input_fn": "a",
+        "output_fmt": "deepmd/npy",
+        "output_fn": "c",
+    }
     for folder, given in (("good", fp_params), ("bad", fp_params | {key: name})):
         changed(tmp_path / folder, "custom", fp_params=given)
     check_labels(*loaded(tmp_path / "good"), tmp_path / "good")
     with pytest.raises(InputError) as caught:
         check_labels(*loaded(tmp_path / "bad"), tmp_path / "bad")
-    assert str(caught.value) == f'param.json: fp_params.{key}: "{name}" is no format of dpdata, ' \
-                                f'did you mean "{near}"?'
+    assert (
+        str(caught.value) == f'param.json: fp_params.{key}: "{name}" is no format of dpdata, '
+        f'did you mean "{near}"?'
+    )
 
 
 def test_a_molecule_that_a_face_cuts_is_sent_whole(tmp_path):
@@ -434,9 +483,7 @@ def test_a_molecule_that_a_face_cuts_is_sent_whole(tmp_path):
 
 @pytest.mark.parametrize("style", ["vasp", "ase"])
 def test_a_machine_file_for_other_labels(tmp_path, style):
-    write_input(
-        tmp_path, style, {"fp_params": {"calculator": "a.B"}} if style == "ase" else None
-    )
+    write_input(tmp_path, style, {"fp_params": {"calculator": "a.B"}} if style == "ase" else None)
     data = json.loads((tmp_path / "machine.json").read_text())
     data["fp"]["command"] = "wtemlp lmp"
     (tmp_path / "machine.json").write_text(json.dumps(data))

@@ -38,14 +38,20 @@ def flat(section=SECTION):
 
 
 SSH = {
-    "context_type": "SSHContext", "remote_root": "/scratch",
+    "context_type": "SSHContext",
+    "remote_root": "/scratch",
     "remote_profile": {"hostname": "h", "username": "u", "port": 2222},
-}  # fmt: skip
+}
 BOHRIUM = {
-    "batch_type": "Lebesgue", "context_type": "LebesgueContext",
-    "remote_profile": {"email": "e", "password": "p", "program_id": 1,
-                       "input_data": {"job_type": "container", "scass_type": "c4_m8_cpu"}},
-}  # fmt: skip
+    "batch_type": "Lebesgue",
+    "context_type": "LebesgueContext",
+    "remote_profile": {
+        "email": "e",
+        "password": "p",
+        "program_id": 1,
+        "input_data": {"job_type": "container", "scass_type": "c4_m8_cpu"},
+    },
+}
 ACCEPTED = {
     "three objects": three(),
     "lists": three(train=[SECTION], model_devi=[SECTION], fp=[SECTION]),
@@ -60,18 +66,30 @@ ACCEPTED = {
     "sge without kwargs": three(fp=part({"batch_type": "SGE"})),
     "gpus of lsf": three(fp=part({"batch_type": "LSF"}, {"kwargs": {"gpu_usage": True}})),
     "group_size beside resources": three(fp=part(group_size=20)),
-    "all of resources": three(fp=part(resources={
-        "strategy": {"if_cuda_multi_devices": True, "ratio_unfinished": 0.1}, "gpu_per_node": 4,
-        "para_deg": 4, "module_purge": True, "module_list": ["cuda"], "module_unload_list": ["x"],
-        "source_list": ["a.env"], "envs": {"A": 1, "B": "2"}, "custom_flags": ["#PBS -l x"],
-        "prepend_script": ["ulimit -s unlimited"], "append_script": ["sync"], "wait_time": 5,
-    })),
+    "all of resources": three(
+        fp=part(
+            resources={
+                "strategy": {"if_cuda_multi_devices": True, "ratio_unfinished": 0.1},
+                "gpu_per_node": 4,
+                "para_deg": 4,
+                "module_purge": True,
+                "module_list": ["cuda"],
+                "module_unload_list": ["x"],
+                "source_list": ["a.env"],
+                "envs": {"A": 1, "B": "2"},
+                "custom_flags": ["#PBS -l x"],
+                "prepend_script": ["ulimit -s unlimited"],
+                "append_script": ["sync"],
+                "wait_time": 5,
+            }
+        )
+    ),
     "no cores": three(fp=part(resources={"cpu_per_node": 0, "gpu_per_node": 1})),
     "user's files": three(fp=part(user_forward_files=["vdw.bin"], user_backward_files=["x"])),
     "another export": three(train=part(export_command="dp --pt")),
     "calypso": three(model_devi=part(calypso_path="/opt", deepmdkit_python="python")),
     "key of machine in resources": three(fp=part(resources={"local_root": "./"})),
-}  # fmt: skip
+}
 
 
 def file_of(folder, data):
@@ -123,11 +141,12 @@ REFUSED = {
         'train_comand = "dp"; unknown key, did you mean "command"?',
     ),
     "a part that is missing": (
-        {k: v for k, v in flat().items() if k != "fp_resources"}, "fp_resources is missing; add it",
+        {k: v for k, v in flat().items() if k != "fp_resources"},
+        "fp_resources is missing; add it",
     ),
     "an old version": (three(api_version="one"), 'api_version = "one"; must be 1.0'),
     "labels alone": ({"fp": SECTION}, "train is missing; add it: an object"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("data", "words"), REFUSED.values(), ids=REFUSED)
@@ -147,7 +166,7 @@ NOT_RUN = {
     ),
     "an old DeePMD-kit": (three(deepmd_version="1.3"), "must be a version 2 or 3 of DeePMD-kit"),
     "mail": (three(handlers={"smtp": {"credentials": ["me", "hunter2"]}}), "handlers"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("data", "words"), NOT_RUN.values(), ids=NOT_RUN)

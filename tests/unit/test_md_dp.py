@@ -29,7 +29,9 @@ def test_what_the_user_has_set_stays():
 
 
 def test_commands_are_told_apart():
-    assert dp.split_commands(["train", "a.json", "+", "freeze"]) == [["train", "a.json"],
-                                                                     ["freeze"]]  # fmt: skip
+    assert dp.split_commands(["train", "a.json", "+", "freeze"]) == [
+        ["train", "a.json"],
+        ["freeze"],
+    ]
     with pytest.raises(ValueError, match="no command before or after"):
         dp.split_commands(["train", "+"])

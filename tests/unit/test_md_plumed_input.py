@@ -7,10 +7,18 @@ import pytest
 from wtemlp.md import plumed_input
 
 WTE = {
-    "biasfactor": 16.0, "sigma": 0.4, "height": 0.0129, "pace": 100, "temperature_K": 300.0,
-    "grid_min": -20.0, "grid_max": 10.0, "stride": 10, "hills": "HILLS", "colvar": "COLVAR",
+    "biasfactor": 16.0,
+    "sigma": 0.4,
+    "height": 0.0129,
+    "pace": 100,
+    "temperature_K": 300.0,
+    "grid_min": -20.0,
+    "grid_max": 10.0,
+    "stride": 10,
+    "hills": "HILLS",
+    "colvar": "COLVAR",
     "units": "metal",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("units", "energy"), [("metal", "eV"), ("real", "kcal/mol")])

@@ -9,11 +9,23 @@ from wtemlp.md import wte_command, wte_guard, wte_script
 from wtemlp.md.walker import Walker
 
 WALKER = Walker(
-    graphs=("../graph.000.pb", "../graph.001.pb"), type_map=("O", "H"), mass_map=(15.9994, 1.008),
-    temperature_K=300.0, biasfactor=16.0, sigma_eV=None, height_kT=0.5, pace=100, nvt_steps=2000,
-    nsteps=4000, trj_freq=20, timestep_ps=0.0005, trust_hi=0.5, guard=Guard(), velocity_seed=1,
+    graphs=("../graph.000.pb", "../graph.001.pb"),
+    type_map=("O", "H"),
+    mass_map=(15.9994, 1.008),
+    temperature_K=300.0,
+    biasfactor=16.0,
+    sigma_eV=None,
+    height_kT=0.5,
+    pace=100,
+    nvt_steps=2000,
+    nsteps=4000,
+    trj_freq=20,
+    timestep_ps=0.0005,
+    trust_hi=0.5,
+    guard=Guard(),
+    velocity_seed=1,
     thermostat_seed=2,
-)  # fmt: skip
+)
 
 
 def test_energy_of_the_fix_is_off_right_after_it():
@@ -55,8 +67,12 @@ def test_frames_have_an_energy(trj_freq, stride):
 def awk(tmp_path, rows, walker=WALKER):
     (tmp_path / "guard.awk").write_text(wte_guard.awk_program(walker))
     return subprocess.run(
-        ["awk", "-f", "guard.awk"], cwd=tmp_path, input="\n".join(rows) + "\n", text=True,
-        capture_output=True, check=True,
+        ["awk", "-f", "guard.awk"],
+        cwd=tmp_path,
+        input="\n".join(rows) + "\n",
+        text=True,
+        capture_output=True,
+        check=True,
     ).stdout
 
 
@@ -114,16 +130,26 @@ def test_every_run_is_guarded():
 
 @pytest.mark.parametrize(
     ("checkpoint", "step", "due"),
-    [(100, 2120, True), (100, 2060, False), (100, 2240, True), (100, 2000, False),
-     (100, 1940, False), (0, 2120, False), (4000, 4000, False), (60, 2060, True)],
-)  # fmt: skip
+    [
+        (100, 2120, True),
+        (100, 2060, False),
+        (100, 2240, True),
+        (100, 2000, False),
+        (100, 1940, False),
+        (0, 2120, False),
+        (4000, 4000, False),
+        (60, 2060, True),
+    ],
+)
 def test_checkpoints_are_written_between_segments(tmp_path, checkpoint, step, due):
     """At multiples of the guard's segment (60 steps) in the biased part, but at its end."""
     walker = Walker(**vars(WALKER) | {"checkpoint": checkpoint})
     told = awk(tmp_path, [f"{s} 9 9 9 0.1 9 9" for s in (step - 40, step - 20, step)], walker)
-    expected = "write_restart walker.restart.new noinit\n" \
-               "shell mv walker.restart.new walker.restart\n" \
-               f"shell echo {step} > .wtemlp.progress\n"
+    expected = (
+        "write_restart walker.restart.new noinit\n"
+        "shell mv walker.restart.new walker.restart\n"
+        f"shell echo {step} > .wtemlp.progress\n"
+    )
     assert told == (expected if due else "")
 
 

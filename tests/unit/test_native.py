@@ -31,13 +31,23 @@ DPGENS = {
     "constant energy": {JOB + "ensemble": "nve"},
     "one file": {"model_devi_merge_traj": True, "lmp_d3": D3, "lmp_neigh_modify_one": 4000},
     "relative to the forces": {"model_devi_f_avg_relative": True, "model_devi_taut": 0.3},
-    "too short for a guard": {JOB + "nsteps": 60, JOB + "dt": 0.001, JOB + "neidelay": 3,
-                              "use_relative": True, "epsilon": 1.5,
-                              "use_relative_v": True, "epsilon_v": 0.5},
-    "fewer steps than to the second frame": {JOB + "nsteps": 10, JOB + "taut": 0.2,
-                                             JOB + "ensemble": "npt", JOB + "press": [5],
-                                             JOB + "taup": 2.0},
-}  # fmt: skip
+    "too short for a guard": {
+        JOB + "nsteps": 60,
+        JOB + "dt": 0.001,
+        JOB + "neidelay": 3,
+        "use_relative": True,
+        "epsilon": 1.5,
+        "use_relative_v": True,
+        "epsilon_v": 0.5,
+    },
+    "fewer steps than to the second frame": {
+        JOB + "nsteps": 10,
+        JOB + "taut": 0.2,
+        JOB + "ensemble": "npt",
+        JOB + "press": [5],
+        JOB + "taup": 2.0,
+    },
+}
 
 
 def prepared(root: Path, changes: dict):  # noqa: F811
@@ -92,11 +102,23 @@ def test_scripts_are_the_same_each_time(root):  # noqa: F811
 
 def test_keys_that_wtemlps_own_script_has(root):  # noqa: F811
     changes = {
-        JOB + "temps": [300], JOB + "dt": 0.001, JOB + "neidelay": 7, JOB + "taut": 0.25,
-        "lmp_neigh_modify_one": 4000, "lmp_d3": D3, "use_relative": True, "epsilon": 1.5,
-    }  # fmt: skip
-    for engine in ({}, {"model_devi_engine": "wte", JOB + "wte": {"biasfactor": 4},
-                        "model_devi_jobs.1.wte": {"biasfactor": 4}}):  # fmt: skip
+        JOB + "temps": [300],
+        JOB + "dt": 0.001,
+        JOB + "neidelay": 7,
+        JOB + "taut": 0.25,
+        "lmp_neigh_modify_one": 4000,
+        "lmp_d3": D3,
+        "use_relative": True,
+        "epsilon": 1.5,
+    }
+    for engine in (
+        {},
+        {
+            "model_devi_engine": "wte",
+            JOB + "wte": {"biasfactor": 4},
+            "model_devi_jobs.1.wte": {"biasfactor": 4},
+        },
+    ):
         context = prepared(root, PLAIN | changes | engine)
         assert context.params.jobs[0].script == OWN
         script = (context.paths.explore_task(0, 0, 0) / "input.lammps").read_text()
@@ -113,25 +135,44 @@ def test_keys_that_wtemlps_own_script_has(root):  # noqa: F811
 
 
 def test_what_is_not_for_a_biased_run(root):  # noqa: F811
-    for key, value in (("model_devi_nopbc", True), ("model_devi_merge_traj", True),
-                       ("model_devi_f_avg_relative", True), (JOB + "nbeads", 4),
-                       (JOB + "pka_e", 5.0)):  # fmt: skip
+    for key, value in (
+        ("model_devi_nopbc", True),
+        ("model_devi_merge_traj", True),
+        ("model_devi_f_avg_relative", True),
+        (JOB + "nbeads", 4),
+        (JOB + "pka_e", 5.0),
+    ):
         with pytest.raises(NotRunnable, match='not with "model_devi_engine": "wte"'):
             load(root, changed({key: value}))
 
 
-@pytest.mark.parametrize(("changes", "words"), [
-    ({JOB + "nbeads": 10}, "nbeads = 10; must be another number"),
-    ({JOB + "nbeads": 4, JOB + "nsteps": 2001}, "nsteps = 2001; must be a multiple of trj_freq"),
-    ({JOB + "nbeads": 4, "model_devi_merge_traj": True}, "model_devi_merge_traj = true; not toge"),
-    ({JOB + "nbeads": 4, JOB + "ensemble": "npt-t", JOB + "press": [1]}, "no triclinic barostat"),
-    ({"model_devi_nopbc": True, JOB + "ensemble": "npt", JOB + "press": [1]}, "there is no cell"),
-    ({"use_relative": True}, "epsilon is missing"),
-    ({"use_relative": True, "epsilon": 1.0, "model_devi_f_avg_relative": True}, "remove one"),
-    ({JOB + "dt": 0.5}, "dt = 0.5; must be 0.01 or less: it is in ps"),
-    ({JOB + "taut": -1.0}, "taut = -1.0; must be a positive number (ps)"),
-    ({"model_devi_neidelay": -1}, "model_devi_neidelay = -1; must be 0 or more"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({JOB + "nbeads": 10}, "nbeads = 10; must be another number"),
+        (
+            {JOB + "nbeads": 4, JOB + "nsteps": 2001},
+            "nsteps = 2001; must be a multiple of trj_freq",
+        ),
+        (
+            {JOB + "nbeads": 4, "model_devi_merge_traj": True},
+            "model_devi_merge_traj = true; not toge",
+        ),
+        (
+            {JOB + "nbeads": 4, JOB + "ensemble": "npt-t", JOB + "press": [1]},
+            "no triclinic barostat",
+        ),
+        (
+            {"model_devi_nopbc": True, JOB + "ensemble": "npt", JOB + "press": [1]},
+            "there is no cell",
+        ),
+        ({"use_relative": True}, "epsilon is missing"),
+        ({"use_relative": True, "epsilon": 1.0, "model_devi_f_avg_relative": True}, "remove one"),
+        ({JOB + "dt": 0.5}, "dt = 0.5; must be 0.01 or less: it is in ps"),
+        ({JOB + "taut": -1.0}, "taut = -1.0; must be a positive number (ps)"),
+        ({"model_devi_neidelay": -1}, "model_devi_neidelay = -1; must be 0 or more"),
+    ],
+)
 def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
     from wtemlp.core.errors import InputError
 
@@ -143,19 +184,39 @@ def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
 def test_what_has_no_effect_is_told(root, tmp_path):  # noqa: F811
     (tmp_path / "in.lammps").write_text("pair_style deepmd\npair_coeff\ndump dpgen_dump\nrun 9\n")
     template = {JOB + "template": {"lmp": "in.lammps"}, JOB + "taut": 0.1}
-    params = load(root, changed(PLAIN | template | {
-        "model_devi_plumed_path": True, "epsilon": 1.0, "model_devi_numb_candi_f": 3,
-        "model_devi_jobs.1.rev_mat": {"lmp": {"V_A": [1]}}, "model_devi_jobs.1.press": [1, 2],
-        "pretty_print": True,
-    }))  # fmt: skip
+    params = load(
+        root,
+        changed(
+            PLAIN
+            | template
+            | {
+                "model_devi_plumed_path": True,
+                "epsilon": 1.0,
+                "model_devi_numb_candi_f": 3,
+                "model_devi_jobs.1.rev_mat": {"lmp": {"V_A": [1]}},
+                "model_devi_jobs.1.press": [1, 2],
+                "pretty_print": True,
+            }
+        ),
+    )
     keys = [line.split(" = ")[0] for line in params.warnings]
     one, two = "params.json: model_devi_jobs[0].", "params.json: model_devi_jobs[1]."
-    assert sorted(keys) == sorted([
-        *(f"params.json: {key}" for key in ("model_devi_numb_candi_f", "epsilon", "pretty_print",
-                                            "model_devi_plumed_path")),
-        *(one + key for key in ("temps", "nsteps", "ensemble", "taut")),
-        two + "rev_mat", two + "press",
-    ])  # fmt: skip
+    assert sorted(keys) == sorted(
+        [
+            *(
+                f"params.json: {key}"
+                for key in (
+                    "model_devi_numb_candi_f",
+                    "epsilon",
+                    "pretty_print",
+                    "model_devi_plumed_path",
+                )
+            ),
+            *(one + key for key in ("temps", "nsteps", "ensemble", "taut")),
+            two + "rev_mat",
+            two + "press",
+        ]
+    )
     assert params.jobs[0].temps_K == () and params.jobs[1].press_bar == ()
 
 
@@ -201,8 +262,9 @@ def walk(folder: Path, merged: bool, steps: range, forces: float | None = 2.0) -
 @pytest.mark.parametrize("merged", [False, True])
 def test_frames_are_read_and_sent(root, merged):  # noqa: F811
     """The frames, their energies, the same labels whether the frames are in one file or not."""
-    context = prepared(root, {"model_devi_merge_traj": merged, JOB + "ensemble": "nve",
-                              "model_devi_skip": 30})  # fmt: skip
+    context = prepared(
+        root, {"model_devi_merge_traj": merged, JOB + "ensemble": "nve", "model_devi_skip": 30}
+    )
     folders = explore.task_folders(context.paths, 0)
     backward = explore.tasks(context, 0)[0][0].backward
     assert ("all.lammpstrj" in backward, "traj" in backward) == (merged, not merged)
@@ -250,8 +312,12 @@ def test_beads_are_read_as_dpgen_reads_them(tmp_path, n_beads):
     for bead, name in enumerate(trajectory.bead_names(n_beads)):
         table = np.column_stack([np.arange(0, 50, 10), rng.random((5, 6))])
         for folder in (ours, its):
-            np.savetxt(folder / f"model_devi{name}.out", table, fmt=["%d"] + ["%.6e"] * 6,
-                       header="step max_devi_v")  # fmt: skip
+            np.savetxt(
+                folder / f"model_devi{name}.out",
+                table,
+                fmt=["%d"] + ["%.6e"] * 6,
+                header="step max_devi_v",
+            )
             for step in range(0, 50, 10):
                 file = folder / f"traj/{step}.lammpstrj{name}"
                 write_frame(file, step, bead + 0.001 * step)
@@ -283,8 +349,9 @@ def test_frames_that_are_not_there(tmp_path):
         trajectory.read_frames(tmp_path, [0])
 
 
-@pytest.mark.parametrize(("given", "left"), [(True, []), (1, [2]), (2, [1, 2]), (False, [0, 1, 2]),
-                                             (9, [0, 1, 2])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "left"), [(True, []), (1, [2]), (2, [1, 2]), (False, [0, 1, 2]), (9, [0, 1, 2])]
+)
 def test_trajectories_are_given_up(root, given, left):  # noqa: F811
     """Those of the iterations that have labels; done again, it does nothing."""
     context = make_context(root, load(root, changed(PLAIN | {"model_devi_clean_traj": given})))
@@ -297,8 +364,10 @@ def test_trajectories_are_given_up(root, given, left):  # noqa: F811
     removed = clean_trajectories.clean(context, 2)
     assert len(removed) == 2 * (3 - len(left)) and not clean_trajectories.clean(context, 2)
     for index in range(3):
-        there = [(context.paths.explore_task(index, 0, task) / name).exists()
-                 for task, name in ((0, "traj/0.lammpstrj"), (1, "all.lammpstrj"))]  # fmt: skip
+        there = [
+            (context.paths.explore_task(index, 0, task) / name).exists()
+            for task, name in ((0, "traj/0.lammpstrj"), (1, "all.lammpstrj"))
+        ]
         assert there == [index in left] * 2
         assert (context.paths.explore_task(index, 0, 0) / "job.json").exists()
 

@@ -119,8 +119,10 @@ def test_each_system_and_temperature_has_its_plan(folder, records):
         write_task(tasks / f"task.{system:03d}.{k:06d}", k, temperature, system)
     found = records()
     assert [(one["system"], one["nvt"]["temperature_K"]) for one in found] == [
-        (0, 300), (0, 350), (1, 300),
-    ]  # fmt: skip
+        (0, 300),
+        (0, 350),
+        (1, 300),
+    ]
     assert len(records("--from", tasks / "task.000.000001")) == 1
     assert len(records("--from", tasks / "task.000.000001" / "COLVAR.nvt")) == 1
     for place in (tasks, tasks.parent, folder):

@@ -74,8 +74,10 @@ def test_data_are_what_dpdata_reads(tmp_path, monkeypatch, set_frames):
     sets = sorted(file.name for file in (tmp_path / "data/train").glob("set.*"))
     assert sets == [f"set.{k:03d}" for k in range(-(-7 // set_frames))]
     assert sorted(file.name for file in (tmp_path / "data").iterdir()) == [
-        "frames.csv", "train", "validation",
-    ]  # fmt: skip
+        "frames.csv",
+        "train",
+        "validation",
+    ]
     rows = (tmp_path / "data" / "frames.csv").read_text().splitlines()
     assert rows[0] == "set,frame,biasfactor,step,energy_eV"
     assert len(rows) == 1 + N - 1

@@ -131,8 +131,10 @@ def test_a_page_that_follows_a_run_keeps_the_reader_s_place(browser, tmp_path):
         " window.before = true; })"
     )
     write(None)  # the run has ended meanwhile
-    browser.wait_for("window.before === undefined && history.scrollRestoration === 'auto'"
-                     " && document.querySelector('.main-svg')")  # fmt: skip
+    browser.wait_for(
+        "window.before === undefined && history.scrollRestoration === 'auto'"
+        " && document.querySelector('.main-svg')"
+    )
     assert browser.evaluate("document.getElementById('f-0').layout.xaxis.range") == [1, 4]
     assert browser.evaluate("document.getElementById('f-0').data[1].visible") == "legendonly"
     assert browser.evaluate("document.querySelector('details').open") is True
@@ -145,8 +147,10 @@ def test_any_page_of_sections_and_figures(browser, tmp_path):
     """As that of a comparison."""
     columns = [Column("run", text=True), Column("RMSE F", "meV/A")]
     table = Table(columns, [["<a>", "1"]], frozenset([0]))
-    blocks = [table_section("Runs", table, key="runs", remarks=["a & b"]),
-              Figure("none", "Nothing", Markup("c"), empty="No runs.")]  # fmt: skip
+    blocks = [
+        table_section("Runs", table, key="runs", remarks=["a & b"]),
+        Figure("none", "Nothing", Markup("c"), empty="No runs."),
+    ]
     target = tmp_path / "page.html"
     target.write_text(render_page("A <b>", blocks, kicker="wtemlp comparison"))
     browser.requests.clear()

@@ -10,11 +10,13 @@ from wtemlp.report.citations import Used, bibtex, citations
 from wtemlp.report.references import REFERENCES
 
 WTE = {
-    "model_devi_engine": "wte", "fp_style": "lammps", "dp_compress": True,
+    "model_devi_engine": "wte",
+    "fp_style": "lammps",
+    "dp_compress": True,
     "fp_params": {"force_field": "tip3p-flexible"},
     "default_training_param": {"model": {"descriptor": {"type": "se_e2_a"}}},
     "model_devi_jobs": [{"ensemble": "nvt", "wte": {"biasfactor": [16]}}],
-}  # fmt: skip
+}
 
 
 def keys(**changes) -> set[str]:
@@ -28,15 +30,26 @@ def job(**changes) -> dict:
 
 def test_what_every_run_stands_on():
     assert keys(param={}, explored=False, training_data=False) == {
-        "Zhang2019DPGEN", "Zhang2020DPGEN", "Wang2018DeePMD", "Zeng2023DeePMD", "Zeng2025DeePMD",
-    }  # fmt: skip
+        "Zhang2019DPGEN",
+        "Zhang2020DPGEN",
+        "Wang2018DeePMD",
+        "Zeng2023DeePMD",
+        "Zeng2025DeePMD",
+    }
     assert "Zeng2025DeePMD" not in keys(deepmd="2.2.9")
 
 
 def test_methods_of_exploration():
     tempered = keys()
-    assert {"Bonomi2010WTE", "Barducci2008WTMetaD", "Bussi2007CSVR", "PLUMED2019",
-            "Thompson2022LAMMPS", "Lu2022Compress", "Zhang2018DeepPotSE"} <= tempered  # fmt: skip
+    assert {
+        "Bonomi2010WTE",
+        "Barducci2008WTMetaD",
+        "Bussi2007CSVR",
+        "PLUMED2019",
+        "Thompson2022LAMMPS",
+        "Lu2022Compress",
+        "Zhang2018DeepPotSE",
+    } <= tempered
     assert not {"Invernizzi2020OPES", "Martyna1994", "Martinez2009Packmol"} & tempered
     opes = {"method": "opes", "biasfactor": {"window_K": [1, 2]}}
     flat = keys(param=job(ensemble="npt", wte=opes))
@@ -53,16 +66,29 @@ def test_methods_of_exploration():
         ("vasp", {}, {"Kresse1996VASP", "Kresse1999PAW"}),
         ("cp2k", {}, {"Kuehne2020CP2K"}),
         ("pwscf", {}, {"Giannozzi2009QE", "Giannozzi2017QE"}),
-        ("ase", {"calculator": "xtb.ase.calculator.XTB"},
-         {"Larsen2017ASE", "Bannwarth2021xtb", "Bannwarth2019GFN2"}),
+        (
+            "ase",
+            {"calculator": "xtb.ase.calculator.XTB"},
+            {"Larsen2017ASE", "Bannwarth2021xtb", "Bannwarth2019GFN2"},
+        ),
         ("ase", {"calculator": "ase.calculators.emt.EMT"}, {"Larsen2017ASE"}),
         ("lammps", {"force_field": "tip3p-flexible"}, {"Jorgensen1983TIP3P"}),
     ],
-)  # fmt: skip
+)
 def test_labels(style, params, wanted):
-    labels = {"Kresse1996VASP", "Kresse1999PAW", "Kuehne2020CP2K", "Giannozzi2009QE",
-              "Giannozzi2017QE", "Larsen2017ASE", "Bannwarth2021xtb", "Bannwarth2019GFN2",
-              "Batatia2022MACE", "Jorgensen1983TIP3P", "Soler2002SIESTA"}  # fmt: skip
+    labels = {
+        "Kresse1996VASP",
+        "Kresse1999PAW",
+        "Kuehne2020CP2K",
+        "Giannozzi2009QE",
+        "Giannozzi2017QE",
+        "Larsen2017ASE",
+        "Bannwarth2021xtb",
+        "Bannwarth2019GFN2",
+        "Batatia2022MACE",
+        "Jorgensen1983TIP3P",
+        "Soler2002SIESTA",
+    }
     assert keys(param=WTE | {"fp_style": style, "fp_params": params}) & labels == wanted
 
 
@@ -73,10 +99,15 @@ def test_start_and_validation():
     assert not {"Yeh2004", "deBuyl2018tidynamics"} & keys(validation=bare)
 
 
-@pytest.mark.parametrize("damaged", [
-    {"default_training_param": "x"}, {"model_devi_jobs": [3, {"wte": 1}]}, {"fp_params": [1]},
-    {"model_devi_jobs": None, "fp_style": None},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"default_training_param": "x"},
+        {"model_devi_jobs": [3, {"wte": 1}]},
+        {"fp_params": [1]},
+        {"model_devi_jobs": None, "fp_style": None},
+    ],
+)
 def test_files_that_wtemlp_would_refuse_now(damaged):
     assert keys(param=WTE | damaged)
 
@@ -97,6 +128,8 @@ def test_bibtex():
         assert {"author", "title", "journal", "year", "doi"} <= set(fields)
         assert re.fullmatch(r"10\.\d{4,}/\S+", fields["doi"])
         assert not re.search(r"(?<!\\)[%&#_]", fields["title"] + fields["author"])
-        assert all("," in name or name in ("others", "{The PLUMED consortium}")
-                   for name in fields["author"].split(" and "))  # fmt: skip
+        assert all(
+            "," in name or name in ("others", "{The PLUMED consortium}")
+            for name in fields["author"].split(" and ")
+        )
     assert r"Mart{\'\i}nez, L." in text

@@ -57,8 +57,11 @@ def test_every_figure_can_be_drawn(figures):
             layout = plot.figure.layout
             assert axes.get_xlabel() == mathtext(layout.xaxis.title.text)
             assert axes.get_xscale() == ("log" if layout.xaxis.type == "log" else "linear")
-            named = {mathtext(t.name) for t in plot.figure.data
-                     if t.showlegend is not False and t.visible in (None, True)}  # fmt: skip
+            named = {
+                mathtext(t.name)
+                for t in plot.figure.data
+                if t.showlegend is not False and t.visible in (None, True)
+            }
             assert named <= {text.get_text() for text in axes.get_legend().get_texts()}
 
 
@@ -74,8 +77,9 @@ def test_files_are_whole_and_the_same_each_time(tmp_path):
 
 
 def test_lines_and_errors_are_those_of_the_page():
-    axes = axes_of(one(line(mode="lines+markers", error_y={"array": [0.1, None, 0.2]},
-                            name="σ<sub>NVT</sub>")))  # fmt: skip
+    axes = axes_of(
+        one(line(mode="lines+markers", error_y={"array": [0.1, None, 0.2]}, name="σ<sub>NVT</sub>"))
+    )
     drawn = next(found for found in axes.lines if found.get_label() == "σ$_{NVT}$")
     assert drawn.get_xdata().tolist() == [0, 1, 2]
     assert np.isnan(drawn.get_ydata()[1]) and drawn.get_ydata()[2] == 3
@@ -95,8 +99,9 @@ def test_ranges_logarithms_and_reversed_axes():
     style.log_axis("y", plot, 130, 560)  # less than a decade, and no power of ten in it
     shown = [text.get_text() for text in axes_of(one(plot)).get_yticklabels()]
     assert shown == ["200", "300", "400", "500"]
-    plot = style.figure("x", "").add_bar(y=["a", "b"], x=[1, 2], orientation="h",
-                                         marker={"color": "#336699"})  # fmt: skip
+    plot = style.figure("x", "").add_bar(
+        y=["a", "b"], x=[1, 2], orientation="h", marker={"color": "#336699"}
+    )
     plot.update_yaxes(autorange="reversed")
     low, high = axes_of(one(plot)).get_ylim()
     assert low > high
@@ -106,10 +111,14 @@ def test_ranges_logarithms_and_reversed_axes():
 def test_bars(barmode):
     plot = style.figure("x", "", barmode=barmode)
     for values, name in (([1, 2], "one"), ([3, 4], "two")):
-        plot.add_bar(y=["a", "b"], x=values, orientation="h", name=name,
-                     marker={"color": "#336699"})  # fmt: skip
-    bars = [(b.get_x(), b.get_width(), round(b.get_y() + b.get_height() / 2, 3))
-            for group in axes_of(one(plot)).containers for b in group]  # fmt: skip
+        plot.add_bar(
+            y=["a", "b"], x=values, orientation="h", name=name, marker={"color": "#336699"}
+        )
+    bars = [
+        (b.get_x(), b.get_width(), round(b.get_y() + b.get_height() / 2, 3))
+        for group in axes_of(one(plot)).containers
+        for b in group
+    ]
     starts = [start for start, *_ in bars]
     assert [width for _, width, _ in bars] == [1, 2, 3, 4]
     assert starts == ([0, 0, 1, 2] if barmode == "stack" else [0, 0, 0, 0])
@@ -159,6 +168,8 @@ def test_the_data_of_all_views(tmp_path):
     assert lines[0] == "# panel 0 P: x = time (ps), y = energy (eV)"
     rows = list(csv.DictReader(lines[1:]))
     assert [(r["view"], r["trace"], r["x"], r["y"]) for r in rows] == [
-        ("new", "a, b", "0", "1.0"), ("new", "a, b", "1", ""), ("new", "a, b", "2", "3.0"),
+        ("new", "a, b", "0", "1.0"),
+        ("new", "a, b", "1", ""),
+        ("new", "a, b", "2", "3.0"),
         ("old", "c", "5", "6"),
-    ]  # fmt: skip
+    ]

@@ -21,13 +21,22 @@ from wtemlp.report.input_files import InputFile, read_input
 from wtemlp.report.page import RunFacts, write_report
 
 FIGURES = [
-    "rmse", "learning", "outcomes", "deviation", "energy", "sigma", "rdf", "timeline", "cost",
-]  # fmt: skip
+    "rmse",
+    "learning",
+    "outcomes",
+    "deviation",
+    "energy",
+    "sigma",
+    "rdf",
+    "timeline",
+    "cost",
+]
 PARAM = {
-    "model_devi_engine": "wte", "fp_style": "lammps",
+    "model_devi_engine": "wte",
+    "fp_style": "lammps",
     "fp_params": {"force_field": "tip3p-flexible"},
     "model_devi_jobs": [{"ensemble": "nvt", "wte": {"biasfactor": [1, 16, 64]}}],
-}  # fmt: skip
+}
 
 
 class Page(HTMLParser):
@@ -105,9 +114,16 @@ def test_a_whole_run(synthetic_run):
     assert [i for i in page.ids if i.startswith("figure-")] == [f"figure-{k}" for k in FIGURES]
     counts = {key: len(_plots(page, key)) for key in FIGURES}
     assert counts == {
-        "rmse": 2, "learning": 3, "outcomes": 1, "deviation": 2,
-        "energy": 1, "sigma": 1, "rdf": 2, "timeline": 1, "cost": 1,
-    }  # fmt: skip
+        "rmse": 2,
+        "learning": 3,
+        "outcomes": 1,
+        "deviation": 2,
+        "energy": 1,
+        "sigma": 1,
+        "rdf": 2,
+        "timeline": 1,
+        "cost": 1,
+    }
     assert set(page.plots) <= set(page.ids)
     assert "Water <27> & more" in page.words
     for word in ("frames labelled", "the guard stopped 1 of 3 walkers", "2025.7.22", "Bonomi"):
@@ -120,9 +136,16 @@ def test_energies_are_shown_against_their_prediction(synthetic_run):
     assert len(plot["views"]) == 2
     shown = [trace for trace, on in zip(plot["data"], plot["views"][-1], strict=True) if on]
     assert [t["name"] for t in shown] == [
-        "NVT", "NVT, predicted", "γ = 1", "γ = 1, predicted",
-        "γ = 16", "γ = 16, predicted", "γ = 16 reweighted", "γ = 64", "γ = 64, predicted",
-    ]  # fmt: skip
+        "NVT",
+        "NVT, predicted",
+        "γ = 1",
+        "γ = 1, predicted",
+        "γ = 16",
+        "γ = 16, predicted",
+        "γ = 16 reweighted",
+        "γ = 64",
+        "γ = 64, predicted",
+    ]
     heights = {t["name"]: max(t["y"]) for t in shown}
     assert heights["NVT, predicted"] / heights["γ = 64, predicted"] == pytest.approx(8, rel=0.01)
     for trace in shown:
@@ -142,8 +165,9 @@ def _change_walkers(run: SyntheticRun, index: int, changes: dict[int, dict]) -> 
     file.write_text(json.dumps(summary))
 
 
-@pytest.mark.parametrize("change", [{"method": "opes", "window_K": [250, 400]},
-                                    {"biases_energy": False}])  # fmt: skip
+@pytest.mark.parametrize(
+    "change", [{"method": "opes", "window_K": [250, 400]}, {"biases_energy": False}]
+)
 def test_no_law_is_drawn_where_there_is_none(synthetic_run, change):
     _change_walkers(synthetic_run, 1, {1: change})
     page = _page(synthetic_run)
@@ -163,8 +187,10 @@ def test_walkers_of_a_window_are_shown_together(synthetic_run):
     shown = [t["name"] for t, on in zip(energy["data"], energy["views"][-1], strict=True) if on]
     window = "250-400 K γ = 16-64"
     assert [name for name in shown if name.startswith("250")] == [
-        window, f"{window}, predicted", f"{window} reweighted",
-    ]  # fmt: skip
+        window,
+        f"{window}, predicted",
+        f"{window} reweighted",
+    ]
     points = next(t for t in sigma["data"] if t["name"] == window)
     assert points["customdata"] == [4.0, 8.0]
     assert sum(t["name"] == window for t in _plots(page, "deviation")[1]["data"]) == 1
@@ -303,8 +329,10 @@ def test_a_validation_is_on_the_page_where_there_is_one(synthetic_run):
 
 def test_failures_are_told_with_their_reasons(synthetic_run):
     run = paths.RunPaths(synthetic_run.root)
-    outcomes = [{"frame": "task.000.000001", "labelled": False, "reason": "not converged"},
-                {"frame": "task.000.000002", "labelled": True, "reason": ""}]  # fmt: skip
+    outcomes = [
+        {"frame": "task.000.000001", "labelled": False, "reason": "not converged"},
+        {"frame": "task.000.000002", "labelled": True, "reason": ""},
+    ]
     (run.label(0) / paths.LABELS).write_text(json.dumps(outcomes))
     journal = {"failures": {"000": 1, "002": 4}, "failed": {"002": "002 failed (exit 1)\n  more"}}
     (run.train(1) / JOURNAL).write_text(json.dumps(journal))
@@ -318,15 +346,28 @@ def test_failures_are_told_with_their_reasons(synthetic_run):
 
 def test_input_files_are_shown_without_secrets(synthetic_run, tmp_path):
     machine = {
-        "train": {"command": "dp", "machine": {"remote_profile": {"password": "p1"}},
-                  "resources": {"envs": {"A": "p2"}, "prepend_script": [
-                      "export WANDB_API_KEY=p3", "login --token 'p4 p4'", "module load lammps"]}},
-    }  # fmt: skip
+        "train": {
+            "command": "dp",
+            "machine": {"remote_profile": {"password": "p1"}},
+            "resources": {
+                "envs": {"A": "p2"},
+                "prepend_script": [
+                    "export WANDB_API_KEY=p3",
+                    "login --token 'p4 p4'",
+                    "module load lammps",
+                ],
+            },
+        },
+    }
     (tmp_path / "m.json").write_text(json.dumps(machine))
-    page = _page(synthetic_run, inputs=[
-        InputFile("param.json", PARAM), read_input(tmp_path, "m.json", Kind.MACHINE),
-        read_input(tmp_path, "gone.json", Kind.RUN),
-    ])  # fmt: skip
+    page = _page(
+        synthetic_run,
+        inputs=[
+            InputFile("param.json", PARAM),
+            read_input(tmp_path, "m.json", Kind.MACHINE),
+            read_input(tmp_path, "gone.json", Kind.RUN),
+        ],
+    )
     assert not re.search(r"\bp[1-4]\b", page.words)
     for word in ("module load lammps", "WANDB_API_KEY=***", "--token ***", "gone.json: no such"):
         assert word in page.words

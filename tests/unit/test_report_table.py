@@ -24,20 +24,37 @@ def _walker(g: float, nvt: float | None, wte: float | None, stopped: str = "") -
 def _summaries() -> list[Summary]:
     return [
         Summary(
-            0, 160, 2.345, 101.3, explored=400, accurate=100, candidate=250, failed=50,
-            selected=40, labelled=39,
+            0,
+            160,
+            2.345,
+            101.3,
+            explored=400,
+            accurate=100,
+            candidate=250,
+            failed=50,
+            selected=40,
+            labelled=39,
             walkers=[_walker(16, 0.4, 1.6), _walker(64, 0.4, 9.9, "too hot")],
             seconds={"train": 100, "explore": 65.4},
         ),
         Summary(1, 199, float("nan"), 72.0),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.4567, "0.457"), (131.42, "131"), (12345.6, "12346"), (0, "0"), (-2.5, "-2.50"),
-     (None, MISSING), (float("nan"), MISSING), (9.999, "10.0"), (1e-9, "0.000000")],
-)  # fmt: skip
+    [
+        (0.4567, "0.457"),
+        (131.42, "131"),
+        (12345.6, "12346"),
+        (0, "0"),
+        (-2.5, "-2.50"),
+        (None, MISSING),
+        (float("nan"), MISSING),
+        (9.999, "10.0"),
+        (1e-9, "0.000000"),
+    ],
+)
 def test_number(value, text):
     assert number(value) == text
 
@@ -64,9 +81,11 @@ def test_sigmas_over_walkers():
 
 def test_walkers_of_other_pressures_sample_other_ensembles():
     """Those that fluctuate in volume, too, have another sigma_NVT."""
-    rows = [_walker(16, 0.3, 1.2) | {"pressure_bar": None},
-            _walker(16, 0.6, 2.4) | {"pressure_bar": 1.0},
-            _walker(16, 1.2, 4.8) | {"pressure_bar": 1000.0}]
+    rows = [
+        _walker(16, 0.3, 1.2) | {"pressure_bar": None},
+        _walker(16, 0.6, 2.4) | {"pressure_bar": 1.0},
+        _walker(16, 1.2, 4.8) | {"pressure_bar": 1000.0},
+    ]
     assert sigma_ratio(Summary(0, walkers=rows), Sampling(16.0)) == pytest.approx(4.0)
 
 

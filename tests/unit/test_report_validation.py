@@ -10,9 +10,10 @@ from wtemlp.records.validation_record import Estimate, Validation
 from wtemlp.report.figures_validation import validation_figures
 from wtemlp.report.validation_tables import check_table, distance_table, in_words, run_table
 
-KEYS = [f"validation_{name}" for name in (
-    "rdf", "energy", "temperature", "msd", "vacf", "diffusion", "parity", "bins"
-)]  # fmt: skip
+KEYS = [
+    f"validation_{name}"
+    for name in ("rdf", "energy", "temperature", "msd", "vacf", "diffusion", "parity", "bins")
+]
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,16 @@ import wtemlp
 
 ROOT = Path(wtemlp.__file__).parents[1]
 PROGRAMS = {"packmol", "ruff", "pytest-xdist", "ipykernel"}  #: packages that are run, not imported
-OWN = {"wtemlp", "tests", "wte_law", "wte_law_analysis", "wte_law_figures", "wte_law_files",
-       "cheap_engines", "cheap_walkers"}  # fmt: skip
+OWN = {
+    "wtemlp",
+    "tests",
+    "wte_law",
+    "wte_law_analysis",
+    "wte_law_figures",
+    "wte_law_files",
+    "cheap_engines",
+    "cheap_walkers",
+}
 
 
 def required(section: str, key: str) -> set[str]:

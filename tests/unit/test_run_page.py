@@ -34,11 +34,23 @@ def root(tmp_path_factory):
 @pytest.fixture
 def paths(root):
     paths = RunPaths(root)
-    state.save(paths, RunState(
-        seed=5, type_map=TYPE_MAP, numb_models=4, trust=(TRUST,), params="p.json",
-        machine="m.json", n_iterations=2, iteration=1, step=Step.RUN_LABEL,
-        init_data=("data/training",), began="2026-01-02 03:04:05", platform="Linux",
-    ))  # fmt: skip
+    state.save(
+        paths,
+        RunState(
+            seed=5,
+            type_map=TYPE_MAP,
+            numb_models=4,
+            trust=(TRUST,),
+            params="p.json",
+            machine="m.json",
+            n_iterations=2,
+            iteration=1,
+            step=Step.RUN_LABEL,
+            init_data=("data/training",),
+            began="2026-01-02 03:04:05",
+            platform="Linux",
+        ),
+    )
     Reporter(paths.live, command="run", files=("p.json", "m.json")).begin()
     return paths
 
@@ -82,8 +94,17 @@ def test_a_page_elsewhere_and_figures_for_papers(paths, tmp_path, monkeypatch):
         return []
 
     monkeypatch.setattr("wtemlp.report.export.export_figures", export)
-    result = CliRunner().invoke(cli, ["report", str(paths.root), "-o", str(tmp_path / "x.html"),
-                                      "--figures", str(tmp_path / "f")])  # fmt: skip
+    result = CliRunner().invoke(
+        cli,
+        [
+            "report",
+            str(paths.root),
+            "-o",
+            str(tmp_path / "x.html"),
+            "--figures",
+            str(tmp_path / "f"),
+        ],
+    )
     assert result.exit_code == 0, result.output
     assert f"wrote {tmp_path}/x.html" in result.output
     assert "rmse" in [figure.key for figure in asked[tmp_path / "f"]]
@@ -129,8 +150,9 @@ def test_a_page_that_fails_does_not_end_the_run(monkeypatch, tmp_path, caplog):
 
 
 def test_a_run_that_only_trains_has_no_empty_figures_of_exploration(tmp_path):
-    training = RunData([IterationData(0, Summary(iteration=0, n_train_frames=190))], [], [], [],
-                       final=0)  # fmt: skip
+    training = RunData(
+        [IterationData(0, Summary(iteration=0, n_train_frames=190))], [], [], [], final=0
+    )
     keys = [one.key for one in all_figures(training, ())]
     assert keys == ["learning", "rdf", "timeline", "cost"]
     text = render(training, RunFacts("only trained", (), (), TYPE_MAP, final=0))

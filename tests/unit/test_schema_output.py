@@ -45,9 +45,10 @@ def test_our_keys_are_in_the_json_schema():
     assert "wte" in schema["properties"]["model_devi_engine"]["enum"]
     assert "lammps" in schema["properties"]["fp_style"]["enum"]
     wte = next(
-        one["then"] for one in schema["allOf"]
+        one["then"]
+        for one in schema["allOf"]
         if one["if"]["oneOf"][0]["properties"] == {"model_devi_engine": {"const": "wte"}}
-    )  # fmt: skip
+    )
     job = wte["properties"]["model_devi_jobs"]["items"]
     assert job["properties"]["wte"]["required"] == ["biasfactor"]
     assert job["unevaluatedProperties"] is False
@@ -64,18 +65,23 @@ def test_the_json_schema_is_the_same_in_each_process():
     code = "from wtemlp.config.schema.json_schema import schema_text as s; print(s('machine'))"
     texts = {
         subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
             env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
         ).stdout
         for seed in ("1", "2")
-    }  # fmt: skip
+    }
     assert len(texts) == 1
 
 
 def test_the_reference_is_up_to_date():
     there = (ROOT / "docs" / "parameters.md").read_text()
     if key_reference.versions() not in there:
-        pytest.skip(f"{key_reference.versions()} is installed, docs/parameters.md is of other versions")
+        pytest.skip(
+            f"{key_reference.versions()} is installed, docs/parameters.md is of other versions"
+        )
     assert there == key_reference.reference(), "type: make reference"
 
 

@@ -22,19 +22,25 @@ def frames(deviation, *, out=(), energy=None, task=None, step=None) -> FrameTabl
     decision[list(out)] = int(F)
     zeros = np.zeros(n)
     return FrameTable(
-        system=zeros.astype(int), walker=zeros.astype(int), phase=zeros.astype(int),
+        system=zeros.astype(int),
+        walker=zeros.astype(int),
+        phase=zeros.astype(int),
         task=zeros.astype(int) if task is None else np.array(task),
         step=10 * np.arange(n) if step is None else np.array(step),
-        biasfactor=zeros + 16, temperature_K=zeros + 300, bias_eV=zeros,
+        biasfactor=zeros + 16,
+        temperature_K=zeros + 300,
+        bias_eV=zeros,
         energy_eV=zeros if energy is None else np.array(energy, dtype=float),
-        max_devi_f=np.array(deviation, dtype=float), decision=decision,
-    )  # fmt: skip
+        max_devi_f=np.array(deviation, dtype=float),
+        decision=decision,
+    )
 
 
 def context(task_max=2, task_min=1, seed=1, **selection):
     params = SimpleNamespace(
         criteria=(Criteria((0.2,), (0.8,), (np.inf,), (np.inf,), task_max, task_min),),
-        selection=Selection(**selection), jdata={},
+        selection=Selection(**selection),
+        jdata={},
     )
     return SimpleNamespace(
         params=params, seed=lambda *purpose: derive_seed(seed, *purpose), paths=None
@@ -69,9 +75,7 @@ def test_at_random_all_finite_frames_of_the_physical_world_are_picked_alike():
 
 @pytest.mark.parametrize("method", ["deviation", RANDOM])
 def test_counts_are_the_classification_whatever_was_picked(method):
-    decided = select.decide(
-        context(task_max=5, method=method), 0, frames(DEVIATIONS, out=STOPPED)
-    )
+    decided = select.decide(context(task_max=5, method=method), 0, frames(DEVIATIONS, out=STOPPED))
     assert [decided.judged(one) for one in (A, C, F)] == [2, 3, 4]
     assert decided.count(S) == (3 if method == "deviation" else 5)
     assert select.accurate_ratio(decided) == pytest.approx(2 / 9)
@@ -110,7 +114,9 @@ def test_lists_hold_each_frame_once_by_its_verdict(tmp_path):
         for name in ("candidate", "rest_accurate", "rest_failed")
     }
     assert steps == {
-        "candidate": {20, 30, 40}, "rest_accurate": {0, 10}, "rest_failed": {50, 60, 70, 80},
+        "candidate": {20, 30, 40},
+        "rest_accurate": {0, 10},
+        "rest_failed": {50, 60, 70, 80},
     }
     kept = load_frames(one.paths.explored(0))
     np.testing.assert_array_equal(kept.verdict, decided.verdict)

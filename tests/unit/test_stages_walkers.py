@@ -34,23 +34,28 @@ def test_rows_after_a_checkpoint_are_those_of_the_job_that_went_on(tmp_path, tex
 
 
 GRID = "ERROR: Looking for a value outside the grid along the 1 dimension (arg name: {})"
-OWN = {"lines": "d: DISTANCE ATOMS=1,2\n", "energy": True,
-       "variables": [{"name": "d", "sigma": 0.1, "minimum": 0.5, "maximum": 4.0}]}  # fmt: skip
+OWN = {
+    "lines": "d: DISTANCE ATOMS=1,2\n",
+    "energy": True,
+    "variables": [{"name": "d", "sigma": 0.1, "minimum": 0.5, "maximum": 4.0}],
+}
 
 
 @pytest.mark.parametrize(
     ("name", "colvar", "why"),
     [
-        ("d", "0.02 1.0 0.61\n0.03 1.1 0.52\n", "d left its grid of 0.5 to 4.0, last seen at "
-         "0.52: give it a wider min in wte.variables, or a wall in wte.plumed"),
+        (
+            "d",
+            "0.02 1.0 0.61\n0.03 1.1 0.52\n",
+            "d left its grid of 0.5 to 4.0, last seen at "
+            "0.52: give it a wider min in wte.variables, or a wall in wte.plumed",
+        ),
         ("d", "0.02 1.0 3.9\n", "last seen at 3.9: give it a wider max in"),
         ("d", "", "d left its grid of 0.5 to 4.0: give it a wider min or max in"),
         ("ene", "0.02 1.0 3.9\n", ""),
     ],
-)  # fmt: skip
-def test_a_walker_that_left_the_grid_of_an_own_variable_is_no_failure(
-    tmp_path, name, colvar, why
-):
+)
+def test_a_walker_that_left_the_grid_of_an_own_variable_is_no_failure(tmp_path, name, colvar, why):
     folder = tmp_path / "task.000.000000"
     (folder / "traj").mkdir(parents=True)
     job = {"system": 0, "temps": 300.0, "biasfactor": 4.0, "nvt_steps": 10, "own": OWN}
@@ -103,8 +108,16 @@ def test_a_walker_that_went_on_and_was_stopped_has_its_last_frames_failed(tmp_pa
     """Not those that the killed job had written beyond the step of the stop."""
     tmp_path = tmp_path / "task.000.000000"
     tmp_path.mkdir()
-    job = {"system": 0, "temps": 300.0, "biasfactor": 4.0, "biasfactor_asked": [4.0],
-           "nvt_steps": 10, "walker": 0, "method": "wte", "window_K": None}  # fmt: skip
+    job = {
+        "system": 0,
+        "temps": 300.0,
+        "biasfactor": 4.0,
+        "biasfactor_asked": [4.0],
+        "nvt_steps": 10,
+        "walker": 0,
+        "method": "wte",
+        "window_K": None,
+    }
     (tmp_path / "job.json").write_text(json.dumps(job))
     (tmp_path / "walker.stopped").write_text("temperature 2000 K at step 60: above 900 K\n")
     killed, again = range(0, 110, 10), range(30, 70, 10)

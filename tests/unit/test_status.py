@@ -26,9 +26,15 @@ def paths(tmp_path):
     paths = RunPaths(tmp_path / "two words")
     paths.root.mkdir()
     begun = RunState(
-        seed=1, type_map=("O", "H"), numb_models=4, trust=((0.1, 0.3),), params="p a.json",
-        machine="../machine.json", n_iterations=2, step=Step.MAKE_EXPLORE,
-    )  # fmt: skip
+        seed=1,
+        type_map=("O", "H"),
+        numb_models=4,
+        trust=((0.1, 0.3),),
+        params="p a.json",
+        machine="../machine.json",
+        n_iterations=2,
+        step=Step.MAKE_EXPLORE,
+    )
     state.save(paths, begun)
     return paths
 
@@ -154,8 +160,10 @@ def test_the_lock_is_asked_without_a_trace(tmp_path):
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc")
 @pytest.mark.parametrize("folder", ["/proc", "/proc/self", "/proc/new/folder", "/dev/null/run"])
 def test_a_folder_that_takes_no_file_is_said_to_be_so(folder):
-    with pytest.raises(InputError, match=r"cannot be written \(.+\); take another"), \
-            locked(RunPaths(Path(folder))):
+    with (
+        pytest.raises(InputError, match=r"cannot be written \(.+\); take another"),
+        locked(RunPaths(Path(folder))),
+    ):
         pass
 
 

@@ -27,13 +27,22 @@ from wtemlp.sweep import arms, children, folder, listing, machine_files, reach
 from wtemlp.sweep.arm_input import arm_param, start_param
 from wtemlp.sweep.cancel import cancel_sweep
 
-JOB = {"sys_idx": [0], "temps": [300], "ensemble": "nvt", "nsteps": 4000, "trj_freq": 40,
-       "wte": {"biasfactor": [4, 16], "nvt_steps": 1000, "walkers": 2, "share_hills": True}}
+JOB = {
+    "sys_idx": [0],
+    "temps": [300],
+    "ensemble": "nvt",
+    "nsteps": 4000,
+    "trj_freq": 40,
+    "wte": {"biasfactor": [4, 16], "nvt_steps": 1000, "walkers": 2, "share_hills": True},
+}
 GIVEN = {
     **{key: value for key, value in GOOD.items() if key != "sys_configs_prefix"},
-    "model_devi_jobs": [JOB, JOB], "seed": 5, "init_data_prefix": "data",
-    "init_data_sys": ["train", "/elsewhere/more"], "sys_configs": [["conf/*"], ["/abs/conf"]],
-}  # fmt: skip
+    "model_devi_jobs": [JOB, JOB],
+    "seed": 5,
+    "init_data_prefix": "data",
+    "init_data_sys": ["train", "/elsewhere/more"],
+    "sys_configs": [["conf/*"], ["/abs/conf"]],
+}
 
 
 @pytest.fixture
@@ -52,8 +61,14 @@ def names(params, factors, *baselines, n=1, window_K=None):
 
 def test_the_arms_that_are_asked_for(params):
     found = names(params, [1, 16, 64], "random,highT", window_K=412.0)
-    assert [arm.folder for arm in found] == \
-        ["g1", "g16", "g64", "g16-random", "g64-random", "g1-412K"]
+    assert [arm.folder for arm in found] == [
+        "g1",
+        "g16",
+        "g64",
+        "g16-random",
+        "g64-random",
+        "g1-412K",
+    ]
     assert [arm.baseline for arm in found] == ["unbiased", "", "", "random", "random", "highT"]
     assert [arm.selection for arm in found] == ["deviation"] * 3 + ["random"] * 2 + ["deviation"]
     assert [arm.temperature_K for arm in found] == [300] * 5 + [412]
@@ -64,8 +79,14 @@ def test_the_arms_that_are_asked_for(params):
 
 def test_each_seed_has_all_arms_and_the_first_the_plain_names(params):
     found = names(params, [1, 16], n=3)
-    assert [arm.folder for arm in found] == \
-        ["g1", "g16", "g1.seed.6", "g16.seed.6", "g1.seed.7", "g16.seed.7"]
+    assert [arm.folder for arm in found] == [
+        "g1",
+        "g16",
+        "g1.seed.6",
+        "g16.seed.6",
+        "g1.seed.7",
+        "g16.seed.7",
+    ]
     assert [arm.seed for arm in found] == [5, 5, 6, 6, 7, 7]
     assert {arm.name for arm in found} == {"g1", "g16"}
     assert found[:2] == names(params, [1, 16])
@@ -107,22 +128,30 @@ def test_explorations_without_a_bias_factor_to_replace_are_refused(params):
     extra = replace(block.extra, variables=("d",))
     for changed, message in (
         (replace(params, jobs=()), "has no exploration"),
-        (replace(params, selection=Picking("random")), 'selection.method: random; must be'),
-        (replace(params, jobs=(job, replace(job, template=object()))),
-         r"model_devi_jobs[1].template: is not supported by a sweep"),
-        (replace(params, jobs=(replace(job, wte=replace(block, method="opes")),)),
-         "wte.method: opes is not supported by a sweep"),
-        (replace(params, jobs=(replace(job, wte=replace(block, window_K=(250, 400))),)),
-         "wte.biasfactor: window_K is not supported"),
-        (replace(params, jobs=(replace(job, wte=replace(block, extra=extra)),)),
-         "wte.variables: are not supported"),
+        (replace(params, selection=Picking("random")), "selection.method: random; must be"),
+        (
+            replace(params, jobs=(job, replace(job, template=object()))),
+            r"model_devi_jobs[1].template: is not supported by a sweep",
+        ),
+        (
+            replace(params, jobs=(replace(job, wte=replace(block, method="opes")),)),
+            "wte.method: opes is not supported by a sweep",
+        ),
+        (
+            replace(params, jobs=(replace(job, wte=replace(block, window_K=(250, 400))),)),
+            "wte.biasfactor: window_K is not supported",
+        ),
+        (
+            replace(params, jobs=(replace(job, wte=replace(block, extra=extra)),)),
+            "wte.variables: are not supported",
+        ),
     ):
         with pytest.raises(InputError, match=re.escape(message)):
             arms.read_request(changed, "wte", [4], [], 1)
     with pytest.raises(InputError, match='model_devi_engine: "lammps" has no bias factor'):
         arms.read_request(params, "lammps", [4], [], 1)
     hot = replace(params, jobs=(job, replace(job, temps_K=(350.0,))))
-    with pytest.raises(InputError, match="highT\" with explorations at 300, 350 K; needs one temp"):
+    with pytest.raises(InputError, match='highT" with explorations at 300, 350 K; needs one temp'):
         arms.read_request(hot, "wte", [4], ["highT"], 1)
 
 
@@ -133,8 +162,17 @@ def test_the_budget_is_of_all_systems_of_an_iteration(params):
 
 
 def arm(**changes) -> Arm:
-    return Arm(**{"name": "g16", "folder": "g16", "biasfactor": 16.0, "temperature_K": 300.0,
-                  "selection": "deviation", "seed": 5} | changes)  # fmt: skip
+    return Arm(
+        **{
+            "name": "g16",
+            "folder": "g16",
+            "biasfactor": 16.0,
+            "temperature_K": 300.0,
+            "selection": "deviation",
+            "seed": 5,
+        }
+        | changes
+    )
 
 
 def test_an_arms_file_differs_in_its_bias_and_in_where_it_is(tmp_path):
@@ -165,12 +203,18 @@ def test_baselines_files(tmp_path):
 def test_all_paths_lead_to_the_same_files(tmp_path):
     own = {"training": {"validation_data": {"systems": ["../../../own", "/abs/own"]}}}
     given = {
-        **GIVEN, "fp_incar": "in/INCAR", "fp_pp_path": "/abs/pp", "init_data_prefix": None,
-        "training_iter0_model_path": ["m/0", "m/1"], "fp_params": {"template_fn": "t/x"},
+        **GIVEN,
+        "fp_incar": "in/INCAR",
+        "fp_pp_path": "/abs/pp",
+        "init_data_prefix": None,
+        "training_iter0_model_path": ["m/0", "m/1"],
+        "fp_params": {"template_fn": "t/x"},
         "default_training_param": own,
-        "model_devi_jobs": [{**JOB, "wte": {**JOB["wte"], "plumed": "own.plm"}},
-                            {**JOB, "wte": {**JOB["wte"], "plumed": ["d: DISTANCE ATOMS=1,2"]}}],
-    }  # fmt: skip
+        "model_devi_jobs": [
+            {**JOB, "wte": {**JOB["wte"], "plumed": "own.plm"}},
+            {**JOB, "wte": {**JOB["wte"], "plumed": ["d: DISTANCE ATOMS=1,2"]}},
+        ],
+    }
     here = tmp_path / "far/away/g16"
     made = arm_param(given, arm(), tmp_path, here)
 
@@ -252,9 +296,17 @@ def test_the_folder_of_a_run_is_refused(tmp_path, params):
 def begun(root: Path, **changes) -> states.RunState:
     root.mkdir(exist_ok=True)
     state = states.RunState(
-        **{"seed": 5, "type_map": ("O", "H"), "numb_models": 4, "trust": ((0.1, 0.3),),
-           "params": "param.json", "machine": "m.json", "n_iterations": 2} | changes
-    )  # fmt: skip
+        **{
+            "seed": 5,
+            "type_map": ("O", "H"),
+            "numb_models": 4,
+            "trust": ((0.1, 0.3),),
+            "params": "param.json",
+            "machine": "m.json",
+            "n_iterations": 2,
+        }
+        | changes
+    )
     states.save(RunPaths(root), state)
     return state
 
@@ -298,9 +350,12 @@ class Program(children.Child):
         self._said_from = 0
         with (self.folder / folder.OUTPUT).open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", self.code], cwd=self.folder, stdout=stream,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-c", self.code],
+                cwd=self.folder,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         self.stand = children.Stand.RUNNING
 
 
@@ -319,8 +374,10 @@ def run(*runs, parallel=9):
 
 
 #: Ends as a run does.
-FINISH = "import json; s = json.load(open('wtemlp.json')); s['finished'] = 'end'; " \
-         "json.dump(s, open('wtemlp.json', 'w'))"
+FINISH = (
+    "import json; s = json.load(open('wtemlp.json')); s['finished'] = 'end'; "
+    "json.dump(s, open('wtemlp.json', 'w'))"
+)
 
 
 def test_one_that_fails_stops_only_those_after_it(tmp_path, monkeypatch):
@@ -364,8 +421,11 @@ def test_a_damaged_state_is_of_one_run(tmp_path, monkeypatch):
 
 def test_no_more_at_once_than_allowed(tmp_path, monkeypatch):
     monkeypatch.setattr(children, "LOOK_S", 0.02)
-    code = "import time; open('began', 'w').write(str(time.time())); time.sleep(0.2); " + FINISH + \
-        "; open('ended', 'w').write(str(time.time()))"
+    code = (
+        "import time; open('began', 'w').write(str(time.time())); time.sleep(0.2); "
+        + FINISH
+        + "; open('ended', 'w').write(str(time.time()))"
+    )
     runs = [program(tmp_path, name, code) for name in "abc"]
     for one in runs:
         begun(one.folder)
@@ -431,8 +491,10 @@ def swept(tmp_path, params):
     sweep_record.save(place / sweep_record.FILE, Sweep("../p.json", "../m.json", 20, found))
     begun(place / "g1", finished="end of model_devi_jobs")
     begun(place / "g16", iteration=1)
-    for name, rows in {"g1": [(20, 150.0), (18, 120.0), (None, 95.5)],
-                       "g16": [(20, 150.0)]}.items():  # fmt: skip
+    for name, rows in {
+        "g1": [(20, 150.0), (18, 120.0), (None, 95.5)],
+        "g16": [(20, 150.0)],
+    }.items():
         for index, (labelled, force) in enumerate(rows):
             RunPaths(place / name).iteration(index).mkdir()
             row = Summary(index, labelled=labelled, force_rmse_meV_A=force)
@@ -503,12 +565,17 @@ def test_the_first_training_is_taken_over_whole(tmp_path):
     folder._take_over(start, arm_paths, fresh)
     files = sorted(str(f.relative_to(arm_paths.root)) for f in arm_paths.root.rglob("*"))
     assert files == [
-        "iter.000000", "iter.000000/00.train", "iter.000000/00.train/000",
+        "iter.000000",
+        "iter.000000/00.train",
+        "iter.000000/00.train/000",
         "iter.000000/00.train/000/.wtemlp_task_tag_finished",
-        "iter.000000/00.train/000/frozen_model.pb", "iter.000000/00.train/000/lcurve.out",
-        "iter.000000/00.train/graph.000.pb", "iter.000000/summary.json", "record.dpgen",
+        "iter.000000/00.train/000/frozen_model.pb",
+        "iter.000000/00.train/000/lcurve.out",
+        "iter.000000/00.train/graph.000.pb",
+        "iter.000000/summary.json",
+        "record.dpgen",
         "wtemlp.json",
-    ]  # fmt: skip
+    ]
     assert (arm_paths.train(0) / "graph.000.pb").readlink() == Path("000/frozen_model.pb")
     linked = arm_paths.model(0, 0) / "frozen_model.pb"
     assert linked.samefile(model / "frozen_model.pb")

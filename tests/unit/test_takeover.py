@@ -11,9 +11,14 @@ from wtemlp.records.compatibility import EXHAUSTED, dpgen_came_to, moved_to
 from wtemlp.records.state import Done, RunState, Step
 
 STATE = RunState(
-    seed=1, type_map=("O", "H"), numb_models=2, trust=((0.1, 0.3),), params="param.json",
-    machine="machine.json", n_iterations=2,
-)  # fmt: skip
+    seed=1,
+    type_map=("O", "H"),
+    numb_models=2,
+    trust=((0.1, 0.3),),
+    params="param.json",
+    machine="machine.json",
+    n_iterations=2,
+)
 
 
 @pytest.fixture
@@ -24,10 +29,17 @@ def paths(tmp_path):
 @pytest.mark.parametrize(
     ("text", "last"),
     [
-        ("", None), ("\n", None), ("0 0\n", (0, 0)), ("0 0\n0 1", (0, 1)), ("0 8\n1 0\n", (1, 0)),
+        ("", None),
+        ("\n", None),
+        ("0 0\n", (0, 0)),
+        ("0 0\n0 1", (0, 1)),
+        ("0 8\n1 0\n", (1, 0)),
         ("0 0\n0 1\n\n", (0, 1)),  # DP-GEN: "There should not be blank lines"
-        ("0 3\n0\n", (0, 3)), ("0 3\n0 ", (0, 3)),  # cut; DP-GEN: IndexError
-        ("0 3\n0 4 5\n", (0, 3)), ("0 3\n0 9\n", (0, 3)), ("0 3\nx y\n", (0, 3)),
+        ("0 3\n0\n", (0, 3)),
+        ("0 3\n0 ", (0, 3)),  # cut; DP-GEN: IndexError
+        ("0 3\n0 4 5\n", (0, 3)),
+        ("0 3\n0 9\n", (0, 3)),
+        ("0 3\nx y\n", (0, 3)),
         ("0 3\n\x00\x00\x00\x00", (0, 3)),  # a machine that lost power
         ("0 3\n  0\t4  \r\n", (0, 4)),
         ("0 5\n0 2\n", (0, 2)),  # the last line counts: so DP-GEN's users go back
@@ -71,9 +83,12 @@ def test_a_run_that_dpgen_has_finished_is_finished(paths):
 @pytest.mark.parametrize(
     ("known", "recorded", "dpgens"),
     [
-        ({"step": Step.RUN_TRAIN}, "0 0", False), ({"step": Step.RUN_TRAIN}, "0 1", True),
+        ({"step": Step.RUN_TRAIN}, "0 0", False),
+        ({"step": Step.RUN_TRAIN}, "0 1", True),
         ({"step": Step.RUN_LABEL}, "0 5", False),  # killed between the state and the record
-        ({"iteration": 1}, "0 8", False), ({"iteration": 1}, "1 0", True), ({}, "0 0", True),
+        ({"iteration": 1}, "0 8", False),
+        ({"iteration": 1}, "1 0", True),
+        ({}, "0 0", True),
         ({"iteration": 2, "step": Step.POST_TRAIN, "finished": EXHAUSTED}, "2 2", False),
         ({"iteration": 1, "step": Step.POST_TRAIN, "finished": "converged"}, "1 3", True),
     ],

@@ -75,8 +75,11 @@ def test_actions_of_plumed():
     text = "e: ENERGY # all\nMETAD ...\n LABEL=m ARG=e\n FILE=H\n... METAD\n"
     text += "PRINT ARG=e,m.bias FILE=C\n"
     found = actions(text)
-    assert [(one.label, one.name) for one in found] == [("e", "ENERGY"), ("m", "METAD"),
-                                                        ("", "PRINT")]  # fmt: skip
+    assert [(one.label, one.name) for one in found] == [
+        ("e", "ENERGY"),
+        ("m", "METAD"),
+        ("", "PRINT"),
+    ]
     energies = energy_file(found)
     assert energies == EnergyFile("C", "e", "m.bias", pytest.approx(1 / 96.485, rel=1e-4), 1.0)
     assert written_files(found) == ("H", "C")
@@ -117,10 +120,13 @@ fix_modify dpgen_plm energy no
 run $(V_NVT_STEPS+V_NSTEPS)
 # V_UNUSED
 """
-PLM = EV + """ene: ENERGY
+PLM = (
+    EV
+    + """ene: ENERGY
 metad: METAD ARG=ene SIGMA=V_SIGMA HEIGHT=V_HEIGHT PACE=V_PACE BIASFACTOR=V_BIASFACTOR TEMP=V_TEMP
 PRINT ARG=ene,metad.bias FILE=COLVAR.V_WIDTH STRIDE=V_STRIDE
 """
+)
 #: What the good file's job must not have beside a template, or does not need.
 WTE_JOB = {
     JOB + "template": {"lmp": "in.lammps", "plm": "in.plumed"},
@@ -138,12 +144,14 @@ DPGEN_JOB = {
             "sys_idx": [0, 1],
             "traj_freq": 10,
             "template": {"lmp": "in.lammps", "plm": "in.plumed"},
-            "rev_mat": {"lmp": {"V_NSTEPS": [1000, 2000], "V_TEMP": [300]},
-                        "plm": {"V_W": [0.5, "0.25"]}},
+            "rev_mat": {
+                "lmp": {"V_NSTEPS": [1000, 2000], "V_TEMP": [300]},
+                "plm": {"V_W": [0.5, "0.25"]},
+            },
             "sys_rev_mat": SEEDS,
         }
     ],
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -181,12 +189,20 @@ def test_a_template_is_read(root):
     job = load(root, changed(WTE_JOB)).jobs[0]
     assert job.template.lmp == LMP and job.template.plm == PLM
     assert [one.all for one in job.template.revisions[0]] == [
-        {"V_WIDTH": 1, "V_STRIDE": 10}, {"V_WIDTH": 2, "V_STRIDE": 10},
-    ]  # fmt: skip
+        {"V_WIDTH": 1, "V_STRIDE": 10},
+        {"V_WIDTH": 2, "V_STRIDE": 10},
+    ]
     assert set(job.template.own) == {
-        "V_TEMP", "V_DT", "V_NSTEPS", "V_NVT_STEPS", "V_BIASFACTOR", "V_SIGMA", "V_HEIGHT",
-        "V_PACE", "V_VELOCITY_SEED",
-    }  # fmt: skip
+        "V_TEMP",
+        "V_DT",
+        "V_NSTEPS",
+        "V_NVT_STEPS",
+        "V_BIASFACTOR",
+        "V_SIGMA",
+        "V_HEIGHT",
+        "V_PACE",
+        "V_VELOCITY_SEED",
+    }
     assert job.wte.checkpoint == 0
 
 
@@ -195,8 +211,11 @@ def test_dpgens_template_is_read(dpgens):
     assert (job.trj_freq, job.temps_K, job.nsteps, job.template.own) == (10, (), 0, ())
     first = job.template.revisions[0]
     assert [tuple(one.all.values()) for one in first[:4]] == [
-        (1000, 300, 1, 0.5), (1000, 300, 2, 0.5), (1000, 300, 3, 0.5), (1000, 300, 1, "0.25"),
-    ]  # fmt: skip
+        (1000, 300, 1, 0.5),
+        (1000, 300, 2, 0.5),
+        (1000, 300, 3, 0.5),
+        (1000, 300, 1, "0.25"),
+    ]
     assert (len(first), len(job.template.revisions[1])) == (12, 4)
 
 
@@ -210,11 +229,25 @@ def test_the_examples_are_read(tmp_path, name):
 
 def test_every_word_has_a_value():
     walker = Walker(
-        graphs=(), type_map=("O",), mass_map=(16.0,), temperature_K=300.0, biasfactor=16.0,
-        sigma_eV=0.5, height_kT=1.0, pace=50, nvt_steps=1000, nsteps=2000, trj_freq=20,
-        timestep_ps=0.0005, trust_hi=1.0, guard=Guard(), velocity_seed=11, thermostat_seed=12,
-        pressure_bar=1.0, barostat_ps=0.4,
-    )  # fmt: skip
+        graphs=(),
+        type_map=("O",),
+        mass_map=(16.0,),
+        temperature_K=300.0,
+        biasfactor=16.0,
+        sigma_eV=0.5,
+        height_kT=1.0,
+        pace=50,
+        nvt_steps=1000,
+        nsteps=2000,
+        trj_freq=20,
+        timestep_ps=0.0005,
+        trust_hi=1.0,
+        guard=Guard(),
+        velocity_seed=11,
+        thermostat_seed=12,
+        pressure_bar=1.0,
+        barostat_ps=0.4,
+    )
     values = template_words.values(walker)
     assert list(values) == list(WORDS)
     assert (values["V_TEMP"], values["V_DT"], values["V_SIGMA"]) == ("300", "0.0005", "0.5")
@@ -233,8 +266,12 @@ LAMMPS_WRONG = [
     ({JOB + "rev_mat.plm.V_TEMP": [1]}, {}, "rev_mat.plm.V_TEMP = [1]; is given twice"),
     ({JOB + "sys_rev_mat": {"1": {"lmp": {"V_TEMP": [1]}}}}, {}, "V_TEMP = [1]; is given"),
     ({JOB + "sys_rev_mat": SEEDS | {"2": {}}}, {}, "sys_rev_mat[2] = {}; must be the index of a"),
-    ({JOB + "sys_rev_mat": SEEDS | {"1": {}}}, {}, "V_VELOCITY_SEED in line 6 is replaced by "
-     "nothing: give it in rev_mat.lmp, or for system 1 in sys_rev_mat"),
+    (
+        {JOB + "sys_rev_mat": SEEDS | {"1": {}}},
+        {},
+        "V_VELOCITY_SEED in line 6 is replaced by "
+        "nothing: give it in rev_mat.lmp, or for system 1 in sys_rev_mat",
+    ),
     ({JOB + "rev_mat.lmp.V_TEMP": 300}, {}, "rev_mat.lmp.V_TEMP = 300; must be a list"),
     ({JOB + "rev_mat.lmp.V_TEMP": []}, {}, "rev_mat.lmp.V_TEMP = []; must be a list"),
     ({JOB + "rev_mat.lmp.V_TEMP": "300"}, {}, 'rev_mat.lmp.V_TEMP = "300"; must be a list'),
@@ -247,10 +284,16 @@ LAMMPS_WRONG = [
     ({}, {"plm": ("H.V_TEMP", "H_V_TEMP")}, "H_V_TEMP in line 3 is not replaced, for only whole"),
     ({}, {"lmp": ("pair_style deepmd", "pair_style lj")}, 'has no line "pair_style deepmd"'),
     ({}, {"lmp": ("pair_coeff", "pair_style deepmd\npair_coeff")}, 'has 2 lines "pair_style deep'),
-    ({}, {"lmp": ("style deepmd", "style deepmd a b c d out_freq 7 out_file model_devi.out")},
-     'must end with "out_freq 10 out_file model_devi.out"'),
-    ({}, {"lmp": ("style deepmd", "style deepmd a b c d out_freq 10 out_file model_devi.out")},
-     'its line "pair_style deepmd" must name ../graph.000.pb ../graph.001.pb'),
+    (
+        {},
+        {"lmp": ("style deepmd", "style deepmd a b c d out_freq 7 out_file model_devi.out")},
+        'must end with "out_freq 10 out_file model_devi.out"',
+    ),
+    (
+        {},
+        {"lmp": ("style deepmd", "style deepmd a b c d out_freq 10 out_file model_devi.out")},
+        'its line "pair_style deepmd" must name ../graph.000.pb ../graph.001.pb',
+    ),
     ({}, {"lmp": ("dump dpgen_dump", "dump 1 all atom 10 x")}, 'has no line "dump dpgen_dump"'),
     ({}, {"lmp": ("dump dpgen_dump", "dump dpgen_dump\ndump dpgen_dump")}, "has 2 lines"),
     ({}, {"lmp": ("fix dpgen_plm\n", "")}, 'has no line "fix dpgen_plm": add it'),
@@ -259,9 +302,17 @@ LAMMPS_WRONG = [
     ({}, {"plm": ("ene: ENERGY", "ene: ENERGY\nRESTART")}, "remove RESTART"),
     ({}, {"plm": ("FILE=H.", "FILE=../H.")}, "it writes ../H.300: a walker's files must be in"),
     ({}, {"plm": ("FILE=H.", "WALKERS_DIR=.. FILE=H.")}, "remove WALKERS_DIR"),
-    ({}, {"plm": ("UNITS LENGTH=A TIME=ps ENERGY=eV\nene: ENERGY",
-                  "ene: ENERGY\nPRINT ARG=ene FILE=COLVAR.wte")}, "is read in eV and ps"),
-]  # fmt: skip
+    (
+        {},
+        {
+            "plm": (
+                "UNITS LENGTH=A TIME=ps ENERGY=eV\nene: ENERGY",
+                "ene: ENERGY\nPRINT ARG=ene FILE=COLVAR.wte",
+            )
+        },
+        "is read in eV and ps",
+    ),
+]
 SCRIPTS = {"lmp": "in.lammps", "plm": "in.plumed"}
 
 
@@ -292,8 +343,11 @@ WTE_WRONG = [
     ({JOB + "wte.biasfactor": {"window_K": [250, 400]}}, {}, "not with a template"),
     ({JOB + "wte.guard.temp_factor": 2}, {}, "guard.temp_factor = 2; does not reach the template"),
     ({JOB + "wte.guard.devi_checks": 2}, {}, "write guard.awk there"),
-    ({}, {"lmp": ("create V_TEMP", "create 300"), "plm": ("=V_TEMP", "=300")},
-     ".temps = [300, 330.5]; does not reach the template: write V_TEMP there"),
+    (
+        {},
+        {"lmp": ("create V_TEMP", "create 300"), "plm": ("=V_TEMP", "=300")},
+        ".temps = [300, 330.5]; does not reach the template: write V_TEMP there",
+    ),
     ({}, {"lmp": ("V_NSTEPS)", "10)")}, ".nsteps = 2000; does not reach the template: write V_NST"),
     ({}, {"lmp": ("V_NVT_STEPS", "1")}, ".wte.nvt_steps = 1000; does not reach"),
     ({}, {"plm": ("V_PACE", "1")}, ".wte.pace = 50; does not reach the template: write V_PACE"),
@@ -305,11 +359,17 @@ WTE_WRONG = [
     ({}, {"lmp": ("fix dpgen_plm\n", "")}, 'has no line "fix dpgen_plm": add it'),
     ({}, {"lmp": ("fix_modify dpgen_plm energy no\n", "")}, "PLUMED's ENERGY would have the bias"),
     ({JOB + "ensemble": "npt", JOB + "press": [1.0]}, {}, ".press = [1.0]; does not reach"),
-    ({}, {"lmp": ("dump dpgen_dump", "dump d all custom 10 traj/*.lammpstrj id type x y z")},
-     'its line "dump d" must be "all custom 20 traj/*.lammpstrj id type x y z"'),
-    ({JOB + "template": {"lmp": "in.lammps"}, JOB + "rev_mat": {}}, {},
-     'its "fix dpgen_plm" has no input: give template.plm'),
-]  # fmt: skip
+    (
+        {},
+        {"lmp": ("dump dpgen_dump", "dump d all custom 10 traj/*.lammpstrj id type x y z")},
+        'its line "dump d" must be "all custom 20 traj/*.lammpstrj id type x y z"',
+    ),
+    (
+        {JOB + "template": {"lmp": "in.lammps"}, JOB + "rev_mat": {}},
+        {},
+        'its "fix dpgen_plm" has no input: give template.plm',
+    ),
+]
 
 
 @pytest.mark.parametrize(("changes", "edits", "part"), WTE_WRONG)
@@ -338,10 +398,14 @@ def test_the_script_that_a_walker_was_made_with_is_a_template(root):
     context = make_context(root, params)
     explore.prepare(context, 0)
     generated = (context.paths.explore_task(0, 0, 0) / "input.lammps").read_text()
-    for number, word in (("300 ", "V_TEMP "), ("equal 16\n", "equal V_BIASFACTOR\n"),
-                         ("3000 upto", "$(V_NVT_STEPS+V_NSTEPS) upto"), ("PACE=50", "PACE=V_PACE"),
-                         ("sigma equal $(0.520369383705:%.15g)", "sigma equal V_SIGMA"),
-                         ("height equal 0.0258519997864", "height equal V_HEIGHT")):  # fmt: skip
+    for number, word in (
+        ("300 ", "V_TEMP "),
+        ("equal 16\n", "equal V_BIASFACTOR\n"),
+        ("3000 upto", "$(V_NVT_STEPS+V_NSTEPS) upto"),
+        ("PACE=50", "PACE=V_PACE"),
+        ("sigma equal $(0.520369383705:%.15g)", "sigma equal V_SIGMA"),
+        ("height equal 0.0258519997864", "height equal V_HEIGHT"),
+    ):
         assert number in generated
         generated = generated.replace(number, word)
     seed = json.loads((context.paths.explore_task(0, 0, 0) / "job.json").read_text())
@@ -361,11 +425,20 @@ def test_the_script_that_a_walker_was_made_with_is_a_template(root):
 
 
 def make_context(root: Path, params) -> RunContext:
-    machine = {"command": "lmp", "machine": {"batch_type": "Shell", "local_root": "./",
-               "context_type": "LazyLocalContext"}, "resources": {"group_size": 1}}  # fmt: skip
-    (root / "machine.json").write_text(json.dumps(
-        {"api_version": "1.0", "deepmd_version": "3.2.0",
-         **dict.fromkeys(("train", "model_devi", "fp"), machine)}))  # fmt: skip
+    machine = {
+        "command": "lmp",
+        "machine": {"batch_type": "Shell", "local_root": "./", "context_type": "LazyLocalContext"},
+        "resources": {"group_size": 1},
+    }
+    (root / "machine.json").write_text(
+        json.dumps(
+            {
+                "api_version": "1.0",
+                "deepmd_version": "3.2.0",
+                **dict.fromkeys(("train", "model_devi", "fp"), machine),
+            }
+        )
+    )
     train = root / "iter.000000/00.train"
     train.mkdir(parents=True, exist_ok=True)
     for model in range(4):
@@ -400,8 +473,15 @@ def test_scripts_are_dpgens(dpgens, monkeypatch, plumed, full):
         edit(dpgens, {"lmp": ("fix dpgen_plm\nfix_modify dpgen_plm energy no\n", "")})
     if full:
         models = " ".join(f"../graph.{model:03d}.pb" for model in range(4))
-        edit(dpgens, {"lmp": ("pair_style deepmd", f"pair_style deepmd {models} "
-                              "out_freq 10 out_file model_devi.out")})  # fmt: skip
+        edit(
+            dpgens,
+            {
+                "lmp": (
+                    "pair_style deepmd",
+                    f"pair_style deepmd {models} out_freq 10 out_file model_devi.out",
+                )
+            },
+        )
     context = make_context(dpgens, load(dpgens, changed(changes)))
     explore.prepare(context, 0)
     expected = dpgens_scripts(dpgens / "dpgen", context, monkeypatch)
@@ -447,8 +527,16 @@ def test_tasks_of_a_template(root):
         assert task.forward == ("conf.lmp", "guard.awk", "input.lammps", "input.plumed")
         assert {"HILLS*", f"COLVAR.{made['revised']['V_WIDTH']}*"} <= set(task.backward)
         assert (task.steps, "-var restart 0" in task.command) == (3000, True)
-        seen.add((made["temps"], made["biasfactor"], made["revised"]["V_WIDTH"],
-                  made["structure"], made["walker"], made["velocity_seed"]))  # fmt: skip
+        seen.add(
+            (
+                made["temps"],
+                made["biasfactor"],
+                made["revised"]["V_WIDTH"],
+                made["structure"],
+                made["walker"],
+                made["velocity_seed"],
+            )
+        )
     assert len(seen) == len(tasks) == len({one[-1] for one in seen})
     # How they were prepared counts, not what the parameter file says by now.
     jobs = tuple(replace(job, template=None) for job in context.params.jobs)
@@ -480,8 +568,7 @@ def fill(folder: Path, steps, energies: str = "") -> None:
 
 def test_a_template_that_tells_nothing(dpgens):
     """No energy, no NVT part, no temperature: nothing is known, and nothing breaks."""
-    edit(dpgens, {"plm": "d: VOLUME\nMETAD ARG=d SIGMA=V_W\n",
-                  "lmp": ("V_TEMP", "300")})  # fmt: skip
+    edit(dpgens, {"plm": "d: VOLUME\nMETAD ARG=d SIGMA=V_W\n", "lmp": ("V_TEMP", "300")})
     changes = copy.deepcopy(DPGEN_JOB)
     del changes["model_devi_jobs"][0]["rev_mat"]["lmp"]["V_TEMP"]
     context = make_context(dpgens, load(dpgens, changed(changes)))
@@ -492,8 +579,17 @@ def test_a_template_that_tells_nothing(dpgens):
     np.testing.assert_array_equal(table.step, [10, 20])
     assert np.isnan(table.energy_eV).all() and np.isnan(table.biasfactor).all()
     assert np.isnan(table.temperature_K).all()
-    assert {row[key] for key in ("biasfactor", "temperature_K", "sigma_nvt_eV", "sigma_wte_eV",
-                                 "mean_wte_eV", "biasfactor_asked")} == {None}  # fmt: skip
+    assert {
+        row[key]
+        for key in (
+            "biasfactor",
+            "temperature_K",
+            "sigma_nvt_eV",
+            "sigma_wte_eV",
+            "mean_wte_eV",
+            "biasfactor_asked",
+        )
+    } == {None}
 
 
 def test_energies_in_the_units_of_the_template(dpgens):

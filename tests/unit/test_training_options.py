@@ -19,32 +19,50 @@ from wtemlp.stages.context import RunContext
 from wtemlp.workflow.resume import sound_step
 
 MODELS = ["one", "two"]
-HYBRID = {"type": "hybrid", "list": [
-    {"type": "se_e2_a", "rcut": 4.0, "rcut_smth": 0.5, "sel": [2, 4]},
-    {"type": "se_e2_r", "rcut": 4.0, "rcut_smth": 0.5, "sel": [2, 4]},
-]}  # fmt: skip
+HYBRID = {
+    "type": "hybrid",
+    "list": [
+        {"type": "se_e2_a", "rcut": 4.0, "rcut_smth": 0.5, "sel": [2, 4]},
+        {"type": "se_e2_r", "rcut": 4.0, "rcut_smth": 0.5, "sel": [2, 4]},
+    ],
+}
 
 
 def context_of(root: Path, command: str = "dp", **changes: object) -> RunContext:  # noqa: F811
     data = copy.deepcopy(GOOD) | {"numb_models": 2, "validation_data_sys": []} | changes
     params = load(root, {key: value for key, value in data.items() if value is not ...})
-    machine = {"command": command, "machine": {"batch_type": "Shell", "local_root": "./",
-               "context_type": "LazyLocalContext"}, "resources": {"group_size": 1}}  # fmt: skip
-    (root / "machine.json").write_text(json.dumps(
-        {"api_version": "1.0", "deepmd_version": "3.2.0",
-         **dict.fromkeys(("train", "model_devi", "fp"), machine)}))  # fmt: skip
+    machine = {
+        "command": command,
+        "machine": {"batch_type": "Shell", "local_root": "./", "context_type": "LazyLocalContext"},
+        "resources": {"group_size": 1},
+    }
+    (root / "machine.json").write_text(
+        json.dumps(
+            {
+                "api_version": "1.0",
+                "deepmd_version": "3.2.0",
+                **dict.fromkeys(("train", "model_devi", "fp"), machine),
+            }
+        )
+    )
     return RunContext(params, load_machines(root / "machine.json", root), RunPaths(root))
 
 
 def labelled(root: Path, iteration: int, n_frames: int = 3) -> None:  # noqa: F811
     """Labels of an iteration, and the models that it had."""
     folder = root / f"iter.{iteration:06d}"
-    system = dpdata.LabeledSystem(data={
-        "atom_names": ["O", "H"], "atom_numbs": [1, 2], "atom_types": np.array([0, 1, 1]),
-        "orig": np.zeros(3), "cells": np.tile(9 * np.eye(3), (n_frames, 1, 1)),
-        "coords": np.zeros((n_frames, 3, 3)), "energies": np.zeros(n_frames),
-        "forces": np.zeros((n_frames, 3, 3)),
-    })  # fmt: skip
+    system = dpdata.LabeledSystem(
+        data={
+            "atom_names": ["O", "H"],
+            "atom_numbs": [1, 2],
+            "atom_types": np.array([0, 1, 1]),
+            "orig": np.zeros(3),
+            "cells": np.tile(9 * np.eye(3), (n_frames, 1, 1)),
+            "coords": np.zeros((n_frames, 3, 3)),
+            "energies": np.zeros(n_frames),
+            "forces": np.zeros((n_frames, 3, 3)),
+        }
+    )
     system.to_deepmd_raw(str(folder / "02.fp/data.000"))
     system.to_deepmd_npy(str(folder / "02.fp/data.000"))
     for model in range(2):
@@ -57,22 +75,38 @@ def labelled(root: Path, iteration: int, n_frames: int = 3) -> None:  # noqa: F8
 BACKENDS = {
     "tensorflow": ({}, "", ".pb", ["freeze", "compress"], ".index"),
     "pytorch": ({"train_backend": "pytorch"}, " --pt", ".pth", ["freeze", "compress"], ".pt"),
-    "jax": ({"train_backend": "jax"}, " --jax", ".savedmodel", [
-        "freeze -o frozen_model.savedmodel",
-        "compress -i frozen_model.savedmodel -o frozen_model_compressed.savedmodel"], ".jax"),
-    "exportable": ({"train_backend": "pt-expt"}, " --pt-expt", ".pt2", [
-        "freeze -c model.ckpt.pt -o frozen_model.pt2 --lower-kind nlist",
-        "compress -i frozen_model.pt2 -o frozen_model_compressed.pt2"], ".pt"),
-}  # fmt: skip
+    "jax": (
+        {"train_backend": "jax"},
+        " --jax",
+        ".savedmodel",
+        [
+            "freeze -o frozen_model.savedmodel",
+            "compress -i frozen_model.savedmodel -o frozen_model_compressed.savedmodel",
+        ],
+        ".jax",
+    ),
+    "exportable": (
+        {"train_backend": "pt-expt"},
+        " --pt-expt",
+        ".pt2",
+        [
+            "freeze -c model.ckpt.pt -o frozen_model.pt2 --lower-kind nlist",
+            "compress -i frozen_model.pt2 -o frozen_model_compressed.pt2",
+        ],
+        ".pt",
+    ),
+}
 
 
 @pytest.mark.parametrize("program", ["dp", "wtemlp dp"])
-@pytest.mark.parametrize(("changes", "flag", "suffix", "then", "checkpoint"), BACKENDS.values(),
-                         ids=BACKENDS)  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "flag", "suffix", "then", "checkpoint"), BACKENDS.values(), ids=BACKENDS
+)
 def test_names_of_the_back_ends(root, program, changes, flag, suffix, then, checkpoint):  # noqa: F811
     """Those that DP-GEN waits for and links, told to the back ends that have others."""
-    context = context_of(root, program, dp_compress=True, validation_data_sys=["validation"],
-                         **changes)  # fmt: skip
+    context = context_of(
+        root, program, dp_compress=True, validation_data_sys=["validation"], **changes
+    )
     assert context.params.model_suffix == suffix
     train.prepare(context, 0)
     task = train.tasks(context, 0)[0][1]
@@ -104,11 +138,17 @@ def test_names_of_the_back_ends(root, program, changes, flag, suffix, then, chec
 def test_models_are_gone_on_with(root):  # noqa: F811
     labelled(root, 0)
     context = context_of(
-        root, "wtemlp dp", training_reuse_iter=1, training_reuse_numb_steps=50,
-        training_reuse_old_ratio=0.9, training_reuse_start_lr=1e-4, training_reuse_start_pref_e=1,
-        training_reuse_start_pref_f=100, default_training_param=GOOD["default_training_param"] | {
-            "loss": {"type": "ener", "start_pref_e": 0.02, "start_pref_f": 1000}},
-    )  # fmt: skip
+        root,
+        "wtemlp dp",
+        training_reuse_iter=1,
+        training_reuse_numb_steps=50,
+        training_reuse_old_ratio=0.9,
+        training_reuse_start_lr=1e-4,
+        training_reuse_start_pref_e=1,
+        training_reuse_start_pref_f=100,
+        default_training_param=GOOD["default_training_param"]
+        | {"loss": {"type": "ener", "start_pref_e": 0.02, "start_pref_f": 1000}},
+    )
     train.prepare(context, 1)
     task = train.tasks(context, 1)[0][1]
     made = json.loads((task.folder / "input.json").read_text())
@@ -128,9 +168,11 @@ def test_an_epoch_is_not_what_reused_models_are_trained_for(root):  # noqa: F811
     training = {"training": {"numb_epoch": 100}}
     for steps in (None, 7):
         context = context_of(
-            root, training_reuse_iter=1, training_reuse_numb_steps=steps,
+            root,
+            training_reuse_iter=1,
+            training_reuse_numb_steps=steps,
             default_training_param=GOOD["default_training_param"] | training,
-        )  # fmt: skip
+        )
         train.prepare(context, 1)
         made = json.loads((context.paths.model(1, 0) / "input.json").read_text())
         # 1 and 3 frames; in batches of 1 and 3 frames: 1/4 + 9/4 a step.
@@ -142,9 +184,10 @@ def test_all_data_in_one_file(root, epochs):  # noqa: F811
     labelled(root, 0)
     training = {"numb_epoch": 100} if epochs else {"numb_steps": 160}
     context = context_of(
-        root, one_h5=True,
+        root,
+        one_h5=True,
         default_training_param=GOOD["default_training_param"] | {"training": training},
-    )  # fmt: skip
+    )
     train.prepare(context, 1)
     tasks, common = train.tasks(context, 1)
     assert common == ["data.hdf5"] and (context.paths.train(1) / "data.hdf5").is_file()
@@ -162,16 +205,22 @@ def test_begin_with_models_that_are_there(root):  # noqa: F811
     task = train.tasks(context, 0)[0][1]
     assert "--init-model old/model.ckpt" in task.command
     assert (task.folder / "old/model.ckpt.meta").read_text() == "7 1"
-    for paths, words in ((["models/000"], "there are 1"), (["data", "conf"], "has no model.ckpt*"),
-                         (..., "training_iter0_model_path is missing")):  # fmt: skip
+    for paths, words in (
+        (["models/000"], "there are 1"),
+        (["data", "conf"], "has no model.ckpt*"),
+        (..., "training_iter0_model_path is missing"),
+    ):
         with pytest.raises(InputError, match=words.replace("*", r"\*")):
             context_of(root, **keys | {"training_iter0_model_path": paths})
 
 
-@pytest.mark.parametrize(("key", "flag", "more"), [
-    ("training_init_frozen_model", "--init-frz-model old/init.pb", {}),
-    ("training_finetune_model", "--finetune old/init.pth", {"train_backend": "pytorch"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "flag", "more"),
+    [
+        ("training_init_frozen_model", "--init-frz-model old/init.pb", {}),
+        ("training_finetune_model", "--finetune old/init.pth", {"train_backend": "pytorch"}),
+    ],
+)
 def test_begin_with_frozen_models(root, key, flag, more):  # noqa: F811
     suffix = flag[flag.index(".") :]
     names = [f"{name}{suffix}" for name in MODELS]
@@ -260,18 +309,27 @@ def test_a_table_for_short_distances(root):  # noqa: F811
         context_of(root, srtab_file_path="none")
 
 
-@pytest.mark.parametrize(("changes", "words"), [
-    ({"train_backend": "torch"}, 'train_backend = "torch"; DP-GEN says: The backend torch is not'),
-    ({"model_format": "pth"}, 'model_format = "pth"; DP-GEN says: The model format pth is not'),
-    ({"train_backend": "pt-expt", "model_format": "pte"}, "use model_format=pt2"),
-    ({"training_init_model": True, "training_init_frozen_model": MODELS}, "mutually exclusive"),
-    ({"training_init_frozen_model": ["a.pb", "b.pth"]}, "must have the same non-empty file suffix"),
-    ({"training_reuse_iter": 0}, "training_reuse_iter = 0; must be a positive integer"),
-    ({"training_reuse_iter": 1, "training_reuse_old_ratio": "aut"}, 'as "auto:10"'),
-    ({"training_reuse_iter": 1, "training_reuse_old_ratio": 1.5}, "must be between 0 and 1"),
-    ({"training_reuse_iter": 1, "training_reuse_start_lr": 0}, "must be a positive number"),
-    ({"model_devi_activation_func": [["tanh", "tanh"]]}, "one per model (numb_models: 2)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"train_backend": "torch"},
+            'train_backend = "torch"; DP-GEN says: The backend torch is not',
+        ),
+        ({"model_format": "pth"}, 'model_format = "pth"; DP-GEN says: The model format pth is not'),
+        ({"train_backend": "pt-expt", "model_format": "pte"}, "use model_format=pt2"),
+        ({"training_init_model": True, "training_init_frozen_model": MODELS}, "mutually exclusive"),
+        (
+            {"training_init_frozen_model": ["a.pb", "b.pth"]},
+            "must have the same non-empty file suffix",
+        ),
+        ({"training_reuse_iter": 0}, "training_reuse_iter = 0; must be a positive integer"),
+        ({"training_reuse_iter": 1, "training_reuse_old_ratio": "aut"}, 'as "auto:10"'),
+        ({"training_reuse_iter": 1, "training_reuse_old_ratio": 1.5}, "must be between 0 and 1"),
+        ({"training_reuse_iter": 1, "training_reuse_start_lr": 0}, "must be a positive number"),
+        ({"model_devi_activation_func": [["tanh", "tanh"]]}, "one per model (numb_models: 2)"),
+    ],
+)
 def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
     """What DP-GEN tells in the middle of a run, or not at all."""
     with pytest.raises(NotRunnable) as caught:
@@ -279,9 +337,10 @@ def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("backend", "package"), [("pytorch", "torch"), ("pt-expt", "torch"),
-                                                  ("jax", "jax"),
-                                                  ("tensorflow", "tensorflow")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("backend", "package"),
+    [("pytorch", "torch"), ("pt-expt", "torch"), ("jax", "jax"), ("tensorflow", "tensorflow")],
+)
 def test_a_back_end_that_is_not_here(root, monkeypatch, backend, package):  # noqa: F811
     from wtemlp.preflight import installed_engines
 
@@ -297,8 +356,11 @@ def test_only_the_back_end_that_trains_must_be_here(root, monkeypatch):  # noqa:
     """A machine with PyTorch alone needs no TensorFlow."""
     from wtemlp.preflight import installed_engines
 
-    monkeypatch.setattr(installed_engines.lammps_library, "package_folder",
-                        lambda name: None if name == "tensorflow" else root)  # fmt: skip
+    monkeypatch.setattr(
+        installed_engines.lammps_library,
+        "package_folder",
+        lambda name: None if name == "tensorflow" else root,
+    )
     context = context_of(root, "wtemlp dp", train_backend="pytorch")
     installed_engines.check_backend(context.params, context.machines)
     with pytest.raises(MissingEngine, match="train_backend: tensorflow: tensorflow is not"):
@@ -309,16 +371,20 @@ def test_only_the_back_end_that_trains_must_be_here(root, monkeypatch):  # noqa:
 def test_what_is_prepared_is_dpgens(root, tmp_path_factory):  # noqa: F811
     """The same input but for the validation data, from the same seed."""
     labelled(root, 0)
-    keys = {"training_reuse_iter": 1, "training_reuse_old_ratio": "auto:5",
-            "default_training_param": GOOD["default_training_param"]}  # fmt: skip
+    keys = {
+        "training_reuse_iter": 1,
+        "training_reuse_old_ratio": "auto:5",
+        "default_training_param": GOOD["default_training_param"],
+    }
     context = context_of(root, **keys)
     train.prepare(context, 1)
     other = tmp_path_factory.mktemp("dpgen")
     for name in ("data", "conf", "iter.000000"):
         (other / name).symlink_to(root / name)
     with adapter.run_folder(other, context.seed("train", 1)) as generator:
-        generator.make_train(1, copy.deepcopy(dict(context.params.jdata)),
-                             {"deepmd_version": "3.2.0"})  # fmt: skip
+        generator.make_train(
+            1, copy.deepcopy(dict(context.params.jdata)), {"deepmd_version": "3.2.0"}
+        )
     for model in range(2):
         ours, its = (
             json.loads((folder / f"iter.000001/00.train/{model:03d}/input.json").read_text())

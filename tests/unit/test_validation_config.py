@@ -44,10 +44,17 @@ def test_a_long_part_has_its_frames_further_apart(tmp_path):
 
 def test_what_is_given_is_taken(tmp_path):
     block = {
-        "temps": [280, 300], "ensembles": ["npt"], "press": 10, "models": 1, "reference": False,
-        "npt_steps": 8000, "pairs": ["H-O"], "diffusion": ["H", "O"],
-        "viscosity_mPa_s": [0.4, 0.32], "bounds": {"rdf": 0.1, "force_rmse_meV_A": 120},
-    }  # fmt: skip
+        "temps": [280, 300],
+        "ensembles": ["npt"],
+        "press": 10,
+        "models": 1,
+        "reference": False,
+        "npt_steps": 8000,
+        "pairs": ["H-O"],
+        "diffusion": ["H", "O"],
+        "viscosity_mPa_s": [0.4, 0.32],
+        "bounds": {"rdf": 0.1, "force_rmse_meV_A": 120},
+    }
     found = read(tmp_path, block)
     assert found.ensembles == ("nvt", "npt")
     assert (found.pressure_bar, found.models, found.reference) == (10, 1, False)

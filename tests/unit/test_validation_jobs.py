@@ -32,10 +32,13 @@ def make(root: Path, cell: np.ndarray, turn: np.ndarray, **changes):
     order = np.argsort(types, kind="stable")
     coords = (coords @ np.linalg.inv(BOX_A * np.eye(3)) @ cell @ turn)[order]
     data = {
-        "atom_names": ["O", "H"], "atom_numbs": [N_SIDE**3, 2 * N_SIDE**3],
-        "atom_types": types[order], "orig": np.zeros(3), "cells": (cell @ turn)[None],
+        "atom_names": ["O", "H"],
+        "atom_numbs": [N_SIDE**3, 2 * N_SIDE**3],
+        "atom_types": types[order],
+        "orig": np.zeros(3),
+        "cells": (cell @ turn)[None],
         "coords": coords[None],
-    }  # fmt: skip
+    }
     (root / "conf").mkdir()
     dpdata.System(data=data).to_vasp_poscar(str(root / "conf/0.POSCAR"))
     for iteration in range(2):
@@ -68,11 +71,15 @@ def test_one_job_a_potential_and_temperature(made, tmp_path):
     names = [str(job.folder.relative_to(tmp_path / "validation")) for job in work.models]
     assert names == [
         f"iter.000001/md.models/model.{model:03d}.{kelvin}K"
-        for kelvin in (300, 350) for model in (0, 1)
-    ]  # fmt: skip
+        for kelvin in (300, 350)
+        for model in (0, 1)
+    ]
     assert [job.folder.name for job in work.reference] == ["300K", "350K"]
-    seeds = {seed for job in (*work.models, *work.reference)
-             for seed in (job.plan.velocity_seed, job.plan.thermostat_seed)}
+    seeds = {
+        seed
+        for job in (*work.models, *work.reference)
+        for seed in (job.plan.velocity_seed, job.plan.thermostat_seed)
+    }
     assert len(seeds) == 12
     assert plan_work(*made, tmp_path, None) == work  # a function of the input
     assert plan_work(*made, tmp_path, 0).models != work.models
@@ -93,7 +100,7 @@ def test_both_potentials_run_the_same(made, tmp_path):
     for script in (model, reference):
         runs = [line.split()[1] for line in script.splitlines() if line.startswith("run ")]
         assert runs == ["10000", "40000", "100000", "40000"]
-        assert "variable        temp_ok equal \"temp < 900\"" in script
+        assert 'variable        temp_ok equal "temp < 900"' in script
         assert all(f"of the run, in {part}: above 900 K" in script for part in PARTS)
     for text, masses in ((model, ("15.9994", "1.008")), (reference, ("15.9994", "1.008"))):
         lines = [line.split() for line in text.splitlines() if line.startswith("mass ")]

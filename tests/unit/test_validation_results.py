@@ -39,8 +39,12 @@ N_SIDE, BOX_A = 3, 9.32
 N_ATOMS = 3 * N_SIDE**3
 DT_PS = 0.0005
 BLOCK = {
-    "equil_steps": 100, "nvt_steps": 2000, "nve_steps": 2000, "trj_freq": 50, "thermo_freq": 10,
-}  # fmt: skip
+    "equil_steps": 100,
+    "nvt_steps": 2000,
+    "nve_steps": 2000,
+    "trj_freq": 50,
+    "thermo_freq": 10,
+}
 
 
 def params_of(tmp_path: Path, **changes):
@@ -52,21 +56,37 @@ def params_of(tmp_path: Path, **changes):
 def job_of(tmp_path: Path, params, potential=MODEL, model=0) -> MdJob:
     settings = params.validation
     plan = md.MdPlan(
-        temperature_K=300.0, timestep_ps=DT_PS, ensembles=settings.ensembles,
-        equil_steps=settings.equil_steps, nvt_steps=settings.nvt_steps,
-        nve_steps=settings.nve_steps, npt_steps=settings.npt_steps, pressure_bar=1.0,
-        trj_freq=settings.trj_freq, thermo_freq=settings.thermo_freq, limit_K=900.0,
-        velocity_seed=1, thermostat_seed=2, vacf_types=(1,),
-    )  # fmt: skip
+        temperature_K=300.0,
+        timestep_ps=DT_PS,
+        ensembles=settings.ensembles,
+        equil_steps=settings.equil_steps,
+        nvt_steps=settings.nvt_steps,
+        nve_steps=settings.nve_steps,
+        npt_steps=settings.npt_steps,
+        pressure_bar=1.0,
+        trj_freq=settings.trj_freq,
+        thermo_freq=settings.thermo_freq,
+        limit_K=900.0,
+        velocity_seed=1,
+        thermostat_seed=2,
+        vacf_types=(1,),
+    )
     folder = tmp_path / f"{potential}{model}"
     folder.mkdir(exist_ok=True)
     return MdJob(folder, {}, "", (), (), potential=potential, model=model, plan=plan)
 
 
 def write_part(
-    job: MdJob, ensemble: str, begins: int, steps: int, *, mean_K=300.0, drift=0.0, seed=1,
+    job: MdJob,
+    ensemble: str,
+    begins: int,
+    steps: int,
+    *,
+    mean_K=300.0,
+    drift=0.0,
+    seed=1,
     noise=0.1,
-) -> None:  # fmt: skip
+) -> None:
     """A part in equilibrium: canonical temperatures, molecules that walk at random."""
     rng = np.random.default_rng(seed + 100 * len(ensemble) + begins)
     scale = 1.0 if job.potential == MODEL else 1 / KCAL_MOL_IN_EV
@@ -83,14 +103,19 @@ def write_part(
     types, coords, _ = water_box(N_SIDE, BOX_A, shuffle=False)
     frames = np.arange(begins, begins + steps + 1, job.plan.trj_freq)
     walk = np.cumsum(rng.normal(scale=0.05, size=(len(frames), N_ATOMS // 3, 1, 3)), axis=0)
-    moved = coords.reshape(-1, 3, 3) + walk + rng.normal(
-        scale=noise, size=(len(frames), N_ATOMS // 3, 3, 3)
+    moved = (
+        coords.reshape(-1, 3, 3)
+        + walk
+        + rng.normal(scale=noise, size=(len(frames), N_ATOMS // 3, 3, 3))
     )
     cells = np.tile(BOX_A * np.eye(3), (len(frames), 1, 1))
     write_dump(
-        job.folder / md.trajectory(ensemble), frames, cells, types + 1,
+        job.folder / md.trajectory(ensemble),
+        frames,
+        cells,
+        types + 1,
         moved.reshape(len(frames), -1, 3),
-    )  # fmt: skip
+    )
 
 
 def whole(job: MdJob, **more) -> MdJob:
@@ -218,10 +243,16 @@ def everything(tmp_path, params, jobs):
     found, distances, noises = _checks(params, runs, ())
     ok = all(check.ok for check in found)
     record = Validation(
-        iteration=0, models=(0, 1), reference="tip3p-flexible", ok=ok,
-        verdict=_verdict(params, found, ok), md=tuple(m.run for m in runs), checks=tuple(found),
-        rdf_distance=distances, rdf_noise=noises,
-    )  # fmt: skip
+        iteration=0,
+        models=(0, 1),
+        reference="tip3p-flexible",
+        ok=ok,
+        verdict=_verdict(params, found, ok),
+        md=tuple(m.run for m in runs),
+        checks=tuple(found),
+        rdf_distance=distances,
+        rdf_noise=noises,
+    )
     save(tmp_path / "validation.json", record)
     assert load(tmp_path / "validation.json") == record
     return record
@@ -332,8 +363,15 @@ def test_parity_is_checked_against_the_trust_level():
 
 
 def test_records_of_the_first_version_are_read(tmp_path):
-    record = Validation(0, (0,), "", "good", True, checks=(Check("a", "b", "c", True),),
-                        rdf_distance={"O-O 300 K": Estimate(0.1, None)})  # fmt: skip
+    record = Validation(
+        0,
+        (0,),
+        "",
+        "good",
+        True,
+        checks=(Check("a", "b", "c", True),),
+        rdf_distance={"O-O 300 K": Estimate(0.1, None)},
+    )
     save(tmp_path / "v.json", record)
     content = json.loads((tmp_path / "v.json").read_text())
     del content["rdf_noise"]

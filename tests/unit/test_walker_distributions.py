@@ -24,8 +24,14 @@ def table(file, columns):
 def task(tmp_path):
     """A walker whose first half of the biased part is nonsense, as of a bias being filled."""
     rng = np.random.default_rng(5)
-    job = {"system": 0, "temps": T, "biasfactor": G, "window_K": None,
-           "share_hills": False, "variables": []}  # fmt: skip
+    job = {
+        "system": 0,
+        "temps": T,
+        "biasfactor": G,
+        "window_K": None,
+        "share_hills": False,
+        "variables": [],
+    }
     (tmp_path / "job.json").write_text(json.dumps(job))
     (tmp_path / "sigma.out").write_text(f"mean_eV 0.0 sigma_eV {SIGMA} biasfactor {G}\n")
     nvt = rng.normal(scale=SIGMA, size=N)
@@ -66,9 +72,12 @@ def test_metadynamics_has_its_final_bias_in_the_hills(task):
     area = np.sqrt(2 * np.pi) * 0.25 / 0.1  # hills of height 1 add up to this
     heights = (converged(centres) - converged(np.array(7.0))) / area / (1 - 1 / G)
     hills = {
-        "time": centres, "ene": centres, "sigma_ene": np.full(len(centres), 0.25),
-        "height": heights, "biasf": np.full(len(centres), G),
-    }  # fmt: skip
+        "time": centres,
+        "ene": centres,
+        "sigma_ene": np.full(len(centres), 0.25),
+        "height": heights,
+        "biasf": np.full(len(centres), G),
+    }
     table(folder / "HILLS", hills)
     write_wte(folder, energies, "metad.bias", np.zeros(N))
     write_distributions(folder)

@@ -12,9 +12,28 @@ from wtemlp.md.walker_record import WalkerRecord, read_record, write_record
 def test_it_comes_back_as_it_was(tmp_path):
     own = Extra("t: TORSION ATOMS=1,2,3,4\n", (ExtraVariable("t", 0.3, "-pi", "pi"),), False)
     full = WalkerRecord(
-        300.0, 1, 2, "npt", 1.0, 0.0005, "a.POSCAR", {"iteration": 0}, "opes", None, (4.0, 16.0),
-        8.0, (250.0, 400.0), True, ("t",), 800, 400, own, "iter.000000/HILLS", 5, 6,
-    )  # fmt: skip
+        300.0,
+        1,
+        2,
+        "npt",
+        1.0,
+        0.0005,
+        "a.POSCAR",
+        {"iteration": 0},
+        "opes",
+        None,
+        (4.0, 16.0),
+        8.0,
+        (250.0, 400.0),
+        True,
+        ("t",),
+        800,
+        400,
+        own,
+        "iter.000000/HILLS",
+        5,
+        6,
+    )
     for record in (full, WalkerRecord(310.0)):
         write_record(tmp_path, record)
         assert read_record(tmp_path) == record

@@ -134,8 +134,9 @@ def test_our_own_values_are_looked_at(tmp_path, monkeypatch, capsys):
     assert code == 2 and "model_devi_jobs[1].wte.biasfactor = 0.5; must be 1 or more" in lines[0]
 
 
-@pytest.mark.parametrize(("key", "value"), [("numb_models", -3), ("seed", -1),
-                                            ("model_devi_dt", 0.5)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("key", "value"), [("numb_models", -3), ("seed", -1), ("model_devi_dt", 0.5)]
+)
 def test_values_are_looked_at_beside_a_template_too(tmp_path, monkeypatch, capsys, key, value):
     """What the scripts lack is one thing, what the file says another."""
     from tests.loop.conftest import PARAM

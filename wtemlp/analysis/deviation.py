@@ -11,8 +11,12 @@ from wtemlp.analysis.frames import Decision
 
 
 def classify(
-    max_devi_f: ArrayLike, trust_lo: float, trust_hi: float,
-    max_devi_v: ArrayLike = 0.0, v_lo: float = np.inf, v_hi: float = np.inf,
+    max_devi_f: ArrayLike,
+    trust_lo: float,
+    trust_hi: float,
+    max_devi_v: ArrayLike = 0.0,
+    v_lo: float = np.inf,
+    v_hi: float = np.inf,
 ) -> NDArray[np.int_]:
     """Sort frames by their force deviation, and by their virial deviation if it has levels.
 
@@ -51,8 +55,13 @@ def _sound(deviation: NDArray, highest: float, below: np.ufunc) -> NDArray[np.bo
 
 
 def classify_adaptive(
-    max_devi_f: ArrayLike, max_devi_v: ArrayLike, trust_hi: float, v_hi: float,
-    numbers: tuple[int, int], percentages: tuple[float, float], order: ArrayLike,
+    max_devi_f: ArrayLike,
+    max_devi_v: ArrayLike,
+    trust_hi: float,
+    v_hi: float,
+    numbers: tuple[int, int],
+    percentages: tuple[float, float],
+    order: ArrayLike,
 ) -> NDArray[np.int_]:
     """Sort frames where numbers of candidates are wanted, in the place of lower trust levels.
 

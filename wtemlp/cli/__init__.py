@@ -130,7 +130,9 @@ def schema(file: str) -> None:
 @file_argument("param")
 @click.argument("machine", type=click.Path(path_type=Path), required=False)
 @click.option(
-    "--from", "source", type=click.Path(path_type=Path),
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
     help="The unbiased run: an exploration or one of its tasks, an init folder, or a file of "
     "energies (MD step and energy, or a COLVAR with time in ps).",
 )
@@ -138,19 +140,28 @@ def schema(file: str) -> None:
     "--unit", type=click.Choice(("eV", "kcal/mol", "kJ/mol")), help="Of a file's energies."
 )
 @click.option(
-    "--temperature", type=click.FloatRange(min=0, min_open=True),
+    "--temperature",
+    type=click.FloatRange(min=0, min_open=True),
     help="K, of a file or of the short run; the default is PARAM's.",
 )
 @click.option(
-    "--steps", type=int,
+    "--steps",
+    type=int,
     help="Do a short run of this length with the reference force field, whatever is there.",
 )
 @click.option(
-    "--biasfactor", "biasfactors", type=float, multiple=True, metavar="G [G ...]",
+    "--biasfactor",
+    "biasfactors",
+    type=float,
+    multiple=True,
+    metavar="G [G ...]",
     help="Bias factors of the table; the default is 1 4 16 64 256 and those of PARAM.",
 )
 @click.option(
-    "--window", type=float, nargs=2, metavar="LOW HIGH",
+    "--window",
+    type=float,
+    nargs=2,
+    metavar="LOW HIGH",
     help="Temperatures to cover, K: gives the bias factor to write into PARAM.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -187,8 +198,16 @@ def plan(
 
     click.echo(
         plan_command(
-            param, machine, root, source=source, unit=unit, temperature_K=temperature,
-            steps=steps, biasfactors=biasfactors, window_K=window, as_json=as_json,
+            param,
+            machine,
+            root,
+            source=source,
+            unit=unit,
+            temperature_K=temperature,
+            steps=steps,
+            biasfactors=biasfactors,
+            window_K=window,
+            as_json=as_json,
         )
     )
 
@@ -214,7 +233,8 @@ def status(root: Path) -> None:
 @cli.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path())
 @click.option(
-    "--machine", type=click.Path(path_type=Path),
+    "--machine",
+    type=click.Path(path_type=Path),
     help="The machine file; the default is the one that the run was last given.",
 )
 def cancel(root: Path, machine: Path | None) -> None:
@@ -309,7 +329,8 @@ def main() -> None:
         _log_unexpected()
         click.echo(
             f"wtemlp: unexpected {type(error).__name__}: {error}; this is a bug of wtemlp: "
-            "please report it with the run's wtemlp.log", err=True,
+            "please report it with the run's wtemlp.log",
+            err=True,
         )
         sys.exit(EXIT_BUG)
 
@@ -325,6 +346,7 @@ def _log_unexpected() -> None:
 def _interrupted() -> None:
     click.echo(
         "\nwtemlp: interrupted; the state is saved and running tasks go on; "
-        "give the same command again to go on, or end them with: wtemlp cancel", err=True,
+        "give the same command again to go on, or end them with: wtemlp cancel",
+        err=True,
     )
     sys.exit(EXIT_INTERRUPTED)

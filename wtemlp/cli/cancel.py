@@ -17,8 +17,11 @@ from wtemlp.validation import folders
 
 #: Sections of the machine file, by the stage's folder; `wtemlp init` runs all with the last.
 _SECTIONS = {
-    "00.train": "train", "01.model_devi": "model_devi", "02.fp": "fp", **folders.SECTIONS,
-}  # fmt: skip
+    "00.train": "train",
+    "01.model_devi": "model_devi",
+    "02.fp": "fp",
+    **folders.SECTIONS,
+}
 
 
 def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object]) -> str:
@@ -56,9 +59,7 @@ def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object
     with locked(paths):
         open_log(paths, say)
         ended = sum(
-            cancel_tasks(
-                folder, getattr(machines, _SECTIONS.get(folder.name, "fp")), root
-            )
+            cancel_tasks(folder, getattr(machines, _SECTIONS.get(folder.name, "fp")), root)
             for folder in journals
         )
     jobs = {0: "this run had no jobs", 1: "1 job was ended"}.get(ended, f"{ended} jobs were ended")

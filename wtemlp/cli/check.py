@@ -10,8 +10,13 @@ from wtemlp.session.session import find_input, run_folder
 
 
 def check_command(
-    param: Path, machine: Path | None, root: Path, say: Callable[[str], object], *,
-    schema_only: bool, submit: bool,
+    param: Path,
+    machine: Path | None,
+    root: Path,
+    say: Callable[[str], object],
+    *,
+    schema_only: bool,
+    submit: bool,
 ) -> int:
     """Do ``wtemlp check``.
 

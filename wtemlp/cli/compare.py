@@ -8,9 +8,14 @@ import click
 @click.command()
 @click.argument("directories", metavar="DIR...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", "out", type=click.Path(path_type=Path), default=Path("compare"),
-    show_default=True, help="The folder to write.",
-)  # fmt: skip
+    "-o",
+    "--output",
+    "out",
+    type=click.Path(path_type=Path),
+    default=Path("compare"),
+    show_default=True,
+    help="The folder to write.",
+)
 def compare(directories: tuple[Path, ...], out: Path) -> None:
     """Compare runs: tables, figures, and which bias factor to use.
 

@@ -125,8 +125,11 @@ def compared_again(folder: Path, say: Callable[[str], object] = lambda line: Non
     """
     known = compared(folder)
     if known is None:
-        raise InputError(shell_hints.shown(folder), "is no sweep and no comparison",
-                         "compare runs with: wtemlp compare DIR...")  # fmt: skip
+        raise InputError(
+            shell_hints.shown(folder),
+            "is no sweep and no comparison",
+            "compare runs with: wtemlp compare DIR...",
+        )
     directories, out = known
     compare(directories, out, say)
     return out / paths.REPORT

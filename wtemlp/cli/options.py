@@ -6,7 +6,11 @@ from pathlib import Path
 import click
 
 folder_option = click.option(
-    "-C", "--directory", "root", type=click.Path(path_type=Path), default=Path(),
+    "-C",
+    "--directory",
+    "root",
+    type=click.Path(path_type=Path),
+    default=Path(),
     help="The run's folder; the default is the working directory. PARAM and MACHINE are looked "
     "for in the working directory, then there.",
 )

@@ -55,15 +55,20 @@ def plan_command(
     params = load_params(param, root, check_files=False)
     machines = load_machines(machine, root) if machine is not None else None
     if steps is not None and source is not None:
-        raise InputError("--steps", "is the length of a run to be done, and --from names one",
-                         "give one of them")  # fmt: skip
+        raise InputError(
+            "--steps", "is the length of a run to be done, and --from names one", "give one of them"
+        )
     wrong = next((g for g in biasfactors if not 1 <= g <= MAX_BIASFACTOR), None)
     if wrong is not None:
-        raise InputError("--biasfactor", f"{wrong:g}",
-                         f"must be 1 or more, and {MAX_BIASFACTOR:g} or less")
+        raise InputError(
+            "--biasfactor", f"{wrong:g}", f"must be 1 or more, and {MAX_BIASFACTOR:g} or less"
+        )
     if temperature_K is not None and not 0 < temperature_K <= MAX_TEMPERATURE_K:
-        raise InputError("--temperature", f"{temperature_K:g}",
-                         f"must be a positive number (K), {MAX_TEMPERATURE_K:g} or less")
+        raise InputError(
+            "--temperature",
+            f"{temperature_K:g}",
+            f"must be a positive number (K), {MAX_TEMPERATURE_K:g} or less",
+        )
     if source is not None:
         if not source.exists() and (root / source).exists():
             source = root / source

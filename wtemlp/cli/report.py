@@ -9,11 +9,16 @@ import click
 @click.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path(), metavar="[DIR]")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
     help="The page; by default report.html in DIR.",
 )
 @click.option(
-    "--figures", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
     help="Write each figure for a paper, too, as PNG and PDF, and its numbers as CSV. This takes "
     "some seconds.",
 )

@@ -74,9 +74,7 @@ def describe(root: Path) -> str:
 def _validation(root: Path) -> list[str]:
     """What the last validation has found."""
     try:
-        found = validation_record.load(
-            root / validation_record.FOLDER / validation_record.FILE
-        )
+        found = validation_record.load(root / validation_record.FOLDER / validation_record.FILE)
     except (OSError, ValueError, TypeError, KeyError):
         return []
     return [f"validation of iteration {found.iteration}: {found.verdict}"]

@@ -11,26 +11,43 @@ from wtemlp.cli.options import NumberLists, file_argument, folder_option
 @file_argument("param")
 @file_argument("machine")
 @click.option(
-    "--biasfactor", "biasfactors", type=float, multiple=True, metavar="G [G ...]", required=True,
+    "--biasfactor",
+    "biasfactors",
+    type=float,
+    multiple=True,
+    metavar="G [G ...]",
+    required=True,
     help="Bias factors, one run each; 1 is unbiased MD.",
 )
 @click.option(
-    "--baseline", "baselines", multiple=True, metavar="NAME[,NAME ...]",
+    "--baseline",
+    "baselines",
+    multiple=True,
+    metavar="NAME[,NAME ...]",
     help="More runs to compare with. random: for each bias factor above 1, frames picked at random "
     "whatever their deviation (random:16: at 16 only); highT: unbiased MD at the temperature that "
     "the widest bias factor's energies reach (highT:400: at 400 K).",
 )
 @click.option(
-    "--seeds", "n_seeds", type=int, default=1, show_default=True, metavar="N",
+    "--seeds",
+    "n_seeds",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
     help="Do all of it N times, with the seeds from PARAM's on, for error bars.",
 )
 @click.option(
-    "--parallel", type=int, metavar="N",
+    "--parallel",
+    type=int,
+    metavar="N",
     help="Runs at the same time; the default is all of them, but 1 where MACHINE runs tasks on "
     "this machine, whose cores one run fills.",
 )
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path),
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
     help="The sweep's folder; the default is sweep in the run's folder.",
 )
 @folder_option
@@ -60,6 +77,12 @@ def sweep(
     from wtemlp.cli.sweep_command import sweep_command
 
     sweep_command(
-        param, machine, root, out, biasfactors=biasfactors, baselines=baselines,
-        n_seeds=n_seeds, parallel=parallel,
+        param,
+        machine,
+        root,
+        out,
+        biasfactors=biasfactors,
+        baselines=baselines,
+        n_seeds=n_seeds,
+        parallel=parallel,
     )

@@ -156,9 +156,16 @@ def _look(
     if unbiased is not None:
         reach.window_K(unbiased, params, request.widest)
     return _Plan(
-        params, machines, folder, given, request, places.load_sweep(folder), user_files,
-        unbiased, own,
-    )  # fmt: skip
+        params,
+        machines,
+        folder,
+        given,
+        request,
+        places.load_sweep(folder),
+        user_files,
+        unbiased,
+        own,
+    )
 
 
 def _make_record(plan: _Plan, reporter: Reporter) -> tuple[Arm, ...]:

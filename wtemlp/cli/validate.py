@@ -12,7 +12,9 @@ from wtemlp.cli.options import file_argument, folder_option
 @file_argument("machine")
 @folder_option
 @click.option(
-    "--iteration", type=click.IntRange(min=0), metavar="N",
+    "--iteration",
+    type=click.IntRange(min=0),
+    metavar="N",
     help="Whose models; by default the last that were trained.",
 )
 def validate(param: Path, machine: Path, root: Path, iteration: int | None) -> None:

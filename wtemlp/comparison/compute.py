@@ -170,9 +170,7 @@ def _validated_alike(runs: Sequence[Run]) -> bool:
 
 def same_domain(first: ArmResult, second: ArmResult) -> bool:
     """Whether errors of two arms are of the same system and data, as far as that can be seen."""
-    return all(
-        a == b or not a or not b for a, b in zip(first.domain, second.domain, strict=True)
-    )
+    return all(a == b or not a or not b for a, b in zip(first.domain, second.domain, strict=True))
 
 
 def baseline_differences(arms: Sequence[ArmResult]) -> list[Difference]:

@@ -165,9 +165,10 @@ def baselines_figure(comparison: Comparison) -> Figure:
         ("Energy", "energy", "Δ RMSE of the energy (meV/atom)"),
     ):
         rows = [
-            one for one in comparison.differences
+            one
+            for one in comparison.differences
             if one.quantity == name and one.interval is not None
-        ]  # fmt: skip
+        ]
         if rows:
             plots.append(Plot(_forest(comparison, rows, axis), title))
     empty = (

@@ -53,9 +53,7 @@ def yield_figure(comparison: Comparison) -> Figure:
     return Figure("yield", "Yield of the exploration", caption, plots, "Nothing was explored yet.")
 
 
-def _yields(
-    comparison: Comparison, name: str
-) -> list[tuple[look.Look, str, dict[int, Estimate]]]:
+def _yields(comparison: Comparison, name: str) -> list[tuple[look.Look, str, dict[int, Estimate]]]:
     """Look, name and fractions by iteration, of each arm and each way in which it sampled."""
     found, lines = look.looks(comparison.arms), []
     for one in comparison.arms:
@@ -72,9 +70,7 @@ def _yields(
     return lines
 
 
-def _by_sampling(
-    comparison: Comparison, one: ArmResult
-) -> dict[str, dict[int, list[Exploration]]]:
+def _by_sampling(comparison: Comparison, one: ArmResult) -> dict[str, dict[int, list[Exploration]]]:
     """Explorations of an arm by iteration; taken apart where walkers differ in their bias."""
     result: dict[str, dict[int, list[Exploration]]] = defaultdict(lambda: defaultdict(list))
     explorations = [e for run in comparison.runs_of(one.arm.key) for e in run.explorations]
@@ -149,9 +145,13 @@ def sigma_figure(comparison: Comparison) -> Figure:
         return Figure("sigma", "Width against √γ", caption, [], NO_WALKER)
     ends = [0, 1.12 * highest]
     plot.add_scatter(
-        x=style.numbers(ends), y=style.numbers(ends), mode="lines", name="√γ", hoverinfo="skip",
+        x=style.numbers(ends),
+        y=style.numbers(ends),
+        mode="lines",
+        name="√γ",
+        hoverinfo="skip",
         line={"color": style.NEUTRAL, "width": 1.4, "dash": "dash"},
-    )  # fmt: skip
+    )
     plot.update_xaxes(range=ends)
     plot.update_yaxes(range=ends)
     plot.update_layout(height=420)
@@ -170,14 +170,20 @@ def window_figure(comparison: Comparison) -> Figure:
     )
     rows = _last_by_factor(comparison)
     found = look.looks(comparison.arms)
-    energy = _window_plot("σ<sub>WTE</sub> (eV)", [
-        (label, found[one.arm.key].colour, sampling.spread(walkers), _expected_eV(walkers))
-        for one, label, walkers in rows
-    ])  # fmt: skip
-    warmth = _window_plot("half-width of the window (K)", [
-        (label, found[one.arm.key].colour, *sampling.windows(walkers))
-        for one, label, walkers in rows
-    ])  # fmt: skip
+    energy = _window_plot(
+        "σ<sub>WTE</sub> (eV)",
+        [
+            (label, found[one.arm.key].colour, sampling.spread(walkers), _expected_eV(walkers))
+            for one, label, walkers in rows
+        ],
+    )
+    warmth = _window_plot(
+        "half-width of the window (K)",
+        [
+            (label, found[one.arm.key].colour, *sampling.windows(walkers))
+            for one, label, walkers in rows
+        ],
+    )
     plots = [
         Plot(plot, title)
         for plot, title in ((energy, "Energy"), (warmth, "Temperature"))
@@ -203,16 +209,23 @@ def _window_plot(
     plot = style.figure(axis, "", barmode="overlay")
     for label, colour, measured, expected in rows:
         plot.add_bar(
-            y=[label], x=style.numbers([math.nan if expected is None else expected]),
-            orientation="h", marker={"color": style.fade(colour, 0.22), "line": {"width": 0}},
-            name=f"{label}, converged", hovertemplate="converged: %{x:.3g}<extra>%{y}</extra>",
-        )  # fmt: skip
+            y=[label],
+            x=style.numbers([math.nan if expected is None else expected]),
+            orientation="h",
+            marker={"color": style.fade(colour, 0.22), "line": {"width": 0}},
+            name=f"{label}, converged",
+            hovertemplate="converged: %{x:.3g}<extra>%{y}</extra>",
+        )
         plot.add_bar(
-            y=[label], x=style.numbers([measured.value]),
-            error_x=look.errors([measured.error]), width=[0.4], orientation="h",
-            marker={"color": colour, "line": {"width": 0}}, name=label,
+            y=[label],
+            x=style.numbers([measured.value]),
+            error_x=look.errors([measured.error]),
+            width=[0.4],
+            orientation="h",
+            marker={"color": colour, "line": {"width": 0}},
+            name=label,
             hovertemplate="%{x:.3g}<extra>%{y}</extra>",
-        )  # fmt: skip
+        )
     look.rows(plot, len(rows))
     plot.update_layout(showlegend=False)
     return plot

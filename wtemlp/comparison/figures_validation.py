@@ -46,8 +46,9 @@ def bins_figure(comparison: Comparison) -> Figure:
     for data in sets:
         of_data = [key for key in keys if key[0] == data]
         for name, axis in (
-            ("force", "RMSE of the forces (meV/Å)"), ("energy", "RMSE of the energy (meV/atom)"),
-        ):  # fmt: skip
+            ("force", "RMSE of the forces (meV/Å)"),
+            ("energy", "RMSE of the energy (meV/atom)"),
+        ):
             courses = {}
             for one in comparison.arms:
                 runs = comparison.runs_of(one.arm.key)
@@ -55,14 +56,17 @@ def bins_figure(comparison: Comparison) -> Figure:
                 courses[one.arm.key] = _by_bin(values, of_data, name)
             title = name.capitalize() if len(sets) == 1 else f"{data}: {name}"
             if single:
-                whole = {key: {title: _estimate(points[0][1])} if points else {}
-                         for key, points in courses.items()}  # fmt: skip
+                whole = {
+                    key: {title: _estimate(points[0][1])} if points else {}
+                    for key, points in courses.items()
+                }
                 plots += _bars(comparison, whole, {}, "", axis)
             elif any(courses.values()):
                 course = _energy_course(comparison, courses, of_data[0][1], axis)
                 plots.append(replace(course, title=title))
-    return Figure("bins", "Errors by energy", caption.format(_ONE_BIN if single else _BINS), plots,
-                  MISSING)  # fmt: skip
+    return Figure(
+        "bins", "Errors by energy", caption.format(_ONE_BIN if single else _BINS), plots, MISSING
+    )
 
 
 def _estimate(error: Error) -> Estimate:
@@ -112,15 +116,16 @@ def rdf_figure(comparison: Comparison) -> Figure:
         "line: nothing smaller can be seen, and nothing more is to be gained there."
     )
     distances = {
-        one.arm.key: _together(comparison, one.arm.key, lambda v: {
-            name: each.distance for name, each in v.rdf.items()
-        })
+        one.arm.key: _together(
+            comparison, one.arm.key, lambda v: {name: each.distance for name, each in v.rdf.items()}
+        )
         for one in comparison.arms
-    }  # fmt: skip
+    }
     floors = {
         name: [v.rdf[name].floor for v in _validated(comparison) if name in v.rdf]
-        for v in _validated(comparison) for name in v.rdf
-    }  # fmt: skip
+        for v in _validated(comparison)
+        for name in v.rdf
+    }
     grey = {
         name: Estimate(float(np.mean([f for f in found if f is not None])))
         for name, found in floors.items()
@@ -142,11 +147,13 @@ def diffusion_figure(comparison: Comparison) -> Figure:
         "the errors of forces average over."
     )
     found = {
-        one.arm.key: _together(comparison, one.arm.key, lambda v: {
-            name: pair.model for name, pair in v.diffusion.items()
-        })
+        one.arm.key: _together(
+            comparison,
+            one.arm.key,
+            lambda v: {name: pair.model for name, pair in v.diffusion.items()},
+        )
         for one in comparison.arms
-    }  # fmt: skip
+    }
     names = dict.fromkeys(name for v in _validated(comparison) for name in v.diffusion)
     references = {
         name: [
@@ -165,9 +172,7 @@ def diffusion_figure(comparison: Comparison) -> Figure:
     if bare and grey:
         caption += Markup(" No grey bar and no deviation: {}; the reference's MD was too short.")
         caption = caption.format(", ".join(bare))
-    plots = _bars(
-        comparison, found, grey, "reference", "D (10<sup>−5</sup> cm<sup>2</sup>/s)"
-    )
+    plots = _bars(comparison, found, grey, "reference", "D (10<sup>−5</sup> cm<sup>2</sup>/s)")
     off = {key: _deviations(own, grey) for key, own in found.items()}
     apart = _bars(comparison, off, {}, "", "D / D<sub>ref</sub> − 1 (%)")
     plots += [Plot(one.figure, f"{one.title}, deviation") for one in apart]

@@ -43,8 +43,11 @@ def figures(comparison: Comparison) -> list[Figure]:
     Those of labels and exploration are left out where the runs only train.
     """
     errors = [figures_errors.labels_figure, figures_errors.baselines_figure]
-    sampling = [figures_sampling.yield_figure, figures_sampling.sigma_figure,
-                figures_sampling.window_figure]  # fmt: skip
+    sampling = [
+        figures_sampling.yield_figure,
+        figures_sampling.sigma_figure,
+        figures_sampling.window_figure,
+    ]
     if comparison.trained_only:
         errors, sampling = [], []
     makers = [
@@ -71,27 +74,40 @@ def render(comparison: Comparison, title: str, drawn: list[Figure]) -> str:
         Those of :func:`figures`.
     """
     arms = without_empty(table.main_table(comparison))
-    caption = _ARMS.format(table.intervals_in_words(comparison.arms),
-                           "" if comparison.trained_only else _EXPLORED,
-                           _INVALID if arms.warned else "")  # fmt: skip
+    caption = _ARMS.format(
+        table.intervals_in_words(comparison.arms),
+        "" if comparison.trained_only else _EXPLORED,
+        _INVALID if arms.warned else "",
+    )
     beside = {
-        "baselines": table_section("Differences from the baselines",
-                                   table.baseline_table(comparison), key="differences",
-                                   caption=_BASELINES, empty="There is no baseline."),
-        "epochs": table_section("Errors at some epochs", table.epoch_table(comparison),
-                                key="at_epochs", caption=_EPOCHS,
-                                empty="No training is that long, or none is known."),
-    }  # fmt: skip
+        "baselines": table_section(
+            "Differences from the baselines",
+            table.baseline_table(comparison),
+            key="differences",
+            caption=_BASELINES,
+            empty="There is no baseline.",
+        ),
+        "epochs": table_section(
+            "Errors at some epochs",
+            table.epoch_table(comparison),
+            key="at_epochs",
+            caption=_EPOCHS,
+            empty="No training is that long, or none is known.",
+        ),
+    }
     blocks: list[Section | Figure] = [
         Section("Recommendation", _recommendation(comparison), "recommendation"),
         table_section("Arms", arms, key="arms", caption=caption, remarks=comparison.notes),
         *(block for figure in drawn for block in (figure, beside.get(figure.key)) if block),
         table_section("Runs", _runs(comparison), key="runs", caption=_RUNS),
-    ]  # fmt: skip
+    ]
     return render_page(
-        title, blocks, kicker="wtemlp comparison", status=_status(comparison),
+        title,
+        blocks,
+        kicker="wtemlp comparison",
+        status=_status(comparison),
         headlines=_headlines(comparison),
-    )  # fmt: skip
+    )
 
 
 def _recommendation(comparison: Comparison) -> Markup:
@@ -115,31 +131,32 @@ def _status(comparison: Comparison) -> str:
 def _headlines(comparison: Comparison) -> list[Headline]:
     arms, found = comparison.arms, comparison.recommendation
     n = len(comparison.runs)
-    runs = Headline(str(len(arms)), "arms" if len(arms) != 1 else "arm",
-                    f"{n} runs" if n != 1 else "1 run")  # fmt: skip
+    runs = Headline(
+        str(len(arms)), "arms" if len(arms) != 1 else "arm", f"{n} runs" if n != 1 else "1 run"
+    )
     budget = _trained_on(comparison) if comparison.trained_only else _budget(comparison)
     chosen = comparison.of(found.arm) if found.arm else None
     sure = "told apart from the others" if found.clear else "not told apart from all others"
     advice = Headline(
-        MISSING if chosen is None else chosen.arm.label, "recommended",
+        MISSING if chosen is None else chosen.arm.label,
+        "recommended",
         sure if chosen is not None else "none can be; see below",
-    )  # fmt: skip
+    )
     result = [runs, budget, advice]
     known = [one for one in arms if one.force is not None]
     if known:
         best = min(known, key=lambda one: one.force.interval.mean)
-        result.append(
-            Headline(error_words(best.force), "lowest force RMSE, meV/Å", best.arm.label)
-        )
+        result.append(Headline(error_words(best.force), "lowest force RMSE, meV/Å", best.arm.label))
     return result
 
 
 def _budget(comparison: Comparison) -> Headline:
     labels = comparison.budget.labels
     return Headline(
-        MISSING if labels is None else str(labels), "labels, common to all runs",
+        MISSING if labels is None else str(labels),
+        "labels, common to all runs",
         "what errors are compared at" if comparison.budget.equal else "not reached by all alike",
-    )  # fmt: skip
+    )
 
 
 def _trained_on(comparison: Comparison) -> Headline:
@@ -151,16 +168,28 @@ def _trained_on(comparison: Comparison) -> Headline:
 
 def _runs(comparison: Comparison) -> Table:
     columns = [
-        Column("run", text=True), Column("arm", text=True), Column("seed"), Column("system"),
-        Column("iterations"), Column("labels"), Column("status", text=True),
+        Column("run", text=True),
+        Column("arm", text=True),
+        Column("seed"),
+        Column("system"),
+        Column("iterations"),
+        Column("labels"),
+        Column("status", text=True),
         Column("validated", text=True),
-    ]  # fmt: skip
+    ]
     rows = []
     for run in comparison.runs:
         labels = [one.labels for one in run.trainings if one.labels is not None]
-        rows.append([
-            run.name, run.arm.label, str(run.seed), run.system or MISSING,
-            str(len(run.explorations)), str(max(labels)) if labels else MISSING, run.status,
-            run.validated.verdict if run.validated else "no",
-        ])  # fmt: skip
+        rows.append(
+            [
+                run.name,
+                run.arm.label,
+                str(run.seed),
+                run.system or MISSING,
+                str(len(run.explorations)),
+                str(max(labels)) if labels else MISSING,
+                run.status,
+                run.validated.verdict if run.validated else "no",
+            ]
+        )
     return Table(columns, rows)

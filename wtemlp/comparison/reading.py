@@ -173,8 +173,7 @@ def _exploration(iteration: folders.IterationData) -> records.Exploration | None
         failed=done.failed,
         labelled=done.labelled,
         walkers=tuple(
-            _walker(row, series.get(str(row.get("name"))), iteration.frames)
-            for row in done.walkers
+            _walker(row, series.get(str(row.get("name"))), iteration.frames) for row in done.walkers
         ),
         lowered=tuple(
             str(note["text"]) for note in done.lowered if isinstance(note, dict) and "text" in note

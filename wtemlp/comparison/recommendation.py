@@ -96,9 +96,7 @@ def _by_bins(tied: list[ArmResult]) -> list[ArmResult]:
         return tied
     best = min(known, key=lambda one: _error(one.high_energy_force))
     return [
-        one
-        for one in known
-        if one is best or _tied(one.high_energy_force, best.high_energy_force)
+        one for one in known if one is best or _tied(one.high_energy_force, best.high_energy_force)
     ]
 
 
@@ -153,9 +151,7 @@ def _refusal(
     return None
 
 
-def _sentence(
-    chosen: ArmResult, tied: Sequence[ArmResult], usable: Sequence[ArmResult]
-) -> str:
+def _sentence(chosen: ArmResult, tied: Sequence[ArmResult], usable: Sequence[ArmResult]) -> str:
     name = chosen.arm.label
     if len(tied) == 1:
         models = any(one.force is not None and one.force.source == MODELS for one in usable)
@@ -213,9 +209,7 @@ def _not_better(
 
 
 def _bins_decided(tied: Sequence[ArmResult], left: Sequence[ArmResult]) -> str:
-    numbers = _list(
-        [f"{one.arm.label} {error_words(one.high_energy_force)} meV/Å" for one in tied]
-    )
+    numbers = _list([f"{one.arm.label} {error_words(one.high_energy_force)} meV/Å" for one in tied])
     return (
         f"The error on all validation data cannot tell {_list([o.arm.label for o in tied])} apart; "
         f"that at high energies (upper half of the bins) decides: {numbers}."

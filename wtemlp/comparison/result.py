@@ -9,8 +9,12 @@ from wtemlp.records.validation_record import Estimate
 SEEDS, MODELS = "seeds", "models"  #: what an interval is over
 
 BETTER, WORSE, UNTOLD, UNEQUAL, UNKNOWN = (
-    "better", "worse", "no difference can be told", "labels differ", "no interval"
-)  # fmt: skip
+    "better",
+    "worse",
+    "no difference can be told",
+    "labels differ",
+    "no interval",
+)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ def _state(folder: Path, named: Path) -> RunState:
     state = states.load(RunPaths(folder))
     if state is None:
         raise InputError(
-            shown, "there is no run in it, and no sweep",
+            shown,
+            "there is no run in it, and no sweep",
             f"give the folder of one (that with {RunPaths(folder).state.name} "
             f"or {sweep_record.FILE})",
         )
@@ -99,8 +100,9 @@ def _of_sweep(folder: Path, shown: str, notes: list[str]) -> list[_Found]:
     try:
         sweep = sweep_record.load(file)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{shown}/{file.name}", f"is damaged ({error})",
-                         "give the runs' folders themselves") from error  # fmt: skip
+        raise InputError(
+            f"{shown}/{file.name}", f"is damaged ({error})", "give the runs' folders themselves"
+        ) from error
     seeds = Counter(arm.name for arm in sweep.arms)
     found = []
     for arm in sweep.arms:
@@ -131,8 +133,10 @@ def _own_arm(one: _Found, notes: list[str]) -> records.Arm:
     unbiased = factors == (1.0,)
     content = _parameters(one.folder, one.state)
     if content is None:
-        notes.append(f"{one.name}: its parameter file ({one.state.params}) cannot be read, so it "
-                     "stands alone, not with runs of other seeds.")  # fmt: skip
+        notes.append(
+            f"{one.name}: its parameter file ({one.state.params}) cannot be read, so it "
+            "stands alone, not with runs of other seeds."
+        )
     key = str(one.folder) if content is None else _digest(content)
     baseline = records.UNBIASED if unbiased else records.BIASED
     return records.Arm(

@@ -30,11 +30,19 @@ def main_table(comparison: Comparison, *, short: bool = False) -> Table:
         For the width of a terminal: only the errors of the models have their intervals.
     """
     columns = [
-        Column("arm", text=True), Column("seeds"), Column("labels"), Column("RMSE F", "meV/A"),
-        Column("RMSE E", "meV/atom"), Column("cand.", "%"), Column("failed", "%"),
-        Column("stopped", "walkers"), Column("width", "ratio (√γ)"), Column("dT", "K"),
-        Column("cost"), Column("valid"),
-    ]  # fmt: skip
+        Column("arm", text=True),
+        Column("seeds"),
+        Column("labels"),
+        Column("RMSE F", "meV/A"),
+        Column("RMSE E", "meV/atom"),
+        Column("cand.", "%"),
+        Column("failed", "%"),
+        Column("stopped", "walkers"),
+        Column("width", "ratio (√γ)"),
+        Column("dT", "K"),
+        Column("cost"),
+        Column("valid"),
+    ]
     rows = [_row(one, short) for one in comparison.arms]
     failed = [i for i, one in enumerate(comparison.arms) if one.validated is False]
     return Table(columns, rows, warned=frozenset(failed))
@@ -93,19 +101,29 @@ def cost_words(spent: Spending) -> str:
 def baseline_table(comparison: Comparison) -> Table:
     """Each arm against its baselines."""
     columns = [
-        Column("arm", text=True), Column("against", text=True), Column("RMSE of", text=True),
-        Column("difference"), Column("labels"), Column("interval over", text=True),
+        Column("arm", text=True),
+        Column("against", text=True),
+        Column("RMSE of", text=True),
+        Column("difference"),
+        Column("labels"),
+        Column("interval over", text=True),
         Column("verdict", text=True),
-    ]  # fmt: skip
+    ]
     rows = []
     for one in comparison.differences:
         arms = [comparison.of(key) for key in (one.arm, one.other)]
         labels = " vs ".join(count_words(arm).replace(" labels", "") for arm in arms)
-        rows.append([
-            arms[0].arm.label, arms[1].arm.label, _QUANTITIES[one.quantity],
-            f"{difference_words(one.interval)} {one.unit}", labels, one.source or MISSING,
-            one.verdict,
-        ])  # fmt: skip
+        rows.append(
+            [
+                arms[0].arm.label,
+                arms[1].arm.label,
+                _QUANTITIES[one.quantity],
+                f"{difference_words(one.interval)} {one.unit}",
+                labels,
+                one.source or MISSING,
+                one.verdict,
+            ]
+        )
     return Table(columns, rows)
 
 
@@ -145,8 +163,14 @@ def as_lines(table: Table) -> str:
 
 def plain(text: str) -> str:
     """Text with letters that every terminal has."""
-    for sign, letters in (("√γ", "sqrt(g)"), ("γ", "g"), ("σ", "sigma"), ("Å", "A"), ("±", "+-"),
-                          ("−", "-")):  # fmt: skip
+    for sign, letters in (
+        ("√γ", "sqrt(g)"),
+        ("γ", "g"),
+        ("σ", "sigma"),
+        ("Å", "A"),
+        ("±", "+-"),
+        ("−", "-"),
+    ):
         text = text.replace(sign, letters)
     return text
 

@@ -12,9 +12,11 @@ OFF = 1e10  #: DP-GEN's default of the virial's levels: no deviation comes there
 _ADAPTIVE = "model_devi_adapt_trust_lo"
 #: Keys that go with it, and the fields of its record.
 CANDIDATES = {
-    "model_devi_numb_candi_f": "numb_f", "model_devi_perc_candi_f": "perc_f",
-    "model_devi_numb_candi_v": "numb_v", "model_devi_perc_candi_v": "perc_v",
-}  # fmt: skip
+    "model_devi_numb_candi_f": "numb_f",
+    "model_devi_perc_candi_f": "perc_f",
+    "model_devi_numb_candi_v": "numb_v",
+    "model_devi_perc_candi_v": "perc_v",
+}
 
 Levels = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -55,7 +57,10 @@ def read_criteria(
         remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
         raise job.wrong("task_min", remedy)
     return Criteria(
-        f_lo, f_hi, v_lo, v_hi,
+        f_lo,
+        f_hi,
+        v_lo,
+        v_hi,
         task_max=task_max,
         # DP-GEN's next training leaves out what has fewer frames than fp_task_min.
         task_min=max(task_min, job.get("task_min") or 0),
@@ -65,7 +70,7 @@ def read_criteria(
         accurate_soft=soft,
         vacuum_A=_vacuum(params),
         lists=params.get("detailed_report_make_fp", True),
-    )  # fmt: skip
+    )
 
 
 def _levels(

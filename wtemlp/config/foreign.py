@@ -46,8 +46,10 @@ def check_styles(params: Section) -> None:
         remedy = f'must be "{_GROMACS_STYLE}": DP-GEN makes no other inputs of GROMACS\'s frames'
         raise NotRunnable.of(params.wrong("fp_style", remedy))
     if engine == CALYPSO and style in (_GROMACS_STYLE, "lammps", "ase", "custom"):
-        remedy = "must be a style for periodic structures, as vasp: DP-GEN makes no inputs of " \
-                 "CALYPSO's structures for it"
+        remedy = (
+            "must be a style for periodic structures, as vasp: DP-GEN makes no inputs of "
+            "CALYPSO's structures for it"
+        )
         raise NotRunnable.of(params.wrong("fp_style", remedy))
 
 
@@ -119,10 +121,16 @@ def read_criteria(params: Section, n_jobs: int, task_max: int, task_min: int) ->
     n_systems = len(params["sys_configs"])
     hard, soft = read_thresholds(params)
     one = Criteria(
-        f_lo=(0.0,) * n_systems, f_hi=(0.0,) * n_systems, v_lo=(), v_hi=(), task_max=task_max,
-        task_min=task_min, accurate=hard, accurate_soft=soft,
+        f_lo=(0.0,) * n_systems,
+        f_hi=(0.0,) * n_systems,
+        v_lo=(),
+        v_hi=(),
+        task_max=task_max,
+        task_min=task_min,
+        accurate=hard,
+        accurate_soft=soft,
         lists=params.get("detailed_report_make_fp", True),
-    )  # fmt: skip
+    )
     return (one,) * n_jobs
 
 
@@ -157,8 +165,14 @@ def foreign_problems(params: Section, root: Path) -> Iterator[InputError]:
 
 def _gromacs_problems(params: Section, root: Path) -> Iterator[InputError]:
     settings = params["gromacs_settings"]
-    names = ["input.json", *(settings[key] for key in settings if key.endswith("_filename")
-                             and key != "traj_filename")]  # fmt: skip
+    names = [
+        "input.json",
+        *(
+            settings[key]
+            for key in settings
+            if key.endswith("_filename") and key != "traj_filename"
+        ),
+    ]
     prefix = params.get("sys_configs_prefix", "")
     for index, patterns in enumerate(params["sys_configs"]):
         for pattern in patterns:

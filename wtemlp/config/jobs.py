@@ -26,10 +26,14 @@ BAROSTAT_PS = 0.5  #: DP-GEN's relaxation time
 #: DP-GEN's names of the ensembles, and what of the cell moves in them.
 BAROSTATS = {
     "nvt": "",
-    "npt": "iso", "npt-i": "iso", "npt-iso": "iso",
-    "npt-a": "aniso", "npt-aniso": "aniso",
-    "npt-t": "tri", "npt-tri": "tri",
-}  # fmt: skip
+    "npt": "iso",
+    "npt-i": "iso",
+    "npt-iso": "iso",
+    "npt-a": "aniso",
+    "npt-aniso": "aniso",
+    "npt-t": "tri",
+    "npt-tri": "tri",
+}
 
 
 def read_job(params: Section, job: Section, root: Path) -> ExploreJob:

@@ -24,8 +24,13 @@ ONE_OF = {
     "siesta": ("fp_params", "user_fp_params"),
 }
 BOX_CRITERIA = (
-    "length_ratio", "height_ratio", "wrap_ratio", "tilt_ratio", "min_distance", "min_dist",
-)  # fmt: skip
+    "length_ratio",
+    "height_ratio",
+    "wrap_ratio",
+    "tilt_ratio",
+    "min_distance",
+    "min_dist",
+)
 
 
 def check_label_keys(params: Section) -> None:

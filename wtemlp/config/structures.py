@@ -29,5 +29,8 @@ def count_atoms(path: Path, fmt: str) -> int:
             return sum(int(count) for count in counts)
         return int(dpdata.System(str(path), fmt=fmt).get_natoms())
     except Exception as error:  # dpdata's readers raise whatever they meet
-        raise InputError(str(path), f"cannot be read as {fmt} ({error})",
-                         "mend it, or give its format as sys_format") from None  # fmt: skip
+        raise InputError(
+            str(path),
+            f"cannot be read as {fmt} ({error})",
+            "mend it, or give its format as sys_format",
+        ) from None

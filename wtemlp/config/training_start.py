@@ -11,8 +11,10 @@ from wtemlp.dpgen import adapter
 _REUSE = "training_reuse_iter"
 _RATIO, _STEPS = "training_reuse_old_ratio", "training_reuse_numb_steps"
 _NUMBERS = (
-    "training_reuse_start_lr", "training_reuse_start_pref_e", "training_reuse_start_pref_f",
-)  # fmt: skip
+    "training_reuse_start_lr",
+    "training_reuse_start_pref_e",
+    "training_reuse_start_pref_f",
+)
 _BEGIN_WITH = ("training_init_frozen_model", "training_finetune_model")
 _ITER0, _INIT = "training_iter0_model_path", "training_init_model"
 _ACTIVATION = "model_devi_activation_func"
@@ -100,8 +102,10 @@ def start_problems(params: Section, root: Path) -> Iterator[InputError]:
     given = params.get(_ITER0) or []
     folders = [name for pattern in given for name in _folders(root, pattern)]
     if params.get(_INIT) and len(folders) != params["numb_models"]:
-        remedy = f"must be the folders of {params['numb_models']} models (numb_models), which " \
-                 f"{_INIT} needs; there are {len(folders)}"
+        remedy = (
+            f"must be the folders of {params['numb_models']} models (numb_models), which "
+            f"{_INIT} needs; there are {len(folders)}"
+        )
         yield params.wrong(_ITER0, remedy) if given else params.missing(_ITER0, remedy)
     for folder in folders:
         if not list(folder.glob("model.ckpt*")):

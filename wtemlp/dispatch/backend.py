@@ -215,9 +215,7 @@ class Backend:
             return {job: _running(scripts[job] in words) for job in jobs}
         command = queues.list_command(self.settings.batch)
         if command is not None and jobs:
-            text = self._steady(
-                "asking the queue", lambda: self._output(command), question=True
-            )
+            text = self._steady("asking the queue", lambda: self._output(command), question=True)
             return queues.parse_list(text.splitlines(), jobs)
         return {
             job: self._steady(

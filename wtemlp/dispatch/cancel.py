@@ -57,8 +57,12 @@ def cancel_tasks(work_dir: Path, section: MachineSection, root: Path | None = No
         ours = {}
         for name, entry in journal.jobs.items():
             if entry.where and entry.where != settings.where:
-                log.warning("job %s in %s is left alone: the machine file now names %s",
-                            entry.queue_id, entry.where, settings.where)
+                log.warning(
+                    "job %s in %s is left alone: the machine file now names %s",
+                    entry.queue_id,
+                    entry.where,
+                    settings.where,
+                )
             else:
                 ours[name] = entry.queue_id or backend.find(name) or ""
         alive = _alive(backend, {name: queue_id for name, queue_id in ours.items() if queue_id})

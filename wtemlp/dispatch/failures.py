@@ -206,9 +206,7 @@ def describe(
     logs = {name: read_tail(task.folder / name) for name in _log_names(task)}
     ended = "killed" if status is None else f"exit status {status}"
     times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-    everything = "\n".join(
-        "\n".join(meaningful(text, 40)) for text in (*logs.values(), job_output)
-    )
+    everything = "\n".join("\n".join(meaningful(text, 40)) for text in (*logs.values(), job_output))
     cause, remedy = likely_cause(everything, status)
     summary = f"{task.name} failed ({', '.join(filter(None, (ended, times, place)))})"
     if cause:
@@ -229,7 +227,7 @@ def _quote(logs: dict[str, str]) -> list[str]:
     quoted: list[str] = []
     for name, some in (spoken or lines).items():
         quoted += [f"  {name}: {line.strip()[:300]}" for line in some]
-    return list(dict.fromkeys(quoted))[:LINES + 2]
+    return list(dict.fromkeys(quoted))[: LINES + 2]
 
 
 def read_tail(path: Path) -> str:

@@ -101,8 +101,9 @@ class _Unknown(paramiko.MissingHostKeyPolicy):
         with file.open("a") as stream:
             stream.write("\n" if old and not old.endswith("\n") else "")
             stream.write(f"{hostname} {key.get_name()} {key.get_base64()}\n")
-        log.warning("the SSH host %s is new: its key %s is added to %s", hostname, described(key),
-                    file)
+        log.warning(
+            "the SSH host %s is new: its key %s is added to %s", hostname, described(key), file
+        )
 
 
 def described(key: paramiko.PKey) -> str:

@@ -17,8 +17,8 @@ _LIST = {
     "slurmjobarray": 'squeue -h -o "%F %t" -u "$(id -un)"',
     # dpdispatcher takes job 1 for job 12, and waits 70 s for a job that is not in the list.  Those
     # in an error state (E) never end by themselves, and are left out.
-    "sge": "qstat -u \"$(id -un)\" | awk 'NR > 2 && $5 !~ /E/"
-           " {print $1, ($5 ~ /[rtsST]/ ? \"R\" : \"PD\")}'",
+    "sge": 'qstat -u "$(id -un)" | awk \'NR > 2 && $5 !~ /E/'
+    ' {print $1, ($5 ~ /[rtsST]/ ? "R" : "PD")}\'',
 }
 _RUNNING = frozenset({"R", "CG"})
 

@@ -84,8 +84,14 @@ class LocalShell:
         """As :class:`Shell`."""
         try:
             done = subprocess.run(
-                command, shell=True, input=text, capture_output=True, text=True,
-                errors="replace", timeout=ANSWER_S, check=False,
+                command,
+                shell=True,
+                input=text,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=ANSWER_S,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             return None, "", f"no answer within {ANSWER_S:.0f} s"
@@ -172,8 +178,10 @@ class Place:
             self.resources: Resources = job_resources(self.settings)
         except (ArgumentError, KeyError) as error:
             words = redact(one_line(str(error)), secrets_of(section.resources))
-            raise InputError(f"machine file: {section.stage}.resources",
-                             f"dpdispatcher does not accept it: {words}") from error  # fmt: skip
+            raise InputError(
+                f"machine file: {section.stage}.resources",
+                f"dpdispatcher does not accept it: {words}",
+            ) from error
         self.secrets = secrets_of({"machine": self.settings.machine, **section.resources})
         self.shell: LocalShell | RemoteShell | None = None
 
@@ -249,8 +257,11 @@ class Place:
         """The shell lines that come before a job's tasks; those that write are left out."""
         job = SimpleNamespace(resources=self.resources, job_hash="check")
         text = _machine("Shell").gen_script_env(job).partition("&& exit 1\n")[2]
-        flags = [line for line in self.section.resources.get("custom_flags") or ()
-                 if not line.lstrip().startswith("#")]
+        flags = [
+            line
+            for line in self.section.resources.get("custom_flags") or ()
+            if not line.lstrip().startswith("#")
+        ]
         path = [line for line in self.resources.custom_flags if line.startswith("export PATH=")]
         return "\n".join([*flags, *path[-1:], text] if self.settings.local else [*flags, text])
 

@@ -229,7 +229,8 @@ def thread_variables(cpus: int, given: Mapping[str, object]) -> dict[str, object
 def probe_command(folders: Sequence[str], locks: bool = True) -> str:
     """Shell command that tells how each of the tasks stands, one line a task.
 
-    A line is ``done|job and status|started|held|progress|folder``, read by `wtemlp.dispatch.task_status`.
+    A line is ``done|job and status|started|held|progress|folder``, read by
+    `wtemlp.dispatch.task_status`.
 
     Parameters
     ----------
@@ -239,15 +240,17 @@ def probe_command(folders: Sequence[str], locks: bool = True) -> str:
         running, and which job began last.
     """
     names = " ".join(shlex.quote(folder) for folder in folders)
-    held = (
-        '[ ! -e "$d/LOCK" ] || { flock -n "$d/LOCK" true || h=held; s=$(tail -n 1 "$d/LOCK"); };'
-    )
+    held = '[ ! -e "$d/LOCK" ] || { flock -n "$d/LOCK" true || h=held; s=$(tail -n 1 "$d/LOCK"); };'
     return (
-        f"for d in {names}; do h=; f=; e=; s=; p=; {held if locks else ''}"
-        ' [ ! -f "$d/EXIT" ] || read -r e < "$d/EXIT";'
-        ' [ ! -f "$d/DONE" ] || { f=done; read -r e < "$d/DONE"; };'
-        ' [ ! -f "$d/PROGRESS" ] || read -r p < "$d/PROGRESS";'
-        ' printf "%s|%s|%s|%s|%s|%s\\n" "$f" "$e" "$s" "$h" "$p" "$d"; done'
-    ).replace("LOCK", LOCK).replace("DONE", DONE).replace("EXIT", EXIT).replace(
-        "PROGRESS", PROGRESS
+        (
+            f"for d in {names}; do h=; f=; e=; s=; p=; {held if locks else ''}"
+            ' [ ! -f "$d/EXIT" ] || read -r e < "$d/EXIT";'
+            ' [ ! -f "$d/DONE" ] || { f=done; read -r e < "$d/DONE"; };'
+            ' [ ! -f "$d/PROGRESS" ] || read -r p < "$d/PROGRESS";'
+            ' printf "%s|%s|%s|%s|%s|%s\\n" "$f" "$e" "$s" "$h" "$p" "$d"; done'
+        )
+        .replace("LOCK", LOCK)
+        .replace("DONE", DONE)
+        .replace("EXIT", EXIT)
+        .replace("PROGRESS", PROGRESS)
     )

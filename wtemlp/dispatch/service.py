@@ -241,9 +241,11 @@ class ServiceBackend(Backend):
                 raise ConnectionError(f"{type(error).__name__}: {error}") from error
 
         return self.patience.steady(
-            f"{what} ({self.settings.where})", attempt,
-            lambda text: redact(text, self.secrets), question,
-        )  # fmt: skip
+            f"{what} ({self.settings.where})",
+            attempt,
+            lambda text: redact(text, self.secrets),
+            question,
+        )
 
 
 def unpack(folder: Path) -> None:
@@ -283,9 +285,7 @@ def open_machine(settings: Settings) -> tuple[Machine, Resources]:
         raise InputError("machine file", f"dpdispatcher does not accept it: {words}") from error
 
 
-def backend_of(
-    settings: Settings, work_dir: Path, identity: str, patience: Patience
-) -> Backend:
+def backend_of(settings: Settings, work_dir: Path, identity: str, patience: Patience) -> Backend:
     """The back end of a machine section."""
     kind = ServiceBackend if settings.service else Backend
     return kind(settings, work_dir, identity, patience)

@@ -56,9 +56,16 @@ class VerifiedSession(SSHSession):
         proxy = paramiko.ProxyCommand(self.proxy_command) if self.proxy_command else None
         try:
             client.connect(
-                self.hostname, self.port, self.username, timeout=self.timeout, sock=proxy,
-                compress=True, banner_timeout=self.silence_s, auth_timeout=self.timeout + 20,
-                channel_timeout=self.silence_s, auth_strategy=_Login(self),
+                self.hostname,
+                self.port,
+                self.username,
+                timeout=self.timeout,
+                sock=proxy,
+                compress=True,
+                banner_timeout=self.silence_s,
+                auth_timeout=self.timeout + 20,
+                channel_timeout=self.silence_s,
+                auth_strategy=_Login(self),
             )
         except paramiko.BadHostKeyException as error:
             client.close()
@@ -178,8 +185,12 @@ class SSHContext(DispatcherSSHContext):
     """The files and commands of a stage on another machine."""
 
     def __init__(
-        self, local_root: str, remote_root: str, remote_profile: Mapping[str, Any],
-        host_keys: HostKeys | None = None, clean_asynchronously: bool = False,
+        self,
+        local_root: str,
+        remote_root: str,
+        remote_profile: Mapping[str, Any],
+        host_keys: HostKeys | None = None,
+        clean_asynchronously: bool = False,
         create_remote_root: bool = False,
     ) -> None:
         # dpdispatcher's own constructor would log in without verifying the host.
@@ -198,8 +209,10 @@ class SSHContext(DispatcherSSHContext):
         file = context_dict.get("known_hosts_file")
         checking = context_dict.get("strict_host_key_checking", HOST_KEY_CHECKING[0])
         return cls(
-            context_dict["local_root"], context_dict["remote_root"],
-            context_dict["remote_profile"], HostKeys(checking, Path(file) if file else None),
+            context_dict["local_root"],
+            context_dict["remote_root"],
+            context_dict["remote_profile"],
+            HostKeys(checking, Path(file) if file else None),
             context_dict.get("clean_asynchronously", False),
             context_dict.get("create_remote_root", False),
         )
@@ -239,7 +252,10 @@ class SSHContext(DispatcherSSHContext):
             self._logs.clear()
 
     def list_remote_dir(
-        self, sftp: paramiko.SFTPClient, remote_dir: str, ref_remote_root: str,
+        self,
+        sftp: paramiko.SFTPClient,
+        remote_dir: str,
+        ref_remote_root: str,
         result_list: list[str],
     ) -> None:
         """The files in the folders of the tasks that are downloaded, in one command.

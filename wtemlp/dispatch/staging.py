@@ -103,8 +103,7 @@ class StageFiles:
         for task in tasks:
             remove_results(task)
         units = [
-            UnitTask("", self.path(task), self._inputs(task.folder, task.forward))
-            for task in tasks
+            UnitTask("", self.path(task), self._inputs(task.folder, task.forward)) for task in tasks
         ]
         self.context.upload(self._view(units))
 
@@ -145,6 +144,4 @@ class StageFiles:
         return expand(folder, patterns) if self.local else expand_to_files(folder, patterns)
 
     def _view(self, units: Sequence[UnitTask], common: Sequence[str] = ()) -> View:
-        return View(
-            self.stage.identity, self.work_dir, self.stage.resources, units, common
-        )
+        return View(self.stage.identity, self.work_dir, self.stage.resources, units, common)

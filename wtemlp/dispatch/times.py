@@ -87,8 +87,9 @@ def _ended(begun: tuple[str, float], seen: float | None, latest: float) -> Attem
 
 def _last_change(folder: Path) -> float | None:
     files = (f for f in folder.rglob("*") if not f.name.startswith(script.TASK_HASH))
-    return max((f.stat().st_mtime for f in files if f.is_file() and not f.is_symlink()),
-               default=None)  # fmt: skip
+    return max(
+        (f.stat().st_mtime for f in files if f.is_file() and not f.is_symlink()), default=None
+    )
 
 
 def merged(old: str, new: str) -> str:
@@ -131,9 +132,10 @@ def stage_hours(tasks: Sequence[Task], section: MachineSection) -> tuple[float, 
         Core hours and GPU hours.
     """
     local = plain_name(section.machine) in ("local", "lazylocal")
-    hours = busy_seconds(
-        attempt for task in tasks for attempt in read_attempts(task.folder, local)
-    ) / 3600  # fmt: skip
+    hours = (
+        busy_seconds(attempt for task in tasks for attempt in read_attempts(task.folder, local))
+        / 3600
+    )
     asked = section.resources
     queue = str(section.machine["batch_type"]).lower() != "shell"
     nodes = max(1, int(asked.get("number_node", 1))) if queue else 1

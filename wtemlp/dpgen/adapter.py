@@ -232,10 +232,15 @@ def train_job(
         return None
     # Models of some formats DP-GEN exports in a second submission; here it is one task.
     made = {name for job in jobs for name in job.backward}
-    return replace(
-        jobs[0], commands=tuple(command for job in jobs for command in job.commands),
-        backward=tuple(sorted(made)),
-    ) if jobs[1:] else jobs[0]
+    return (
+        replace(
+            jobs[0],
+            commands=tuple(command for job in jobs for command in job.commands),
+            backward=tuple(sorted(made)),
+        )
+        if jobs[1:]
+        else jobs[0]
+    )
 
 
 def model_suffix(jdata: Mapping[str, Any]) -> str:
@@ -259,9 +264,14 @@ def rehearse_training(jdata: Mapping[str, Any], deepmd_version: str) -> None:
         With the first line of what DP-GEN says.
     """
     settings = copy.deepcopy(dict(jdata)) | {"init_data_sys": []}
-    mdata = {"deepmd_version": deepmd_version, "api_version": "1.0", "train_command": "dp",
-             **dict.fromkeys(("train_machine", "train_resources", "model_devi_machine",
-                              "model_devi_resources"))}  # fmt: skip
+    mdata = {
+        "deepmd_version": deepmd_version,
+        "api_version": "1.0",
+        "train_command": "dp",
+        **dict.fromkeys(
+            ("train_machine", "train_resources", "model_devi_machine", "model_devi_resources")
+        ),
+    }
     with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
         root = Path(name).resolve()
         (root / "iter.000000" / "00.train").mkdir(parents=True)

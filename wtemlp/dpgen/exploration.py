@@ -18,8 +18,14 @@ from wtemlp.dpgen.adapter import DpgenJob, flat_mdata, import_quietly, run_folde
 
 
 def complete_template(
-    lines: Sequence[str], models: Sequence[str], trj_freq: int, deepmd_version: str,
-    jdata: Mapping[str, Any], *, pair_style: bool, dump: bool,
+    lines: Sequence[str],
+    models: Sequence[str],
+    trj_freq: int,
+    deepmd_version: str,
+    jdata: Mapping[str, Any],
+    *,
+    pair_style: bool,
+    dump: bool,
 ) -> list[str]:
     """Lines of a LAMMPS template as DP-GEN completes them, before it replaces words.
 
@@ -53,8 +59,13 @@ def complete_template(
 
 
 def native_script(
-    folder: Path, job: Mapping[str, Any], jdata: Mapping[str, Any], deepmd_version: str,
-    models: Sequence[str], conditions: tuple[float, float | None], seed: int,
+    folder: Path,
+    job: Mapping[str, Any],
+    jdata: Mapping[str, Any],
+    deepmd_version: str,
+    models: Sequence[str],
+    conditions: tuple[float, float | None],
+    seed: int,
 ) -> str:
     """The LAMMPS script that DP-GEN writes for a walker without a template.
 
@@ -82,12 +93,24 @@ def native_script(
         settings["model_format"] = generator._get_model_suffix(settings)[1:]
         temperature_K, pressure_bar = conditions
         script = generator.make_lammps_input(
-            ensemble, "conf.lmp", list(models), nsteps, dt, delay, trj_freq, settings["mass_map"],
-            temperature_K, jdata=settings, tau_t=tau_t, tau_p=tau_p, pka_e=pka_e,
+            ensemble,
+            "conf.lmp",
+            list(models),
+            nsteps,
+            dt,
+            delay,
+            trj_freq,
+            settings["mass_map"],
+            temperature_K,
+            jdata=settings,
+            tau_t=tau_t,
+            tau_p=tau_p,
+            pka_e=pka_e,
             pres=-1 if pressure_bar is None else pressure_bar,
-            nopbc=settings.get("model_devi_nopbc", False), deepmd_version=deepmd_version,
+            nopbc=settings.get("model_devi_nopbc", False),
+            deepmd_version=deepmd_version,
             nbeads=n_beads,
-        )  # fmt: skip
+        )
         return script if pka_e is None else _right_knock(script, settings["mass_map"])
 
 
@@ -135,9 +158,10 @@ def make_exploration(
 def _machine(mdata: Mapping[str, Any]) -> dict[str, Any]:
     """For DP-GEN's steps; the user's own files are linked by wtemlp."""
     return flat_mdata(mdata) | {
-        f"{stage}_user_{way}_files": [] for stage in ("model_devi", "fp")
+        f"{stage}_user_{way}_files": []
+        for stage in ("model_devi", "fp")
         for way in ("forward", "backward")
-    }  # fmt: skip
+    }
 
 
 def exploration_job(
@@ -178,8 +202,12 @@ def _calypso(generator: ModuleType, root: Path, submit: Callable[[DpgenJob], Non
 
 
 def run_calypso(
-    root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any],
-    submit: Callable[[DpgenJob], None], seed: int,
+    root: Path,
+    iteration: int,
+    jdata: Mapping[str, Any],
+    mdata: Mapping[str, Any],
+    submit: Callable[[DpgenJob], None],
+    seed: int,
 ) -> None:
     """Have DP-GEN explore by CALYPSO: structures, their relaxation, the models' deviations.
 
@@ -222,9 +250,7 @@ def _sorted(generator: ModuleType) -> Iterator[None]:
         setattr(generator, name, theirs)
 
 
-def choose(
-    root: Path, iteration: int, jdata: Mapping[str, Any], seed: int
-) -> None:
+def choose(root: Path, iteration: int, jdata: Mapping[str, Any], seed: int) -> None:
     """Have DP-GEN choose frames and make the folders of their labels.
 
     Parameters

@@ -84,8 +84,10 @@ def read_label(task: Path, jdata: Mapping[str, Any]) -> dpdata.LabeledSystem | N
     if jdata.get("use_ele_temp"):
         know_electron_temperature(jdata["use_ele_temp"] == 2)
     settings = copy.deepcopy(dict(jdata)) | {
-        "ratio_failed": 1.0, "model_devi_clean_traj": False, "model_devi_jobs": [{}],
-    }  # fmt: skip
+        "ratio_failed": 1.0,
+        "model_devi_clean_traj": False,
+        "model_devi_jobs": [{}],
+    }
     with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
         root = Path(name)
         folder = root / "iter.000000" / "02.fp"

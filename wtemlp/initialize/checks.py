@@ -23,7 +23,7 @@ def parameters_of(params: InitParams) -> dict[str, Any]:
 
 
 def check_init(params: InitParams, root: Path) -> None:
-    """Refuse what :func:`wtemlp.initialize.workflow.run_init` cannot do, before anything is written.
+    """Refuse what :func:`~wtemlp.initialize.workflow.run_init` cannot do, before writing anything.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def check_init(params: InitParams, root: Path) -> None:
         changed = sorted(key for key in mine | other if mine.get(key) != other.get(key))
         if changed:
             raise InputError(
-                where, f"{output} holds data of another {', '.join(changed)}",
+                where,
+                f"{output} holds data of another {', '.join(changed)}",
                 "give another folder, or remove that one",
             )
         if (output / RESULT).is_file():

@@ -79,8 +79,12 @@ def _parts(params: InitParams, dataset: Dataset) -> Iterator[tuple[float | None,
 
 
 def _write(
-    output: Path, params: InitParams, biasfactor: float | None, dataset: Dataset,
-    places: np.ndarray, seed: int,
+    output: Path,
+    params: InitParams,
+    biasfactor: float | None,
+    dataset: Dataset,
+    places: np.ndarray,
+    seed: int,
 ) -> DataSet:
     """One set of data and its structures, of the frames at some places."""
     below = "" if biasfactor is None else ensemble_name(biasfactor)

@@ -134,9 +134,7 @@ def _look(
     )
 
 
-def _radial(
-    kept: _Frames, names: NDArray[np.str_]
-) -> dict[str, tuple[list[float], list[float]]]:
+def _radial(kept: _Frames, names: NDArray[np.str_]) -> dict[str, tuple[list[float], list[float]]]:
     coords = np.array([frame.coords for frame in kept.thinned])
     cells = np.array([frame.cell for frame in kept.thinned])
     n_bins = int(min(REACH_A, half_width(cells)) / BIN_A)

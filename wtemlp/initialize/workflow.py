@@ -54,9 +54,7 @@ ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
 A3_G_PER_CM3_MOL = 0.602214076  #: 1 g/cm3 in g/mol/Angstrom^3
 
 
-def run_init(
-    params: InitParams, machines: Machines, root: Path, reporter: Reporter
-) -> InitResult:
+def run_init(params: InitParams, machines: Machines, root: Path, reporter: Reporter) -> InitResult:
     """Build the start of a run; called again, go on where it was.
 
     Parameters
@@ -124,8 +122,9 @@ class _Init:
         n_frames = self._label(folders, store)
         data = write_start(self.output, self.params, store.dataset(), self._seed)
         store.remove()
-        n_train, n_validation = (sum(getattr(one, key) for one in data)
-                                 for key in ("n_train", "n_validation"))  # fmt: skip
+        n_train, n_validation = (
+            sum(getattr(one, key) for one in data) for key in ("n_train", "n_validation")
+        )
         mass = self.params.n_molecules * WATER_G_MOL
         result = InitResult(
             output=self.output,
@@ -186,9 +185,7 @@ class _Init:
         self._run("well-tempered ensemble", tasks)
         return folders
 
-    def _batches(
-        self, folders: dict[float, Path]
-    ) -> Iterator[tuple[Path, Frames, list[Origin]]]:
+    def _batches(self, folders: dict[float, Path]) -> Iterator[tuple[Path, Frames, list[Origin]]]:
         """The frames of all ensembles, evenly spaced in time in each, and where they are from.
 
         In the batches in which they are labelled, each with its folder; one is in memory at a

@@ -41,9 +41,18 @@ ENERGY_IN_KJ_MOL = {
 
 #: Fixes that compute a pressure in their own set-up, which must come after this one's.
 PRESSURE_FIXES = (
-    "^nph", "^npt", "^press/berendsen", "^press/langevin", "^deform/pressure", "^msst",
-    "^qbmsst", "^tgnpt/drude", "^rigid/nph", "^rigid/npt", "^box/relax",
-)  # fmt: skip
+    "^nph",
+    "^npt",
+    "^press/berendsen",
+    "^press/langevin",
+    "^deform/pressure",
+    "^msst",
+    "^qbmsst",
+    "^tgnpt/drude",
+    "^rigid/nph",
+    "^rigid/npt",
+    "^box/relax",
+)
 PATH_INTEGRALS = ("^pimd", "^ipi")
 OLDEST_API = 5
 

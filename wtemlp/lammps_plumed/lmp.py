@@ -20,9 +20,15 @@ USAGE = "write: wtemlp lmp -in FILE [-var NAME VALUE ...] [-log FILE] [-screen F
 INPUT_SWITCHES = ("-in", "-i")
 #: Switches with which LAMMPS does its work without a script.
 NO_SCRIPT_SWITCHES = (
-    "-help", "-h", "-restart2data", "-r2data", "-restart2dump", "-r2dump",
-    "-restart2info", "-r2info",
-)  # fmt: skip
+    "-help",
+    "-h",
+    "-restart2data",
+    "-r2data",
+    "-restart2dump",
+    "-r2dump",
+    "-restart2info",
+    "-r2info",
+)
 PARTITION_SWITCHES = ("-partition", "-p")
 #: What the dynamic loader reads when a process starts.
 LOADER_VARIABLES = ("LD_LIBRARY_PATH", "LD_PRELOAD")

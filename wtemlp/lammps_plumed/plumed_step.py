@@ -51,7 +51,8 @@ class PlumedStep:
     n_atoms : int
         Atoms in the system.
     n_ids : int
-        The highest atom ID: `n_atoms` here, more in :class:`~wtemlp.lammps_plumed.plumed_gaps.GapStep`.
+        The highest atom ID: `n_atoms` here, more in
+        :class:`~wtemlp.lammps_plumed.plumed_gaps.GapStep`.
     """
 
     def __init__(

@@ -53,9 +53,13 @@ def generated_input(wte: WteBlock, temperature_K: float) -> str:
         What the walker's job writes, with a mean energy of 0 and a width of 1 eV.
     """
     common = {
-        "pace": wte.pace, "temperature_K": temperature_K, "stride": 1, "colvar": "COLVAR",
-        "units": "metal", "extra": wte.extra,
-    }  # fmt: skip
+        "pace": wte.pace,
+        "temperature_K": temperature_K,
+        "stride": 1,
+        "colvar": "COLVAR",
+        "units": "metal",
+        "extra": wte.extra,
+    }
     if wte.method == OPES and wte.window_K is not None:
         return plumed_input.opes_input(
             window_K=wte.window_K, observation=10, deltafs="DELTAFS", **common
@@ -64,9 +68,14 @@ def generated_input(wte: WteBlock, temperature_K: float) -> str:
     biasfactor = max(factors)
     half = plumed_input.grid_half_width(biasfactor)
     return plumed_input.wte_input(
-        biasfactor=biasfactor, sigma=1.0, height=1.0, grid_min=-half, grid_max=half,
-        hills="HILLS", **common,
-    )  # fmt: skip
+        biasfactor=biasfactor,
+        sigma=1.0,
+        height=1.0,
+        grid_min=-half,
+        grid_max=half,
+        hills="HILLS",
+        **common,
+    )
 
 
 def guilty(words: str, extra: Extra) -> int | None:
@@ -134,9 +143,13 @@ def refusal(trial: Trial, kernel: Path) -> str:
         command = [sys.executable, "-c", program, str(kernel), str(top / WORDS), *numbers]
         try:
             done = subprocess.run(
-                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True,
-                timeout=PATIENCE_S, check=False,
-            )  # fmt: skip
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PATIENCE_S,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             return ""
         if not (top / WORDS).is_file():

@@ -56,8 +56,11 @@ def write(
         "kish: effective number of the weights; independent: of that, kish / inefficiency",
     ]
     if not trusted:
-        why = "the guard stopped the walker" if stopped else \
-            f"worth {found.independent:.2g} independent energies, fewer than {TRUSTED:g}"
+        why = (
+            "the guard stopped the walker"
+            if stopped
+            else f"worth {found.independent:.2g} independent energies, fewer than {TRUSTED:g}"
+        )
         remarks.append(f"do not trust p_reweighted and free_energy: {why}")
     columns = {
         "energy": found.energy_eV,

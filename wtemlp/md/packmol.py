@@ -88,8 +88,6 @@ def _script(n_molecules: int, length_A: float, seed: int) -> str:
 
 def _xyz(molecule: np.ndarray) -> str:
     rows = "".join(
-        f"{name} {x:.6f} {y:.6f} {z:.6f}\n"
-        for name, (x, y, z) in zip("OHH", molecule, strict=True)
+        f"{name} {x:.6f} {y:.6f} {z:.6f}\n" for name, (x, y, z) in zip("OHH", molecule, strict=True)
     )
     return f"3\nwater\n{rows}"
-

@@ -160,9 +160,12 @@ def _metad_columns(variable: ExtraVariable) -> tuple[str, str, str, str, str]:
     ]
     bins = math.ceil(abs(ends[1] - ends[0]) / variable.sigma * GRID_POINTS_PER_SIGMA)
     return (
-        variable.name, _number(variable.sigma), _number(variable.minimum),
-        _number(variable.maximum), str(bins),
-    )  # fmt: skip
+        variable.name,
+        _number(variable.sigma),
+        _number(variable.minimum),
+        _number(variable.maximum),
+        str(bins),
+    )
 
 
 def opes_input(
@@ -262,8 +265,7 @@ def lammps_print(text: str, file: str) -> str:
     lines = text.splitlines()
     modes = ["file"] + ["append"] * (len(lines) - 1)
     return "".join(
-        f'print "{line}" {mode} {file} screen no\n'
-        for line, mode in zip(lines, modes, strict=True)
+        f'print "{line}" {mode} {file} screen no\n' for line, mode in zip(lines, modes, strict=True)
     )
 
 

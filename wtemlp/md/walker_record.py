@@ -15,8 +15,18 @@ from wtemlp.core.errors import CalculationError
 #: DP-GEN's names of what both write there.
 _NAMES = {"temperature_K": "temps", "pressure_bar": "press", "timestep_ps": "model_devi_dt"}
 #: Left out of the file where there is none.
-_OPTIONAL = ("pressure_bar", "own", "hills_from", "velocity_seed", "thermostat_seed", "revised",
-             "energies", "written", "inputs", "n_beads")  # fmt: skip
+_OPTIONAL = (
+    "pressure_bar",
+    "own",
+    "hills_from",
+    "velocity_seed",
+    "thermostat_seed",
+    "revised",
+    "energies",
+    "written",
+    "inputs",
+    "n_beads",
+)
 TEMPLATE = "template"  #: the method of a walker whose scripts are the user's own
 DPGEN = "dpgen"  #: of one whose script is DP-GEN's
 

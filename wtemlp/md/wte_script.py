@@ -30,6 +30,7 @@ SHIFT_AWK = "shift.awk"
 INPUTS = (paths.LMP_INPUT, GUARD_AWK, HILLS_AWK, SHIFT_AWK)  #: files of a walker's job, made here
 GUARD_EVERY = 10  #: steps between looks at temperature and energy
 
+
 def files(walker: Walker) -> dict[str, str]:
     """The files of a walker's job, by name: all but the structure and the models."""
     extra = {plumed_input.EXTRA_LINES: w.extra.lines} if (w := walker).extra.lines else {}
@@ -177,8 +178,8 @@ def _nvt(w: Walker) -> list[str]:
     stride = w.colvar_stride
     return [
         "# NVT: sigma is the standard deviation of the potential energy, which has no bias here.",
-        f"fix             colvar all print {stride} \"$(v_time_ps:%.6f) $(v_u:%.9f)\""
-        f" file {paths.COLVAR_NVT} screen no title \"#! FIELDS time ene\"",
+        f'fix             colvar all print {stride} "$(v_time_ps:%.6f) $(v_u:%.9f)"'
+        f' file {paths.COLVAR_NVT} screen no title "#! FIELDS time ene"',
         guarded_run(w, f"{equilibration}"),
         *stops(w, " of NVT"),
         "variable        u0 equal $(v_u:%.15g)",
@@ -244,9 +245,7 @@ def _biasfactor(w: Walker) -> list[str]:
     if w.biasfactor_cap is None:
         return [*lines, "variable        biasfactor equal ${full}"]
     cap = f"{w.biasfactor_cap:.12g}"
-    lines.append(
-        f"variable        biasfactor equal $(v_full*(v_full<={cap})+{cap}*(v_full>{cap}))"
-    )
+    lines.append(f"variable        biasfactor equal $(v_full*(v_full<={cap})+{cap}*(v_full>{cap}))")
     for name, end in zip(("low", "high"), w.window_K, strict=True):
         apart = f"({end:.12g}-{w.temperature_K:.12g})*sqrt(v_biasfactor/v_full)"
         lines.append(f"variable        {name}_K equal $({w.temperature_K:.12g}+{apart}:%.12g)")
@@ -256,10 +255,14 @@ def _biasfactor(w: Walker) -> list[str]:
 def _plumed(w: Walker) -> str:
     """The PLUMED input, with what is measured as LAMMPS variables."""
     common = {
-        "pace": w.pace, "temperature_K": w.temperature_K, "stride": w.colvar_stride,
-        "colvar": paths.COLVAR_WTE, "units": "metal", "flush": w.trj_freq,
+        "pace": w.pace,
+        "temperature_K": w.temperature_K,
+        "stride": w.colvar_stride,
+        "colvar": paths.COLVAR_WTE,
+        "units": "metal",
+        "flush": w.trj_freq,
         "extra": w.extra,
-    }  # fmt: skip
+    }
     if w.method == OPES:
         capped = w.biasfactor_cap is not None
         return plumed_input.opes_input(
@@ -357,4 +360,3 @@ def _number(word: str) -> float:
         return float(word)
     except ValueError:
         return math.nan
-

@@ -23,9 +23,14 @@ THIS_MACHINE = MachineSection(
     stage="fp",
     command="wtemlp lmp",
     machine={"batch_type": "Shell", "context_type": "LazyLocalContext", "local_root": "./"},
-    resources={"number_node": 1, "cpu_per_node": 1, "group_size": 1, "queue_name": "",
-               "envs": {"OMP_NUM_THREADS": "1"}},
-)  # fmt: skip
+    resources={
+        "number_node": 1,
+        "cpu_per_node": 1,
+        "group_size": 1,
+        "queue_name": "",
+        "envs": {"OMP_NUM_THREADS": "1"},
+    },
+)
 
 
 class OwnRun:
@@ -61,8 +66,9 @@ class OwnRun:
             raise InputError("--steps", f"{steps} is too long", f"give {MAX_STEPS} or less")
         job: ExploreJob | None = params.jobs[0] if params.jobs else None
         if not (job and job.temps_K) and temperature_K is None:
-            raise InputError(f"{name}: model_devi_jobs", "has no temperature",
-                             "add --temperature, in K")  # fmt: skip
+            raise InputError(
+                f"{name}: model_devi_jobs", "has no temperature", "add --temperature, in K"
+            )
         self.system = job.sys_idx[0] if job else 0
         self.temperature_K = temperature_K if temperature_K else job.temps_K[0]
         self.params, self.root, self.steps = params, root, steps

@@ -59,15 +59,24 @@ def _head(plan: Plan) -> str:
 def _measured(plan: Plan) -> list[str]:
     nvt = plan.nvt
     rows = [
-        ("sigma_NVT", f"{_pm(nvt.sigma_eV, nvt.sigma_error_eV)} eV"
-         f" ({nvt.sigma_eV / KCAL_MOL_IN_EV:.4g} kcal/mol)"),
+        (
+            "sigma_NVT",
+            f"{_pm(nvt.sigma_eV, nvt.sigma_error_eV)} eV"
+            f" ({nvt.sigma_eV / KCAL_MOL_IN_EV:.4g} kcal/mol)",
+        ),
         ("mean energy", f"{_pm(nvt.mean_eV, nvt.mean_error_eV)} eV"),
-        ("statistics", f"{nvt.n} energies, statistical inefficiency {nvt.inefficiency:.1f}:"
-         f" {nvt.independent:.0f} independent"),
+        (
+            "statistics",
+            f"{nvt.n} energies, statistical inefficiency {nvt.inefficiency:.1f}:"
+            f" {nvt.independent:.0f} independent",
+        ),
         ("correlation time", f"{nvt.correlation_time_ps:.3g} ps"),
-        ("heat capacity", f"{_pm(nvt.heat_capacity_eV_K, nvt.heat_capacity_error_eV_K)} eV/K,"
-         " sigma^2 / (k T^2): of the potential energy"),
-    ]  # fmt: skip
+        (
+            "heat capacity",
+            f"{_pm(nvt.heat_capacity_eV_K, nvt.heat_capacity_error_eV_K)} eV/K,"
+            " sigma^2 / (k T^2): of the potential energy",
+        ),
+    ]
     if plan.n_molecules:
         each = nvt.heat_capacity_eV_K / plan.n_molecules
         rows.append(("  of a molecule", f"{each:.3g} eV/K"))
@@ -115,8 +124,9 @@ def _explained(plan: Plan) -> list[str]:
         " they grow as g^(3/2).",
     ]
     if plan.run.engine == REFERENCE and plan.run.seconds_per_step:
-        lines.append("The time is that of the reference force field; a step with models takes"
-                     " longer.")  # fmt: skip
+        lines.append(
+            "The time is that of the reference force field; a step with models takes longer."
+        )
     if plan.nsteps:
         lines.append(_enough(plan.rows, plan.nsteps))
     return lines
@@ -146,8 +156,9 @@ def _window(plan: Plan, window: Window) -> list[str]:
         return [*lines, "The unbiased run covers it already."]
     lines.append(f'Write into the file:  "wte": {{"biasfactor": {window.biasfactor:g}, ...}}')
     if window.nsteps:
-        lines.append(f'with twice the steps to fill, so that half are of use:  "nsteps": '
-                     f"{window.nsteps}")  # fmt: skip
+        lines.append(
+            f'with twice the steps to fill, so that half are of use:  "nsteps": {window.nsteps}'
+        )
     return lines
 
 

@@ -16,8 +16,13 @@ from wtemlp.preflight.test_job import check_by_jobs
 
 
 def check_everything(
-    param: Path, machine: Path | None, root: Path, findings: Findings, *,
-    schema_only: bool = False, submit: bool = False,
+    param: Path,
+    machine: Path | None,
+    root: Path,
+    findings: Findings,
+    *,
+    schema_only: bool = False,
+    submit: bool = False,
 ) -> None:
     """Look for what would make a run fail; nothing is written or submitted unless asked.
 

@@ -13,9 +13,20 @@ ENGINE_S = 100  #: seconds that an engine may take to tell its version, from a c
 TOOLS = ("flock", "find", "comm", "xargs", "tail", "sort")  #: of the job scripts
 #: Programs that start others: the engine's own word comes later.
 LAUNCHERS = (
-    "aprun", "env", "ibrun", "jsrun", "mpiexec", "mpirun", "nice", "numactl", "orterun", "prun",
-    "srun", "taskset", "time",
-)  # fmt: skip
+    "aprun",
+    "env",
+    "ibrun",
+    "jsrun",
+    "mpiexec",
+    "mpirun",
+    "nice",
+    "numactl",
+    "orterun",
+    "prun",
+    "srun",
+    "taskset",
+    "time",
+)
 _LOAD = "load it with module_list, source_list or prepend_script, or give its full path"
 
 _VERSIONS = {
@@ -93,14 +104,19 @@ def check_engine(place: Place, where: str, deepmd_version: str, findings: Findin
     wanted = list(dict.fromkeys([word, *engine.words[:1]]))
     tools = " ".join(TOOLS)
     answer = place.ask_in_job(
-        "".join(f"{_find(one)} && echo found {number} || echo missing {number}\n"
-                for number, one in enumerate(wanted))
+        "".join(
+            f"{_find(one)} && echo found {number} || echo missing {number}\n"
+            for number, one in enumerate(wanted)
+        )
         + f"for t in {tools}; do command -v $t >/dev/null || echo tool $t; done"
-    )  # fmt: skip
+    )
     if answer.status is None:
-        findings.error(where, f"the job's environment ends or hangs before the command: "
-                              f"{answer.last_words or 'nothing is said'}",
-                       "correct module_list, source_list or prepend_script")  # fmt: skip
+        findings.error(
+            where,
+            f"the job's environment ends or hangs before the command: "
+            f"{answer.last_words or 'nothing is said'}",
+            "correct module_list, source_list or prepend_script",
+        )
         return
     lines = answer.out.splitlines()
     for number, one in enumerate(wanted):
@@ -109,8 +125,11 @@ def check_engine(place: Place, where: str, deepmd_version: str, findings: Findin
             findings.error(where, f"{one} is not found on {place.host}{before}", _LOAD)
     lacking = [line.removeprefix("tool ") for line in lines if line.startswith("tool ")]
     if lacking:
-        findings.error(where, f"{', '.join(lacking)} not found on {place.host}",
-                       "the job scripts need it: install util-linux, findutils and coreutils")
+        findings.error(
+            where,
+            f"{', '.join(lacking)} not found on {place.host}",
+            "the job scripts need it: install util-linux, findutils and coreutils",
+        )
     if not any(line.startswith("missing") for line in lines):
         _check_version(place, engine, word, where, deepmd_version, findings)
 
@@ -139,8 +158,11 @@ def _check_version(
     if match is None:
         said = (meaningful(answer.err, 1) or meaningful(answer.out, 1) or ["nothing"])[-1].strip()
         status = "no end" if answer.status in (None, 124, 137) else f"status {answer.status}"
-        findings.warning(where, f"{name} on {place.host} does not tell its version ({status}): "
-                                f"{said}", "try it in a job: wtemlp check --submit")  # fmt: skip
+        findings.warning(
+            where,
+            f"{name} on {place.host} does not tell its version ({status}): {said}",
+            "try it in a job: wtemlp check --submit",
+        )
         return
     version = next(filter(None, match.groups())).strip()
     if engine.kind == "dp":
@@ -150,8 +172,9 @@ def _check_version(
 
 
 def _question(engine: Engine) -> str:
-    words = " ".join(word if "$" in word or word.startswith("~") else shlex.quote(word)
-                     for word in engine.words)  # fmt: skip
+    words = " ".join(
+        word if "$" in word or word.startswith("~") else shlex.quote(word) for word in engine.words
+    )
     program = f"timeout -k 5 {ENGINE_S} {words}"
     if engine.kind == "dp":
         return f"{program} --version"
@@ -165,8 +188,11 @@ def _check_deepmd(
     name: str, version: str, host: str, where: str, given: str, findings: Findings
 ) -> None:
     if version.partition(".")[0] != given.partition(".")[0]:
-        findings.warning(where, f"{name} on {host} is DeePMD-kit {version}, deepmd_version is "
-                                f"{given}", f'write "deepmd_version": "{version}"')  # fmt: skip
+        findings.warning(
+            where,
+            f"{name} on {host} is DeePMD-kit {version}, deepmd_version is {given}",
+            f'write "deepmd_version": "{version}"',
+        )
     else:
         findings.ok(where, f"{name} on {host} is DeePMD-kit {version}")
 
@@ -177,14 +203,23 @@ def _check_lammps(
     if place.section.stage != "model_devi":
         findings.ok(where, f"{name} on {place.host} is LAMMPS {version}")
         return
-    has_plumed, has_deepmd = (re.search(rf"(^|\s){style}(\s|$)", answer.out)
-                              for style in ("plumed", "deepmd"))  # fmt: skip
+    has_plumed, has_deepmd = (
+        re.search(rf"(^|\s){style}(\s|$)", answer.out) for style in ("plumed", "deepmd")
+    )
     if not has_plumed:
-        findings.error(where, f"{name} on {place.host} (LAMMPS {version}) has no fix plumed",
-                       "use `wtemlp lmp` as the command, or a LAMMPS with the PLUMED package")
+        findings.error(
+            where,
+            f"{name} on {place.host} (LAMMPS {version}) has no fix plumed",
+            "use `wtemlp lmp` as the command, or a LAMMPS with the PLUMED package",
+        )
     if not has_deepmd:
-        findings.error(where, f"{name} on {place.host} (LAMMPS {version}) has no pair_style deepmd",
-                       "use `wtemlp lmp`, or set LAMMPS_PLUGIN_PATH to DeePMD-kit's plugin")
+        findings.error(
+            where,
+            f"{name} on {place.host} (LAMMPS {version}) has no pair_style deepmd",
+            "use `wtemlp lmp`, or set LAMMPS_PLUGIN_PATH to DeePMD-kit's plugin",
+        )
     if has_plumed and has_deepmd:
-        findings.ok(where, f"{name} on {place.host} is LAMMPS {version}, with fix plumed and "
-                           "pair_style deepmd")  # fmt: skip
+        findings.ok(
+            where,
+            f"{name} on {place.host} is LAMMPS {version}, with fix plumed and pair_style deepmd",
+        )

@@ -36,21 +36,30 @@ def check_folder(place: Place, where: str, findings: Findings) -> None:
     said = {line.partition(" ")[0]: line.partition(" ")[2] for line in answer.out.splitlines()}
     if "missing" not in said or "at" not in said:
         why = answer.last_words or "no answer"
-        findings.error(where, f"{place.host} does not tell about {place.folder}: {why}",
-                       "look there by hand")  # fmt: skip
+        findings.error(
+            where, f"{place.host} does not tell about {place.folder}: {why}", "look there by hand"
+        )
         return
     at, missing, user = said["at"], int(said["missing"]), said.get("user", "")
     if "folder" not in said:
-        findings.error(where, f"{at} on {place.host} is not a folder",
-                       "name a folder that is there or can be made")  # fmt: skip
+        findings.error(
+            where,
+            f"{at} on {place.host} is not a folder",
+            "name a folder that is there or can be made",
+        )
     elif "writable" not in said:
-        findings.error(where, f"{user} may not write to {at} on {place.host}",
-                       "name a folder of your own, or have it opened to you")  # fmt: skip
+        findings.error(
+            where,
+            f"{user} may not write to {at} on {place.host}",
+            "name a folder of your own, or have it opened to you",
+        )
     elif missing > 1 and not place.makes_parents:
         parent = place.folder.rstrip("/").rpartition("/")[0]
-        findings.error(where, f"{parent} on {place.host} is not there",
-                       f"make it: mkdir -p {shlex.quote(parent)}; or write "
-                       '"create_remote_root": true')  # fmt: skip
+        findings.error(
+            where,
+            f"{parent} on {place.host} is not there",
+            f'make it: mkdir -p {shlex.quote(parent)}; or write "create_remote_root": true',
+        )
     else:
         _check_room(answer.out, f"{place.folder} on {place.host}", missing, where, findings)
 
@@ -59,8 +68,9 @@ def _check_room(out: str, name: str, missing: int, where: str, findings: Finding
     there = "can be made" if missing else "can be written to"
     found = _DF.search(out)
     if found is None:
-        findings.warning(where, f"{name} {there}; the free space is not told",
-                         "see that there is room")  # fmt: skip
+        findings.warning(
+            where, f"{name} {there}; the free space is not told", "see that there is room"
+        )
         return
     free_kb = int(found[3])
     free = f"{free_kb / 1024**2:.1f} GB"

@@ -93,6 +93,7 @@ def _check_command(machines: Machines, style: str) -> None:
     section: MachineSection = machines.fp
     if section.command.split()[:2] == ["wtemlp", "lmp"]:
         raise InputError(
-            f"{machines.source.name}: fp.command", f"{section.command} is LAMMPS",
+            f"{machines.source.name}: fp.command",
+            f"{section.command} is LAMMPS",
             f"give the command of the program of fp_style {style}",
-        )  # fmt: skip
+        )

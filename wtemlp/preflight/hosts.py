@@ -15,9 +15,7 @@ from wtemlp.preflight.folders import check_folder
 from wtemlp.preflight.queues import check_queue
 
 
-def open_places(
-    sections: Sequence[MachineSection], root: Path, findings: Findings
-) -> list[Place]:
+def open_places(sections: Sequence[MachineSection], root: Path, findings: Findings) -> list[Place]:
     """The places of sections; what makes no sense is a finding."""
     places = []
     for section in sections:
@@ -84,10 +82,13 @@ def _check_service(place: Place, where: str, findings: Findings) -> None:
     except (WtemlpError, OSError, RuntimeError) as error:
         findings.error(where, place.redacted(str(error)), "mend it, or install what it needs")
     else:
-        findings.warning(where, f"{place.settings.where}: no command can be run beside a task, so "
-                         "neither login nor programs are looked at, and a kill in the middle of "
-                         "a submission may make a task run twice",
-                         "know that, or take a queue that a shell can ask")  # fmt: skip
+        findings.warning(
+            where,
+            f"{place.settings.where}: no command can be run beside a task, so "
+            "neither login nor programs are looked at, and a kill in the middle of "
+            "a submission may make a task run twice",
+            "know that, or take a queue that a shell can ask",
+        )
 
 
 def _alike(places: Sequence[Place], key: Callable[[Place], object]) -> list[list[Place]]:
@@ -103,8 +104,15 @@ def by_queue(places: Sequence[Place]) -> list[list[Place]]:
 
 
 def _queue_key(place: Place) -> object:
-    words = ("number_node", "cpu_per_node", "gpu_per_node", "queue_name", "custom_flags", "kwargs",
-             "strategy")  # fmt: skip
+    words = (
+        "number_node",
+        "cpu_per_node",
+        "gpu_per_node",
+        "queue_name",
+        "custom_flags",
+        "kwargs",
+        "strategy",
+    )
     given = [place.section.resources.get(word) for word in words]
     return place.login, place.settings.batch, json.dumps(given, sort_keys=True, default=str)
 
@@ -121,11 +129,17 @@ def _connect(places: Sequence[Place], where: str, findings: Findings) -> bool:
         place.shell = first.shell
     keys = first.shell.host_keys if first.shell is not None else None
     if keys is not None and keys.checking == "no":
-        findings.warning(f"{where}.machine", f"the SSH host key of {first.host} is not verified: "
-                         f"{keys.seen}", 'write "strict_host_key_checking": "yes"')  # fmt: skip
+        findings.warning(
+            f"{where}.machine",
+            f"the SSH host key of {first.host} is not verified: {keys.seen}",
+            'write "strict_host_key_checking": "yes"',
+        )
     elif keys is not None and keys.new:
-        findings.warning(f"{where}.machine", f"the SSH host {first.host} is new: its key is "
-                         f"{keys.seen}", "compare it: `wtemlp run` will note and trust it")
+        findings.warning(
+            f"{where}.machine",
+            f"the SSH host {first.host} is new: its key is {keys.seen}",
+            "compare it: `wtemlp run` will note and trust it",
+        )
     elif keys is not None:
         findings.ok(where, f"logged in to {first.host}, host key {keys.seen}")
     return True

@@ -67,8 +67,10 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
             used = {index for job in params.jobs for index in job.sys_idx}
             structures = sum(len(params.sys_configs[index]) for index in used)
             elements = ", ".join(params.type_map)
-            findings.ok(param.name, f"{data} folders of data and {structures} structures are "
-                                    f"there, of {elements}")
+            findings.ok(
+                param.name,
+                f"{data} folders of data and {structures} structures are there, of {elements}",
+            )
     return params
 
 

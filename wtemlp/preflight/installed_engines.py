@@ -18,8 +18,13 @@ from wtemlp.lammps_plumed import kernel, lammps_library
 
 LOCAL_CONTEXTS = ("localcontext", "lazylocalcontext", "local", "lazylocal")
 #: Packages that train.
-BACKENDS = {TENSORFLOW: "tensorflow", "pytorch": "torch", "pytorch-exportable": "torch",
-            "pt-expt": "torch", "jax": "jax"}  # fmt: skip
+BACKENDS = {
+    TENSORFLOW: "tensorflow",
+    "pytorch": "torch",
+    "pytorch-exportable": "torch",
+    "pt-expt": "torch",
+    "jax": "jax",
+}
 _DP = ["wtemlp", "dp"]
 LAPTOP = "pip install 'wtemlp[laptop]', then pip install --no-deps hillclimber==0.1.8"
 
@@ -74,7 +79,8 @@ def check_backend(params: Params, machines: Machines) -> None:
         raise MissingEngine(
             f"{params.source.name}: train_backend",
             f"{backend}: {package} is not installed on this machine",
-            LAPTOP if backend == TENSORFLOW
+            LAPTOP
+            if backend == TENSORFLOW
             else f"pip install {package}, or train with another back end",
         )
 
@@ -90,8 +96,11 @@ def _check_command(section: MachineSection, where: str) -> None:
             return
     program = next((word for word in words if "=" not in word), "")
     if shutil.which(program, path=_search_path()) is None:
-        raise MissingEngine(where, f"{section.command}: {program} is not found on this machine",
-                            "install it, or name another command")
+        raise MissingEngine(
+            where,
+            f"{section.command}: {program} is not found on this machine",
+            "install it, or name another command",
+        )
 
 
 def _search_path() -> str:

@@ -10,9 +10,15 @@ from wtemlp.preflight.findings import Findings
 
 #: What jobs are handed to, by batch system in lower case.
 SUBMITTERS = {
-    "slurm": "sbatch", "slurmjobarray": "sbatch", "pbs": "qsub", "torque": "qsub", "sge": "qsub",
-    "lsf": "bsub", "fugaku": "pjsub", "jh_unischeduler": "jsub",
-}  # fmt: skip
+    "slurm": "sbatch",
+    "slurmjobarray": "sbatch",
+    "pbs": "qsub",
+    "torque": "qsub",
+    "sge": "qsub",
+    "lsf": "bsub",
+    "fugaku": "pjsub",
+    "jh_unischeduler": "jsub",
+}
 _UP = ("idle", "mix", "alloc", "comp", "resv", "plnd", "planned")
 _LATER = re.compile(r"\bdown\b|drained|reserved|not responding", re.IGNORECASE)
 _TIME = re.compile(r"^\s*#SBATCH\s+(?:--time(?:=|\s+)|-t\s*)(\S+)")
@@ -46,8 +52,17 @@ def read_sinfo(text: str) -> list[Nodes]:
         words = line.strip().split("|")
         if len(words) == 7 and words[3].isdigit():
             cpus = int(re.sub(r"\D.*", "", words[6]) or 0)
-            found.append(Nodes(words[0], words[1], read_time(words[2]), int(words[3]), words[4],
-                               read_gpus(words[5]), cpus))  # fmt: skip
+            found.append(
+                Nodes(
+                    words[0],
+                    words[1],
+                    read_time(words[2]),
+                    int(words[3]),
+                    words[4],
+                    read_gpus(words[5]),
+                    cpus,
+                )
+            )
     return found
 
 
@@ -93,9 +108,12 @@ def check_queue(place: Place, where: str, findings: Findings) -> None:
         return  # processes of a shell
     answer = place.ask(f"command -v {program}")
     if answer.status != 0:
-        findings.error(f"{where}.machine.batch_type", f"{program} is not found on {place.host}",
-                       "name the batch system that is there, or see to it that a login without a "
-                       "terminal finds it (~/.bashrc)")  # fmt: skip
+        findings.error(
+            f"{where}.machine.batch_type",
+            f"{program} is not found on {place.host}",
+            "name the batch system that is there, or see to it that a login without a "
+            "terminal finds it (~/.bashrc)",
+        )
     elif program == "sbatch":
         _check_slurm(place, where, findings)
     else:
@@ -107,8 +125,11 @@ def _check_slurm(place: Place, where: str, findings: Findings) -> None:
     nodes = read_sinfo(answer.out)
     if answer.status != 0 or not nodes:
         said = answer.last_words or "no partitions"
-        findings.error(where, f"Slurm on {place.host} does not answer: {said}",
-                       "try again when it does; `wtemlp run` waits for it")  # fmt: skip
+        findings.error(
+            where,
+            f"Slurm on {place.host} does not answer: {said}",
+            "try again when it does; `wtemlp run` waits for it",
+        )
         return
     before = len(findings.all)
     queue = str(place.resources.queue_name or "")
@@ -126,26 +147,41 @@ def _check_partitions(
     key = f"{where}.resources"
     for name in names:
         if name not in known:
-            findings.error(f"{key}.queue_name", f"there is no partition {name} on {place.host}",
-                           f"write one of: {', '.join(known)}")  # fmt: skip
+            findings.error(
+                f"{key}.queue_name",
+                f"there is no partition {name} on {place.host}",
+                f"write one of: {', '.join(known)}",
+            )
     offered = [one for one in nodes if one.partition in names]
     if not offered:
         return
     given, queue = place.resources, ",".join(names)
     most_gpus, most_cpus = (max(getattr(one, what) for one in offered) for what in ("gpus", "cpus"))
     if given.gpu_per_node > most_gpus:
-        findings.error(f"{key}.gpu_per_node", f"{given.gpu_per_node} are asked for, the nodes of "
-                       f"{queue} have {most_gpus}", _fewer(most_gpus, nodes))  # fmt: skip
+        findings.error(
+            f"{key}.gpu_per_node",
+            f"{given.gpu_per_node} are asked for, the nodes of {queue} have {most_gpus}",
+            _fewer(most_gpus, nodes),
+        )
     if given.cpu_per_node > most_cpus:
-        findings.error(f"{key}.cpu_per_node", f"{given.cpu_per_node} are asked for, the nodes of "
-                       f"{queue} have {most_cpus}", f"write {most_cpus} or less")  # fmt: skip
+        findings.error(
+            f"{key}.cpu_per_node",
+            f"{given.cpu_per_node} are asked for, the nodes of {queue} have {most_cpus}",
+            f"write {most_cpus} or less",
+        )
     if all(one.available != "up" for one in offered):
-        findings.error(f"{key}.queue_name", f"the partition {queue} is {offered[0].available}",
-                       "take another, or wait until it is up")  # fmt: skip
+        findings.error(
+            f"{key}.queue_name",
+            f"the partition {queue} is {offered[0].available}",
+            "take another, or wait until it is up",
+        )
     elif not any(one.usable for one in offered):
         states = ", ".join(sorted({one.state for one in offered}))
-        findings.warning(f"{key}.queue_name", f"no node of {queue} is at work ({states})",
-                         "jobs will wait until one is")  # fmt: skip
+        findings.warning(
+            f"{key}.queue_name",
+            f"no node of {queue} is at work ({states})",
+            "jobs will wait until one is",
+        )
     _check_time(given.custom_flags, offered, queue, key, findings)
 
 
@@ -162,8 +198,11 @@ def _check_time(
     asked = [match[1] for flag in flags if (match := _TIME.match(flag))]
     limit_s = max(one.limit_s for one in offered)
     if asked and (wanted_s := read_time(asked[-1])) > limit_s and wanted_s < float("inf"):
-        findings.error(f"{key}.custom_flags", f"--time={asked[-1]} is longer than {queue} allows "
-                       f"({limit_s / 60:.0f} min)", "ask for less, or take another partition")
+        findings.error(
+            f"{key}.custom_flags",
+            f"--time={asked[-1]} is longer than {queue} allows ({limit_s / 60:.0f} min)",
+            "ask for less, or take another partition",
+        )
 
 
 def _ask_sbatch(place: Place, queue: str, where: str, findings: Findings) -> None:
@@ -176,8 +215,14 @@ def _ask_sbatch(place: Place, queue: str, where: str, findings: Findings) -> Non
         when = f" (now it would start at {start[1]})" if start else ""
         findings.ok(where, f"Slurm on {place.host} takes such jobs into {queue}{when}")
     elif _LATER.search(said):
-        findings.warning(where, f"Slurm on {place.host} has no node for such jobs now: {said}",
-                         "jobs will wait until there is one")  # fmt: skip
+        findings.warning(
+            where,
+            f"Slurm on {place.host} has no node for such jobs now: {said}",
+            "jobs will wait until there is one",
+        )
     else:
-        findings.error(f"{where}.resources", f"Slurm on {place.host} refuses such jobs: {said}",
-                       "correct queue_name, the numbers or custom_flags")  # fmt: skip
+        findings.error(
+            f"{where}.resources",
+            f"Slurm on {place.host} refuses such jobs: {said}",
+            "correct queue_name, the numbers or custom_flags",
+        )

@@ -30,7 +30,10 @@ COMMAND = (
 
 
 def check_by_jobs(
-    file: str, groups: Sequence[Sequence[Place]], root: Path, findings: Findings,
+    file: str,
+    groups: Sequence[Sequence[Place]],
+    root: Path,
+    findings: Findings,
     patience_s: float = PATIENCE_S,
 ) -> None:
     """Send a job to each place, one after the other.
@@ -70,15 +73,21 @@ def _probe(
     ok = False
     try:
         (result,) = run_tasks(
-            [task], work_dir=work_dir, common_files=(), section=section, root=root,
+            [task],
+            work_dir=work_dir,
+            common_files=(),
+            section=section,
+            root=root,
             should_stop=lambda: time.monotonic() - begin > patience_s,
         )
         ok = result.ok
         _tell(place, where, task, result, time.monotonic() - begin, findings)
     except Stopped:
-        findings.warning(where, f"the probe job has not ended within {duration(patience_s)} and "
-                                "is cancelled", "the queue may be full: try again later, or "
-                                "take another")  # fmt: skip
+        findings.warning(
+            where,
+            f"the probe job has not ended within {duration(patience_s)} and is cancelled",
+            "the queue may be full: try again later, or take another",
+        )
     except WtemlpError as error:
         findings.refused(error, where)
     finally:
@@ -87,14 +96,21 @@ def _probe(
 
 
 def _discard(
-    place: Place, where: str, work_dir: Path, section: MachineSection, root: Path,
+    place: Place,
+    where: str,
+    work_dir: Path,
+    section: MachineSection,
+    root: Path,
     findings: Findings,
 ) -> None:
     try:
         discard_stage(work_dir, section, root)
     except WtemlpError as error:
-        findings.warning(where, f"the probe job may have left a folder behind: {error}",
-                         f"look into {place.folder} on {place.host}")  # fmt: skip
+        findings.warning(
+            where,
+            f"the probe job may have left a folder behind: {error}",
+            f"look into {place.folder} on {place.host}",
+        )
 
 
 def _for_probe(section: MachineSection) -> MachineSection:
@@ -108,8 +124,11 @@ def _tell(
     place: Place, where: str, task: Task, result: TaskResult, seconds: float, findings: Findings
 ) -> None:
     if not result.ok:
-        findings.error(where, f"the probe job failed: {result.message}",
-                       "see what it says; the run's jobs would fail alike")  # fmt: skip
+        findings.error(
+            where,
+            f"the probe job failed: {result.message}",
+            "see what it says; the run's jobs would fail alike",
+        )
         return
     pairs = [line.partition(" ") for line in (task.folder / RESULT).read_text().splitlines()]
     host = next((words for kind, _, words in pairs if kind == "host"), "a host without a name")
@@ -121,7 +140,10 @@ def _tell(
     if visible:
         seen += f" (CUDA_VISIBLE_DEVICES={visible})"
     if wanted and not gpus:
-        findings.warning(where, f"{ran}, but sees no GPU, {wanted} asked for: {seen}",
-                         "see queue_name and gpu_per_node; nvidia-smi must be on the node's PATH")
+        findings.warning(
+            where,
+            f"{ran}, but sees no GPU, {wanted} asked for: {seen}",
+            "see queue_name and gpu_per_node; nvidia-smi must be on the node's PATH",
+        )
     else:
         findings.ok(where, f"{ran}" + (f", GPUs: {seen}" if wanted or gpus else ""))

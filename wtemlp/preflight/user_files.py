@@ -19,15 +19,30 @@ from wtemlp.dispatch.tasks import Task
 
 #: What the stages write into a task's folder themselves.
 RESERVED = (
-    paths.TRAIN_INPUT, paths.CONF, paths.LMP_INPUT, paths.PLUMED_INPUT, paths.PLUMED_PATH,
-    paths.JOB, paths.FRAME_DUMP, paths.FRAME,
-)  # fmt: skip
+    paths.TRAIN_INPUT,
+    paths.CONF,
+    paths.LMP_INPUT,
+    paths.PLUMED_INPUT,
+    paths.PLUMED_PATH,
+    paths.JOB,
+    paths.FRAME_DUMP,
+    paths.FRAME,
+)
 
 #: What a walker's job makes, and takes away when it begins anew.
 MADE = (
-    paths.MODEL_DEVI, paths.TRAJ, paths.LMP_LOG, paths.COLVAR_NVT, paths.COLVAR_WTE, paths.HILLS,
-    paths.DELTAFS, paths.SIGMA, paths.STOPPED, paths.CHECKPOINT, paths.ALL_FRAMES,
-)  # fmt: skip
+    paths.MODEL_DEVI,
+    paths.TRAJ,
+    paths.LMP_LOG,
+    paths.COLVAR_NVT,
+    paths.COLVAR_WTE,
+    paths.HILLS,
+    paths.DELTAFS,
+    paths.SIGMA,
+    paths.STOPPED,
+    paths.CHECKPOINT,
+    paths.ALL_FRAMES,
+)
 
 
 def check_user_files(machines: Machines, root: Path) -> None:
@@ -51,27 +66,36 @@ def check_user_files(machines: Machines, root: Path) -> None:
             files = _matches(root, pattern)
             if not files:
                 raise InputError(
-                    f"{where}forward_files", f"there is no {pattern} in {root}",
+                    f"{where}forward_files",
+                    f"there is no {pattern} in {root}",
                     "name files relative to the run's folder",
                 )
             for file in files:
                 if file.name in RESERVED + MADE:
-                    raise InputError(f"{where}forward_files", f"{pattern} is {file.name}",
-                                     "that name is a task's own: rename the file")  # fmt: skip
+                    raise InputError(
+                        f"{where}forward_files",
+                        f"{pattern} is {file.name}",
+                        "that name is a task's own: rename the file",
+                    )
                 if seen.setdefault(file.name, file) != file:
                     raise InputError(
-                        f"{where}forward_files", f"two files are named {file.name}",
+                        f"{where}forward_files",
+                        f"two files are named {file.name}",
                         "rename one: they go into one folder",
                     )
         for pattern in section.user_backward_files:
             way = PurePosixPath(pattern)
             if not pattern.strip() or way.is_absolute() or ".." in way.parts:
-                raise InputError(f"{where}backward_files", f'"{pattern}"',
-                                 "must be relative to a task's folder")  # fmt: skip
+                raise InputError(
+                    f"{where}backward_files", f'"{pattern}"', "must be relative to a task's folder"
+                )
             taken = next((name for name in RESERVED if fnmatch.fnmatch(name, pattern)), None)
             if taken is not None:
-                raise InputError(f"{where}backward_files", f'"{pattern}" is also {taken}',
-                                 "that is an input of a task: be more exact")  # fmt: skip
+                raise InputError(
+                    f"{where}backward_files",
+                    f'"{pattern}" is also {taken}',
+                    "that is an input of a task: be more exact",
+                )
 
 
 def with_user_files(tasks: Sequence[Task], section: MachineSection, root: Path) -> list[Task]:
@@ -107,9 +131,7 @@ def with_user_files(tasks: Sequence[Task], section: MachineSection, root: Path) 
 
 def forwarded(section: MachineSection, root: Path) -> tuple[Path, ...]:
     """The user's own files that go into the folder of each task of a section."""
-    return tuple(
-        file for pattern in section.user_forward_files for file in _matches(root, pattern)
-    )
+    return tuple(file for pattern in section.user_forward_files for file in _matches(root, pattern))
 
 
 def _matches(root: Path, pattern: str) -> list[Path]:

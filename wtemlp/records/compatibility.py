@@ -101,8 +101,9 @@ def _check_dpgens_models(paths: RunPaths, came: Done, new: RunState) -> None:
     here = f"but the dpgen run in {paths.root} has"
     if folders and len(folders) != new.numb_models:
         raise InputError(
-            f"{new.params}: numb_models", f"{new.numb_models}, {here} {len(folders)} in iteration "
-            f"{came.iteration}", "keep it, or start in another folder (-C DIR)",
+            f"{new.params}: numb_models",
+            f"{new.numb_models}, {here} {len(folders)} in iteration {came.iteration}",
+            "keep it, or start in another folder (-C DIR)",
         )
     try:
         model = json.loads((folders[0] / names.TRAIN_INPUT).read_text())["model"]
@@ -111,6 +112,7 @@ def _check_dpgens_models(paths: RunPaths, came: Done, new: RunState) -> None:
         return  # what cannot be read is made anew
     if type_map != new.type_map:
         raise InputError(
-            f"{new.params}: type_map", f"{' '.join(new.type_map)}, {here} {' '.join(type_map)}",
+            f"{new.params}: type_map",
+            f"{' '.join(new.type_map)}, {here} {' '.join(type_map)}",
             "keep it, or start in another folder (-C DIR)",
         )

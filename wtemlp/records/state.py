@@ -100,7 +100,8 @@ def load(paths: RunPaths) -> RunState | None:
         return state
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            str(paths.state), f"not a state file of this version ({error})",
+            str(paths.state),
+            f"not a state file of this version ({error})",
             "run in another folder, or with the version of wtemlp that began this run",
         ) from error
 
@@ -123,8 +124,9 @@ def check_same(paths: RunPaths, old: RunState, new: RunState) -> None:
         before, now = getattr(old, key), getattr(new, key)
         if before != now:
             raise InputError(
-                f"{new.params}: {key}", f"{_text(now)}, but the run in {paths.root} has "
-                f"{_text(before)}", "keep it, or start in another folder (-C DIR)",
+                f"{new.params}: {key}",
+                f"{_text(now)}, but the run in {paths.root} has {_text(before)}",
+                "keep it, or start in another folder (-C DIR)",
             )
 
 

@@ -133,9 +133,7 @@ class Validation:
 
     def runs(self, **wanted: Any) -> list[MdRun]:
         """The MD runs whose fields have these values."""
-        return [
-            run for run in self.md if all(getattr(run, key) == wanted[key] for key in wanted)
-        ]
+        return [run for run in self.md if all(getattr(run, key) == wanted[key] for key in wanted)]
 
 
 def save(path: Path, validation: Validation) -> None:
@@ -167,9 +165,14 @@ def load(path: Path) -> Validation:
 
 
 _ESTIMATES = (
-    "temperature_K", "temperature_drift_K_ns", "energy_mean_eV", "energy_std_eV",
-    "total_energy_drift_meV_atom_ns", "pressure_bar", "density_g_cm3",
-)  # fmt: skip
+    "temperature_K",
+    "temperature_drift_K_ns",
+    "energy_mean_eV",
+    "energy_std_eV",
+    "total_energy_drift_meV_atom_ns",
+    "pressure_bar",
+    "density_g_cm3",
+)
 
 
 def _estimate(content: dict | None) -> Estimate | None:

@@ -110,9 +110,14 @@ class AseCalculator(ManyFrames):
         ok = np.array([reason == "" for reason in reasons])
         virials = labels["virials"] if np.isfinite(labels["virials"][ok]).all() else None
         return Labels(
-            energies=labels["energies"], forces=labels["forces"], virials=virials, ok=ok,
-            reasons=tuple(reasons), refused=refused, frames=frames,
-        )  # fmt: skip
+            energies=labels["energies"],
+            forces=labels["forces"],
+            virials=virials,
+            ok=ok,
+            reasons=tuple(reasons),
+            refused=refused,
+            frames=frames,
+        )
 
     def _as_labelled(self, frames: Frames) -> Frames:
         """The frames, with their cell; or in vacuum, where no bond may go through a face."""

@@ -56,9 +56,13 @@ def main():
         found[k] = atoms.get_positions()
         print(settings["names"][k], energies[k], reasons[-1], flush=True)
     np.savez(
-        LABELS, energies=energies, forces=forces, virials=virials, coords=found,
+        LABELS,
+        energies=energies,
+        forces=forces,
+        virials=virials,
+        coords=found,
         reasons=np.array(reasons, dtype=str),
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

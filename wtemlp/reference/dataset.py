@@ -65,9 +65,7 @@ def accepted(
     return everything.pick(np.flatnonzero(labels.ok))
 
 
-def split(
-    n_frames: int, validation_fraction: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def split(n_frames: int, validation_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Shuffle and split.
 
     Parameters
@@ -120,9 +118,7 @@ def labelled_system(dataset: Dataset) -> dpdata.LabeledSystem:
     return dpdata.LabeledSystem(data=data)
 
 
-def write_data(
-    folder: Path, dataset: Dataset, train: np.ndarray, validation: np.ndarray
-) -> None:
+def write_data(folder: Path, dataset: Dataset, train: np.ndarray, validation: np.ndarray) -> None:
     """Write ``train`` and, if it has frames, ``validation`` as deepmd/npy, and the provenance.
 
     A set at a time is in memory, of at most :data:`SET_FRAMES` frames and

@@ -63,9 +63,11 @@ class Store:
     def add(self, batch: Dataset) -> None:
         """Append labelled frames, which must have virials."""
         arrays = {
-            "coords": batch.frames.coords, "cells": batch.frames.cells,
-            "forces": batch.labels.forces, "virials": batch.labels.virials,
-        }  # fmt: skip
+            "coords": batch.frames.coords,
+            "cells": batch.frames.cells,
+            "forces": batch.labels.forces,
+            "virials": batch.labels.virials,
+        }
         for name, values in arrays.items():
             with (self.folder / name).open("ab") as file:
                 np.ascontiguousarray(values, dtype=float).tofile(file)

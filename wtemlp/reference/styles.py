@@ -48,5 +48,6 @@ def _ase(params: Params) -> Labeller:
 
 #: The styles that are wtemlp's own.
 OWN: dict[str, Callable[[Params], Labeller]] = {
-    "lammps": _force_field, "ase": _ase,
-}  # fmt: skip
+    "lammps": _force_field,
+    "ase": _ase,
+}

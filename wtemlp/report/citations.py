@@ -9,17 +9,24 @@ from wtemlp.report.references import REFERENCES, Citation
 
 _METHODS = {"wte": ("Bonomi2010WTE", "Barducci2008WTMetaD"), "opes": ("Invernizzi2020OPES",)}
 _LABELS = {
-    "vasp": ("Kresse1996VASP", "Kresse1999PAW"), "cp2k": ("Kuehne2020CP2K",),
-    "pwscf": ("Giannozzi2009QE", "Giannozzi2017QE"), "cpx": ("Giannozzi2009QE", "Giannozzi2017QE"),
-    "abacus": ("Li2016ABACUS",), "siesta": ("Soler2002SIESTA",), "pwmat": ("Jia2013PWmat",),
+    "vasp": ("Kresse1996VASP", "Kresse1999PAW"),
+    "cp2k": ("Kuehne2020CP2K",),
+    "pwscf": ("Giannozzi2009QE", "Giannozzi2017QE"),
+    "cpx": ("Giannozzi2009QE", "Giannozzi2017QE"),
+    "abacus": ("Li2016ABACUS",),
+    "siesta": ("Soler2002SIESTA",),
+    "pwmat": ("Jia2013PWmat",),
     "ase": ("Larsen2017ASE",),
-}  # fmt: skip
+}
 #: By words in the import path of an ASE calculator.
 _CALCULATORS = {
-    "xtb": ("Bannwarth2021xtb", "Bannwarth2019GFN2"), "mace": ("Batatia2022MACE",),
-    "espresso": ("Giannozzi2009QE", "Giannozzi2017QE"), "cp2k": ("Kuehne2020CP2K",),
-    "vasp": ("Kresse1996VASP", "Kresse1999PAW"), "siesta": ("Soler2002SIESTA",),
-}  # fmt: skip
+    "xtb": ("Bannwarth2021xtb", "Bannwarth2019GFN2"),
+    "mace": ("Batatia2022MACE",),
+    "espresso": ("Giannozzi2009QE", "Giannozzi2017QE"),
+    "cp2k": ("Kuehne2020CP2K",),
+    "vasp": ("Kresse1996VASP", "Kresse1999PAW"),
+    "siesta": ("Soler2002SIESTA",),
+}
 _INIT = ("Martinez2009Packmol", "Jorgensen1983TIP3P", "Bussi2007CSVR", "Martyna1994")
 _ALWAYS = ("Zhang2019DPGEN", "Zhang2020DPGEN", "Wang2018DeePMD", "Zeng2023DeePMD")
 

@@ -46,11 +46,14 @@ def _row(name: str, of: Sequence[Summary], gpus: bool) -> list[str]:
     wall = _sum(v for s in of for v in s.seconds.values())
     each = None if everything is None or not labels else everything / labels
     return [
-        name, *map(number, hours), number(everything),
+        name,
+        *map(number, hours),
+        number(everything),
         *[number(_sum(v for s in of for v in s.gpu_hours.values()))] * gpus,
         MISSING if wall is None else duration(wall),
-        str(labels) if any(s.labelled is not None for s in of) else MISSING, number(each),
-    ]  # fmt: skip
+        str(labels) if any(s.labelled is not None for s in of) else MISSING,
+        number(each),
+    ]
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

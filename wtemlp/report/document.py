@@ -91,17 +91,21 @@ def render_page(
         for figure in shown
         for place, plot in enumerate(figure.plots)
     }
-    return _environment().get_template(TEMPLATE).render(
-        title=title,
-        kicker=kicker,
-        status=status,
-        headlines=headlines,
-        blocks=blocks,
-        numbers={key: number for number, key in enumerate(numbered, 1)},
-        refresh_s=refresh_s,
-        written=round(time.time()),
-        plotlyjs=Markup(get_plotlyjs()),
-        plots=_embedded(drawn),
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            title=title,
+            kicker=kicker,
+            status=status,
+            headlines=headlines,
+            blocks=blocks,
+            numbers={key: number for number, key in enumerate(numbered, 1)},
+            refresh_s=refresh_s,
+            written=round(time.time()),
+            plotlyjs=Markup(get_plotlyjs()),
+            plots=_embedded(drawn),
+        )
     )
 
 
@@ -144,8 +148,17 @@ def table_section(
     remarks : sequence of str
         Lines below the table.
     """
-    return section(title, "table.html.j2", key=key, id=key, table=table, caption=caption,
-                   empty=empty, remarks=remarks, name=title)  # fmt: skip
+    return section(
+        title,
+        "table.html.j2",
+        key=key,
+        id=key,
+        table=table,
+        caption=caption,
+        empty=empty,
+        remarks=remarks,
+        name=title,
+    )
 
 
 def typeset(text: str) -> str:

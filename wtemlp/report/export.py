@@ -25,13 +25,26 @@ PANEL_IN = 2.45  #: height of a panel
 DPI = 300
 FORMATS = ("png", "pdf")
 STYLE: Mapping[str, Any] = {
-    "font.family": "sans-serif", "font.sans-serif": ["Arial", "Liberation Sans", "DejaVu Sans"],
-    "font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 7,
-    "ytick.labelsize": 7, "legend.fontsize": 6.5, "axes.linewidth": 0.6, "grid.linewidth": 0.4,
-    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5, "legend.frameon": False, "mathtext.fontset": "dejavusans",
-    "mathtext.default": "regular", "pdf.fonttype": 42, "axes.axisbelow": True,
-}  # fmt: skip
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Arial", "Liberation Sans", "DejaVu Sans"],
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 6.5,
+    "axes.linewidth": 0.6,
+    "grid.linewidth": 0.4,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "legend.frameon": False,
+    "mathtext.fontset": "dejavusans",
+    "mathtext.default": "regular",
+    "pdf.fonttype": 42,
+    "axes.axisbelow": True,
+}
 
 __all__ = ["DOUBLE_IN", "SINGLE_IN", "Unknown", "export_figures", "paper_figure", "save_data"]
 
@@ -139,8 +152,10 @@ def save_data(figure: Figure, folder: Path) -> Path:
     """
     text = io.StringIO()
     for place, plot in enumerate(figure.plots):
-        names = [paper_axes.plain(axis.title.text or "") for axis in
-                 (plot.figure.layout.xaxis, plot.figure.layout.yaxis)]
+        names = [
+            paper_axes.plain(axis.title.text or "")
+            for axis in (plot.figure.layout.xaxis, plot.figure.layout.yaxis)
+        ]
         title = f" {plot.title}" if plot.title else ""
         text.write(f"# panel {place}{title}: x = {names[0]}, y = {names[1]}\n")
     writer = csv.writer(text, lineterminator="\n")

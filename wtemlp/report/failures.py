@@ -75,8 +75,11 @@ def failures(
     for summary in summaries:
         trouble = (troubles or {}).get(summary.iteration, Trouble())
         found = [
-            *_tasks(trouble), *_walkers(summary), *_lowered(summary), *_labels(summary, trouble)
-        ]  # fmt: skip
+            *_tasks(trouble),
+            *_walkers(summary),
+            *_lowered(summary),
+            *_labels(summary, trouble),
+        ]
         lines += [f"Iteration {summary.iteration}: {text}" for text in found]
     return lines
 
@@ -116,10 +119,8 @@ def _walkers(summary: Summary) -> list[str]:
 
 def _lowered(summary: Summary) -> list[str]:
     return [
-        f"{note['text']}."
-        for note in summary.lowered
-        if isinstance(note, dict) and "text" in note
-    ]  # fmt: skip
+        f"{note['text']}." for note in summary.lowered if isinstance(note, dict) and "text" in note
+    ]
 
 
 def _labels(summary: Summary, trouble: Trouble) -> list[str]:

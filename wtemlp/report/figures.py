@@ -70,7 +70,10 @@ def learning_figure(run: RunData) -> Figure:
 
 
 def _add_learning(
-    plot: go.Figure, iteration: IterationData, name: str, column: tuple[str, float],
+    plot: go.Figure,
+    iteration: IterationData,
+    name: str,
+    column: tuple[str, float],
     place: tuple[int, int],
 ) -> None:
     (key, factor), (position, count) = column, place

@@ -36,10 +36,13 @@ def _bars(summaries: Sequence[Summary], of: str, title: str) -> go.Figure:
     for stage in STAGES:
         values = [finite(one.get(stage)) or 0.0 for one in hours]
         plot.add_bar(
-            y=labels, x=style.numbers(values), orientation="h", name=stage,
+            y=labels,
+            x=style.numbers(values),
+            orientation="h",
+            name=stage,
             marker={"color": style.STAGES[stage], "line": {"width": 0}},
             hovertemplate=f"{stage}: %{{x:.3g}} {title.lower()}<extra>%{{y}}</extra>",
-        )  # fmt: skip
+        )
     plot.update_yaxes(autorange="reversed", showgrid=False, type="category")
     plot.update_layout(height=130 + 34 * len(rows), bargap=0.35, legend_traceorder="normal")
     return plot

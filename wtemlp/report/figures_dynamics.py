@@ -16,8 +16,15 @@ def msd_figure(found: Validation) -> Figure:
         "<b>Look for</b> a straight line of slope 1 there (both axes are logarithmic): shorter "
         "lags are ballistic or caged, at longer ones too few independent pieces are left."
     )
-    return _transport(found, "msd ", "validation_msd", "Mean square displacement",
-                      ("lag (ps)", "⟨Δr²⟩ (Å²)"), caption, logarithmic=True)  # fmt: skip
+    return _transport(
+        found,
+        "msd ",
+        "validation_msd",
+        "Mean square displacement",
+        ("lag (ps)", "⟨Δr²⟩ (Å²)"),
+        caption,
+        logarithmic=True,
+    )
 
 
 def vacf_figure(found: Validation) -> Figure:
@@ -27,35 +34,58 @@ def vacf_figure(found: Validation) -> Figure:
         "cage of the neighbours, at the same time and depth: it tells of the forces at short "
         "times as diffusion does of long ones."
     )
-    return _transport(found, "vacf ", "validation_vacf", "Velocity autocorrelation",
-                      ("lag (ps)", "⟨v(0)·v(t)⟩ / ⟨v²⟩"), caption, logarithmic=False)  # fmt: skip
+    return _transport(
+        found,
+        "vacf ",
+        "validation_vacf",
+        "Velocity autocorrelation",
+        ("lag (ps)", "⟨v(0)·v(t)⟩ / ⟨v²⟩"),
+        caption,
+        logarithmic=False,
+    )
 
 
 def _transport(
-    found: Validation, prefix: str, key: str, title: str, axes: tuple[str, str], caption: Markup,
+    found: Validation,
+    prefix: str,
+    key: str,
+    title: str,
+    axes: tuple[str, str],
+    caption: Markup,
     logarithmic: bool,
 ) -> Figure:
     names = sorted({name for run in found.md for name in run.curves if name.startswith(prefix)})
     plots = []
     for name in names:
-        runs = [run for run in runs_with(found, ("nve", "nvt"), name)
-                if run.ensemble == "nve" or not _has_nve(found, run, name)]  # fmt: skip
+        runs = [
+            run
+            for run in runs_with(found, ("nve", "nvt"), name)
+            if run.ensemble == "nve" or not _has_nve(found, run, name)
+        ]
         plot = style.figure(*axes)
         views = by_temperature(
-            plot, runs,
+            plot,
+            runs,
             lambda run, plot=plot, name=name: add_curve(
-                plot, run, _positive(run.curves[name]) if logarithmic else run.curves[name],
+                plot,
+                run,
+                _positive(run.curves[name]) if logarithmic else run.curves[name],
                 found.models,
             ),
-        )  # fmt: skip
+        )
         what = name.removeprefix(prefix)
         windows = {one.fit_ps for run in runs for one in run.diffusion if one.what == what}
         if logarithmic:
             style.logarithmic("x", plot)
             style.logarithmic("y", plot)
             for low, high in sorted(windows)[:1]:
-                plot.add_vrect(low, high, fillcolor=style.fade(style.NEUTRAL, 0.14),
-                               line={"width": 0}, layer="below")  # fmt: skip
+                plot.add_vrect(
+                    low,
+                    high,
+                    fillcolor=style.fade(style.NEUTRAL, 0.14),
+                    line={"width": 0},
+                    layer="below",
+                )
         views = {f"{what}, {name}": shown for name, shown in views.items()}
         if plot.data:
             plots.append(Plot(plot, what, views))
@@ -64,8 +94,9 @@ def _transport(
 
 def _has_nve(found: Validation, run: MdRun, curve: str) -> bool:
     """Whether dynamics without a thermostat is known of the same potential and temperature."""
-    like = found.runs(potential=run.potential, model=run.model, target_K=run.target_K,
-                      ensemble="nve")  # fmt: skip
+    like = found.runs(
+        potential=run.potential, model=run.model, target_K=run.target_K, ensemble="nve"
+    )
     return any(curve in other.curves for other in like)
 
 
@@ -112,8 +143,9 @@ def _add_diffusion(plot: go.Figure, found: Validation, what: str, name: str, pla
             error_y={"array": [value.error for _, value in points], "thickness": 1.2, "width": 3},
             mode="markers",
             marker={
-                "color": look(runs[0], found.models)["color"], "size": 9,
+                "color": look(runs[0], found.models)["color"],
+                "size": 9,
                 "symbol": "circle" if corrected else "circle-open",
             },
             name=name + (", corrected" if corrected else ""),
-        )  # fmt: skip
+        )

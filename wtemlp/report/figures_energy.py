@@ -113,9 +113,7 @@ def _distrusted(groups: Iterable[list[WalkerEnergies]]) -> str:
     return f": {few} of the {len(sets)} sets of biased walkers are not" if few else ""
 
 
-def _add_reweighted(
-    plot: go.Figure, name: str, walkers: list[WalkerEnergies], colour: str
-) -> None:
+def _add_reweighted(plot: go.Figure, name: str, walkers: list[WalkerEnergies], colour: str) -> None:
     """NVT as biased walkers of one kind have it, each counting by what it is worth."""
     parts = [w for w in walkers if w.reweighted is not None]
     if not walkers[0].sampling.biased or _worth(parts) < TRUSTED:

@@ -132,7 +132,10 @@ def _deviation_plot(trust: Sequence[tuple[float, float]], low: float, high: floa
     for place, (name, levels) in enumerate(trust_levels(trust).items()):
         label = {"text": name, "textposition": "top center", "yanchor": "top"}
         plot.add_vrect(
-            *levels, fillcolor=style.fade(candidate, 0.1), line={"width": 0}, layer="below",
+            *levels,
+            fillcolor=style.fade(candidate, 0.1),
+            line={"width": 0},
+            layer="below",
             label=label if name else None,
         )
         dash = ("dash", "dot", "dashdot")[place % 3]

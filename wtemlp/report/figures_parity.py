@@ -51,15 +51,22 @@ def _add_parity(
     for one, pair in zip(shown, pairs, strict=True):
         place = list(models).index(one.model) if one.model in models else 0
         plot.add_scatter(
-            x=style.numbers(pair[:, 0]), y=style.numbers(pair[:, 1]), mode="markers",
+            x=style.numbers(pair[:, 0]),
+            y=style.numbers(pair[:, 1]),
+            mode="markers",
             marker={"color": style.iteration_colour(place, len(models)), "size": 4},
             name=f"model {one.model}" + (f", {one.data}" if several else ""),
-        )  # fmt: skip
+        )
     ends = style.numbers([min(p.min() for p in pairs), max(p.max() for p in pairs)])
     plot.add_scatter(
-        x=ends, y=ends, mode="lines", line={"color": "#7d828c", "width": 1.2, "dash": "dash"},
-        name="equal", showlegend=False, hoverinfo="skip",
-    )  # fmt: skip
+        x=ends,
+        y=ends,
+        mode="lines",
+        line={"color": "#7d828c", "width": 1.2, "dash": "dash"},
+        name="equal",
+        showlegend=False,
+        hoverinfo="skip",
+    )
 
 
 def _bin_plots(found: Validation) -> list[Plot]:
@@ -80,10 +87,11 @@ def _bin_plots(found: Validation) -> list[Plot]:
                 ),
                 y=style.numbers([getattr(b, field) for b in one.bins]),
                 text=[f"{b.n_frames} frames" for b in one.bins],
-                mode="lines+markers", marker={"size": 6},
+                mode="lines+markers",
+                marker={"size": 6},
                 line={"color": style.iteration_colour(place, len(found.models)), "width": 1.6},
                 name=f"model {one.model}, {one.data}",
-            )  # fmt: skip
+            )
         plot.update_yaxes(rangemode="tozero")
         plots.append(Plot(plot, title))
     return plots

@@ -19,9 +19,14 @@ MAX_PAIRS = 4  #: radial distributions that are shown
 def validation_figures(found: Validation) -> list[Figure]:
     """The figures of a validation; those that it has nothing for are left out."""
     made = [
-        rdf_figure(found), energy_figure(found), temperature_figure(found), msd_figure(found),
-        vacf_figure(found), diffusion_figure(found), *parity_figures(found),
-    ]  # fmt: skip
+        rdf_figure(found),
+        energy_figure(found),
+        temperature_figure(found),
+        msd_figure(found),
+        vacf_figure(found),
+        diffusion_figure(found),
+        *parity_figures(found),
+    ]
     return [figure for figure in made if figure.plots]
 
 
@@ -34,17 +39,24 @@ def rdf_figure(found: Validation) -> Figure:
         "one within the bands: a first peak that is too high, too low or shifted is an error in "
         "the nearest neighbours that RMSEs do not show."
     )
-    names = sorted({name for run in found.runs(ensemble="nvt") for name in run.curves
-                    if name.startswith("rdf ")})  # fmt: skip
+    names = sorted(
+        {
+            name
+            for run in found.runs(ensemble="nvt")
+            for name in run.curves
+            if name.startswith("rdf ")
+        }
+    )
     plots = []
     for name in names[:MAX_PAIRS]:
         plot = style.figure("r (Å)", "g(r)")
         views = by_temperature(
-            plot, runs_with(found, ("nvt",), name),
+            plot,
+            runs_with(found, ("nvt",), name),
             lambda run, plot=plot, name=name: add_curve(
                 plot, run, _beyond_bonds(run.curves[name], name), found.models
             ),
-        )  # fmt: skip
+        )
         plot.update_yaxes(rangemode="tozero")
         pair = name.removeprefix("rdf ").replace("-", "–")
         if plot.data:
@@ -57,8 +69,9 @@ def _beyond_bonds(curve: Curve, name: str) -> Curve:
     """A radial distribution without a peak of bonds that would hide all else."""
     first, second = name.removeprefix("rdf ").split("-")
     kept = [i for i, r in enumerate(curve.x) if r > first_A((first, second))]
-    return Curve(*([each[i] for i in kept] if each else [] for each in
-                   (curve.x, curve.y, curve.y_error)))  # fmt: skip
+    return Curve(
+        *([each[i] for i in kept] if each else [] for each in (curve.x, curve.y, curve.y_error))
+    )
 
 
 def energy_figure(found: Validation) -> Figure:
@@ -71,9 +84,10 @@ def energy_figure(found: Validation) -> Figure:
     runs = runs_with(found, ("nvt",), "energy")
     plot = style.figure("U − ⟨U⟩ (eV)", "probability density (1/eV)")
     views = by_temperature(
-        plot, runs,
+        plot,
+        runs,
         lambda run: add_curve(plot, run, run.curves["energy"], found.models, _middle(run)),
-    )  # fmt: skip
+    )
     plot.update_yaxes(rangemode="tozero")
     plots = [Plot(plot, _only_temperature(runs), views)] if plot.data else []
     return Figure("validation_energy", "Energy: model and reference", caption, plots)
@@ -113,18 +127,23 @@ def _temperature_plot(found: Validation, ensemble: str, runs: Sequence[MdRun]) -
     def add(run: MdRun) -> None:
         curve = run.curves["temperature"]
         plot.add_scatter(
-            x=style.numbers(curve.x), y=style.numbers(curve.y), mode="lines",
+            x=style.numbers(curve.x),
+            y=style.numbers(curve.y),
+            mode="lines",
             line={**look(run, found.models), "width": 1.2},
             name=run_name(run) + (" (ended early)" if run.failed else ""),
-        )  # fmt: skip
+        )
         if run is last[run.target_K]:
             ends = [one.curves["temperature"].x for one in runs if one.target_K == run.target_K]
             plot.add_scatter(
                 x=style.numbers([min(x[0] for x in ends), max(x[-1] for x in ends)]),
-                y=[run.target_K] * 2, mode="lines",
+                y=[run.target_K] * 2,
+                mode="lines",
                 line={"color": "#7d828c", "width": 1.2, "dash": "dash"},
-                name="target", showlegend=False, hoverinfo="skip",
-            )  # fmt: skip
+                name="target",
+                showlegend=False,
+                hoverinfo="skip",
+            )
 
     views = by_temperature(plot, runs, add)
     return Plot(plot, ensemble, {f"{ensemble}, {name}": shown for name, shown in views.items()})

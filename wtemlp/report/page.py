@@ -85,8 +85,9 @@ def write_report(root: Path, facts: RunFacts, target: Path | None = None) -> Pat
         new.write_text(text)
         new.replace(target)
     except OSError as error:
-        raise InputError(str(target), f"cannot be written ({error.strerror})",
-                         "give another file with -o") from error  # fmt: skip
+        raise InputError(
+            str(target), f"cannot be written ({error.strerror})", "give another file with -o"
+        ) from error
     finally:
         new.unlink(missing_ok=True)
     return target
@@ -132,18 +133,30 @@ def render(run: RunData, facts: RunFacts) -> str:
         caption, rows = _TRAINING, without_empty(rows)
     blocks: list[Section | Figure] = [
         table_section(
-            "Training" if run.only_trains else "Iterations", rows, key="iterations",
+            "Training" if run.only_trains else "Iterations",
+            rows,
+            key="iterations",
             caption=caption,
             empty="No iteration has begun yet.",
             remarks=[*failures(summaries, troubles), *run.notes],
         ),
         *all_figures(run, facts.trust),
-        table_section("Cost in numbers", cost_table(summaries), key="hours", caption=_COST,
-                      empty="No stage has finished yet."),
-    ]  # fmt: skip
+        table_section(
+            "Cost in numbers",
+            cost_table(summaries),
+            key="hours",
+            caption=_COST,
+            empty="No stage has finished yet.",
+        ),
+    ]
     if not run.only_trains:
-        walkers = table_section("Walkers", walker_table(summaries), key="walkers",
-                                caption=_WALKERS, empty="No walker has finished yet.")  # fmt: skip
+        walkers = table_section(
+            "Walkers",
+            walker_table(summaries),
+            key="walkers",
+            caption=_WALKERS,
+            empty="No walker has finished yet.",
+        )
         blocks.append(walkers)
     if run.validation is not None:
         place = next(i for i, block in enumerate(blocks) if _is_of_validation(block))
@@ -152,14 +165,22 @@ def render(run: RunData, facts: RunFacts) -> str:
         blocks.append(section("Parameters", "inputs.html.j2", key="inputs", files=facts.inputs))
     cited = citations(_used(run, facts))
     blocks += [
-        section("Provenance", "provenance.html.j2", key="provenance", facts=facts.facts,
-                versions=facts.versions),
-        section("To cite", "citations.html.j2", key="cite", citations=cited,
-                bibtex=bibtex(cited)),
-    ]  # fmt: skip
-    return render_page(facts.title, blocks, status=facts.status,
-                       headlines=headlines(summaries, run.only_trains),
-                       refresh_s=facts.refresh_s)  # fmt: skip
+        section(
+            "Provenance",
+            "provenance.html.j2",
+            key="provenance",
+            facts=facts.facts,
+            versions=facts.versions,
+        ),
+        section("To cite", "citations.html.j2", key="cite", citations=cited, bibtex=bibtex(cited)),
+    ]
+    return render_page(
+        facts.title,
+        blocks,
+        status=facts.status,
+        headlines=headlines(summaries, run.only_trains),
+        refresh_s=facts.refresh_s,
+    )
 
 
 def _is_of_validation(block: Section | Figure) -> bool:
@@ -170,9 +191,15 @@ def _is_of_validation(block: Section | Figure) -> bool:
 
 def _verdict(run: RunData) -> Section:
     found = run.validation
-    return section("Validation", "verdict.html.j2", key="validation", found=found,
-                   checks=check_table(found), runs=run_table(found),
-                   distances=distance_table(found))  # fmt: skip
+    return section(
+        "Validation",
+        "verdict.html.j2",
+        key="validation",
+        found=found,
+        checks=check_table(found),
+        runs=run_table(found),
+        distances=distance_table(found),
+    )
 
 
 def _used(run: RunData, facts: RunFacts) -> Used:

@@ -12,9 +12,13 @@ from matplotlib.ticker import FixedLocator, MultipleLocator, NullFormatter, Null
 GRID = "#e4e4e4"
 LINE_PT = 0.62  #: points a pixel, of lines across
 _DASHES = {
-    None: "-", "solid": "-", "dash": (0, (4, 2)), "dot": (0, (1, 1.5)),
-    "dashdot": (0, (4, 1.5, 1, 1.5)), "longdash": (0, (7, 2.5)),
-}  # fmt: skip
+    None: "-",
+    "solid": "-",
+    "dash": (0, (4, 2)),
+    "dot": (0, (1, 1.5)),
+    "dashdot": (0, (4, 1.5, 1, 1.5)),
+    "longdash": (0, (7, 2.5)),
+}
 _TYPES = (None, "-", "linear", "log", "category")
 
 
@@ -88,8 +92,12 @@ def _limits(axes: Axes, name: str, axis: Any) -> None:
         put((10**low, 10**high) if axis.type == "log" else (low, high))
     elif axis.rangemode in ("tozero", "nonnegative") and axis.type != "log":
         low, high = get()
-        put((0 if low > 0 or axis.rangemode == "nonnegative" or abs(low) < 0.06 * high else low,
-             max(high, 0)))
+        put(
+            (
+                0 if low > 0 or axis.rangemode == "nonnegative" or abs(low) < 0.06 * high else low,
+                max(high, 0),
+            )
+        )
     if axis.autorange == "reversed":
         put(sorted(get(), reverse=True))
     elif axis.autorange not in (None, True, False):
@@ -140,8 +148,11 @@ def add_shape(axes: Axes, shape: Any) -> None:
         ref is not None and (ref.endswith(" domain") or ref == "paper")
         for ref in (shape.xref, shape.yref)
     )
-    ends = {"linewidth": LINE_PT * (2 if shape.line.width is None else shape.line.width),
-            "linestyle": dashes(shape.line.dash), "zorder": 1.5}  # fmt: skip
+    ends = {
+        "linewidth": LINE_PT * (2 if shape.line.width is None else shape.line.width),
+        "linestyle": dashes(shape.line.dash),
+        "zorder": 1.5,
+    }
     if shape.type == "line":
         ends["color"] = colour(shape.line.color)
         if across_y and shape.x0 == shape.x1:
@@ -155,8 +166,11 @@ def add_shape(axes: Axes, shape: Any) -> None:
             raise Unknown("a line that is neither in the plot's units nor across it")
     elif shape.type == "rect" and across_x != across_y:
         look = {"facecolor": colour(shape.fillcolor), "linewidth": 0, "zorder": 1}
-        draw, span = (axes.axvspan, (shape.x0, shape.x1)) if across_y else (
-            axes.axhspan, (shape.y0, shape.y1))  # fmt: skip
+        draw, span = (
+            (axes.axvspan, (shape.x0, shape.x1))
+            if across_y
+            else (axes.axhspan, (shape.y0, shape.y1))
+        )
         draw(*span, **look)
     else:
         raise Unknown(f"a shape of the type {shape.type!r}")
@@ -171,8 +185,15 @@ def _shape_label(axes: Axes, shape: Any, across_y: bool) -> None:
         middle = (shape.x0 * shape.x1) ** 0.5 if log else (shape.x0 + shape.x1) / 2
         axes.text(middle, 0.98, text, transform=transform, ha="center", va="top", fontsize=6)
     else:
-        axes.text(0.99, shape.y0, text, transform=axes.get_yaxis_transform(), ha="right",
-                  va="bottom", fontsize=6)  # fmt: skip
+        axes.text(
+            0.99,
+            shape.y0,
+            text,
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="bottom",
+            fontsize=6,
+        )
 
 
 def add_legend(axes: Axes, layout: Any, title: str) -> None:
@@ -186,7 +207,17 @@ def add_legend(axes: Axes, layout: Any, title: str) -> None:
     wide = _panel_width(axes) + 0.3
     columns = max(1, min(len(unique), int(wide / (0.4 + 0.053 * longest))))
     axes.legend(
-        unique.values(), unique.keys(), loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns,
-        handlelength=1.6, columnspacing=1.0, handletextpad=0.5, borderaxespad=0.2,
-        title=title or None, title_fontsize=8, alignment="left", borderpad=0,
-    )  # fmt: skip
+        unique.values(),
+        unique.keys(),
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=columns,
+        handlelength=1.6,
+        columnspacing=1.0,
+        handletextpad=0.5,
+        borderaxespad=0.2,
+        title=title or None,
+        title_fontsize=8,
+        alignment="left",
+        borderpad=0,
+    )

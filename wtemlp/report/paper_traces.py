@@ -13,9 +13,17 @@ WIDTH = 0.62  #: points a pixel, of lines
 SIZE = 0.55  #: likewise, of markers
 _MODES = ("lines", "markers", "lines+markers", "markers+lines")
 _SYMBOLS = {
-    None: "o", "circle": "o", "square": "s", "diamond": "D", "triangle-up": "^",
-    "triangle-down": "v", "x": "x", "cross": "P", "star": "*", "circle-open": "o",
-}  # fmt: skip
+    None: "o",
+    "circle": "o",
+    "square": "s",
+    "diamond": "D",
+    "triangle-up": "^",
+    "triangle-down": "v",
+    "x": "x",
+    "cross": "P",
+    "star": "*",
+    "circle-open": "o",
+}
 
 
 def floats(values: Sequence[Any]) -> NDArray[np.float64]:
@@ -85,9 +93,16 @@ def _error_bars(
         raise Unknown("error bars that are not symmetric, or not given by their lengths")
     if trace.error_y.array is not None:
         axes.errorbar(
-            x, y, yerr=floats(trace.error_y.array), fmt="none", ecolor=ink, elinewidth=0.7,
-            capsize=1.6, capthick=0.7, zorder=above - 0.001,
-        )  # fmt: skip
+            x,
+            y,
+            yerr=floats(trace.error_y.array),
+            fmt="none",
+            ecolor=ink,
+            elinewidth=0.7,
+            capsize=1.6,
+            capthick=0.7,
+            zorder=above - 0.001,
+        )
 
 
 def _fill(axes: Axes, trace: Any, x: NDArray, y: NDArray, below: float) -> None:
@@ -157,9 +172,11 @@ def _draw_bar(
         width = floats(np.broadcast_to(trace.width, at.shape))
     error = trace.error_x if flat else trace.error_y
     look = {
-        "color": colour(trace.marker.color), "label": label(trace), "zorder": 2,
+        "color": colour(trace.marker.color),
+        "label": label(trace),
+        "zorder": 2,
         "error_kw": {"elinewidth": 0.7, "capsize": 1.6, "ecolor": "#333"},
-    }  # fmt: skip
+    }
     if error.array is not None:
         look["xerr" if flat else "yerr"] = floats(error.array)
     if flat:

@@ -11,11 +11,18 @@ from wtemlp.report.table import MISSING, Column, Table, law_factor, number, walk
 
 _SIGMA = Markup("σ<sub>{}</sub>")
 _COLUMNS = (
-    Column("iter"), Column("task", text=True), Column("T", "K"), Column("p", "bar"), Column("γ"),
-    Column(_SIGMA.format("NVT"), "eV"), Column("inefficiency", "samples"),
-    Column(_SIGMA.format("WTE"), "eV"), Column("ratio"), Column("√γ"),
+    Column("iter"),
+    Column("task", text=True),
+    Column("T", "K"),
+    Column("p", "bar"),
+    Column("γ"),
+    Column(_SIGMA.format("NVT"), "eV"),
+    Column("inefficiency", "samples"),
+    Column(_SIGMA.format("WTE"), "eV"),
+    Column("ratio"),
+    Column("√γ"),
     Column("stopped", text=True),
-)  # fmt: skip
+)
 
 
 def walker_table(summaries: Sequence[Summary]) -> Table:

@@ -87,7 +87,11 @@ def figure(x_title: str, y_title: str, **layout: Any) -> go.Figure:
             "plot_bgcolor": "rgba(0,0,0,0)",
             "font": {"size": 12},
             "legend": {
-                "orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": 11},
+                "orientation": "h",
+                "x": 0,
+                "y": 1.02,
+                "yanchor": "bottom",
+                "font": {"size": 11},
             },
             "hovermode": "closest",
             "showlegend": True,

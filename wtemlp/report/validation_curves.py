@@ -27,8 +27,10 @@ def look(run: MdRun, models: Sequence[int]) -> dict:
 def runs_with(found: Validation, ensembles: Sequence[str], curve: str) -> list[MdRun]:
     """Runs with a curve, by temperature, the reference last: it is drawn on top."""
     chosen = [run for run in found.md if run.ensemble in ensembles and curve_of(run, curve)]
-    return sorted(chosen, key=lambda run: (run.target_K, run.potential == REFERENCE,
-                                           run.ensemble, run.model or 0))  # fmt: skip
+    return sorted(
+        chosen,
+        key=lambda run: (run.target_K, run.potential == REFERENCE, run.ensemble, run.model or 0),
+    )
 
 
 def curve_of(run: MdRun, name: str) -> Curve | None:
@@ -77,9 +79,15 @@ def add_curve(
         plot.add_scatter(
             x=style.numbers(np.concatenate([x, x[::-1]])),
             y=style.numbers(np.concatenate([y + error, (y - error)[::-1]])),
-            fill="toself", fillcolor=style.fade(plain, 0.18), line={"width": 0}, mode="lines",
-            hoverinfo="skip", showlegend=False, legendgroup=name, name=f"{name}, standard error",
-        )  # fmt: skip
+            fill="toself",
+            fillcolor=style.fade(plain, 0.18),
+            line={"width": 0},
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=name,
+            name=f"{name}, standard error",
+        )
     plot.add_scatter(
         x=style.numbers(x), y=style.numbers(y), mode="lines", line=line, name=name, legendgroup=name
     )

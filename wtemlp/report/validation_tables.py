@@ -5,12 +5,19 @@ from wtemlp.report.table import MISSING, Column, Table, number
 from wtemlp.report.validation_curves import run_name
 
 _RUNS = (
-    Column("T", "K"), Column("ensemble", text=True), Column("potential", text=True),
-    Column("time", "ps"), Column("mean T", "K"), Column("σ of T", "K (canonical)"),
-    Column("drift of E", "meV/atom/ns"), Column("pressure", "bar"), Column("density", "g/cm³"),
-    Column("D", "10⁻⁵ cm²/s"), Column("D corrected", "10⁻⁵ cm²/s"),
+    Column("T", "K"),
+    Column("ensemble", text=True),
+    Column("potential", text=True),
+    Column("time", "ps"),
+    Column("mean T", "K"),
+    Column("σ of T", "K (canonical)"),
+    Column("drift of E", "meV/atom/ns"),
+    Column("pressure", "bar"),
+    Column("density", "g/cm³"),
+    Column("D", "10⁻⁵ cm²/s"),
+    Column("D corrected", "10⁻⁵ cm²/s"),
     Column("ended early", text=True),
-)  # fmt: skip
+)
 
 
 def check_table(found: Validation) -> Table:
@@ -25,8 +32,10 @@ def check_table(found: Validation) -> Table:
 
 def run_table(found: Validation) -> Table:
     """The MD runs; columns that say nothing are left out."""
-    runs = sorted(found.md, key=lambda run: (run.target_K, run.ensemble, run.potential == "model",
-                                             run.model or 0))  # fmt: skip
+    runs = sorted(
+        found.md,
+        key=lambda run: (run.target_K, run.ensemble, run.potential == "model", run.model or 0),
+    )
     rows = [_run_row(run) for run in runs]
     kept = [
         place for place in range(len(_RUNS)) if any(row[place] not in ("", MISSING) for row in rows)
@@ -42,12 +51,19 @@ def _run_row(run: MdRun) -> list[str]:
         spread += f" ({number(run.temperature_std_expected_K)})"
     oxygen = run.diffusion[0] if run.diffusion else None
     return [
-        f"{run.target_K:g}", run.ensemble.upper(), run_name(run),
+        f"{run.target_K:g}",
+        run.ensemble.upper(),
+        run_name(run),
         f"{run.steps_done * run.timestep_fs / 1000:g}",
-        in_words(run.temperature_K, 4), spread, in_words(run.total_energy_drift_meV_atom_ns),
-        in_words(run.pressure_bar), in_words(run.density_g_cm3, 4),
-        in_words(oxygen and oxygen.d_pbc), in_words(oxygen and oxygen.d_corrected), run.failed,
-    ]  # fmt: skip
+        in_words(run.temperature_K, 4),
+        spread,
+        in_words(run.total_energy_drift_meV_atom_ns),
+        in_words(run.pressure_bar),
+        in_words(run.density_g_cm3, 4),
+        in_words(oxygen and oxygen.d_pbc),
+        in_words(oxygen and oxygen.d_corrected),
+        run.failed,
+    ]
 
 
 def in_words(estimate: Estimate | None, digits: int = 3) -> str:

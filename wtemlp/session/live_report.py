@@ -60,8 +60,9 @@ def write_run_page(
     paths = RunPaths(root)
     state = states.load(paths)
     if state is None:
-        raise InputError(str(root), "there is no run here",
-                         f"start one with: {shell_hints.command('run', root)}")  # fmt: skip
+        raise InputError(
+            str(root), "there is no run here", f"start one with: {shell_hints.command('run', root)}"
+        )
     if at_work is None:
         at_work = is_held(paths)
     facts = _facts(paths, state, bool(at_work), error)
@@ -89,11 +90,15 @@ def _facts(paths: RunPaths, state: RunState, at_work: bool, error: str) -> RunFa
             read_input(root, state.machine, Kind.MACHINE),
         ],
         final=state.n_iterations if state.final is None else state.final,
-        initial=any((folder / PARAMETERS).is_file() for data in init_data
-                    for folder in data.parents if folder != root and root in folder.parents),
+        initial=any(
+            (folder / PARAMETERS).is_file()
+            for data in init_data
+            for folder in data.parents
+            if folder != root and root in folder.parents
+        ),
         status=_status(paths, state, goes_on, error),
         refresh_s=REFRESH_S if goes_on else None,
-    )  # fmt: skip
+    )
 
 
 def _provenance(paths: RunPaths, state: RunState) -> dict[str, str]:

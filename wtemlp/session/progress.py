@@ -83,9 +83,15 @@ class StageProgress:
 
 #: What every live file has, and of what kind.
 LIVE_KEYS = {
-    "host": str, "pid": int, "time": (int, float), "line": str, "ended": bool, "error": str,
-    "command": str, "files": list,
-}  # fmt: skip
+    "host": str,
+    "pid": int,
+    "time": (int, float),
+    "line": str,
+    "ended": bool,
+    "error": str,
+    "command": str,
+    "files": list,
+}
 
 
 def read_live(path: Path) -> dict[str, Any]:
@@ -166,9 +172,7 @@ class Reporter:
         if not self._console.is_terminal:
             run(lambda counts: self._plain(stage, counts))
             return
-        bar = Bar(
-            TextColumn("{task.description}"), BarColumn(bar_width=20), console=self._console
-        )
+        bar = Bar(TextColumn("{task.description}"), BarColumn(bar_width=20), console=self._console)
         row = bar.add_task(stage.title, total=1.0)
         with Live(bar, console=self._console, refresh_per_second=4, transient=True):
 
@@ -238,9 +242,7 @@ class Reporter:
             seconds_left=stage.seconds_left,
         )
 
-    def _write_live(
-        self, line: str, *, ended: bool = False, error: str = "", **stage: Any
-    ) -> None:
+    def _write_live(self, line: str, *, ended: bool = False, error: str = "", **stage: Any) -> None:
         if self._live is None:
             return
         write_json(

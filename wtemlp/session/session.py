@@ -50,8 +50,11 @@ def run_folder(root: Path) -> Path:
     root = root.resolve()
     special = sorted(set(str(root)) & set("[]*?#"))
     if special:
-        raise InputError(str(root), f"a path with {' '.join(special)} in it",
-                         "take a folder without: DP-GEN and dpdata read it as a pattern")
+        raise InputError(
+            str(root),
+            f"a path with {' '.join(special)} in it",
+            "take a folder without: DP-GEN and dpdata read it as a pattern",
+        )
     return root
 
 

@@ -26,15 +26,24 @@ def sort_frames(criteria: Criteria, system: int, table: FrameTable) -> NDArray[n
     many = criteria.adaptive
     if many is None:
         return classify(
-            table.max_devi_f, criteria.f_lo[system], f_hi,
-            table.max_devi_v, criteria.v_lo[system], v_hi,
-        )  # fmt: skip
+            table.max_devi_f,
+            criteria.f_lo[system],
+            f_hi,
+            table.max_devi_v,
+            criteria.v_lo[system],
+            v_hi,
+        )
     order = np.empty(len(table), dtype=int)  # as DP-GEN breaks ties: by task, then by step
     order[np.lexsort((table.step, table.task))] = np.arange(len(table))
     return classify_adaptive(
-        table.max_devi_f, table.max_devi_v, f_hi, v_hi,
-        (many.numb_f, many.numb_v), (many.perc_f, many.perc_v), order,
-    )  # fmt: skip
+        table.max_devi_f,
+        table.max_devi_v,
+        f_hi,
+        v_hi,
+        (many.numb_f, many.numb_v),
+        (many.perc_f, many.perc_v),
+        order,
+    )
 
 
 def task_limit(criteria: Criteria, decision: NDArray[np.int_]) -> int:

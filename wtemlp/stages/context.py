@@ -18,4 +18,3 @@ class RunContext:
     def seed(self, *purpose: object) -> int:
         """The seed of a purpose, from the run's."""
         return derive_seed(self.params.seed, *purpose)
-

@@ -85,7 +85,11 @@ def _selected(table: FrameTable) -> dict[int, np.ndarray]:
 
 
 def _prepare_frame(
-    context: RunContext, iteration: int, table: FrameTable, row: int, place: tuple[int, int],
+    context: RunContext,
+    iteration: int,
+    table: FrameTable,
+    row: int,
+    place: tuple[int, int],
     dump: bytes,
 ) -> None:
     folder = context.paths.label_task(iteration, *place)
@@ -245,18 +249,26 @@ def _outcomes(
     atoms = {name: elements.count(name) for name in sorted(set(elements))}
     return [
         {
-            "frame": name, "labelled": bool(ok), "reason": reason, **frame,
-            "label_eV": float(energy) if ok else None, "atoms": atoms,
+            "frame": name,
+            "labelled": bool(ok),
+            "reason": reason,
+            **frame,
+            "label_eV": float(energy) if ok else None,
+            "atoms": atoms,
         }
         for name, ok, reason, energy, frame in zip(
             frames.names, labels.ok, labels.reasons, labels.energies, made, strict=True
         )
-    ]  # fmt: skip
+    ]
 
 
 def _judge(
-    context: RunContext, iteration: int, broken: dict[str, Path], reasons: dict[str, str],
-    said: dict[str, str], total: int,
+    context: RunContext,
+    iteration: int,
+    broken: dict[str, Path],
+    reasons: dict[str, str],
+    said: dict[str, str],
+    total: int,
 ) -> None:
     """End the run if too many calculations failed; they are then to be done again."""
     if len(broken) <= context.params.ratio_failed * total:
@@ -284,9 +296,7 @@ def _last_words(folder: Path) -> str:
     return "".join(f"\n  {name}: {line}" for name, line in lines)
 
 
-def _write_data(
-    context: RunContext, iteration: int, system: int, datasets: list[Dataset]
-) -> None:
+def _write_data(context: RunContext, iteration: int, system: int, datasets: list[Dataset]) -> None:
     """Write the accepted labels of a system to ``data.SSS``; what is there is made anew."""
     folder = context.paths.label_data(iteration, system)
     if folder.exists():

@@ -77,9 +77,7 @@ def _draw(
     bins = energy_bin(table.energy_eV[pool], how.energy_bins or 1)
     if how.energy_bins is None:
         bins[:] = 0
-    chosen = draw(
-        rng, most, bins, table.task[pool], table.step[pool], how.min_steps_apart
-    )
+    chosen = draw(rng, most, bins, table.task[pool], table.step[pool], how.min_steps_apart)
     return pool[chosen]
 
 

@@ -107,9 +107,7 @@ def _epochs_to_steps(training: dict, folder: Path, instead: int | None) -> None:
     data = training["training_data"]
     measured = [_measure(folder, system) for system in data["systems"]]
     frames, atoms = zip(*measured, strict=True)
-    training["numb_steps"] = math.ceil(
-        epochs * steps_per_epoch(frames, atoms, data["batch_size"])
-    )
+    training["numb_steps"] = math.ceil(epochs * steps_per_epoch(frames, atoms, data["batch_size"]))
 
 
 def _measure(folder: Path, system: str) -> tuple[int, int]:
@@ -125,9 +123,7 @@ def _measure(folder: Path, system: str) -> tuple[int, int]:
 
 def count_frames(folder: Path) -> int:
     """Labelled frames in DeePMD data (deepmd/npy) at or below a folder."""
-    return sum(
-        np.load(file, mmap_mode="r").shape[0] for file in folder.glob("**/set.*/energy.npy")
-    )
+    return sum(np.load(file, mmap_mode="r").shape[0] for file in folder.glob("**/set.*/energy.npy"))
 
 
 def count_labelled(run: RunPaths, iteration: int) -> int:
@@ -154,9 +150,7 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
         Tasks (none, if the models are taken over) and files relative to the stage's folder.
     """
     params = context.params
-    job = adapter.train_job(
-        context.paths.root, iteration, params.jdata, context.machines.mdata
-    )
+    job = adapter.train_job(context.paths.root, iteration, params.jdata, context.machines.mdata)
     if job is None:
         return [], []
     section = context.machines.train
@@ -253,9 +247,7 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
         validation data, or where ``dpgen run`` has trained the models: it does not test them.
     """
     params, folder = context.params, context.paths.train(iteration)
-    adapter.post_train(
-        context.paths.root, iteration, params.jdata, context.machines.mdata
-    )
+    adapter.post_train(context.paths.root, iteration, params.jdata, context.machines.mdata)
     if (folder / COPIED).exists() and params.dp_compress:
         _link_compressed(folder, params)
     logs = [folder / f"{model:03d}" / TEST_LOG for model in range(params.numb_models)]

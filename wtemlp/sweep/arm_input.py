@@ -13,9 +13,15 @@ Move = Callable[[str], str]  #: a path, from the run's folder to the arm's
 #: Prefixes of lists of files; they are always written, so that the lists can stay as they are.
 PREFIXES = ("init_data_prefix", "sys_configs_prefix")
 FILES = (
-    "training_iter0_model_path", "srtab_file_path", "model_devi_plumed_path", "fp_pp_path",
-    "fp_incar", "fp_kpt_file", "external_input_path", "fp_nbands_esti_data",
-)  # fmt: skip
+    "training_iter0_model_path",
+    "srtab_file_path",
+    "model_devi_plumed_path",
+    "fp_pp_path",
+    "fp_incar",
+    "fp_kpt_file",
+    "external_input_path",
+    "fp_nbands_esti_data",
+)
 OF_FP_PARAMS = ("template_fn", "high_level_mdin", "low_level_mdin")
 TASK = Path("iter.000000/00.train/000")  #: what paths in the training input are relative to
 

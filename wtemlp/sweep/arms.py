@@ -57,7 +57,8 @@ def read_request(
     """
     if engine != ENGINE:
         raise InputError(
-            f"{params.source.name}: model_devi_engine", f'"{engine}" has no bias factor',
+            f"{params.source.name}: model_devi_engine",
+            f'"{engine}" has no bias factor',
             f'must be "{ENGINE}", with a wte block in each of model_devi_jobs',
         )
     _check_params(params)
@@ -93,11 +94,13 @@ def _check_params(params: Params) -> None:
     """Refuse a parameter file whose explorations have no bias factor to replace."""
     name = params.source.name
     if not params.jobs:
-        raise InputError(f"{name}: model_devi_jobs", "has no exploration",
-                         "add one with a wte block")  # fmt: skip
+        raise InputError(
+            f"{name}: model_devi_jobs", "has no exploration", "add one with a wte block"
+        )
     if params.selection.method != BY_DEVIATION:
         raise InputError(
-            f"{name}: selection.method", params.selection.method,
+            f"{name}: selection.method",
+            params.selection.method,
             f'must be "{BY_DEVIATION}": random picks are asked for with {OPTION} {RANDOM_PICKS}',
         )
     for index, job in enumerate(params.jobs):
@@ -113,14 +116,23 @@ def _unsupported(job: ExploreJob) -> tuple[str, str, str] | None:
     if job.template is not None:
         return ".template", "is not supported by a sweep", "its bias is in scripts of your own"
     if block.method != WTE:
-        return ".wte.method", f"{block.method} is not supported by a sweep", \
-            f'it has no bias factor: have "{WTE}"'
+        return (
+            ".wte.method",
+            f"{block.method} is not supported by a sweep",
+            f'it has no bias factor: have "{WTE}"',
+        )
     if block.window_K is not None:
-        return ".wte.biasfactor", "window_K is not supported by a sweep", \
-            "give a number: the sweep puts its own in the place of it"
+        return (
+            ".wte.biasfactor",
+            "window_K is not supported by a sweep",
+            "give a number: the sweep puts its own in the place of it",
+        )
     if block.extra.variables:
-        return ".wte.variables", "are not supported by a sweep", \
-            "it compares bias factors of the energy alone: remove them"
+        return (
+            ".wte.variables",
+            "are not supported by a sweep",
+            "it compares bias factors of the energy alone: remove them",
+        )
     return None
 
 
@@ -145,7 +157,8 @@ def _temperature_of(
     if len(temperatures) > 1:
         known = ", ".join(f"{one:g}" for one in temperatures)
         raise InputError(
-            OPTION, f'"{word}" with explorations at {known} K',
+            OPTION,
+            f'"{word}" with explorations at {known} K',
             f"needs one temperature in {params.source.name}: temps",
         )
     if not value and ":" not in word:
@@ -155,8 +168,10 @@ def _temperature_of(
         return None
     temperature_K = _number(value)
     if temperature_K is None or not temperatures[0] < temperature_K <= MAX_TEMPERATURE_K:
-        remedy = f"must be above that of {params.source.name} ({temperatures[0]:g} K), and " \
-                 f"{MAX_TEMPERATURE_K:g} K or less"
+        remedy = (
+            f"must be above that of {params.source.name} ({temperatures[0]:g} K), and "
+            f"{MAX_TEMPERATURE_K:g} K or less"
+        )
         raise InputError(OPTION, f'"{word}"', remedy)
     return temperature_K
 
@@ -183,14 +198,9 @@ def make_arms(params: Params, request: Request, window_K: float | None) -> tuple
         (f"g{_name(g)}", g, temperature_K, DEVIATION, "unbiased" if g == 1 else "")
         for g in request.biasfactors
     ]
-    kinds += [
-        (f"g{_name(g)}-random", g, temperature_K, RANDOM, "random") for g in request.random
-    ]
+    kinds += [(f"g{_name(g)}-random", g, temperature_K, RANDOM, "random") for g in request.random]
     high_K = [window_K if one is None else one for one in request.high_K]
-    kinds += [
-        (f"g1-{_name(one)}K", 1.0, one, DEVIATION, "highT")
-        for one in dict.fromkeys(high_K)
-    ]
+    kinds += [(f"g1-{_name(one)}K", 1.0, one, DEVIATION, "highT") for one in dict.fromkeys(high_K)]
     return tuple(
         Arm(
             name=name,

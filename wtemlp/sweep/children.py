@@ -86,14 +86,22 @@ class Child:
             self._said_from = stream.tell()
             self.process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "wtemlp", "run", "-C", str(self.folder),
-                    str(self.folder / PARAM), str(self.machine),
+                    sys.executable,
+                    "-m",
+                    "wtemlp",
+                    "run",
+                    "-C",
+                    str(self.folder),
+                    str(self.folder / PARAM),
+                    str(self.machine),
                 ],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=stream,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
                 stderr=subprocess.STDOUT,
                 # Ctrl-C is for the sweep, which tells its runs to end, once.
                 start_new_session=True,
-            )  # fmt: skip
+            )
         self.stand = Stand.RUNNING
 
     def look(self) -> None:
@@ -146,8 +154,11 @@ class Child:
             return f"running {self._title}", live["line"]
         if self.stand is Stand.FAILED:
             return "failed", f"failed: {self.error.splitlines()[0] if self.error else ''}"
-        if self.stand is Stand.WAITING and self.after is not None \
-                and self.after.stand is not Stand.FINISHED:
+        if (
+            self.stand is Stand.WAITING
+            and self.after is not None
+            and self.after.stand is not Stand.FINISHED
+        ):
             return "waiting", f"waits for {self.after.name}"
         return self.stand.value, self.stand.value
 
@@ -219,4 +230,3 @@ def _end(children: Sequence[Child]) -> None:
 def default_parallel(local: bool, n_runs: int) -> int:
     """All at once where the jobs wait in queues; on this machine each run fills the cores."""
     return 1 if local else max(1, n_runs)
-

@@ -87,7 +87,8 @@ def load_sweep(folder: Path) -> Sweep | None:
         return sweep_record.load(file)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
-            str(file), f"is not a sweep's record of this version ({error})",
+            str(file),
+            f"is not a sweep's record of this version ({error})",
             "take another folder (-o OUT)",
         ) from None
 
@@ -111,8 +112,9 @@ def check_folder(folder: Path, given: Given, name: str) -> None:
         raise InputError(str(folder), "is the folder of a run", "take another one (-o OUT)")
     if not (folder / GIVEN).exists():
         if load_sweep(folder) is not None:
-            raise InputError(str(folder / GIVEN), "has gone", "put it back, or take another "
-                             "folder (-o OUT)")  # fmt: skip
+            raise InputError(
+                str(folder / GIVEN), "has gone", "put it back, or take another folder (-o OUT)"
+            )
         return
     load_sweep(folder)
     old = load_given(folder)
@@ -160,9 +162,7 @@ def make_arm(folder: Path, start: Path, given: Given, arm: Arm, machine: Path) -
     if states.load(paths) is not None:
         return
     _write_param(folder, arm_param(given.param, arm, given.root, folder))
-    state = first_state(
-        load_params(folder / PARAM, folder), load_machines(machine, folder), paths
-    )
+    state = first_state(load_params(folder / PARAM, folder), load_machines(machine, folder), paths)
     _take_over(RunPaths(start), paths, state)
 
 
@@ -181,7 +181,10 @@ def _take_over(start: RunPaths, arm: RunPaths, fresh: RunState) -> None:
     trained = states.load(start)
     shutil.rmtree(arm.iteration(0), ignore_errors=True)
     shutil.copytree(
-        start.iteration(0), arm.iteration(0), symlinks=True, copy_function=_link_or_copy,
+        start.iteration(0),
+        arm.iteration(0),
+        symlinks=True,
+        copy_function=_link_or_copy,
         ignore=shutil.ignore_patterns(*NOT_TAKEN),
     )
     arm.record.unlink(missing_ok=True)

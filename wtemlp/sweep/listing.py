@@ -52,9 +52,7 @@ class _Row:
 
     def cells(self) -> list[str]:
         labels = [row.labelled for row in self.rows if row.labelled is not None]
-        errors = [
-            row.force_rmse_meV_A for row in self.rows if row.force_rmse_meV_A is not None
-        ]
+        errors = [row.force_rmse_meV_A for row in self.rows if row.force_rmse_meV_A is not None]
         course = MISSING
         if errors:
             course = number(errors[0])
@@ -132,5 +130,7 @@ def describe(folder: Path) -> str:
     head = ["arm", "folder", "stands", "labels", "RMSE F, meV/A"]
     lines += ["", _aligned([head, *(row.cells() for row in (*begun, *rows))])]
     if done:
-        lines.append(f"compare them with: {shlex.join(['wtemlp', 'compare', shell_hints.shown(folder)])}")
+        lines.append(
+            f"compare them with: {shlex.join(['wtemlp', 'compare', shell_hints.shown(folder)])}"
+        )
     return "\n".join(lines)

@@ -53,8 +53,11 @@ def _named(section: MachineSection) -> Iterator[tuple[str, str]]:
     for key, holder, name in (
         ("machine.remote_profile.key_filename", profile, "key_filename"),
         ("machine.known_hosts_file", machine, "known_hosts_file"),
-        ("resources.strategy.customized_script_header_template_file", strategy,
-         "customized_script_header_template_file"),
-    ):  # fmt: skip
+        (
+            "resources.strategy.customized_script_header_template_file",
+            strategy,
+            "customized_script_header_template_file",
+        ),
+    ):
         if isinstance(holder.get(name), str) and holder[name]:
             yield key, holder[name]

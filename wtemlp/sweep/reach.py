@@ -71,15 +71,19 @@ def find(params: Params, root: Path) -> UnbiasedRun | own_run.OwnRun:
     if runs:
         first = params.jobs[0]
         return min(
-            runs, key=lambda run: (run.system not in (None, first.sys_idx[0]),
-                                   abs(run.temperature_K - first.temps_K[0])),
-        )  # fmt: skip
+            runs,
+            key=lambda run: (
+                run.system not in (None, first.sys_idx[0]),
+                abs(run.temperature_K - first.temps_K[0]),
+            ),
+        )
     try:
         return own_run.OwnRun(params, root, own_run.STEPS, None)
     except InputError as error:
         raise InputError(
-            "--baseline highT", f"no unbiased run is in {root}, and none can be done here "
-            f"({error.problem})", "give the temperature, as highT:400",
+            "--baseline highT",
+            f"no unbiased run is in {root}, and none can be done here ({error.problem})",
+            "give the temperature, as highT:400",
         ) from None
 
 

@@ -77,9 +77,7 @@ def come_through(runs: Sequence[Measured], target_K: float) -> Check | None:
     )
 
 
-def thermal(
-    runs: Sequence[Measured], target_K: float, bounds: ValidationBounds
-) -> list[Check]:
+def thermal(runs: Sequence[Measured], target_K: float, bounds: ValidationBounds) -> list[Check]:
     """Temperature in NVT: mean, fluctuation, drift; and the total energy in NVE."""
     nvt = [m for m in _of(runs, MODEL, NVT, target_K) if m.run.temperature_K is not None]
     nve = [m.run for m in _of(runs, MODEL, NVE, target_K)]
@@ -88,12 +86,16 @@ def thermal(
         f"mean temperature {where}",
         f"within {100 * bounds.temperature:g} % of {target_K:g} K",
         (
-            Answer(m.run.model, f"{_pm(m.run.temperature_K, 1)} K",
-                   m.run.temperature_K.value - target_K, bounds.temperature * target_K,
-                   m.run.temperature_K.error or 0.0)
+            Answer(
+                m.run.model,
+                f"{_pm(m.run.temperature_K, 1)} K",
+                m.run.temperature_K.value - target_K,
+                bounds.temperature * target_K,
+                m.run.temperature_K.error or 0.0,
+            )
             for m in nvt
         ),
-    )  # fmt: skip
+    )
     checks += ask(
         f"temperature fluctuation {where}",
         f"within {100 * bounds.temperature_std:g} % of T sqrt(2 / (3 N - 3))",
@@ -101,24 +103,32 @@ def thermal(
     )
     drifts = [(m.run.model, m.run.temperature_drift_K_ns) for m in nvt]
     checks += ask(
-        f"temperature drift {where}", f"within {bounds.drift_K_ns:g} K/ns",
+        f"temperature drift {where}",
+        f"within {bounds.drift_K_ns:g} K/ns",
         (
-            Answer(model, f"{_pm(drift, 0)} K/ns", drift.value, bounds.drift_K_ns,
-                   drift.error or 0.0)
-            for model, drift in drifts if drift is not None
+            Answer(
+                model, f"{_pm(drift, 0)} K/ns", drift.value, bounds.drift_K_ns, drift.error or 0.0
+            )
+            for model, drift in drifts
+            if drift is not None
         ),
-    )  # fmt: skip
+    )
     return checks + ask(
         f"total energy in NVE {where}",
         f"drift within {bounds.energy_drift_meV_atom_ns:g} meV/atom/ns"
         f" or {VERLET_MEV_ATOM:g} meV/atom",
         (
-            Answer(run.model, f"{_pm(drift, 2)} meV/atom/ns", drift.value,
-                   max(bounds.energy_drift_meV_atom_ns, VERLET_MEV_ATOM / _length_ns(run)),
-                   drift.error or 0.0)
-            for run in nve if (drift := run.total_energy_drift_meV_atom_ns) is not None
+            Answer(
+                run.model,
+                f"{_pm(drift, 2)} meV/atom/ns",
+                drift.value,
+                max(bounds.energy_drift_meV_atom_ns, VERLET_MEV_ATOM / _length_ns(run)),
+                drift.error or 0.0,
+            )
+            for run in nve
+            if (drift := run.total_energy_drift_meV_atom_ns) is not None
         ),
-    )  # fmt: skip
+    )
 
 
 def _length_ns(run: MdRun) -> float:
@@ -137,10 +147,15 @@ def against_reference(
 ) -> list[Check]:
     """Energy, self-diffusion and density against the reference's; none without one."""
     questions: list[tuple[str, str, float, Callable[[Measured], Estimate | None], str]] = [
-        ("fluctuation of the potential energy", NVT, bounds.energy_std,
-         lambda m: m.run.energy_std_eV, "eV"),
+        (
+            "fluctuation of the potential energy",
+            NVT,
+            bounds.energy_std,
+            lambda m: m.run.energy_std_eV,
+            "eV",
+        ),
         ("density", NPT, bounds.density, lambda m: m.run.density_g_cm3, "g/cm3"),
-    ]  # fmt: skip
+    ]
     elements = dict.fromkeys(d.what for m in runs for d in m.run.diffusion)
     questions += [
         (f"self-diffusion of {what}", ensemble, bounds.diffusion, _d_of(what), "1e-5 cm2/s")
@@ -166,9 +181,7 @@ def _d_of(what: str) -> Callable[[Measured], Estimate | None]:
     return lambda m: next((d.d_pbc for d in m.run.diffusion if d.what == what), None)
 
 
-def _relative(
-    model: int, value: Estimate, reference: Estimate, bound: float, unit: str
-) -> Answer:
+def _relative(model: int, value: Estimate, reference: Estimate, bound: float, unit: str) -> Answer:
     error = math.hypot(value.error or 0.0, reference.error or 0.0) / abs(reference.value)
     off = value.value / reference.value - 1
     return Answer(model, f"{_pm(value, 3)} {unit}", off, bound, error)
@@ -243,32 +256,40 @@ def parity_checks(
     for data in dict.fromkeys(one.data for one in parities):
         of_data = [one for one in parities if one.data == data]
         checks += ask(
-            f"energies of {data}", f"RMSE within {bounds.energy_rmse_meV_atom:g} meV/atom, "
-            "the mean offset removed",
+            f"energies of {data}",
+            f"RMSE within {bounds.energy_rmse_meV_atom:g} meV/atom, the mean offset removed",
             (
-                Answer(one.model, f"{one.energy_rmse_shifted_meV_atom:.2f} meV/atom",
-                       one.energy_rmse_shifted_meV_atom, bounds.energy_rmse_meV_atom)
+                Answer(
+                    one.model,
+                    f"{one.energy_rmse_shifted_meV_atom:.2f} meV/atom",
+                    one.energy_rmse_shifted_meV_atom,
+                    bounds.energy_rmse_meV_atom,
+                )
                 for one in of_data
             ),
-        )  # fmt: skip
+        )
         checks += ask(
-            f"forces of {data}", f"RMSE within {force_bound_meV_A:g} meV/A",
+            f"forces of {data}",
+            f"RMSE within {force_bound_meV_A:g} meV/A",
             (
-                Answer(one.model, f"{one.force_rmse_meV_A:.0f} meV/A", one.force_rmse_meV_A,
-                       force_bound_meV_A)
+                Answer(
+                    one.model,
+                    f"{one.force_rmse_meV_A:.0f} meV/A",
+                    one.force_rmse_meV_A,
+                    force_bound_meV_A,
+                )
                 for one in of_data
             ),
-        )  # fmt: skip
+        )
     return checks
 
 
-def _of(
-    runs: Sequence[Measured], potential: str, ensemble: str, target_K: float
-) -> list[Measured]:
+def _of(runs: Sequence[Measured], potential: str, ensemble: str, target_K: float) -> list[Measured]:
     return [
-        m for m in runs
+        m
+        for m in runs
         if (m.run.potential, m.run.ensemble, m.run.target_K) == (potential, ensemble, target_K)
-    ]  # fmt: skip
+    ]
 
 
 def _pm(estimate: Estimate, decimals: int) -> str:

@@ -82,22 +82,27 @@ def find_models(root: Path, iteration: int | None, numb_models: int) -> tuple[in
     run = RunPaths(root)
     state = states.load(run)
     trained = [
-        index for folder in sorted(root.glob("iter.[0-9]*"))
+        index
+        for folder in sorted(root.glob("iter.[0-9]*"))
         if (index := _number(folder)) is not None and len(_graphs(run, index)) >= numb_models
-    ]  # fmt: skip
+    ]
     if state is not None:
         done = state.finished or state.step > Step.POST_TRAIN
         last = state.iteration if done else state.iteration - 1
         trained = [index for index in trained if index <= last]
     if not trained:
-        raise InputError(str(root), "there are no trained models here",
-                         f"train some with: {shell_hints.command('run', root)}")
+        raise InputError(
+            str(root),
+            "there are no trained models here",
+            f"train some with: {shell_hints.command('run', root)}",
+        )
     if iteration is None:
         iteration = trained[-1]
     if iteration not in trained:
         known = ", ".join(map(str, trained))
-        raise InputError("--iteration", f"{iteration} has no trained models",
-                         f"those that have: {known}")
+        raise InputError(
+            "--iteration", f"{iteration} has no trained models", f"those that have: {known}"
+        )
     return iteration, _graphs(run, iteration)[:numb_models]
 
 

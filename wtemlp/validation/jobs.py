@@ -160,9 +160,13 @@ def _plan(params: Params, temperature_K: float, who: str) -> md.MdPlan:
 
 
 def _md_job(
-    folder: Path, inputs: dict[str, str], command: str, plan: md.MdPlan, potential: str,
+    folder: Path,
+    inputs: dict[str, str],
+    command: str,
+    plan: md.MdPlan,
+    potential: str,
     model: int | None,
-) -> MdJob:  # fmt: skip
+) -> MdJob:
     return MdJob(
         folder=folder,
         inputs=inputs,
@@ -197,9 +201,11 @@ def parity_job(
         "data": {str(path): digest(*_data_files(path)) for _, path in data},
     }
     files = [
-        file for model in range(len(graphs)) for index in range(len(data))
+        file
+        for model in range(len(graphs))
+        for index in range(len(data))
         for file in detail_files(model, index)
-    ]  # fmt: skip
+    ]
     return ParityJob(
         folder=places.parity / "test",
         inputs={ORIGIN: _json(origin)},

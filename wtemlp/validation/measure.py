@@ -57,9 +57,7 @@ def measure(job: MdJob, params: Params, root: Path, n_atoms: int) -> list[Measur
     ]
 
 
-def _measure_part(
-    job: MdJob, part: Part, params: Params, root: Path, n_atoms: int
-) -> Measured:
+def _measure_part(job: MdJob, part: Part, params: Params, root: Path, n_atoms: int) -> Measured:
     settled = part.begins
     if part.ensemble == md.NPT:
         settled += round(NPT_EQUILIBRATION * part.steps)
@@ -150,7 +148,11 @@ def _rdfs(
     for pair in pairs:
         try:
             found["-".join(pair)] = rdf_with_errors(
-                trajectory.coords[chosen], cells, trajectory.elements, pair, r_max,
+                trajectory.coords[chosen],
+                cells,
+                trajectory.elements,
+                pair,
+                r_max,
                 max(1, round(r_max / BIN_A)),
             )
         except ValueError as error:
@@ -192,11 +194,14 @@ def _diffusion(
             corrected = Estimate(d.value + more, d.error)
         found.append(
             Diffusion(
-                what=name, d_pbc=d, d_corrected=corrected,
-                viscosity_mPa_s=eta.mPa_s if eta else None, fit_ps=moved.fit_ps,
+                what=name,
+                d_pbc=d,
+                d_corrected=corrected,
+                viscosity_mPa_s=eta.mPa_s if eta else None,
+                fit_ps=moved.fit_ps,
                 exponent=moved.exponent,
             )
-        )  # fmt: skip
+        )
     return tuple(found), curves
 
 

@@ -89,9 +89,16 @@ def read_parts(job: MdJob, timestep_ps: float) -> list[Part]:
         elif stopped:
             failed = f"not run: {stopped}"
         parts.append(
-            Part(name, begins, lengths[name], done, failed,
-                 last * timestep_ps if failed else None, whole[name])
-        )  # fmt: skip
+            Part(
+                name,
+                begins,
+                lengths[name],
+                done,
+                failed,
+                last * timestep_ps if failed else None,
+                whole[name],
+            )
+        )
         begins += lengths[name]
     return parts
 
@@ -121,8 +128,11 @@ def read_series(job: MdJob, ensemble: str) -> Series:
     path = job.folder / md.series(ensemble)
     text = path.read_text(errors="replace") if path.is_file() else ""
     lines = text.split("\n")[:-1]  # what follows the last newline is not a whole line
-    rows = [words for line in lines if not line.startswith("#")
-            and len(words := line.split()) == columns]
+    rows = [
+        words
+        for line in lines
+        if not line.startswith("#") and len(words := line.split()) == columns
+    ]
     try:
         table = np.array(rows, dtype=float).reshape(-1, columns)
     except ValueError:

@@ -14,11 +14,16 @@ def as_text(found: Validation) -> str:
     parts = [_table(_HEAD, _rows(found))]
     if found.parity:
         rows = [
-            [one.data, f"model {one.model}", str(one.n_frames),
-             f"{one.energy_rmse_meV_atom:.2f}", f"{one.energy_rmse_shifted_meV_atom:.2f}",
-             f"{one.force_rmse_meV_A:.0f}"]
+            [
+                one.data,
+                f"model {one.model}",
+                str(one.n_frames),
+                f"{one.energy_rmse_meV_atom:.2f}",
+                f"{one.energy_rmse_shifted_meV_atom:.2f}",
+                f"{one.force_rmse_meV_A:.0f}",
+            ]
             for one in found.parity
-        ]  # fmt: skip
+        ]
         parts.append(_table(_PARITY, rows))
     checks = [[_mark(one), one.name, one.value, one.bound] for one in found.checks]
     parts.append(_table(["", "check", "found", "asked for"], checks, left=(0, 1, 2, 3)))
@@ -49,12 +54,24 @@ def _short(run: MdRun) -> str:
 
 
 _HEAD = [
-    "", "T (K)", "mean T (K)", "fluct. T (K)", "U fluct. (eV)", "NVE drift (meV/atom/ns)",
-    "D (1e-5 cm2/s)", "density (g/cm3)", "ended",
-]  # fmt: skip
+    "",
+    "T (K)",
+    "mean T (K)",
+    "fluct. T (K)",
+    "U fluct. (eV)",
+    "NVE drift (meV/atom/ns)",
+    "D (1e-5 cm2/s)",
+    "density (g/cm3)",
+    "ended",
+]
 _PARITY = [
-    "data", "", "frames", "energy RMSE (meV/atom)", "without offset", "force RMSE (meV/A)",
-]  # fmt: skip
+    "data",
+    "",
+    "frames",
+    "energy RMSE (meV/atom)",
+    "without offset",
+    "force RMSE (meV/A)",
+]
 
 
 def _who(run: MdRun) -> str:
@@ -123,14 +140,13 @@ def _estimate(value: Estimate | None, decimals: int) -> str:
     return f"{value.value:.{decimals}f}{error}"
 
 
-def _table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)
-) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> str:
     """Columns aligned, those that say nothing left out."""
     kept = [
-        column for column in range(len(head))
+        column
+        for column in range(len(head))
         if any(row[column] not in ("", MISSING) for row in rows)
-    ]  # fmt: skip
+    ]
     table = [head, *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     lines = []

@@ -60,11 +60,14 @@ def _parity(job: ParityJob, params: Params, model: int, index: int, name: str) -
         )
         bins = tuple(
             BinError(
-                one.low_eV_atom, one.high_eV_atom, one.n_frames,
-                one.energy_rmse_shifted_meV_atom, one.force_rmse_meV_A,
+                one.low_eV_atom,
+                one.high_eV_atom,
+                one.n_frames,
+                one.energy_rmse_shifted_meV_atom,
+                one.force_rmse_meV_A,
             )
             for one in found
-        )  # fmt: skip
+        )
     points = thinned(len(per_atom), MAX_ENERGIES, derive_seed(params.seed, "parity", "energies"))
     parts = thinned(len(components), MAX_FORCES, derive_seed(params.seed, "parity", "forces"))
     return Parity(

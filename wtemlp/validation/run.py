@@ -57,9 +57,14 @@ def done_steps(folder: Path) -> int:
 
 
 def _run(
-    jobs: Sequence[Job], common: Sequence[str], section: MachineSection, title: str,
-    steps_of: Callable[[Path], int], work: Work, reporter: Reporter,
-) -> None:  # fmt: skip
+    jobs: Sequence[Job],
+    common: Sequence[str],
+    section: MachineSection,
+    title: str,
+    steps_of: Callable[[Path], int],
+    work: Work,
+    reporter: Reporter,
+) -> None:
     """Run jobs of one kind; every one must succeed, and to explode is no failure."""
     if not jobs:
         return
@@ -73,8 +78,12 @@ def _run(
         StageProgress(f"validate: {title}", tasks, steps_of),
         lambda on_progress: results.extend(
             run_tasks(
-                tasks, work_dir=folder, common_files=common, section=section,
-                on_progress=on_progress, root=root,
+                tasks,
+                work_dir=folder,
+                common_files=common,
+                section=section,
+                on_progress=on_progress,
+                root=root,
             )
         ),
     )

@@ -37,13 +37,12 @@ def read_structure(params: Params) -> Structure:
         raise InputError(
             f"{params.source.name}: sys_configs",
             f"there is no structure of system {system} to start MD from"
-            if system is not None else "there is no structure to start MD from",
+            if system is not None
+            else "there is no structure to start MD from",
             "put one there, or name another system with validation.sys_idx",
         )
     try:
-        read = dpdata.System(
-            str(files[0]), fmt=params.sys_format, type_map=list(params.type_map)
-        )
+        read = dpdata.System(str(files[0]), fmt=params.sys_format, type_map=list(params.type_map))
         read.rot_lower_triangular()
         conf = from_system_data(read.data)
     except (ValueError, IndexError, KeyError, NotImplementedError, AssertionError) as error:
@@ -64,5 +63,6 @@ def read_structure(params: Params) -> Structure:
 
 def _unusable(file: Path, what: str, error: Exception) -> InputError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return InputError(str(file), f"{what} ({reason})",
-                      "name another system with validation.sys_idx")
+    return InputError(
+        str(file), f"{what} ({reason})", "name another system with validation.sys_idx"
+    )

@@ -18,9 +18,10 @@ def judge(work: Work) -> Validation:
     params, root = work.params, work.places.root
     n_atoms = len(work.structure.elements)
     runs = [
-        part for job in (*work.models, *work.reference)
+        part
+        for job in (*work.models, *work.reference)
         for part in measure(job, params, root, n_atoms)
-    ]  # fmt: skip
+    ]
     parities: tuple[Parity, ...] = ()
     if work.parity is not None:
         parities = read_parity(work.parity, params, len(work.graphs), root)
@@ -63,14 +64,22 @@ def _checks(
 def _of_reference(runs: Sequence[Measured], target_K: float) -> list[Check]:
     """A check that fails, where the reference itself has exploded: nothing can be compared."""
     failed = [
-        m.run for m in runs
+        m.run
+        for m in runs
         if m.run.potential == REFERENCE and m.run.target_K == target_K and m.run.failed
-    ]  # fmt: skip
+    ]
     if not failed:
         return []
     what = f"{failed[0].failed} in {failed[0].ensemble.upper()}"
-    return [Check(f"reference MD at {target_K:g} K", "it exploded", "it comes through", False,
-                  f"the reference itself at {target_K:g} K {what}")]
+    return [
+        Check(
+            f"reference MD at {target_K:g} K",
+            "it exploded",
+            "it comes through",
+            False,
+            f"the reference itself at {target_K:g} K {what}",
+        )
+    ]
 
 
 def force_bound(params: Params) -> float:
@@ -84,9 +93,7 @@ def _reference(params: Params) -> str:
     if params.force_field is None or not params.validation.reference:
         return ""
     field = params.force_field
-    return (
-        f"{field.name}, cut-off {field.cutoff_A:g} A, PPPM accuracy {field.kspace_accuracy:g}"
-    )
+    return f"{field.name}, cut-off {field.cutoff_A:g} A, PPPM accuracy {field.kspace_accuracy:g}"
 
 
 def _verdict(params: Params, checks: Sequence[Check], ok: bool) -> str:
@@ -94,9 +101,8 @@ def _verdict(params: Params, checks: Sequence[Check], ok: bool) -> str:
     if ok:
         temps = ", ".join(f"{temperature:g}" for temperature in params.validation.temps_K)
         n = params.validation.models
-        return (
-            f"good: {n} model{'s' * (n > 1)} at {temps} K within all {len(checks)} bounds"
-            + ("" if _reference(params) else ", without MD of the reference to compare with")
+        return f"good: {n} model{'s' * (n > 1)} at {temps} K within all {len(checks)} bounds" + (
+            "" if _reference(params) else ", without MD of the reference to compare with"
         )
     failed = sorted(
         (check for check in checks if not check.ok), key=lambda check: "exploded" not in check.note

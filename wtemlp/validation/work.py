@@ -35,11 +35,17 @@ def plan_work(params: Params, machines: Machines, root: Path, iteration: int | N
     """
     number, graphs = find_models(root, iteration, params.numb_models)
     if not params.validation.temps_K:
-        raise InputError(f"{params.source.name}: validation.temps", "is missing, and the "
-                         "explorations have no temperature", "add it: a list (K)")
+        raise InputError(
+            f"{params.source.name}: validation.temps",
+            "is missing, and the explorations have no temperature",
+            "add it: a list (K)",
+        )
     if params.jdata.get("use_ele_temp"):
-        raise InputError(f"{params.source.name}: use_ele_temp", "is on, and the MD of a validation "
-                         "gives the models no electron temperature", "validate by hand")
+        raise InputError(
+            f"{params.source.name}: use_ele_temp",
+            "is on, and the MD of a validation gives the models no electron temperature",
+            "validate by hand",
+        )
     structure = read_structure(params)
     places = Places(root, number)
     command = machines.model_devi.command
@@ -50,8 +56,6 @@ def plan_work(params: Params, machines: Machines, root: Path, iteration: int | N
         graphs=tuple(graphs),
         structure=structure,
         models=tuple(jobs.model_jobs(params, places, graphs, structure, command)),
-        reference=tuple(
-            jobs.reference_jobs(params, places, structure, machines.fp.command)
-        ),
+        reference=tuple(jobs.reference_jobs(params, places, structure, machines.fp.command)),
         parity=jobs.parity_job(params, places, graphs, machines.train.command),
     )

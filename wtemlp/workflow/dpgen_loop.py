@@ -32,9 +32,7 @@ class DpgenLoop(Loop):
         self._run_round(tasks, common, self.paths.explore(self.state.iteration))
 
     def _run_round(self, tasks: list[Task], common: list[str], folder: Path) -> None:
-        failed = self._run(
-            tasks, common, folder, self.context.machines.model_devi, lambda _: 0
-        )
+        failed = self._run(tasks, common, folder, self.context.machines.model_devi, lambda _: 0)
         if failed:  # DP-GEN chooses from all of them
             raise failure_of(folder, failed, len(tasks))
 

@@ -96,9 +96,11 @@ def _adopt_current(context: RunContext, moved: RunState, say: Say) -> Step:
         say(f'iteration {iteration} explores anew: "model_devi_engine" is "{ENGINE}" now')
         return Step.MAKE_EXPLORE
     why = import_walkers.adopt(
-        context, iteration, done=step > Step.RUN_EXPLORE,
+        context,
+        iteration,
+        done=step > Step.RUN_EXPLORE,
         stored=step in (Step.POST_EXPLORE, Step.MAKE_LABEL),
-    )  # fmt: skip
+    )
     if why:
         say(f"{why}: going back to {Step.MAKE_EXPLORE.words}")
         return Step.MAKE_EXPLORE

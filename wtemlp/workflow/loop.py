@@ -1,8 +1,7 @@
 """The loop: train, explore, select, label, and again, until the models agree.
 
-An iteration is DP-GEN's nine steps.  Each is repeatable: ``make`` steps build their folder anew,
-``run`` steps go on where the dispatcher's journal says, ``post`` steps only read and replace
-files.  So a run that was killed at any moment goes on when the same command is given again.
+Each of DP-GEN's nine steps is repeatable: ``make`` rebuilds its folder, ``run`` continues where the
+dispatcher's journal says, ``post`` only reads and replaces files.
 """
 
 import time
@@ -48,7 +47,9 @@ class Loop:
     """
 
     def __init__(
-        self, context: RunContext, reporter: Reporter,
+        self,
+        context: RunContext,
+        reporter: Reporter,
         on_change: Callable[[], object] = lambda: None,
     ) -> None:
         self.context, self.reporter, self.on_change = context, reporter, on_change
@@ -106,8 +107,12 @@ class Loop:
             states.save(self.paths, fresh)
             return fresh
         current = replace(
-            old, trust=fresh.trust, n_iterations=fresh.n_iterations, params=fresh.params,
-            machine=fresh.machine, init_data=fresh.init_data,
+            old,
+            trust=fresh.trust,
+            n_iterations=fresh.n_iterations,
+            params=fresh.params,
+            machine=fresh.machine,
+            init_data=fresh.init_data,
         )
         if old.finished == EXHAUSTED and fresh.n_iterations > old.iteration:
             # The parameter file got more jobs: the last training is that of a new iteration.
@@ -117,8 +122,10 @@ class Loop:
             return current
         states.check_iterations(self.paths, current)
         if made_otherwise(self.context, current):
-            self.reporter.say(f"iteration {current.iteration} explores anew: whether DP-GEN "
-                              "chooses has changed in the parameter file")  # fmt: skip
+            self.reporter.say(
+                f"iteration {current.iteration} explores anew: whether DP-GEN "
+                "chooses has changed in the parameter file"
+            )
             current = replace(current, step=Step.MAKE_EXPLORE)
         step, missing = sound_step(self.paths, current)
         if missing is not None:
@@ -331,8 +338,10 @@ class Loop:
             return []
         tasks = with_user_files(tasks, section, self.paths.root)
         results: list[TaskResult] = []
-        title = f"iteration {self.state.iteration} of {self.state.n_iterations}: " \
-                f"{self.state.step.stage}"
+        title = (
+            f"iteration {self.state.iteration} of {self.state.n_iterations}: "
+            f"{self.state.step.stage}"
+        )
 
         def run(show: Callable[[Progress], None]) -> None:
             def on_progress(counts: Progress) -> None:
@@ -341,8 +350,12 @@ class Loop:
 
             results.extend(
                 run_tasks(
-                    tasks, work_dir=folder, common_files=common, section=section,
-                    on_progress=on_progress, clean=clean,
+                    tasks,
+                    work_dir=folder,
+                    common_files=common,
+                    section=section,
+                    on_progress=on_progress,
+                    clean=clean,
                 )
             )
 

@@ -122,9 +122,7 @@ def _refuse_old(data: Mapping[str, Any], file: str) -> None:
     _refuse_keys(data, _OLD_TOP, file, ())
 
 
-def _refuse_keys(
-    data: Any, keys: Mapping[str, str], file: str, path: tuple[str, ...]
-) -> None:
+def _refuse_keys(data: Any, keys: Mapping[str, str], file: str, path: tuple[str, ...]) -> None:
     for key, instead in keys.items():
         if isinstance(data, Mapping) and key in data:
             remedy = f"{OLD}: {instead} (machines/ of wtemlp has examples)"
@@ -150,7 +148,11 @@ def _tidy(section: dict[str, Any], file: str, schema: Argument, stage: str) -> l
 
 
 def _drop_misplaced(
-    data: dict[str, Any], part: str, other: str, fields: Mapping[str, set[str]], file: str,
+    data: dict[str, Any],
+    part: str,
+    other: str,
+    fields: Mapping[str, set[str]],
+    file: str,
     stage: str,
 ) -> list[InputError]:
     """Keys of the one part that are written in the other: nobody reads them there."""

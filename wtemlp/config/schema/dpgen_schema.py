@@ -60,10 +60,8 @@ def _ase_style() -> Argument:
     fields = [
         Argument("calculator", str, doc="Import path of its class, as ase.calculators.emt.EMT."),
         Argument("kwargs", dict, optional=True, default={}, doc="Keyword arguments of the class."),
-        Argument(
-            "periodic", bool, optional=True, default=True, doc="False: molecules in vacuum."
-        ),
-    ]  # fmt: skip
+        Argument("periodic", bool, optional=True, default=True, doc="False: molecules in vacuum."),
+    ]
     method = Argument("fp_params", dict, fields, doc="The calculator.")
     return Argument(ASE, dict, [method], doc="A calculator of ASE as the reference method")
 
@@ -226,7 +224,10 @@ def _top_level() -> list[Argument]:
             doc="When to stop before the last entry of model_devi_jobs.",
         ),
         Argument(
-            "selection", dict, _selection(), optional=True,
+            "selection",
+            dict,
+            _selection(),
+            optional=True,
             doc="How the frames that are labelled are picked, fp_task_max for each system at most.",
         ),
         validation_block(),

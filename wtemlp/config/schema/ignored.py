@@ -7,8 +7,18 @@ from wtemlp.config.schema.section import Section, key_path, show
 
 _OFF = (None, False, [], {})
 #: What a template says itself, of its entry's keys.
-_BESIDE_TEMPLATE = ("temps", "press", "nsteps", "ensemble", "taut", "taup", "dt", "neidelay",
-                    "nbeads", "pka_e")  # fmt: skip
+_BESIDE_TEMPLATE = (
+    "temps",
+    "press",
+    "nsteps",
+    "ensemble",
+    "taut",
+    "taup",
+    "dt",
+    "neidelay",
+    "nbeads",
+    "pka_e",
+)
 _OF_TEMPLATE = ("rev_mat", "sys_rev_mat")
 #: Keys of the file that do nothing without another.
 _WITHOUT = {
@@ -17,10 +27,12 @@ _WITHOUT = {
     "use_relative_v": ("epsilon_v",),
     "model_devi_plumed": ("model_devi_plumed_path",),
     "training_reuse_iter": (
-        "training_reuse_numb_steps", "training_reuse_start_lr", "training_reuse_start_pref_e",
+        "training_reuse_numb_steps",
+        "training_reuse_start_lr",
+        "training_reuse_start_pref_e",
         "training_reuse_start_pref_f",
     ),
-}  # fmt: skip
+}
 _FILES_ANEW = ("pretty_print", "pretty_format")
 
 
@@ -66,5 +78,3 @@ def _lines(section: Section, keys: tuple[str, ...], why: str) -> Iterator[str]:
         if section.get(key) not in _OFF:
             where = key_path((*section.path, key))
             yield f"{section.file}: {where} = {show(section[key])} {why}"
-
-

@@ -10,8 +10,10 @@ from dargs.json_schema import generate_json_schema
 from wtemlp.config.schema.dpgen_schema import STAGES, init_schema, machine_schema, run_schema
 
 SCHEMAS: dict[str, Callable[[], Argument]] = {
-    "param": run_schema, "machine": machine_schema, "init": init_schema,
-}  # fmt: skip
+    "param": run_schema,
+    "machine": machine_schema,
+    "init": init_schema,
+}
 TITLES = {
     "param": "Parameter file of wtemlp run",
     "machine": "Machine file of wtemlp",

@@ -213,4 +213,3 @@ def _join(words: Sequence[str]) -> str:
 
 def _one_of(choices: Sequence[str]) -> str:
     return "one of " + ", ".join(f'"{choice}"' for choice in choices)
-

@@ -100,7 +100,10 @@ def _parse_json(path: Path, text: str) -> Any:
 
     try:
         return json.loads(
-            text, object_pairs_hook=once, parse_constant=finite, parse_float=in_range,
+            text,
+            object_pairs_hook=once,
+            parse_constant=finite,
+            parse_float=in_range,
             parse_int=whole,
         )
     except json.JSONDecodeError as error:

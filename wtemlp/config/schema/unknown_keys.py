@@ -78,7 +78,9 @@ def remedy(
 
 
 def _homes(
-    argument: Argument, key: str, parent: tuple[str, ...] = (),
+    argument: Argument,
+    key: str,
+    parent: tuple[str, ...] = (),
     flags: Mapping[str, str] | None = None,
 ) -> Iterator[Home]:
     """All places of the schema where a key is known."""
@@ -99,9 +101,10 @@ def _with_other_choice(
     here = [home for home in homes if home.parent == parent and home.flags]
     for flag in ("model_devi_engine", "fp_style", "mlp_engine"):
         others = [
-            home.flags[flag] for home in here
+            home.flags[flag]
+            for home in here
             if flag in home.flags and home.flags[flag] != data.get(flag)
-        ]  # fmt: skip
+        ]
         if others:
             choices = " or ".join(f'"{name}"' for name in sorted(others))
             return f'it needs "{flag}": {choices}; else remove it'

@@ -26,31 +26,42 @@ def _what() -> list[Argument]:
     default = ValidationSettings
     return [
         _field(
-            "sys_idx", int,
+            "sys_idx",
+            int,
             "System whose first structure MD starts from; that of the first exploration if not "
             "given.",
         ),
         _field("temps", list[float], "Temperatures, K; those of the explorations if not given."),
         Argument(
-            "ensembles", list[str], optional=True, default=list(default.ensembles),
+            "ensembles",
+            list[str],
+            optional=True,
+            default=list(default.ensembles),
             doc='"nvt" (CSVR thermostat), "nve" (from the end of NVT, for dynamics) and "npt" '
             "(density); there is always an NVT part.",
         ),
         Argument(
-            "press", float, optional=True, default=default.pressure_bar,
+            "press",
+            float,
+            optional=True,
+            default=default.pressure_bar,
             doc='Pressure of "npt", bar.',
         ),
         _field("models", int, "How many of the models run MD; all of them if not given."),
         Argument(
-            "reference", bool, optional=True, default=default.reference,
+            "reference",
+            bool,
+            optional=True,
+            default=default.reference,
             doc='Whether the reference force field runs the same MD ("fp_style": "lammps").',
         ),
         _field(
-            "temp_factor", float,
+            "temp_factor",
+            float,
             "Temperature that ends a run as exploded, in units of the target; that of the "
             "explorations' guard if not given.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _lengths() -> list[Argument]:
@@ -60,48 +71,61 @@ def _lengths() -> list[Argument]:
         _field("nvt_steps", int, "Steps of NVT; 20 ps if not given."),
         _field("nve_steps", int, "Steps of NVE; 50 ps if not given."),
         _field(
-            "npt_steps", int,
+            "npt_steps",
+            int,
             "Steps of NPT, the first quarter of which does not count; 20 ps if not given.",
         ),
         _field(
-            "trj_freq", int,
+            "trj_freq",
+            int,
             "Steps between stored frames; if not given, 50 fs, or more where there would be more "
             "than 2000 frames.",
         ),
         Argument(
-            "thermo_freq", int, optional=True, default=default.thermo_freq,
+            "thermo_freq",
+            int,
+            optional=True,
+            default=default.thermo_freq,
             doc="Steps between recorded temperatures, energies and pressures.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _analysis() -> list[Argument]:
     default = ValidationSettings
     return [
         _field(
-            "pairs", list[str],
-            'Radial distribution functions, as ["O-O", "O-H"]; all pairs of elements if not '
-            "given.",
+            "pairs",
+            list[str],
+            'Radial distribution functions, as ["O-O", "O-H"]; all pairs of elements if not given.',
         ),
         _field(
-            "diffusion", list[str],
+            "diffusion",
+            list[str],
             "Elements whose self-diffusion is measured; those heavier than hydrogen if not given.",
         ),
         _field(
-            "viscosity_mPa_s", [float, list[float]],
+            "viscosity_mPa_s",
+            [float, list[float]],
             "Shear viscosity, for the finite-size correction of self-diffusion: a number, or one "
             "per temperature.  If not given, that of TIP3P water near 298 K, where it is the "
             "reference; else there is no correction.",
         ),
         Argument(
-            "vacf", bool, optional=True, default=default.vacf,
+            "vacf",
+            bool,
+            optional=True,
+            default=default.vacf,
             doc="Whether velocities are recorded in NVE, for their autocorrelation.",
         ),
         Argument(
-            "energy_bins", int, optional=True, default=default.energy_bins,
+            "energy_bins",
+            int,
+            optional=True,
+            default=default.energy_bins,
             doc="Bins of the reference energy in which errors on validation_data_sys are told.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _bounds() -> list[Argument]:

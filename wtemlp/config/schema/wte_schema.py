@@ -28,25 +28,29 @@ def _bias() -> list[Argument]:
             "measures.",
         ),
         _optional(
-            "method", str, WTE,
+            "method",
+            str,
+            WTE,
             '"wte": metadynamics; "opes": the temperatures of window_K alike, by OPES.',
         ),
         _optional(
-            "sigma", [str, float], "auto",
+            "sigma",
+            [str, float],
+            "auto",
             'Width of the hills with its unit, as "0.5 eV"; "auto": the standard deviation of '
             "the potential energy in the task's NVT part.",
         ),
-        _optional(
-            "height", [str, float], "auto", 'First height of the hills, kT; "auto" is 0.5.'
-        ),
+        _optional("height", [str, float], "auto", 'First height of the hills, kT; "auto" is 0.5.'),
         _optional("pace", int, 100, "Steps between hills."),
         _optional(
-            "hills", str, DROP,
+            "hills",
+            str,
+            DROP,
             'What becomes of the hills when the models have been trained anew: "drop": each '
             'walker begins without; "shift": it begins with those of the same walker in the '
             "previous iteration, moved by the difference of the two models' mean energies.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _run() -> list[Argument]:
@@ -54,15 +58,19 @@ def _run() -> list[Argument]:
         _optional("nvt_steps", int, 2000, "Unbiased steps before the bias."),
         _optional("walkers", int, 1, "Walkers per structure, temperature and bias factor."),
         _optional(
-            "share_hills", bool, False,
+            "share_hills",
+            bool,
+            False,
             "Whether these walkers fill one bias together; else they are independent.",
         ),
         _optional(
-            "checkpoint", int, WteBlock.checkpoint,
+            "checkpoint",
+            int,
+            WteBlock.checkpoint,
             "Biased steps between checkpoints, from which a job that was killed goes on; "
             "0: none. A biased part that is not longer has none.",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _own_variables() -> list[Argument]:

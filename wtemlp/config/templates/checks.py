@@ -157,8 +157,9 @@ def _check_plumed(
 
 def _check_input(place: Place, inputs: Sequence[Action]) -> None:
     if any(one.name == "RESTART" for one in inputs):
-        raise place.wrong_plm("remove RESTART: a walker begins in a clean folder, also when it is "
-                              "tried again")  # fmt: skip
+        raise place.wrong_plm(
+            "remove RESTART: a walker begins in a clean folder, also when it is tried again"
+        )
     for file in plumed_output.written_files(inputs):
         if "/" in file:
             raise place.wrong_plm(f"it writes {file}: a walker's files must be in its own folder")

@@ -53,9 +53,11 @@ _GENERATED = {
 }
 #: What of the script a guard's setting needs.
 _GUARDS = {
-    "devi_factor": GUARD_FILE, "devi_checks": GUARD_FILE, "temp_factor": "V_TEMP_MAX",
+    "devi_factor": GUARD_FILE,
+    "devi_checks": GUARD_FILE,
+    "temp_factor": "V_TEMP_MAX",
     "energy_sigmas": "V_ENERGY_SIGMAS",
-}  # fmt: skip
+}
 
 
 def read_dpgens(params: Section, job: Section, root: Path, systems: Sequence[int]) -> ExploreJob:
@@ -74,9 +76,14 @@ def read_dpgens(params: Section, job: Section, root: Path, systems: Sequence[int
     """
     template = read_template(params, job, root, systems, own=(), wte=False)
     return ExploreJob(
-        sys_idx=tuple(systems), temps_K=(), ensemble="", nsteps=0,
-        trj_freq=job.integer("trj_freq"), wte=UNBIASED, template=template,
-    )  # fmt: skip
+        sys_idx=tuple(systems),
+        temps_K=(),
+        ensemble="",
+        nsteps=0,
+        trj_freq=job.integer("trj_freq"),
+        wte=UNBIASED,
+        template=template,
+    )
 
 
 def with_template(params: Section, job: Section, root: Path, record: ExploreJob) -> ExploreJob:

@@ -84,7 +84,7 @@ def _read_variable(section: Section, lines: str) -> ExtraVariable:
     name = section["name"]
     label = name.split(".")[0]
     if not _NAME.fullmatch(name):
-        raise section.wrong("name", "must be a PLUMED label, as \"d\" or \"c.x\"")
+        raise section.wrong("name", 'must be a PLUMED label, as "d" or "c.x"')
     if not re.search(rf"^\s*{re.escape(label)}\s*:|\bLABEL={re.escape(label)}\b", lines, re.M):
         raise section.wrong("name", f'no line of plumed defines it: add "{label}: ..."')
     sigma = section.number("sigma")

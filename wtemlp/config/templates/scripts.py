@@ -216,9 +216,11 @@ def _check_words(job: Section, template: Template, system: int) -> None:
             if not any(occurs(name, text) for text in texts):
                 where = _where(job, system, kind, name)
                 raise wrong_value(
-                    job.file, (*job.path, *where), _value(job, where),
+                    job.file,
+                    (*job.path, *where),
+                    _value(job, where),
                     f"{name} is not in {section[kind]}: write it there as a word, or remove this",
-                )  # fmt: skip
+                )
     for kind, text, names in (
         (LMP, template.lmp, {*first.lmp, *template.own}),
         (PLM, template.plm, {*first.all, *template.own}),

@@ -38,8 +38,17 @@ from wtemlp.stages.select import LISTS
 WALKERS = "walkers.json"  #: as of wtemlp's own explorations
 RECORD = "record.calypso"  #: DP-GEN's: how far CALYPSO has come
 #: Results without which a walker has failed; what else DP-GEN names may be missing.
-NEEDED = ("model_devi.out", "traj", paths.ALL_FRAMES, "rc.mdout", "rc.nc", "OUTCAR", "CONTCAR",
-          "traj.traj", "dataset")  # fmt: skip
+NEEDED = (
+    "model_devi.out",
+    "traj",
+    paths.ALL_FRAMES,
+    "rc.mdout",
+    "rc.nc",
+    "OUTCAR",
+    "CONTCAR",
+    "traj.traj",
+    "dataset",
+)
 
 
 def prepare(context: RunContext, iteration: int) -> None:
@@ -49,9 +58,12 @@ def prepare(context: RunContext, iteration: int) -> None:
         shutil.rmtree(folder)
     params = context.params
     exploration.make_exploration(
-        context.paths.root, iteration, frames.absolute(params.jdata, context.paths.root),
-        context.machines.mdata, context.seed("explore", iteration),
-    )  # fmt: skip
+        context.paths.root,
+        iteration,
+        frames.absolute(params.jdata, context.paths.root),
+        context.machines.mdata,
+        context.seed("explore", iteration),
+    )
     for script in folder.glob("task.*/input.lammps") if by_atoms(params.jdata) else ():
         if not re.search(r"^pair_style +deepmd\b.*\batomic\b", script.read_text(), re.M):
             raise CalculationError(
@@ -84,9 +96,11 @@ def adopt_choice(context: RunContext, iteration: int) -> FrameTable:
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     """The tasks of an engine that has nothing of its own, and the files that they share."""
     job = exploration.exploration_job(
-        context.paths.root, iteration,
-        frames.absolute(context.params.jdata, context.paths.root), context.machines.mdata,
-    )  # fmt: skip
+        context.paths.root,
+        iteration,
+        frames.absolute(context.params.jdata, context.paths.root),
+        context.machines.mdata,
+    )
     return as_tasks(job)
 
 
@@ -108,8 +122,9 @@ def as_tasks(job: DpgenJob) -> tuple[list[Task], list[str]]:
         )
     shared = {
         str(file.relative_to(job.work_path))
-        for pattern in job.forward_common for file in job.work_path.glob(pattern)
-    }  # fmt: skip
+        for pattern in job.forward_common
+        for file in job.work_path.glob(pattern)
+    }
     return found, sorted(shared)
 
 
@@ -136,10 +151,13 @@ def run_calypso(
         prepare(context, iteration)  # DP-GEN cannot go on in the middle of a generation
     try:
         exploration.run_calypso(
-            context.paths.root, iteration, context.params.jdata, context.machines.mdata,
+            context.paths.root,
+            iteration,
+            context.params.jdata,
+            context.machines.mdata,
             lambda job: submit(*as_tasks(job), job.work_path),
             context.seed("calypso", iteration),
-        )  # fmt: skip
+        )
     except ValueError as error:
         raise CalculationError(f"{folder}: CALYPSO's exploration ended: {error}") from error
 
@@ -148,15 +166,29 @@ def walkers(context: RunContext, iteration: int) -> list[dict[str, Any]]:
     """A row of :attr:`wtemlp.records.summary.Summary.walkers` for each task."""
     results = frames.results(context.paths, iteration, context.params.engine)
     return [
-        {"name": task.name, "system": int(task.name.split(".")[1]), "walker": 0,
-         "method": context.params.engine, "biasfactor": 1.0, "biases_energy": False,
-         "window_K": None, "pressure_bar": None, "biasfactor_asked": None,
-         "temperature_K": frames.temperatures(task)["temperature_K"],
-         "mean_nvt_eV": None, "sigma_nvt_eV": None, "mean_wte_eV": None, "sigma_wte_eV": None,
-         "n_nvt": 0, "n_wte": 0, "statistical_inefficiency": None, "stopped": "",
-         "left_grid": False}
+        {
+            "name": task.name,
+            "system": int(task.name.split(".")[1]),
+            "walker": 0,
+            "method": context.params.engine,
+            "biasfactor": 1.0,
+            "biases_energy": False,
+            "window_K": None,
+            "pressure_bar": None,
+            "biasfactor_asked": None,
+            "temperature_K": frames.temperatures(task)["temperature_K"],
+            "mean_nvt_eV": None,
+            "sigma_nvt_eV": None,
+            "mean_wte_eV": None,
+            "sigma_wte_eV": None,
+            "n_nvt": 0,
+            "n_wte": 0,
+            "statistical_inefficiency": None,
+            "stopped": "",
+            "left_grid": False,
+        }
         for task in results
-    ]  # fmt: skip
+    ]
 
 
 def choose(context: RunContext, iteration: int) -> FrameTable:
@@ -220,9 +252,11 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     for folder in folders:
         made = json.loads((folder / paths.FRAME).read_text())
         label, reason = _read(folder, context.params.jdata)
-        if label is not None and "electron_temperature_K" in made and not (
-            {"fparam", "aparam"} & label.data.keys()
-        ):  # fmt: skip
+        if (
+            label is not None
+            and "electron_temperature_K" in made
+            and not ({"fparam", "aparam"} & label.data.keys())
+        ):
             label, reason = None, "its job.json has gone, and the electron temperature with it"
         outcomes.append({"frame": folder.name, "labelled": not reason, "reason": reason, **made})
         if label is None:
@@ -304,5 +338,3 @@ def is_foreign(run: RunPaths, iteration: int) -> bool:
     """Whether an exploration that has been prepared is one of these."""
     listed = run.explore(iteration) / WALKERS
     return listed.exists() and "engine" in json.loads(listed.read_text())
-
-

@@ -22,9 +22,11 @@ CALYPSO_RESULTS = "model_devi_results"
 LAMMPS = "lammps"
 #: The file that has a walker's deviations.
 DEVIATIONS = {
-    GROMACS: paths.MODEL_DEVI, CALYPSO: paths.MODEL_DEVI, AMBER: "rc.mdout",
+    GROMACS: paths.MODEL_DEVI,
+    CALYPSO: paths.MODEL_DEVI,
+    AMBER: "rc.mdout",
     LAMMPS: paths.MODEL_DEVI,
-}  # fmt: skip
+}
 WHOLE = -1  #: in the place of an atom's number: the whole frame
 _OF_ATOMS = 7  #: columns of ``model_devi.out`` before those of the atoms
 _AMBER_LINE = "Active learning frame written with max. frc. std.:"
@@ -69,8 +71,9 @@ def read_deviations(folder: Path, engine: str, of_atoms: bool = False) -> Deviat
             raise ValueError(f"{file} has no deviations of atoms (pair_style deepmd ... atomic)")
         return {
             (int(row[0]), atom): float(value)
-            for row in rows for atom, value in enumerate(row[_OF_ATOMS:])
-        }  # fmt: skip
+            for row in rows
+            for atom, value in enumerate(row[_OF_ATOMS:])
+        }
     if engine != AMBER:
         steps, _, forces = read_rows(file)
         return {
@@ -105,25 +108,39 @@ def decided(context: RunContext, iteration: int) -> FrameTable:
         folder, step, atom = place
         source = folder.relative_to(context.paths.root.resolve())
         devi = deviations[folder].get((step, atom))
-        write_json(label / paths.FRAME, {
-            "task": str(source), "step": step, "phase": int(Phase.WTE), "walker": 0,
-            "biasfactor": 1.0, "energy_eV": None, "bias_eV": 0.0,
-            "max_devi_f": devi if devi is not None and np.isfinite(devi) else None,
-            **temperatures(folder), **({} if atom == WHOLE else {"atom": atom}),
-        })  # fmt: skip
+        write_json(
+            label / paths.FRAME,
+            {
+                "task": str(source),
+                "step": step,
+                "phase": int(Phase.WTE),
+                "walker": 0,
+                "biasfactor": 1.0,
+                "energy_eV": None,
+                "bias_eV": 0.0,
+                "max_devi_f": devi if devi is not None and np.isfinite(devi) else None,
+                **temperatures(folder),
+                **({} if atom == WHOLE else {"atom": atom}),
+            },
+        )
     numbers = np.array([_numbers(*place) for place in rows], dtype=int).reshape(-1, 3)
     n = len(rows)
     return FrameTable(
-        system=numbers[:, 0], task=numbers[:, 1], walker=np.zeros(n, dtype=int),
-        biasfactor=np.ones(n), temperature_K=np.full(n, np.nan),
-        phase=np.full(n, int(Phase.WTE)), step=numbers[:, 2], energy_eV=np.full(n, np.nan),
+        system=numbers[:, 0],
+        task=numbers[:, 1],
+        walker=np.zeros(n, dtype=int),
+        biasfactor=np.ones(n),
+        temperature_K=np.full(n, np.nan),
+        phase=np.full(n, int(Phase.WTE)),
+        step=numbers[:, 2],
+        energy_eV=np.full(n, np.nan),
         bias_eV=np.zeros(n),
         max_devi_f=np.array([deviations[place[0]].get(place[1:], np.nan) for place in rows]),
         decision=np.array(
             [int(Decision.SELECTED) if place in chosen else kind for place, kind in rows.items()],
             dtype=int,
         ),
-    )  # fmt: skip
+    )
 
 
 def temperatures(folder: Path) -> dict[str, float | None]:
@@ -177,7 +194,8 @@ def _chosen(
             continue
         # The frames are in one file; DP-GEN takes the first of its list, in their order.
         candidates = [
-            place for place, kind in rows.items()
+            place
+            for place, kind in rows.items()
             if kind == Decision.CANDIDATE and _numbers(*place)[0] == system
-        ]  # fmt: skip
+        ]
         yield from zip(sorted(candidates[: len(its)]), its, strict=True)

@@ -135,10 +135,11 @@ def _decided(criteria: Criteria, folder: Path, table: FrameTable) -> FrameTable:
     """The decisions of DP-GEN's lists; by the trust levels where it has not written them."""
     decision = np.array(table.decision)
     position = {
-        place: row for row, place in enumerate(
+        place: row
+        for row, place in enumerate(
             zip(table.system.tolist(), table.task.tolist(), table.step.tolist(), strict=True)
         )
-    }  # fmt: skip
+    }
     for system in np.unique(table.system).tolist():
         rows = table.system == system
         decision[rows] = sort_frames(criteria, system, table.where(rows))
@@ -193,12 +194,16 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
         frame = read_dump(task / paths.FRAME_DUMP)
         energy = _take(data.get(int(task.name.split(".")[1]), []), frame)
         elements = [context.params.type_map[kind - 1] for kind in frame.types]
-        outcomes.append({
-            "frame": task.name, "labelled": energy is not None,
-            "reason": "" if energy is not None else "dpgen run has no label of it",
-            **json.loads((task / paths.FRAME).read_text()), "label_eV": energy,
-            "atoms": {name: elements.count(name) for name in sorted(set(elements))},
-        })  # fmt: skip
+        outcomes.append(
+            {
+                "frame": task.name,
+                "labelled": energy is not None,
+                "reason": "" if energy is not None else "dpgen run has no label of it",
+                **json.loads((task / paths.FRAME).read_text()),
+                "label_eV": energy,
+                "atoms": {name: elements.count(name) for name in sorted(set(elements))},
+            }
+        )
     write_json(folder / paths.LABELS, outcomes)
     return total
 

@@ -127,8 +127,11 @@ def _adopted(
         known["written"] = list(written_files(inputs))
     if not ensemble.startswith("npt"):
         content.pop("press", None)  # DP-GEN writes -1 where there is no pressure
-    return {**content, **{key: value for key, value in known.items() if value is not None},
-            "temps": known["temps"]}
+    return {
+        **content,
+        **{key: value for key, value in known.items() if value is not None},
+        "temps": known["temps"],
+    }
 
 
 def _structure(context: RunContext, task: Path) -> str:
@@ -157,7 +160,8 @@ def everything(context: RunContext, iteration: int) -> tuple[FrameTable, list[di
     Returns
     -------
     FrameTable, list[dict]
-        Frames that are accurate, candidates or failed; :attr:`wtemlp.records.summary.Summary.walkers`.
+        Frames that are accurate, candidates or failed;
+        :attr:`wtemlp.records.summary.Summary.walkers`.
     """
     checks = context.params.jobs[iteration].wte.guard.devi_checks
     read = [
@@ -172,9 +176,14 @@ def everything(context: RunContext, iteration: int) -> tuple[FrameTable, list[di
 def with_unknown(table: FrameTable, system: int, task: int, step: int) -> FrameTable:
     """The table and one more frame, of which nothing is known but where it is from."""
     row: dict[str, Any] = {
-        "system": system, "task": task, "walker": 0, "step": step,
-        "phase": 1, "decision": int(Decision.CANDIDATE), "verdict": int(Decision.CANDIDATE),
-    }  # fmt: skip
+        "system": system,
+        "task": task,
+        "walker": 0,
+        "step": step,
+        "phase": 1,
+        "decision": int(Decision.CANDIDATE),
+        "verdict": int(Decision.CANDIDATE),
+    }
     columns = {}
     for name, values in vars(table).items():
         value = row.get(name, math.nan if values.dtype.kind == "f" else 0)

@@ -86,8 +86,10 @@ def _next(old: Ceiling | None, rows: Sequence[Mapping], index: int) -> Ceiling |
     lost = [g for g in groups if g.biasfactor > 1 and 2 * g.stopped > g.n]
     if lost:
         least = min(lost, key=lambda group: group.biasfactor)
-        why = f"{least.stopped} of {least.n} walkers at {least.biasfactor:g} were stopped in " \
-              f"iteration {index}"
+        why = (
+            f"{least.stopped} of {least.n} walkers at {least.biasfactor:g} were stopped in "
+            f"iteration {index}"
+        )
         return Ceiling(lowered(least.biasfactor), why)
     if old is None:
         return None
@@ -161,8 +163,9 @@ def note(place: Place, asked: Sequence[float], ceiling: Ceiling) -> dict:
     ceiling : Ceiling
     """
     system, temperature_K = place
-    what = f"bias factor {', '.join(f'{g:g}' for g in asked)}" if asked else "the window's bias " \
-        "factor"
+    what = (
+        f"bias factor {', '.join(f'{g:g}' for g in asked)}" if asked else "the window's bias factor"
+    )
     to = f"{ceiling.biasfactor:g}" + ("" if asked else " at most")
     return {
         "system": system,

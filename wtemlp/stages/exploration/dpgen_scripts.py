@@ -11,7 +11,10 @@ from wtemlp.stages.exploration.conditions import Combination
 
 
 def script(
-    context: RunContext, iteration: int, c: Combination, models: tuple[str, ...],
+    context: RunContext,
+    iteration: int,
+    c: Combination,
+    models: tuple[str, ...],
     made: WalkerRecord,
 ) -> tuple[dict[str, str], WalkerRecord]:
     """A walker with DP-GEN's script: its files by name, and its provenance.
@@ -31,13 +34,20 @@ def script(
     seed = context.seed("explore", iteration, c.system, c.task, "velocity")
     text = exploration.native_script(
         context.paths.explore_task(iteration, c.system, c.task),
-        params.jdata["model_devi_jobs"][iteration], params.jdata,
-        context.machines.deepmd_version, models, (c.temperature_K, c.pressure_bar), seed,
-    )  # fmt: skip
+        params.jdata["model_devi_jobs"][iteration],
+        params.jdata,
+        context.machines.deepmd_version,
+        models,
+        (c.temperature_K, c.pressure_bar),
+        seed,
+    )
     made = replace(
-        made, method=DPGEN, velocity_seed=seed, inputs=(paths.LMP_INPUT,),
+        made,
+        method=DPGEN,
+        velocity_seed=seed,
+        inputs=(paths.LMP_INPUT,),
         n_beads=job.n_beads or None,
-    )  # fmt: skip
+    )
     return {paths.LMP_INPUT: text}, made
 
 

@@ -31,10 +31,17 @@ _LATER = ("template", "script", "timestep_ps", "thermostat_ps", "neigh_delay", "
 WALKERS = "walkers.json"  #: the task folders and their job; written when all are there
 #: Of generated scripts.
 RESULTS = (
-    paths.MODEL_DEVI, paths.LMP_LOG, paths.COLVAR_NVT, paths.TRAJ,
-    f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*", f"{paths.DELTAFS}*", f"{paths.SIGMA}*",
-    f"{paths.STOPPED}*", "plumed.wte.*",
-)  # fmt: skip
+    paths.MODEL_DEVI,
+    paths.LMP_LOG,
+    paths.COLVAR_NVT,
+    paths.TRAJ,
+    f"{paths.COLVAR_WTE}*",
+    f"{paths.HILLS}*",
+    f"{paths.DELTAFS}*",
+    f"{paths.SIGMA}*",
+    f"{paths.STOPPED}*",
+    "plumed.wte.*",
+)
 
 
 def prepare(
@@ -48,8 +55,8 @@ def prepare(
     iteration : int
     ceilings : mapping of (int, float) to Ceiling, optional
         How far the bias may go at a system and temperature, as the iterations before have shown
-        (:func:`wtemlp.stages.exploration.biasfactor_limits.ceilings`); without effect if ``wte.adapt_biasfactor`` is
-        false.
+        (:func:`wtemlp.stages.exploration.biasfactor_limits.ceilings`); without effect if
+        ``wte.adapt_biasfactor`` is false.
 
     Returns
     -------
@@ -172,7 +179,9 @@ def _prepare_task(
         seeds = {name: getattr(walker, name) for name in ("velocity_seed", "thermostat_seed")}
         made = replace(made, **seeds)
     else:
-        files = template_scripts.scripts(context, job.template, c.revision, models, job.trj_freq, walker)
+        files = template_scripts.scripts(
+            context, job.template, c.revision, models, job.trj_freq, walker
+        )
         made = template_scripts.provenance(job, c.revision, files, made, walker)
     for name, text in files.items():
         (folder / name).write_text(text)
@@ -183,8 +192,12 @@ def _prepare_task(
 
 
 def _walker(
-    context: RunContext, iteration: int, job: ExploreJob, c: Combination,
-    models: tuple[str, ...], previous: PreviousHills | None,
+    context: RunContext,
+    iteration: int,
+    job: ExploreJob,
+    c: Combination,
+    models: tuple[str, ...],
+    previous: PreviousHills | None,
 ) -> Walker:
     params, purpose = context.params, ("explore", iteration, c.system, c.task)
     return Walker(
@@ -263,7 +276,8 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
                 name=task.name,
                 folder=task,
                 command=(
-                    wte_command.command(lmp) if made.generated
+                    wte_command.command(lmp)
+                    if made.generated
                     else wte_command.template_command(lmp, made.n_beads)
                 ),
                 forward=_inputs(made),

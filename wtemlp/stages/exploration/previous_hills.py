@@ -11,8 +11,17 @@ from wtemlp.md.walker_record import WalkerRecord, read_record
 
 #: What two walkers must have in common: the same system in the same conditions, and hills on the
 #: same variables.
-ALIKE = ("system", "structure", "temperature_K", "pressure_bar", "method", "biasfactor",
-         "window_K", "walker", "own")  # fmt: skip
+ALIKE = (
+    "system",
+    "structure",
+    "temperature_K",
+    "pressure_bar",
+    "method",
+    "biasfactor",
+    "window_K",
+    "walker",
+    "own",
+)
 
 
 @dataclass(frozen=True)

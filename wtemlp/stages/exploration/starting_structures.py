@@ -106,7 +106,8 @@ def labelled_frames(run: RunPaths, n_iterations: int, system: int) -> list[dict]
         found += [
             {"iteration": index, **outcome}
             for outcome in outcomes
-            if outcome["labelled"] and int(outcome["frame"].split(".")[1]) == system
+            if outcome["labelled"]
+            and int(outcome["frame"].split(".")[1]) == system
             # Runs of the first versions have not kept the energy here.
             and "label_eV" in outcome
         ]

@@ -22,16 +22,29 @@ METAL_TIMESTEP_PS = 0.001  #: LAMMPS's own, in metal units
 TEMPERATURE, BIASFACTOR, NVT_STEPS = "V_TEMP", "V_BIASFACTOR", "V_NVT_STEPS"
 #: Results beside those that PLUMED is told to write; whatever of the later ones is there.
 RESULTS = (
-    paths.MODEL_DEVI, paths.LMP_LOG, paths.TRAJ,
-    f"{paths.PLUMED_OUTPUT}*", f"{paths.COLVAR_NVT}*", f"{paths.COLVAR_WTE}*", f"{paths.HILLS}*",
-    f"{paths.SIGMA}*", f"{paths.STOPPED}*", "COLVAR*", f"{paths.DELTAFS}*",
-    "plumed.dat*", "plumed.wte.*",
-)  # fmt: skip
+    paths.MODEL_DEVI,
+    paths.LMP_LOG,
+    paths.TRAJ,
+    f"{paths.PLUMED_OUTPUT}*",
+    f"{paths.COLVAR_NVT}*",
+    f"{paths.COLVAR_WTE}*",
+    f"{paths.HILLS}*",
+    f"{paths.SIGMA}*",
+    f"{paths.STOPPED}*",
+    "COLVAR*",
+    f"{paths.DELTAFS}*",
+    "plumed.dat*",
+    "plumed.wte.*",
+)
 
 
 def scripts(
-    context: RunContext, template: Template, revision: Revision, graphs: tuple[str, ...],
-    trj_freq: int, walker: Walker | None,
+    context: RunContext,
+    template: Template,
+    revision: Revision,
+    graphs: tuple[str, ...],
+    trj_freq: int,
+    walker: Walker | None,
 ) -> dict[str, str]:
     """The files of a walker's job, by name: all but the structure and the models.
 
@@ -71,9 +84,14 @@ def _completed(
     if len(styles) > 1:  # each in full, as it has been checked
         return lines
     return exploration.complete_template(
-        lines, graphs, trj_freq, context.machines.deepmd_version, context.params.jdata,
-        pair_style=not is_full(styles[0], len(graphs)), dump=dump,
-    )  # fmt: skip
+        lines,
+        graphs,
+        trj_freq,
+        context.machines.deepmd_version,
+        context.params.jdata,
+        pair_style=not is_full(styles[0], len(graphs)),
+        dump=dump,
+    )
 
 
 def _with_plumed(text: str, template: Template, wte: bool) -> str:
@@ -86,7 +104,10 @@ def _with_plumed(text: str, template: Template, wte: bool) -> str:
 
 
 def provenance(
-    job: ExploreJob, revision: Revision, files: Mapping[str, str], made: WalkerRecord,
+    job: ExploreJob,
+    revision: Revision,
+    files: Mapping[str, str],
+    made: WalkerRecord,
     walker: Walker | None,
 ) -> WalkerRecord:
     """A walker's provenance: what a template makes of it.
@@ -167,9 +188,10 @@ def timestep_ps(script: str) -> float | None:
     numbers = {
         words[1]: words[3]
         for words in lines
-        if words[0] == "variable" and words[2:3] in (["equal"], ["index"], ["string"])
+        if words[0] == "variable"
+        and words[2:3] in (["equal"], ["index"], ["string"])
         and len(words) == 4
-    }  # fmt: skip
+    }
     given = {words[1] for words in lines if words[0] == "timestep" and len(words) == 2}
     found = set()
     for text in given:

@@ -85,8 +85,9 @@ def read_walker(
         If its trajectory is not whole.
     """
     made = read_record(folder)
-    stopped = (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() \
-        else ""
+    stopped = (
+        (folder / paths.STOPPED).read_text().strip() if (folder / paths.STOPPED).exists() else ""
+    )
     if made.n_beads:
         join_beads(folder, made.n_beads)
     if stored:
@@ -142,8 +143,10 @@ def _left_grid(stopped: str, made: WalkerRecord, wte: dict) -> str:
     if len(values) and len(ends) == 2:
         what = "min" if abs(values[-1] - ends[0]) < abs(values[-1] - ends[1]) else "max"
         last = f", last seen at {values[-1]:.6g}"
-    return f"{one.name} left its grid of {one.minimum} to {one.maximum}{last}: give it a wider " \
-           f"{what} in wte.variables, or a wall in wte.plumed"
+    return (
+        f"{one.name} left its grid of {one.minimum} to {one.maximum}{last}: give it a wider "
+        f"{what} in wte.variables, or a wall in wte.plumed"
+    )
 
 
 def _measured(folder: Path, made: WalkerRecord) -> tuple[float, float, float]:

@@ -49,9 +49,11 @@ class Job:
         (folder / "out_files").write_text("\n".join(given["out_files"]))
         process = subprocess.Popen(
             [sys.executable, __file__, str(folder.resolve()), given["cmd"]],
-            start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
         (folder / "pid").write_text(str(process.pid))
         return {"jobId": given["job_id"], "jobGroupId": 1}
 

@@ -1,8 +1,7 @@
 """The loop: train, explore, select, label, and again, until the models agree.
 
 Each of DP-GEN's nine steps is repeatable: ``make`` rebuilds its folder, ``run`` continues where the
-dispatcher's journal says, ``post`` only reads and replaces files.
-"""
+dispatcher's journal says, ``post`` reads and replaces files."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -14,8 +14,8 @@ from wtemlp.comparison.errors_of_arms import EPOCHS, error_of
 from wtemlp.comparison.records import LearningCurve, Run
 from wtemlp.comparison.result import Comparison, Difference, Error
 from wtemlp.comparison.table import intervals_in_words
-from wtemlp.report import style
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 
 QUANTITIES = (
     ("Force", "force", "RMSE of the forces (meV/Å)"),

@@ -12,9 +12,9 @@ from wtemlp.comparison import sampling_of_arms as sampling
 from wtemlp.comparison.records import Exploration, Run, Walker
 from wtemlp.comparison.result import ArmResult, Comparison
 from wtemlp.records.validation_record import Estimate
-from wtemlp.report import style
-from wtemlp.report.figure import Figure, Plot
-from wtemlp.report.style import gamma
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
+from wtemlp.report.figures.style import gamma
 
 NO_WALKER = "No walker has come through yet."
 

@@ -11,7 +11,7 @@ from wtemlp.comparison import (
 from wtemlp.comparison.recommendation import error_words
 from wtemlp.comparison.result import Comparison
 from wtemlp.report.document import Headline, Section, render_page, table_section
-from wtemlp.report.figure import Figure
+from wtemlp.report.figures.figure import Figure
 from wtemlp.report.table import MISSING, Column, Table, without_empty
 
 _ARMS = Markup(

@@ -23,7 +23,7 @@ from wtemlp.dispatch.library import (
 )
 from wtemlp.dispatch.retry import Patience, one_line
 from wtemlp.dispatch.settings import Settings, cores_at_hand
-from wtemlp.dispatch.ssh import FOLDERS_AT_ONCE, SSHContext
+from wtemlp.dispatch.ssh.connection import FOLDERS_AT_ONCE, SSHContext
 from wtemlp.dispatch.staging import StageFiles, expand
 from wtemlp.dispatch.task_status import Mark, parse_probe, read_mark
 from wtemlp.dispatch.tasks import Task

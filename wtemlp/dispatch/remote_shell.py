@@ -22,7 +22,6 @@ import paramiko
 from wtemlp.config.records import MachineSection
 from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
 from wtemlp.core.errors import InputError, TransportError
-from wtemlp.dispatch.host_keys import HostKeys
 from wtemlp.dispatch.library import (
     ArgumentError,
     Machine,
@@ -33,7 +32,8 @@ from wtemlp.dispatch.library import (
 )
 from wtemlp.dispatch.retry import one_line
 from wtemlp.dispatch.settings import Settings, read_section
-from wtemlp.dispatch.ssh import VerifiedSession
+from wtemlp.dispatch.ssh.connection import VerifiedSession
+from wtemlp.dispatch.ssh.host_keys import HostKeys
 from wtemlp.dispatch.units import job_resources
 
 log = logging.getLogger("wtemlp.dispatch")

@@ -10,7 +10,10 @@ from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import InputError
 
 OWN_KEYS = ("poll_seconds", "outage_seconds")
-HOST_KEYS = ("strict_host_key_checking", "known_hosts_file")  #: for `wtemlp.dispatch.ssh`
+HOST_KEYS = (
+    "strict_host_key_checking",
+    "known_hosts_file",
+)  #: for `wtemlp.dispatch.ssh.connection`
 DAY = 86_400.0
 #: Contexts whose folders can be asked and whose commands can be run.
 CONTEXTS = ("lazylocal", "local", "ssh")

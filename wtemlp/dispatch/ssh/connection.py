@@ -18,8 +18,8 @@ import paramiko
 from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
 from wtemlp.core.errors import TransportError
 from wtemlp.dispatch import script
-from wtemlp.dispatch.host_keys import HostKeys
 from wtemlp.dispatch.library import DispatcherSSHContext, SSHSession, Submission
+from wtemlp.dispatch.ssh.host_keys import HostKeys
 
 log = logging.getLogger("wtemlp.dispatch")
 

@@ -15,8 +15,9 @@ ROOT = Path(wtemlp.__file__).parent
 ALLOWED = {
     "core": set(),
     "analysis": {"core"},
+    "structures": {"core"},
     "dpgen": set(),
-    "config": {"core", "dpgen"},
+    "config": {"core", "analysis", "dpgen", "structures"},
     "records": {"core", "analysis", "config"},
     "dispatch": {"core", "config"},
     "md": {"core", "analysis", "config"},
@@ -24,8 +25,9 @@ ALLOWED = {
     "reference": {"core", "config", "dispatch", "dpgen", "md"},
     "report": {"core", "analysis", "config", "dispatch", "md", "records"},
     "session": {"core", "config", "dispatch", "records", "report"},
-    "preflight": {"core", "config", "dispatch", "lammps_plumed", "md", "records", "reference"},
-    "stages": {"core", "analysis", "config", "dispatch", "dpgen", "md", "reference"},
+    "preflight": {"core", "config", "dispatch", "lammps_plumed", "md", "records", "reference"}
+    | {"structures"},
+    "stages": {"core", "analysis", "config", "dispatch", "dpgen", "md", "reference", "structures"},
     "workflow": {
         "core",
         "analysis",

@@ -8,6 +8,7 @@ a job's, in the environment that the machine file gives to it.
 import json
 import logging
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -264,6 +265,12 @@ class Place:
         ]
         path = [line for line in self.resources.custom_flags if line.startswith("export PATH=")]
         return "\n".join([*flags, *path[-1:], text] if self.settings.local else [*flags, text])
+
+
+def find_program(word: str) -> str:
+    """A shell command that finds a program, tilde and variables in its name expanded."""
+    expand = word.startswith("~") or "$" in word
+    return f'w={word if expand else shlex.quote(word)}; command -v "$w" >/dev/null'
 
 
 def _machine(batch: str) -> Machine:

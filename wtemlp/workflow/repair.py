@@ -174,7 +174,10 @@ def _restore_labels(context: RunContext, iteration: int, say: Say) -> None:
 
 def _lost_energies(context: RunContext, iteration: int) -> bool:
     """Whether energies are 0 in the labelled data, but not in what became of each frame."""
-    outcomes = read_json(context.paths.label(iteration) / names.LABELS, "", list)
+    file = context.paths.label(iteration) / names.LABELS
+    if not file.exists():  # who needs it says so
+        return False
+    outcomes = read_json(file, "", list)
     known = [one.get("label_eV") for one in outcomes if one.get("labelled")]
     return None not in known and known.count(0.0) < train.zero_energies(context.paths, iteration)
 

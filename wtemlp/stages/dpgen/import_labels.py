@@ -201,6 +201,7 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
                 **label_frames.frame_record(context, iteration, task),
                 "label_eV": energy,
                 "atoms": {name: elements.count(name) for name in sorted(set(elements))},
+                "notes": [],
             }
         )
     write_json(folder / paths.LABELS, outcomes)

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wtemlp.config.criteria import read_thresholds
-from wtemlp.config.records import UNBIASED, Criteria, ExploreJob
+from wtemlp.config.keys.declare import STEPS, Range
+from wtemlp.config.keys.wte import UNBIASED
+from wtemlp.config.records import Criteria, ExploreJob
 from wtemlp.config.schema.section import Section
 from wtemlp.config.sys_idx import read_sys_idx
 from wtemlp.core.errors import InputError, NotRunnable
@@ -69,10 +71,9 @@ def read_jobs(params: Section) -> tuple[ExploreJob, ...]:
         _check_amber(params, entries)
     found = []
     for entry in entries:
-        trj_freq = entry.integer("trj_freq")
         if "nsteps" in entry:
-            entry.steps("nsteps")
-        found.append(_job(_systems(params, entry), trj_freq))
+            entry.integer("nsteps", STEPS)
+        found.append(_job(_systems(params, entry), entry["trj_freq"]))
     return tuple(found)
 
 
@@ -91,7 +92,7 @@ def _n_calypso(params: Section) -> int:
     if _CALYPSO_INPUT in params:
         if params.get(_MAX_ITER) is None:
             raise NotRunnable.of(params.missing(_MAX_ITER, f"add it: {_CALYPSO_INPUT} needs it"))
-        return params.integer(_MAX_ITER, 0, MAX_ITERATIONS) + 1
+        return params.integer(_MAX_ITER, Range(0, MAX_ITERATIONS)) + 1
     times = [time for job in params.sections("model_devi_jobs") for time in job.get("times") or ()]
     if not times:
         remedy = f"must say the iterations of each entry (times), or give {_CALYPSO_INPUT}"
@@ -116,7 +117,9 @@ def _check_amber(params: Section, entries: list[Section]) -> None:
             raise NotRunnable.of(entry.wrong("restart_from_iter", "must be an earlier iteration"))
 
 
-def read_criteria(params: Section, n_jobs: int, task_max: int, task_min: int) -> tuple:
+def read_criteria(
+    params: Section, n_jobs: int, task_max: int, task_min: int
+) -> tuple[Criteria, ...]:
     """What DP-GEN decides by, for each iteration; it reads the levels itself."""
     n_systems = len(params["sys_configs"])
     hard, soft = read_thresholds(params)

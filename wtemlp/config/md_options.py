@@ -1,5 +1,6 @@
 """What DP-GEN's keys say of the MD of every iteration."""
 
+from wtemlp.config.keys.declare import ANY_COUNT, CUTOFF_A
 from wtemlp.config.records import MdOptions
 from wtemlp.config.schema.dpgen_schema import ENGINE
 from wtemlp.config.schema.section import Section
@@ -18,7 +19,6 @@ def read_md_options(params: Section) -> MdOptions:
     """
     if params.get("model_devi_engine", "lammps") not in ("lammps", ENGINE):
         return MdOptions(keep_iterations=_keep(params))
-    one = "lmp_neigh_modify_one"
     average = params.get("model_devi_f_avg_relative", False)
     if average and params.get("use_relative", False):
         remedy = "not together with model_devi_f_avg_relative: remove one"
@@ -26,7 +26,7 @@ def read_md_options(params: Section) -> MdOptions:
     return MdOptions(
         devi_words=_relative(params),
         d3=_d3(params),
-        neigh_one=params.integer(one) if params.get(one) is not None else None,
+        neigh_one=params.get("lmp_neigh_modify_one"),
         shuffle=params.get("shuffle_poscar", False),
         periodic=not params.get("model_devi_nopbc", False),
         merge_traj=params.get("model_devi_merge_traj", False),
@@ -53,7 +53,7 @@ def _d3(params: Section) -> str:
     if not params.get("lmp_d3") or not params["lmp_d3"]["enable"]:
         return ""
     d3 = params.section("lmp_d3")
-    numbers = (d3.number(key, "Angstrom") for key in ("cutoff", "cn_cutoff"))
+    numbers = (d3.number(key, CUTOFF_A) for key in ("cutoff", "cn_cutoff"))
     return " ".join([d3["damping_function"], d3["functional"], *(f"{n:.10g}" for n in numbers)])
 
 
@@ -65,4 +65,4 @@ def _keep(params: Section) -> int | None:
         return 0
     if given is False:
         return None
-    return params.integer(key, 0)
+    return params.integer(key, ANY_COUNT)

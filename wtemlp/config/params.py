@@ -8,23 +8,17 @@ from wtemlp.config import atoms, foreign
 from wtemlp.config.criteria import read_criteria, read_trust_levels
 from wtemlp.config.foreign import foreign_problems, is_foreign
 from wtemlp.config.jobs import read_job
+from wtemlp.config.keys.reference import AseMethod, ForceField
+from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.label_files import check_label_keys, label_file_problems
 from wtemlp.config.md_options import read_md_options
-from wtemlp.config.plain_md import read_timestep
-from wtemlp.config.records import (
-    DEVIATION,
-    RANDOM,
-    AseMethod,
-    Convergence,
-    ForceField,
-    Params,
-    Selection,
-)
+from wtemlp.config.records import Params
 from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, run_schema
 from wtemlp.config.schema.ignored import ignored
 from wtemlp.config.schema.messages import validated
+from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.read_files import Kind, read_object
-from wtemlp.config.schema.section import MAX_SEED, Section
+from wtemlp.config.schema.section import Section
 from wtemlp.config.schema.unsupported import refuse_unsupported
 from wtemlp.config.systems import (
     check_structures,
@@ -36,14 +30,11 @@ from wtemlp.config.systems import (
 from wtemlp.config.training import check_training, model_suffix
 from wtemlp.config.training_start import check_training_start, start_problems
 from wtemlp.config.validation import with_validation
-from wtemlp.config.wte import read_force_field
 from wtemlp.core.errors import InputError, NotRunnable
 from wtemlp.dpgen import adapter
 
 DEFAULT_TIMESTEP_PS = 0.001
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
-
-_OWN_KEYS = ("seed", "convergence", "validation_data_sys", "selection", "validation")
 
 
 def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
@@ -124,12 +115,11 @@ def _other_problems(params: Section, root: Path) -> Iterator[InputError]:
 def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     type_map = _read_type_map(params)
     mass_map = _read_mass_map(params, type_map)
-    seed, timestep_ps = params.integer("seed", 0, MAX_SEED), _read_timestep(params)
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
-    ratio_failed = params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED
-    convergence, selection = _read_convergence(params), _read_selection(params)
     lo, hi = read_trust_levels(params)
-    force_field = _read_reference(params, type_map)
+    _check_elements(params, type_map)
+    style = params["fp_style"]
+    fp_params = Section(params.file, params.get("fp_params") or {}, ("fp_params",))
     task_max, task_min = _read_task_numbers(params)
     # The last: they may have scripts that are not there, while the rest of the file is to be told.
     entries = params.sections("model_devi_jobs")
@@ -144,10 +134,11 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
             for entry, job in zip(entries, jobs, strict=True)
         )
     used = {index for job in jobs for index in job.sys_idx}
-    return Params(
+    return read(
+        Params,
+        params,
         source=path,
         jdata=_dpgen_view(params.data, mass_map),
-        seed=seed,
         type_map=type_map,
         mass_map=mass_map,
         init_data_sys=read_data_systems(params, "init_data_sys", root, type_map, check_files),
@@ -161,27 +152,29 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         f_trust_lo=lo,
         f_trust_hi=hi,
         jobs=jobs,
-        timestep_ps=timestep_ps,
-        fp_style=params["fp_style"],
-        force_field=force_field,
-        ase_method=_read_ase_method(params),
+        timestep_ps=params.get("model_devi_dt", DEFAULT_TIMESTEP_PS),
+        fp_style=style,
+        force_field=read(ForceField, fp_params, name=fp_params["force_field"])
+        if style == FP_STYLE
+        else None,
+        ase_method=read(AseMethod, fp_params) if style == ASE else None,
         fp_task_max=task_max,
         fp_task_min=task_min,
-        ratio_failed=ratio_failed,
-        convergence=convergence,
+        ratio_failed=params.get("ratio_failed", RATIO_FAILED),
         criteria=criteria,
         md=read_md_options(params),
         model_suffix=model_suffix(params),
         warnings=tuple(ignored(params)),
         engine=params.get("model_devi_engine", "lammps"),
         by_dpgen=is_foreign(params) or atoms.by_atoms(params) or atoms.with_electrons(params),
-        selection=selection,
+        validation=ValidationSettings(),
     )
 
 
 def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[str, Any]:
     """The dictionary that DP-GEN's own steps can be handed."""
-    jdata = {key: value for key, value in data.items() if key not in _OWN_KEYS}
+    own = names(Params)
+    jdata = {key: value for key, value in data.items() if key not in own}
     if jdata.get("model_devi_engine") not in foreign.FOREIGN:
         jdata["model_devi_engine"] = "lammps"
     jdata["model_devi_jobs"] = [
@@ -225,68 +218,26 @@ def _read_mass_map(params: Section, type_map: tuple[str, ...]) -> tuple[float, .
 
 
 def _read_numb_models(params: Section, n_jobs: int) -> int:
-    models = params.integer("numb_models")
+    models = int(params["numb_models"])
     if models < 2 and n_jobs:
         remedy = "must be 2 or more: frames are chosen by the models' deviation (4 is usual)"
         raise params.wrong("numb_models", remedy)
     return models
 
 
-def _read_timestep(params: Section) -> float:
-    """The time step, ps; LAMMPS's own where the engine has none."""
-    key = "model_devi_dt"
-    return read_timestep(params, key) if key in params else DEFAULT_TIMESTEP_PS
-
-
 def _read_task_numbers(params: Section) -> tuple[int, int]:
-    task_max, task_min = params.integer("fp_task_max"), params.integer("fp_task_min", 0)
+    task_max, task_min = params["fp_task_max"], params["fp_task_min"]
     if task_min > task_max:
         remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
         raise params.wrong("fp_task_min", remedy)
     return task_max, task_min
 
 
-def _read_convergence(params: Section) -> Convergence | None:
-    if "convergence" not in params:
-        return None
-    section = params.section("convergence")
-    return Convergence(
-        accurate_ratio=section.fraction("accurate_ratio"), iterations=section.integer("iterations")
-    )
-
-
-def _read_selection(params: Section) -> Selection:
-    if "selection" not in params:
-        return Selection()
-    section = params.section("selection")
-    if section["method"] not in (DEVIATION, RANDOM):
-        raise section.wrong("method", f'must be "{DEVIATION}" or "{RANDOM}"')
-    return Selection(
-        method=section["method"],
-        energy_bins=section.integer("energy_bins") if "energy_bins" in section else None,
-        min_steps_apart=section.steps("min_steps_apart"),
-    )
-
-
-def _read_reference(params: Section, type_map: tuple[str, ...]) -> ForceField | None:
-    if params["fp_style"] != FP_STYLE:
-        return None
-    force_field = read_force_field(params.section("fp_params"), "force_field")
-    if set(type_map) != {"O", "H"}:
-        remedy = f'must be O and H, in any order: the reference is water ("{force_field.name}")'
+def _check_elements(params: Section, type_map: tuple[str, ...]) -> None:
+    if params["fp_style"] == FP_STYLE and set(type_map) != {"O", "H"}:
+        name = params["fp_params"]["force_field"]
+        remedy = f'must be O and H, in any order: the reference is water ("{name}")'
         raise params.wrong("type_map", remedy)
-    return force_field
-
-
-def _read_ase_method(params: Section) -> AseMethod | None:
-    if params["fp_style"] != ASE:
-        return None
-    section = params.section("fp_params")
-    path = section["calculator"]
-    if "." not in path or not all(part.isidentifier() for part in path.split(".")):
-        remedy = 'must be the import path of a class, as "ase.calculators.emt.EMT"'
-        raise section.wrong("calculator", remedy)
-    return AseMethod(path, section["kwargs"], section["periodic"])
 
 
 def _check_data_lists(params: Section, record: Params) -> None:

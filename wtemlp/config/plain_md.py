@@ -9,7 +9,6 @@ from wtemlp.config.schema.section import Section
 from wtemlp.config.wte import MIN_NVT_STEPS
 from wtemlp.core.errors import NotRunnable
 
-MAX_TIMESTEP_PS = 0.01
 _OFF = (None, False)
 #: Keys of an entry, and of all entries.
 _OF_ALL = {"taut": "model_devi_taut", "taup": "model_devi_taup"}
@@ -57,7 +56,7 @@ def _check_dpgens(params: Section, job: Section) -> None:
         raise NotRunnable.of(error)
     if job.get("nbeads") is None:
         return
-    if job.integer("nbeads") in _NOT_BEADS:
+    if job["nbeads"] in _NOT_BEADS:
         remedy = "must be another number: DP-GEN's script has no names for so many beads"
         raise NotRunnable.of(job.wrong("nbeads", remedy))
     for key in ("model_devi_f_avg_relative", "model_devi_merge_traj"):
@@ -89,13 +88,5 @@ def setting(params: Section, job: Section, name: str) -> float | None:
     """A relaxation time, ps: the entry's, or that of all entries; None: DP-GEN's default."""
     for section, key in ((job, name), (params, _OF_ALL[name])):
         if section.get(key) is not None:
-            return section.number(key, "ps")
+            return float(section[key])
     return None
-
-
-def read_timestep(section: Section, key: str) -> float:
-    """A time step, ps."""
-    timestep_ps = section.number(key, "ps")
-    if timestep_ps > MAX_TIMESTEP_PS:
-        raise section.wrong(key, "must be 0.01 or less: it is in ps (0.5 fs is 0.0005)")
-    return timestep_ps

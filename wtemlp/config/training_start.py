@@ -4,6 +4,7 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
+from wtemlp.config.keys.declare import FRACTION
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, NotRunnable
 from wtemlp.dpgen import adapter
@@ -64,7 +65,7 @@ def _check_reuse(params: Section) -> None:
             params.number(key)
     ratio = params[_RATIO]
     if not isinstance(ratio, str):
-        params.fraction(_RATIO)
+        params.number(_RATIO, FRACTION)
         return
     word, _, factor = ratio.partition(":")
     try:

@@ -19,8 +19,10 @@ from typing import Protocol
 
 import paramiko
 
+from wtemlp.config.keys.machine import Trust
 from wtemlp.config.records import MachineSection
-from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
+from wtemlp.config.schema.own_keys import read
+from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, TransportError
 from wtemlp.dispatch.host_keys import HostKeys
 from wtemlp.dispatch.library import (
@@ -117,9 +119,8 @@ class RemoteShell:
 
     def __init__(self, settings: Settings) -> None:
         self.secrets = secrets_of(settings.machine)
-        file = settings.machine.get("known_hosts_file")
-        checking = settings.machine.get("strict_host_key_checking", HOST_KEY_CHECKING[0])
-        self.host_keys = HostKeys(checking, Path(file) if file else None, notes=False)
+        trust = read(Trust, Section("machine file", settings.machine))
+        self.host_keys = HostKeys(trust.checking, trust.file, notes=False)
         with self._plainly("connecting"):
             self.session = VerifiedSession(self.host_keys, **settings.machine["remote_profile"])
 

@@ -10,7 +10,7 @@ hills that were there at that step and no others.  It is given again with the sa
 import math
 
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
-from wtemlp.config.records import OPES
+from wtemlp.config.keys.wte import Method
 from wtemlp.core import paths
 from wtemlp.core.units import KB_EV
 from wtemlp.md import plumed_input
@@ -263,7 +263,7 @@ def _plumed(w: Walker) -> str:
         "flush": w.trj_freq,
         "extra": w.extra,
     }
-    if w.method == OPES:
+    if w.method == Method.OPES:
         capped = w.biasfactor_cap is not None
         return plumed_input.opes_input(
             window_K=("${low_K}", "${high_K}") if capped else w.window_K,
@@ -320,7 +320,7 @@ def _resume(w: Walker) -> list[str]:
 
     Not those that others have felt: they are part of the bias, whatever became of this walker.
     """
-    hills = paths.DELTAFS if w.method == OPES else paths.HILLS
+    hills = paths.DELTAFS if w.method == Method.OPES else paths.HILLS
     lines = [f"include         {VARIABLES}"]
     if w.biased and w.shared is None:
         lines.append(

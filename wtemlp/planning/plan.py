@@ -12,8 +12,8 @@ from wtemlp.analysis.planning import (
     fluctuations,
     table,
 )
+from wtemlp.config.keys.values import AUTO_HEIGHT_KT
 from wtemlp.config.records import ExploreJob, Params
-from wtemlp.config.wte import AUTO_HEIGHT_KT
 from wtemlp.core.errors import InputError
 from wtemlp.planning.sources import UnbiasedRun
 from wtemlp.planning.tables import MIN_ENERGIES

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from wtemlp.config.keys.machine import Stage
 from wtemlp.config.label_files import label_file_problems
 from wtemlp.config.machine.sections import examine_machines
 from wtemlp.config.params import file_problems
@@ -18,8 +19,6 @@ from wtemlp.preflight.installed_engines import check_backend, check_machines
 from wtemlp.preflight.plumed_lines import jobs_with_lines, refusals
 from wtemlp.preflight.user_files import check_user_files
 from wtemlp.records.compatibility import check_run
-
-STAGES = ("train", "model_devi", "fp")
 
 
 def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Params | None:
@@ -168,7 +167,7 @@ def check_sections(
         check_user_files(machines, root)
     except WtemlpError as error:
         findings.refused(error)
-    for stage in STAGES:
+    for stage in Stage:
         try:
             check_machines(machines, (stage,), root)
         except MissingEngine as error:

@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from wtemlp.config.records import Machines, MachineSection, Params
@@ -37,13 +37,13 @@ def is_local(section: MachineSection) -> bool:
     )
 
 
-def check_machines(machines: Machines, needed: tuple[str, ...], root: Path) -> None:
+def check_machines(machines: Machines, needed: Iterable[str], root: Path) -> None:
     """Look at how the stages are to be run, and for the programs of those that run here.
 
     Parameters
     ----------
     machines : Machines
-    needed : tuple of str
+    needed : iterable of str
         Stages to look at: ``"train"``, ``"model_devi"``, ``"fp"``.
     root : Path
         The run's folder.

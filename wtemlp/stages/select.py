@@ -8,7 +8,8 @@ import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
-from wtemlp.config.records import RANDOM, Params
+from wtemlp.config.keys.selection import Picking
+from wtemlp.config.records import Params
 from wtemlp.core import paths
 from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen.labelling import is_bad_box, is_too_large
@@ -50,7 +51,7 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
     for system in np.unique(table.system):
         judged = (table.system == system) & ~out
         verdict[judged] = sort_frames(criteria, int(system), table.where(judged))
-    if params.selection.method == RANDOM:
+    if params.selection.method == Picking.RANDOM:
         eligible = ~out & np.isfinite(table.max_devi_f)
     else:
         eligible = verdict == Decision.CANDIDATE

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wtemlp.config.records import DEVIATION as BY_DEVIATION
-from wtemlp.config.records import WTE, ExploreJob, Params
+from wtemlp.config.keys.declare import MAX_BIASFACTOR, MAX_SEED, MAX_TEMPERATURE_K
+from wtemlp.config.keys.selection import Picking
+from wtemlp.config.keys.wte import Method
+from wtemlp.config.records import ExploreJob, Params
 from wtemlp.config.schema.dpgen_schema import ENGINE
-from wtemlp.config.schema.section import MAX_SEED
-from wtemlp.config.wte import MAX_BIASFACTOR, MAX_TEMPERATURE_K
 from wtemlp.core.errors import InputError
 from wtemlp.records.sweep_record import DEVIATION, RANDOM, Arm
 
@@ -97,11 +97,11 @@ def _check_params(params: Params) -> None:
         raise InputError(
             f"{name}: model_devi_jobs", "has no exploration", "add one with a wte block"
         )
-    if params.selection.method != BY_DEVIATION:
+    if params.selection.method != Picking.DEVIATION:
         raise InputError(
             f"{name}: selection.method",
             params.selection.method,
-            f'must be "{BY_DEVIATION}": random picks are asked for with {OPTION} {RANDOM_PICKS}',
+            f'must be "{Picking.DEVIATION}": {OPTION} {RANDOM_PICKS} asks for random picks',
         )
     for index, job in enumerate(params.jobs):
         why = _unsupported(job)
@@ -115,11 +115,11 @@ def _unsupported(job: ExploreJob) -> tuple[str, str, str] | None:
     block = job.wte
     if job.template is not None:
         return ".template", "is not supported by a sweep", "its bias is in scripts of your own"
-    if block.method != WTE:
+    if block.method != Method.WTE:
         return (
             ".wte.method",
             f"{block.method} is not supported by a sweep",
-            f'it has no bias factor: have "{WTE}"',
+            f'it has no bias factor: have "{Method.WTE}"',
         )
     if block.window_K is not None:
         return (

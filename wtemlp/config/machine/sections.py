@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.keys.machine import Stage
 from wtemlp.config.machine.shapes import in_one_shape
 from wtemlp.config.records import Machines, MachineSection
-from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING, STAGES, WORDS, machine_schema
+from wtemlp.config.schema.dpgen_schema import machine_schema
 from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.read_files import Kind, read_object
 from wtemlp.config.schema.section import Section
@@ -72,13 +73,13 @@ def examine_machines(
     try:
         data = Section(path.name, validated(schema, shape.data, path.name))
         problems = list(_problems_with_versions(data))
-        for stage in STAGES:
-            _check_values(data.section(stage))
+        for stage in Stage:
+            _check_envs(data.section(stage).section("resources"))
     except InputError as error:
         raise shape.as_written(error) from None
-    for stage in STAGES:
+    for stage in Stage:
         problems += map(shape.as_written, _problems(data.section(stage)))
-    train, model_devi, fp = (_record(data.section(stage), stage) for stage in STAGES)
+    train, model_devi, fp = (_record(data.section(stage), stage) for stage in Stage)
     machines = Machines(
         source=path,
         train=train,
@@ -92,10 +93,8 @@ def examine_machines(
 
 def _without_user_files(data: Mapping[str, Any]) -> dict[str, Any]:
     """wtemlp hands the user's files on itself, in the same way for all stages."""
-    return {
-        key: {k: v for k, v in value.items() if k not in USER_FILES} if key in STAGES else value
-        for key, value in data.items()
-    }
+    own = {stage: {k: v for k, v in data[stage].items() if k not in USER_FILES} for stage in Stage}
+    return {**data, **own}
 
 
 def _problems_with_versions(data: Section) -> Iterator[NotRunnable]:
@@ -113,7 +112,7 @@ def _problems_with_versions(data: Section) -> Iterator[NotRunnable]:
         yield NotRunnable.of(data.wrong("handlers", remedy))
 
 
-def _record(section: Section, stage: str) -> MachineSection:
+def _record(section: Section, stage: Stage) -> MachineSection:
     return MachineSection(
         stage=stage,
         command=section["command"].strip(),
@@ -122,18 +121,6 @@ def _record(section: Section, stage: str) -> MachineSection:
         user_forward_files=tuple(section.get("user_forward_files", ())),
         user_backward_files=tuple(section.get("user_backward_files", ())),
     )
-
-
-def _check_values(section: Section) -> None:
-    machine = section.section("machine")
-    machine.integer("retry_count", 0)
-    for key in ("poll_seconds", "outage_seconds"):
-        if key in machine and not 0 <= machine[key] < float("inf"):
-            raise machine.wrong(key, "must be 0 or more (s)")
-    checking = machine.get("strict_host_key_checking", HOST_KEY_CHECKING[0])
-    if checking not in HOST_KEY_CHECKING:
-        raise machine.wrong("strict_host_key_checking", f"must be one of {WORDS}")
-    _check_resources(section.section("resources"))
 
 
 def _problems(section: Section) -> Iterator[NotRunnable]:
@@ -160,13 +147,7 @@ def _problems(section: Section) -> Iterator[NotRunnable]:
                 yield NotRunnable.of(resources.wrong(key, remedy))
 
 
-def _check_resources(resources: Section) -> None:
-    for key in ("number_node", "para_deg"):
-        resources.integer(key)
-    for key in ("cpu_per_node", "gpu_per_node", "group_size"):
-        resources.integer(key, 0)
-    if resources["wait_time"] < 0:
-        raise resources.wrong("wait_time", "must be 0 or more (s)")
+def _check_envs(resources: Section) -> None:
     for name, value in resources["envs"].items():
         if not re.fullmatch(r"[A-Za-z_]\w*", name):
             remedy = f"{name!r} is not the name of an environment variable"

@@ -7,7 +7,7 @@ from typing import Any
 
 from dargs import Argument
 
-from wtemlp.config.schema.dpgen_schema import STAGES
+from wtemlp.config.keys.machine import Stage
 from wtemlp.config.schema.section import Section, wrong_value
 from wtemlp.core.errors import InputError
 
@@ -72,8 +72,8 @@ def in_one_shape(given: Mapping[str, Any], file: str, schema: Argument) -> OneSh
     """
     data = copy.deepcopy(dict(given))
     ignored: list[InputError] = []
-    flat = {stage for stage in STAGES if _gather(data, stage)}
-    for stage in STAGES:
+    flat = {stage for stage in Stage if _gather(data, stage)}
+    for stage in Stage:
         section = data.get(stage)
         if isinstance(section, list):
             # The list is from times when the dispatcher chose among machines.
@@ -88,7 +88,7 @@ def in_one_shape(given: Mapping[str, Any], file: str, schema: Argument) -> OneSh
     shape = OneShape(data, frozenset(flat), ())
     try:
         _refuse_old(data, file)
-        for stage in STAGES:
+        for stage in Stage:
             if isinstance(data.get(stage), dict):
                 ignored += _tidy(data[stage], file, schema, stage)
     except InputError as error:
@@ -113,7 +113,7 @@ def _gather(data: dict[str, Any], stage: str) -> bool:
 
 
 def _refuse_old(data: Mapping[str, Any], file: str) -> None:
-    for stage in STAGES:
+    for stage in Stage:
         section = data.get(stage)
         if not isinstance(section, dict):
             continue

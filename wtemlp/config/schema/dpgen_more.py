@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from dargs import Argument, Variant
 
+from wtemlp.config.keys.machine import Stage
+
 
 def extend_run(schema: Argument) -> None:
     """Add to the schema of a parameter file.
@@ -76,19 +78,17 @@ def _any_job() -> list[Argument]:
     return [task_min, skip]
 
 
-def extend_machine(schema: Argument, stages: Sequence[str]) -> None:
+def extend_machine(schema: Argument) -> None:
     """Add to the schema of a machine file.
 
     Parameters
     ----------
     schema : Argument
         DP-GEN's own; changed.
-    stages : sequence of str
-        Its sections.
     """
     doc = "Handlers of the log: smtp sends mail."
     schema.extend_subfields([_optional("handlers", dict, doc)])
-    for stage in stages:
+    for stage in Stage:
         machine, resources = (schema.sub_fields[stage][part] for part in ("machine", "resources"))
         batches = resources.sub_variants["batch_type"]
         _put_in_order(machine.sub_variants["context_type"], batches, machine["batch_type"])

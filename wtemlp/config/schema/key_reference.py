@@ -14,14 +14,16 @@ from typing import Any
 from dargs import Argument
 from dargs.dargs import Variant
 
+from wtemlp.config.keys.declare import Key
+from wtemlp.config.keys.machine import Stage
 from wtemlp.config.schema.dpgen_more import extend_machine, extend_run
 from wtemlp.config.schema.dpgen_schema import (
     ENGINE,
-    STAGES,
     init_schema,
     machine_schema,
     run_schema,
 )
+from wtemlp.config.schema.flat import has_default
 from wtemlp.config.schema.messages import in_words
 from wtemlp.dpgen import adapter
 
@@ -80,10 +82,10 @@ def _page(schema: Argument, theirs: Argument) -> Iterator[str]:
 
 def _machine_page() -> Iterator[str]:
     schema, theirs = machine_schema(), adapter.machine_arginfo()
-    extend_machine(theirs, STAGES)
-    sections = ", ".join(f"`{stage}`" for stage in STAGES)
+    extend_machine(theirs)
+    sections = ", ".join(f"`{stage}`" for stage in Stage)
     yield "### The file\n"
-    top = {name: field for name, field in schema.sub_fields.items() if name not in STAGES}
+    top = {name: field for name, field in schema.sub_fields.items() if name not in list(Stage)}
     yield from _plain_fields(Argument("top", dict, top.values()), theirs)
     yield f"### Each of {sections}\n"
     yield (
@@ -94,7 +96,7 @@ def _machine_page() -> Iterator[str]:
     )
     fields: dict[str, Argument] = {}
     known: dict[str, Argument] = {}
-    for stage in STAGES:
+    for stage in Stage:
         fields = schema.sub_fields[stage].sub_fields | fields
         known = theirs.sub_fields[stage].sub_fields | known
     section = Argument("section", dict, fields.values())
@@ -146,19 +148,13 @@ def _about(field: Argument) -> str:
     facts = [f"{kind} of objects" if field.repeat and kind == "a list" else kind]
     if not field.optional:
         facts.append("required")
-    elif _has_default(field):
+    elif has_default(field):
         facts.append(f"default `{json.dumps(field.default, ensure_ascii=False)}`")
+    if isinstance(field.extra_check, Key) and field.extra_check.allowed:
+        facts.append(field.extra_check.allowed)
     if field.alias:
         facts.append("also " + ", ".join(f"`{alias}`" for alias in field.alias))
     return f"{'; '.join(facts)}. {_markdown(field.doc)}".rstrip()
-
-
-def _has_default(field: Argument) -> bool:
-    try:
-        json.dumps(field.default)
-    except TypeError:  # dargs's word for none
-        return False
-    return True
 
 
 def _markdown(text: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Union, get_args, get_origin
 from dargs import Argument
 from dargs.dargs import ArgumentError, Variant
 
+from wtemlp.config.keys.declare import Key
 from wtemlp.config.schema import unknown_keys
 from wtemlp.config.schema.section import key_path, wrong_value
 from wtemlp.core.errors import InputError
@@ -97,7 +98,14 @@ class _Checker:
             for index, item in enumerate(value):
                 if not isinstance(item, dict):
                     raise wrong_value(self.file, [*here, str(index)], item, "must be an object")
-        if argument.extra_check is not None and not argument.extra_check(value):
+        if isinstance(argument.extra_check, Key):
+            if mistake := argument.extra_check.mistake(value):
+                index, remedy = mistake
+                place = here if index is None else [*here, str(index)]
+                raise wrong_value(
+                    self.file, place, value if index is None else value[index], remedy
+                )
+        elif argument.extra_check is not None and not argument.extra_check(value):
             remedy = argument.extra_check_errmsg.strip().rstrip(".")
             raise wrong_value(self.file, here, value, remedy or "not a valid value")
 

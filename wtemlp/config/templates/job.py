@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wtemlp.config.records import DROP, UNBIASED, ExploreJob, Guard, Template, WteBlock
+from wtemlp.config.keys.wte import (
+    DEFAULT_PACE,
+    ENERGY_TOO,
+    UNBIASED,
+    Guard,
+    Hills,
+    Method,
+    WteBlock,
+)
+from wtemlp.config.records import ExploreJob, Template
 from wtemlp.config.schema.section import Section
 from wtemlp.config.templates.scripts import read_template
 from wtemlp.config.templates.text import occurs
@@ -35,20 +44,20 @@ GUARD_FILE = "guard.awk"  #: of the generated walkers, and beside a template's s
 
 #: Words by which a key of the wte block reaches a template, and the value that needs none.
 _NEEDED = {
-    "nvt_steps": ("V_NVT_STEPS", (2000,)),
-    "pace": ("V_PACE", (100,)),
+    "nvt_steps": ("V_NVT_STEPS", (WteBlock.nvt_steps,)),
+    "pace": ("V_PACE", (DEFAULT_PACE,)),
     "height": ("V_HEIGHT", ("auto",)),
     "sigma": ("V_SIGMA", ("auto",)),
     "biasfactor": ("V_BIASFACTOR", (1, [1])),
 }
 #: Keys of the wte block that are about generated scripts, and the value that changes nothing.
 _GENERATED = {
-    "method": "wte",
-    "hills": DROP,
+    "method": Method.WTE,
+    "hills": Hills.DROP,
     "share_hills": False,
     "plumed": "",
     "variables": [],
-    "bias": "both",
+    "bias": ENERGY_TOO,
     "checkpoint": WteBlock.checkpoint,
 }
 #: What of the script a guard's setting needs.
@@ -80,7 +89,7 @@ def read_dpgens(params: Section, job: Section, root: Path, systems: Sequence[int
         temps_K=(),
         ensemble="",
         nsteps=0,
-        trj_freq=job.integer("trj_freq"),
+        trj_freq=job["trj_freq"],
         wte=UNBIASED,
         template=template,
     )

@@ -20,7 +20,8 @@ from pathlib import Path
 import dpdata
 import numpy as np
 
-from wtemlp.config.records import GIVEN, LABELLED, ExploreJob
+from wtemlp.config.keys.wte import StartFrom
+from wtemlp.config.records import ExploreJob
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
@@ -64,10 +65,10 @@ def write_structures(
     starts: dict[int, list[Start]] = {}
     for system in job.sys_idx:
         frames = []
-        if job.wte.start != GIVEN:
+        if job.wte.start != StartFrom.GIVEN:
             frames = spread(labelled_frames(context.paths, iteration, system), job.wte.n_start)
         found: list[Start] = []
-        if job.wte.start != LABELLED or not frames:
+        if job.wte.start != StartFrom.LABELLED or not frames:
             found += _given(context, iteration, system, folder)
         for frame in frames:
             conf = f"{system:03d}.{len(found):04d}.lmp"
@@ -181,5 +182,5 @@ def _lost(file: Path, error: Exception) -> CalculationError:
     why = "has gone" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
     return CalculationError(
         f'{file} {why}, from which "start" of the wte block takes structures; put it back, or '
-        f'have this iteration start from the "{GIVEN}" ones'
+        f'have this iteration start from the "{StartFrom.GIVEN}" ones'
     )

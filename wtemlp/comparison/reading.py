@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from wtemlp.comparison.validated import read_validation
 from wtemlp.core import paths
 from wtemlp.core.paths import RunPaths
 from wtemlp.records.state import RunState
-from wtemlp.records.summary import Summary
+from wtemlp.records.summary import Summary, read_summary
 from wtemlp.report import data as folders
 from wtemlp.report.sampling import finite, sampling_of
 from wtemlp.report.table import law_factor, walker_ratio
@@ -81,7 +82,7 @@ def read_run(folder: Path, name: str, arm: records.Arm, state: RunState) -> reco
 def summaries_of(folder: Path) -> list[Summary]:
     """The summaries that a run's folder has, by iteration."""
     files = sorted(folder.glob(f"iter.[0-9]*/{paths.SUMMARY}"))
-    return [one for file in files if (one := folders.read_summary(file)) is not None]
+    return [one for file in files if (one := read_summary(file)) is not None]
 
 
 def _status(state: RunState) -> str:
@@ -98,7 +99,8 @@ def _labels(
     if frames is not None and first is not None:
         return frames - first
     earlier = [labelled.get(index) for index in range(iteration.index)]
-    return None if None in earlier else sum(earlier)
+    counted = [one for one in earlier if one is not None]
+    return sum(counted) if len(counted) == len(earlier) else None
 
 
 def _training(
@@ -182,7 +184,7 @@ def _exploration(iteration: folders.IterationData) -> records.Exploration | None
 
 
 def _walker(
-    row: dict, series: folders.WalkerEnergies | None, frames: FrameTable | None
+    row: dict[str, Any], series: folders.WalkerEnergies | None, frames: FrameTable | None
 ) -> records.Walker:
     one, factor, ratio = sampling_of(row), finite(row.get("biasfactor")), walker_ratio(row)
     counts: dict[str, int] = {}

@@ -12,14 +12,13 @@ from wtemlp.analysis.planning import (
     fluctuations,
     table,
 )
-from wtemlp.config.keys.values import AUTO_HEIGHT_KT
+from wtemlp.config.keys.wte import UNBIASED
 from wtemlp.config.records import ExploreJob, Params
 from wtemlp.core.errors import InputError
 from wtemlp.planning.sources import UnbiasedRun
 from wtemlp.planning.tables import MIN_ENERGIES
 
 BIASFACTORS = (1.0, 4.0, 16.0, 64.0, 256.0)
-PACE = 100  #: where the parameter file has no exploration
 ENOUGH = 50  #: independent energies; with fewer, sigma is known to worse than 10 %
 WATER_ATOMS = 3
 LINEAR = 0.4  #: of T: half windows beyond it need more than a constant heat capacity
@@ -78,9 +77,8 @@ def make_plan(
     """
     nvt = _measured(run)
     job = _job(params, run.system)
-    hills = Hills(AUTO_HEIGHT_KT, None, PACE)
-    if job is not None:
-        hills = Hills(job.wte.height_kT, job.wte.sigma_eV, job.wte.pace)
+    wte = job.wte if job is not None else UNBIASED
+    hills = Hills(wte.height_kT, wte.sigma_eV, wte.pace)
     own = (job.wte.biasfactors if job else ()) if not biasfactors else ()
     factors = set(biasfactors) or {*BIASFACTORS, *(g for g in own if g is not None)}
     if window_K is None and job is not None:
@@ -93,14 +91,16 @@ def make_plan(
         steps = next(row.steps for row in rows if row.biasfactor == window.biasfactor)
         if steps:
             window = replace(window, nsteps=_round_up(2 * steps, job.trj_freq))
-    water = params.force_field is not None and run.n_atoms and run.n_atoms % WATER_ATOMS == 0
+    n_molecules = None
+    if params.force_field is not None and run.n_atoms and run.n_atoms % WATER_ATOMS == 0:
+        n_molecules = run.n_atoms // WATER_ATOMS
     return Plan(
         run=run,
         nvt=nvt,
         hills=hills,
         timestep_ps=params.timestep_ps,
         n_atoms=run.n_atoms,
-        n_molecules=run.n_atoms // WATER_ATOMS if water else None,
+        n_molecules=n_molecules,
         rows=tuple(rows),
         window=window,
         nsteps=(job.nsteps or None) if job else None,
@@ -154,7 +154,7 @@ def _window(nvt: Fluctuations, low_K: float, high_K: float) -> Window:
 def _round_up(steps: float, multiple: int) -> int:
     """At least `steps`, of two digits, then a multiple."""
     digit = 10 ** max(0, math.floor(math.log10(steps)) - 1)
-    return math.ceil(math.ceil(steps / digit) * digit / multiple) * multiple
+    return int(math.ceil(math.ceil(steps / digit) * digit / multiple) * multiple)
 
 
 def _warnings(nvt: Fluctuations, rows: Sequence[Row], timestep_ps: float) -> list[str]:

@@ -6,9 +6,9 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from wtemlp.records.summary import Summary
-from wtemlp.report import style
 from wtemlp.report.cost import STAGES, total
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 from wtemlp.report.sampling import finite
 
 

@@ -99,8 +99,8 @@ def _levels(
             remedy = f"must be {words[0]} {keys[1 - at]}{which} ({words[1]:g} {unit})"
             raise given[at].wrong(keys[at], remedy)
     if of_virial:
-        lo, hi = ([math.inf if level >= OFF else level for level in one] for one in (lo, hi))
-    return tuple(lo), tuple(hi)
+        lo, hi = (tuple(math.inf if one >= OFF else one for one in level) for level in (lo, hi))
+    return lo, hi
 
 
 def _per_system(

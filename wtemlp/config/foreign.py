@@ -102,7 +102,7 @@ def _n_calypso(params: Section) -> int:
     if missing:
         remedy = f"no entry has iteration {missing[0]} in its times"
         raise NotRunnable.of(params.wrong("model_devi_jobs", remedy))
-    return min(last, MAX_ITERATIONS) + 1
+    return int(min(last, MAX_ITERATIONS)) + 1
 
 
 def _check_amber(params: Section, entries: list[Section]) -> None:

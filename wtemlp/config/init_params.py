@@ -58,7 +58,7 @@ def _read_wte_steps(data: Section) -> int:
 
 def box_length_A(n_molecules: int, density_g_cm3: float) -> float:
     """Edge of the cubic box of a number of water molecules, Angstrom."""
-    return (n_molecules * WATER_G_MOL * NM3_PER_CM3_MOL / density_g_cm3) ** (1 / 3)
+    return float((n_molecules * WATER_G_MOL * NM3_PER_CM3_MOL / density_g_cm3) ** (1 / 3))
 
 
 def _check_frames(data: Section, record: InitParams) -> None:

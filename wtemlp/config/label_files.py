@@ -90,7 +90,7 @@ def label_file_problems(params: Section, root: Path) -> list[InputError]:
         for key in FILES
         if key in params and not (root / params[key]).is_file()
     ]
-    template = params.section("fp_params") if "fp_params" in params else {}
+    template = params.section("fp_params") if "fp_params" in params else Section(params.file, {})
     if TEMPLATE in template and not (root / template[TEMPLATE]).is_file():
         problems.append(template.wrong(TEMPLATE, f"no such file in {root}"))
     if FOLDER not in params:

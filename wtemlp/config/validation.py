@@ -49,7 +49,10 @@ def _read(params: Section, record: Params) -> ValidationSettings:
     elements = tuple(name for name in record.type_map if name != "H") or record.type_map
     settings = replace(
         asked,
-        **steps,
+        equil_steps=steps["equil_steps"],
+        nvt_steps=steps["nvt_steps"],
+        nve_steps=steps["nve_steps"],
+        npt_steps=steps["npt_steps"],
         system=first if asked.system is None else asked.system,
         temps_K=temps_K,
         ensembles=ensembles,
@@ -80,8 +83,8 @@ def _check(block: Section, asked: ValidationSettings, record: Params) -> None:
     if asked.vacf and Ensemble.NVE not in asked.ensembles:
         remedy = f'velocities are recorded in "{Ensemble.NVE}": add it to ensembles, or remove this'
         raise block.wrong("vacf", remedy)
-    for index, name in enumerate(asked.diffusion):
-        if name not in record.type_map:
+    for index, element in enumerate(asked.diffusion):
+        if element not in record.type_map:
             remedy = f"must be an element of type_map ({', '.join(record.type_map)})"
             raise block.wrong("diffusion", remedy, index)
 

@@ -52,17 +52,18 @@ def _read_window(block: Section, temps_K: Sequence[float]) -> tuple[float, float
     if not isinstance(given, dict):
         return None
     ends = given.get("window_K")
-    numbers = isinstance(ends, list) and len(ends) == 2 and all(map(is_number, ends))
-    if set(given) != {"window_K"} or not numbers or not 0 < ends[0] < ends[1]:
+    numbers = ends if isinstance(ends, list) and all(map(is_number, ends)) else []
+    if set(given) != {"window_K"} or len(numbers) != 2 or not 0 < numbers[0] < numbers[1]:
         remedy = 'must be a number, a list of numbers, or {"window_K": [low, high]} (K)'
         raise block.wrong("biasfactor", remedy)
-    if ends[1] > MAX_TEMPERATURE_K:
+    low, high = map(float, numbers)
+    if high > MAX_TEMPERATURE_K:
         raise block.wrong("biasfactor", f"temperatures must be {MAX_TEMPERATURE_K:g} K or less")
-    outside = [temperature for temperature in temps_K if not ends[0] <= temperature <= ends[1]]
+    outside = [temperature for temperature in temps_K if not low <= temperature <= high]
     if outside:
         remedy = f"the window must have the run's temperature in it, and {outside[0]:g} K is not"
         raise block.wrong("biasfactor", remedy)
-    return float(ends[0]), float(ends[1])
+    return low, high
 
 
 def _check_opes(block: Section, record: WteBlock) -> None:

@@ -93,8 +93,10 @@ def examine_machines(
 
 def _without_user_files(data: Mapping[str, Any]) -> dict[str, Any]:
     """wtemlp hands the user's files on itself, in the same way for all stages."""
-    own = {stage: {k: v for k, v in data[stage].items() if k not in USER_FILES} for stage in Stage}
-    return {**data, **own}
+    result = dict(data)
+    for stage in Stage:
+        result[stage] = {k: v for k, v in data[stage].items() if k not in USER_FILES}
+    return result
 
 
 def _problems_with_versions(data: Section) -> Iterator[NotRunnable]:

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from dargs import Argument
 
@@ -11,6 +11,7 @@ from wtemlp.config.keys.machine import Stage
 from wtemlp.config.schema.section import Section, wrong_value
 from wtemlp.core.errors import InputError
 
+E = TypeVar("E", bound=InputError)
 OLD = "is of DP-GEN's dispatcher before api_version 1.0"
 #: Keys of that dispatcher, and what is written now.
 _OLD_MACHINE = {
@@ -41,7 +42,7 @@ class OneShape:
     flat: frozenset[str]  #: stages that are written as ``train_machine``, not ``train.machine``
     ignored: tuple[InputError, ...]  #: what is there without any effect, to DP-GEN as here
 
-    def as_written(self, error: InputError) -> InputError:
+    def as_written(self, error: E) -> E:
         """An error with the names of the keys that are in the file."""
         for stage in self.flat:
             if error.problem.startswith(f"{stage}."):

@@ -5,6 +5,7 @@ still do what they did before.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from dargs import Argument, Variant
 
@@ -52,7 +53,7 @@ def _extend_lammps(engine: Argument) -> None:
     for key in ("f_trust_lo", "f_trust_hi", "v_trust_lo", "v_trust_hi"):
         jobs.sub_fields[f"model_devi_{key}"].set_dtype([float, list[float], dict])
     temps = jobs.sub_fields["temps"]
-    temps.set_dtype([list[float], list[list]])
+    temps.set_dtype([list[float], list[list[float]]])
     temps.doc += " With use_ele_temp, pairs with the electrons' temperature (K)."
     doc = "Kinetic energy that one atom, chosen at random, is given at the start (eV)."
     jobs.extend_subfields([_optional("pka_e", float, doc)])
@@ -115,5 +116,5 @@ def _put_in_order(*some: Argument | Variant) -> None:
         one.doc = text + option + ", ".join(sorted(names.split(", ")))
 
 
-def _optional(name: str, kind: object, doc: str) -> Argument:
+def _optional(name: str, kind: Any, doc: str) -> Argument:
     return Argument(name, kind, optional=True, doc=doc)

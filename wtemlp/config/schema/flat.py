@@ -29,20 +29,15 @@ def walk(
         where the key is always there.
     """
     for field in argument.sub_fields.values():
-        here = f"{path}.{field.name}" if path else field.name
+        here = f"{path}.{field.name}".lstrip(".")
         yield here, choice, field
         yield from walk(field, here + "[]" * field.repeat, choice)
     for flag, variant in argument.sub_variants.items():
-        names = list(variant.choice_dict)
-        default = {"default": variant.default_tag} if variant.optional else {}
-        here = f"{path}.{flag}" if path else flag
-        doc = variant.doc or "Which other keys there are."
-        known = Key(choices=tuple(names))
-        yield (
-            here,
-            choice,
-            Argument(flag, str, optional=variant.optional, doc=doc, extra_check=known, **default),
-        )
+        default = variant.default_tag if variant.optional else _Flags.NONE
+        known = Key(choices=tuple(variant.choice_dict))
+        key = Argument(flag, str, optional=variant.optional, default=default, extra_check=known)
+        key.doc = variant.doc
+        yield f"{path}.{flag}".lstrip("."), choice, key
         for name, one in variant.choice_dict.items():
             yield from walk(one, path, f"{flag}={name}")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from wtemlp.config.criteria import CANDIDATES
 from wtemlp.config.schema.section import Section, key_path, show
 
-_OFF = (None, False, [], {})
+_OFF: tuple[object, ...] = (None, False, [], {})
 #: What a template says itself, of its entry's keys.
 _BESIDE_TEMPLATE = (
     "temps",

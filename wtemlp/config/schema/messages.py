@@ -49,7 +49,8 @@ def validated(schema: Argument, data: Mapping[str, Any], file: str) -> dict[str,
         checker.check(result)
         result = schema.normalize_value(result, do_default=False, trim_pattern=COMMENTS)
         checker.check(result)
-        return schema.normalize_value(result, trim_pattern=COMMENTS)
+        filled: dict[str, Any] = schema.normalize_value(result, trim_pattern=COMMENTS)
+        return filled
     except ArgumentError as error:
         location = key_path(error.path.split("/")) if error.path else "the file"
         raise InputError(file, f"{location}: {error.message}") from error
@@ -100,11 +101,9 @@ class _Checker:
                     raise wrong_value(self.file, [*here, str(index)], item, "must be an object")
         if isinstance(argument.extra_check, Key):
             if mistake := argument.extra_check.mistake(value):
-                index, remedy = mistake
-                place = here if index is None else [*here, str(index)]
-                raise wrong_value(
-                    self.file, place, value if index is None else value[index], remedy
-                )
+                at, remedy = mistake
+                place = here if at is None else [*here, str(at)]
+                raise wrong_value(self.file, place, value if at is None else value[at], remedy)
         elif argument.extra_check is not None and not argument.extra_check(value):
             remedy = argument.extra_check_errmsg.strip().rstrip(".")
             raise wrong_value(self.file, here, value, remedy or "not a valid value")

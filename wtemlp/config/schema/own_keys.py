@@ -51,7 +51,7 @@ def _argument(field: Field[Any], hint: Any, key: Key) -> Argument:
         default = field.default
     optional = default is not MISSING or field.default_factory is not MISSING
     kinds = list(key.kind) or list(_kinds(hint))
-    inner = next((one for one in _parts(hint) if is_dataclass(one)), None)
+    inner = _inner(hint)
     words = next((one for one in _parts(hint) if _is(one, Choice)), ())
     key = replace(key, choices=key.choices or tuple(word.value for word in words))
     given: dict[str, Any] = {}
@@ -60,13 +60,18 @@ def _argument(field: Field[Any], hint: Any, key: Key) -> Argument:
     return Argument(
         key.name or field.name,
         kinds,
-        arguments(inner) if isinstance(inner, type) else None,
+        None if inner is None else arguments(inner),
         repeat=inner is not None and get_origin(hint) is tuple,
         optional=optional or bool(key.otherwise),
         extra_check=key,
         doc=key.text,
         **given,
     )
+
+
+def _inner(hint: Any) -> type | None:
+    """The record that a hint is made of, if it is."""
+    return next((one for one in _parts(hint) if _is(one, object) and is_dataclass(one)), None)
 
 
 def _plain(value: Any) -> Any:
@@ -99,8 +104,8 @@ def _kinds(hint: Any) -> Iterator[Any]:
             if one is not type(None):
                 yield from _kinds(one)
     elif origin is tuple:
-        inner = next(_kinds(get_args(hint)[0]))
-        yield list if inner is dict else list[inner]
+        item = next(_kinds(get_args(hint)[0]))
+        yield list if item is dict else types.GenericAlias(list, item)
     elif _is(hint, Choice) or _is(hint, Path):
         yield str
     else:
@@ -133,16 +138,17 @@ def read(record: Callable[..., T], section: Section, **others: Any) -> T:
             values[field.name] = key.read(given) if key.read else _value(hint, section, name)
         elif field.default is MISSING and field.default_factory is MISSING:
             values[field.name] = key.default
-    return record(**values)
+    made: T = record(**values)
+    return made
 
 
 def _value(hint: Any, section: Section, name: str) -> Any:
-    inner = next((one for one in _parts(hint) if is_dataclass(one)), None)
+    inner = _inner(hint)
     if inner is None:
         return _converted(hint, section[name])
     if get_origin(hint) is tuple:
-        return tuple(read(inner, one) for one in section.sections(name))  # type: ignore[arg-type]
-    return read(inner, section.section(name))  # type: ignore[arg-type]
+        return tuple(read(inner, one) for one in section.sections(name))
+    return read(inner, section.section(name))
 
 
 def _converted(hint: Any, value: Any) -> Any:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from wtemlp.config.records import Revision, Template
 from wtemlp.config.schema.dpgen_schema import ENGINE
@@ -122,7 +123,7 @@ def _read_plumed_path(params: Section, section: Section, root: Path, plumed: boo
 
 def _read_script(section: Section, key: str, root: Path) -> str:
     try:
-        text = (root / section[key]).read_text(encoding="utf-8")
+        text = (root / str(section[key])).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not a text file"
         remedy = f"cannot be read ({why}): give the path of a file, relative to {root}"
@@ -158,7 +159,7 @@ def _revisions(
 
 def _matrix(
     job: Section, path: tuple[str, ...], plumed: bool, own: Sequence[str], wte: bool
-) -> list[tuple[str, str, list]]:
+) -> list[tuple[str, str, list[Any]]]:
     """Script, word and values of each entry of a ``rev_mat``."""
     given = job.get(path[0]) or {}
     for key in path[1:]:
@@ -178,13 +179,14 @@ def _matrix(
             raise wrong_value(job.file, (*where, kind), words, remedy)
     for kind in (LMP, PLM)[: 1 + plumed]:
         for name, values in given.get(kind, {}).items():
-            _check_values(job, (*where, kind, name), values, own)
+            _check_values(job, (*where, kind, name), name, values, own)
             found.append((kind, name, values))
     return found
 
 
-def _check_values(job: Section, path: Sequence[str], values: object, own: Sequence[str]) -> None:
-    name = path[-1]
+def _check_values(
+    job: Section, path: Sequence[str | int], name: str, values: object, own: Sequence[str]
+) -> None:
     if not name.strip():
         raise wrong_value(job.file, path, values, "needs a name")
     if name in own:

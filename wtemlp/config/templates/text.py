@@ -18,7 +18,7 @@ def replaced(text: str, values: Mapping[str, object]) -> str:
     return _pattern(values).sub(lambda found: str(values[found[0]]), text)
 
 
-def _pattern(names: Iterable[str]) -> re.Pattern:
+def _pattern(names: Iterable[str]) -> re.Pattern[str]:
     """Any of the names as a whole word, the longest that fits."""
     words = []
     for name in sorted(names, key=len, reverse=True):
@@ -55,8 +55,8 @@ def left_over(text: str, names: Iterable[str]) -> tuple[int, str] | None:
         for found in _VARIABLE.finditer(line):
             if found[0] not in known:
                 return number, found[0]
-        if glued and (found := glued.search(replaced(line, dict.fromkeys(known, " ")))):
-            return number, found[0]
+        if glued and (longer := glued.search(replaced(line, dict.fromkeys(known, " ")))):
+            return number, longer[0]
     return None
 
 

@@ -69,6 +69,7 @@ def read_criteria(
         accurate=hard,
         accurate_soft=soft,
         vacuum_A=params.get("fp_cluster_vacuum"),
+        bad_box=params.get("fp_skip_bad_box"),
         lists=params.get("detailed_report_make_fp", True),
     )
 

@@ -12,6 +12,7 @@ FOLDER = "fp_pp_path"  #: what the keys of `IN_FOLDER` are relative to
 #: Relative to the run's folder.
 FILES = ("fp_incar", "fp_kpt_file", "external_input_path", "fp_nbands_esti_data")
 IN_FOLDER = ("fp_pp_files", "fp_orb_files", "fp_dpks_descriptor")
+FORMATS = ("input_fmt", "output_fmt")  #: in ``fp_params`` of ``custom``: dpdata's names
 TEMPLATE = "template_fn"  #: in ``fp_params`` of ``cpx``; relative to the run's folder
 
 #: Styles whose ``fp_pp_files`` have one file for each element of ``type_map``.

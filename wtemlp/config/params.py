@@ -10,9 +10,9 @@ from wtemlp.config.foreign import foreign_problems, is_foreign
 from wtemlp.config.jobs import read_job
 from wtemlp.config.keys.reference import AseMethod, ForceField
 from wtemlp.config.keys.validation import ValidationSettings
-from wtemlp.config.label_files import check_label_keys, label_file_problems
+from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
 from wtemlp.config.md_options import read_md_options
-from wtemlp.config.records import Params
+from wtemlp.config.records import TENSORFLOW, Params
 from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, run_schema
 from wtemlp.config.schema.ignored import ignored
 from wtemlp.config.schema.messages import validated
@@ -28,7 +28,7 @@ from wtemlp.config.systems import (
     structure_problems,
 )
 from wtemlp.config.training import check_training, model_suffix
-from wtemlp.config.training_start import check_training_start, start_problems
+from wtemlp.config.training_start import check_training_start, read_reuse, start_problems
 from wtemlp.config.validation import with_validation
 from wtemlp.core.errors import InputError, NotRunnable
 from wtemlp.dpgen import adapter
@@ -167,6 +167,12 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         warnings=tuple(ignored(params)),
         engine=params.get("model_devi_engine", "lammps"),
         by_dpgen=is_foreign(params) or atoms.by_atoms(params) or atoms.with_electrons(params),
+        by_atoms=atoms.by_atoms(params),
+        electrons=atoms.with_electrons(params),
+        train_backend=params.get("train_backend", TENSORFLOW),
+        reuse=read_reuse(params),
+        fp_files=tuple(params.get("fp_pp_files", ())),
+        fp_formats={key: fp_params[key] for key in FORMATS if key in fp_params},
         validation=ValidationSettings(),
     )
 

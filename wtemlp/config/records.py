@@ -104,7 +104,19 @@ class Criteria:
     accurate: float = 1.0  #: fraction of accurate frames at which none is labelled ...
     accurate_soft: float = 1.0  #: ... and from which on fewer than task_max are
     vacuum_A: float | None = None  #: of a cluster, at least; None: not looked at
+    bad_box: str | None = None  #: boxes that are not labelled, in DP-GEN's words
     lists: bool = True  #: whether DP-GEN's lists of frames are written
+
+
+TENSORFLOW = "tensorflow"  #: the usual back end of a training
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """Trainings that go on from the models of the iteration before."""
+
+    first: int  #: iteration
+    steps: int | None  #: length of such a training; None: as long as any other
 
 
 @dataclass(frozen=True)
@@ -151,6 +163,12 @@ class Params:
     model_suffix: str = ".pb"  #: how the names of the models end
     engine: str = "wte"  #: who explores
     by_dpgen: bool = False  #: whether DP-GEN prepares the exploration, chooses and reads labels
+    by_atoms: bool = False  #: whether clusters around atoms are labelled, not frames
+    electrons: bool = False  #: whether there is an electron temperature
+    train_backend: str = TENSORFLOW
+    reuse: Reuse | None = None  #: None: every training begins with new models
+    fp_files: tuple[str, ...] = ()  #: that inputs of a DP-GEN style name (``fp_pp_files``)
+    fp_formats: Mapping[str, str] = field(default_factory=dict)  #: of ``fp_style: custom``, by key
     warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wtemlp.config.keys.declare import FRACTION
+from wtemlp.config.records import Reuse
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, NotRunnable
 from wtemlp.dpgen import adapter
@@ -52,6 +53,12 @@ def check_training_start(params: Section) -> None:
     except ValueError as error:
         key = next(key for key in reversed(_OPTIONS) if params.get(key) not in _USUAL)
         raise NotRunnable.of(params.wrong(key, f"DP-GEN says: {error}")) from error
+
+
+def read_reuse(params: Section) -> Reuse | None:
+    """From which iteration on models are trained further, and for how long."""
+    first = params.get(_REUSE)
+    return None if first is None else Reuse(first, params.get(_STEPS))
 
 
 def _check_reuse(params: Section) -> None:

@@ -7,6 +7,7 @@ when it makes the first inputs, which in a run is after hours of training and ex
 import copy
 import difflib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,8 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
         write_dump(dump, np.array([0]), cell[None], np.arange(n_atoms) + 1, coords[None])
         write_json(folder / paths.FRAME, {"task": "none"})
         try:
-            labeller = DpgenStyle(copy.deepcopy(jdata), {}, rehearsal.root, 0)
+            elsewhere = replace(params, jdata=copy.deepcopy(jdata))
+            labeller = DpgenStyle(elsewhere, {}, rehearsal.root, 0)
             labeller.write_inputs([folder], 0)
         except CalculationError as error:
             reason = str(error.__cause__).strip() or "a condition of its code is not met"
@@ -78,8 +80,7 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
 def _check_formats(params: Params) -> None:
     """The formats between which a program of the user's own translates."""
     known = Format.get_formats()
-    for key in ("input_fmt", "output_fmt"):
-        name = params.jdata["fp_params"][key]
+    for key, name in params.fp_formats.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             meant = f', did you mean "{near[0]}"?' if near else ""

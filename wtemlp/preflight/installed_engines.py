@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from wtemlp.config.records import Machines, MachineSection, Params
-from wtemlp.config.training import TENSORFLOW
+from wtemlp.config.records import TENSORFLOW, Machines, MachineSection, Params
 from wtemlp.core.errors import InputError, MissingEngine
 from wtemlp.dispatch.settings import read_section
 from wtemlp.lammps_plumed import kernel, lammps_library
@@ -70,7 +69,7 @@ def check_backend(params: Params, machines: Machines) -> None:
     MissingEngine
         If the package is not installed.
     """
-    backend = params.jdata.get("train_backend", TENSORFLOW)
+    backend = params.train_backend
     package = BACKENDS.get(backend)
     section = machines.train
     if package is None or not is_local(section) or section.command.split()[:2] != _DP:

@@ -87,8 +87,8 @@ def _bad_boxes(
 ) -> list[int]:
     """Those of some frames that fail ``fp_skip_bad_box`` or ``fp_cluster_vacuum``, as DP-GEN
     judges them."""
-    box = context.params.jdata.get("fp_skip_bad_box")
-    vacuum_A = context.params.criteria[iteration].vacuum_A
+    criteria = context.params.criteria[iteration]
+    box, vacuum_A = criteria.bad_box, criteria.vacuum_A
     if box is None and vacuum_A is None:
         return []
     found = []

@@ -9,9 +9,8 @@ import math
 import re
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import dpdata
 import numpy as np
@@ -67,7 +66,7 @@ def complete(context: RunContext, iteration: int) -> None:
         file = context.paths.model(iteration, model) / paths.TRAIN_INPUT
         content = json.loads(file.read_text())
         _add_validation(content["training"], len(params.validation_data_sys))
-        _epochs_to_steps(content["training"], file.parent, _reused_steps(params.jdata, iteration))
+        _epochs_to_steps(content["training"], file.parent, _reused_steps(params, iteration))
         write_json(file, content)
 
 
@@ -84,12 +83,10 @@ def _add_validation(training: dict, n_systems: int) -> None:
         )
 
 
-def _reused_steps(jdata: Mapping[str, Any], iteration: int) -> int | None:
+def _reused_steps(params: Params, iteration: int) -> int | None:
     """The length of a training that goes on from old models, if it has one of its own."""
-    first = jdata.get("training_reuse_iter")
-    if first is None or iteration < first:
-        return None
-    return jdata.get("training_reuse_numb_steps")
+    reuse = params.reuse
+    return reuse.steps if reuse is not None and iteration >= reuse.first else None
 
 
 def _epochs_to_steps(training: dict, folder: Path, instead: int | None) -> None:

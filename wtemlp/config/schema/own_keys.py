@@ -71,7 +71,10 @@ def _argument(field: Field[Any], hint: Any, key: Key) -> Argument:
 
 def _inner(hint: Any) -> type | None:
     """The record that a hint is made of, if it is."""
-    return next((one for one in _parts(hint) if _is(one, object) and is_dataclass(one)), None)
+    for one in _parts(hint):
+        if isinstance(one, type) and is_dataclass(one):
+            return one
+    return None
 
 
 def _plain(value: Any) -> Any:

@@ -43,7 +43,8 @@ class Selection:
         int | None,
         Key(
             "Draw evenly over so many bins of equal width between the lowest and the highest "
-            "energy of the frames that can be picked.",
+            "energy of the frames that can be picked, as far as each has some; else without "
+            "regard to the energy.",
             COUNT,
         ),
     ] = None

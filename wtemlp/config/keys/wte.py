@@ -79,7 +79,11 @@ class Extra:
         ),
     ] = ""
     variables: Annotated[
-        tuple[ExtraVariable, ...], Key("Values of those lines that are biased.")
+        tuple[ExtraVariable, ...],
+        Key(
+            "Values of those lines that are biased; a walker that leaves the grid ends there, and "
+            "its frames are kept."
+        ),
     ] = ()
     energy: Annotated[
         bool,
@@ -188,10 +192,16 @@ class WteBlock:
         ),
     ] = Hills.DROP
     #: Sigma comes from the last 3/4 of them
-    nvt_steps: Annotated[int, Key("Unbiased NVT steps before the bias.", STEPS)] = 2000
+    nvt_steps: Annotated[
+        int, Key("Unbiased NVT steps before the bias, from which sigma is measured.", STEPS)
+    ] = 2000
     walkers: Annotated[int, Key("Walkers per structure, temperature and bias factor.", COUNT)] = 1
     share_hills: Annotated[
-        bool, Key("Whether these walkers fill one bias together; else they are independent.")
+        bool,
+        Key(
+            "Whether these walkers fill one bias together (as far as they run at the same time; "
+            "not repeatable to the bit); else they are independent."
+        ),
     ] = False
     checkpoint: Annotated[
         int,
@@ -206,20 +216,25 @@ class WteBlock:
         StartFrom,
         Key(
             'Structures to start from: "given" (sys_configs), "labelled": frames that earlier '
-            'iterations have labelled, spread over their energies, or "both"; the given ones '
-            "where there is no labelled frame yet."
+            'iterations have labelled, at even quantiles of their energies, or "both"; the given '
+            "ones where there is no labelled frame yet."
         ),
     ] = StartFrom.GIVEN
     #: Of each composition in a system
     n_start: Annotated[
         int,
-        Key("Labelled frames to start from, of each system.", COUNT, otherwise="2"),
+        Key(
+            "Labelled frames to start from, of each system (and of each composition in it).",
+            COUNT,
+            otherwise="2",
+        ),
     ] = 2
     adapt_biasfactor: Annotated[
         bool,
         Key(
-            "Whether a bias factor most of whose walkers were stopped is halved in the next "
-            "iteration, and raised again once most come through."
+            "Whether a bias factor at which the guard stopped more than half of the walkers (of "
+            "one system and temperature) is halved in the next iteration, as are larger ones, and "
+            "doubled again, up to what is asked for, once most come through."
         ),
     ] = True
     guard: Annotated[Guard, Key("When a walker is stopped.")] = field(default_factory=Guard)

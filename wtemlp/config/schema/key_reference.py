@@ -1,6 +1,7 @@
 """The reference of all keys of the input files, as Markdown, from the schemas alone.
 
-``python -m wtemlp.config.schema.key_reference docs/parameters.md`` writes it (``make reference``).
+``python -m wtemlp.config.schema.key_reference PAGE ...`` writes it (``make reference``), and the
+tables of own keys on other pages.
 """
 
 import json
@@ -23,7 +24,8 @@ from wtemlp.config.schema.dpgen_schema import (
     machine_schema,
     run_schema,
 )
-from wtemlp.config.schema.flat import has_default
+from wtemlp.config.schema.flat import has_default, walk
+from wtemlp.config.schema.json_schema import SCHEMAS
 from wtemlp.config.schema.messages import in_words
 from wtemlp.dpgen import adapter
 
@@ -167,5 +169,38 @@ def _markdown(text: Any) -> str:
     return "".join(p if i % 2 else p.translate(special) for i, p in enumerate(pieces))
 
 
+_TABLE = re.compile(r"(<!-- keys of (\w+):(?: (\S+))? -->)\n.*?(?=<!-- end of keys -->)", re.DOTALL)
+
+
+def with_tables(text: str) -> str:
+    """A page of the documentation, its tables of keys made anew.
+
+    A table stands between ``<!-- keys of param: model_devi_jobs[].wte. -->`` and
+    ``<!-- end of keys -->``: wtemlp's own keys whose path begins so.
+    """
+    return _TABLE.sub(lambda at: "\n".join([at[1], *_table(at[2], at[3] or ""), ""]), text)
+
+
+def _table(kind: str, prefix: str) -> Iterator[str]:
+    yield "| key | default | allowed | meaning |\n|---|---|---|---|"
+    for path, _, field in walk(SCHEMAS[kind]()):
+        key = field.extra_check
+        if not (isinstance(key, Key) and key.doc and path.startswith(prefix)):
+            continue
+        default = "" if field.optional else "required"
+        if has_default(field):
+            default = f"`{json.dumps(field.default, ensure_ascii=False)}`"
+        name = path.removeprefix(prefix)
+        yield f"| `{name}` | {default} | {key.allowed} | {_markdown(key.text)} |"
+
+
+def write(*paths: Path) -> None:
+    """Write the reference (``parameters.md``) and the tables of other pages."""
+    for path in paths:
+        page = path.name == "parameters.md"
+        text = reference() if page else with_tables(path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
+    write(*map(Path, sys.argv[1:]))

@@ -30,17 +30,9 @@ def run_schema() -> Argument:
     extend_run(schema)
     schema.extend_subfields(arguments(Params))
     engines = schema.sub_variants["model_devi_engine"]
-    for name in ("lammps", "gromacs", "amber", "calypso"):
-        cleaning = engines.choice_dict[name].sub_fields.get("model_devi_clean_traj")
-        if cleaning is not None:
+    for engine in engines.choice_dict.values():
+        if (cleaning := engine.sub_fields.get("model_devi_clean_traj")) is not None:
             cleaning.default = False  # DP-GEN removes trajectories, wtemlp keeps them
-        jobs = engines.choice_dict[name].sub_fields["model_devi_jobs"]
-        if "sys_idx" not in jobs.sub_fields:
-            continue
-        # DP-GEN's code expands ranges as "0-3"; its schema does not know them.
-        jobs.sub_fields["sys_idx"].set_dtype([list[int | str]])
-        if "trj_freq" in jobs.sub_fields:  # nor these, by which its code finds it, too
-            jobs.sub_fields["trj_freq"].alias = ["t_freq", "traj_freq"]
     wte = copy.deepcopy(engines.choice_dict["lammps"])
     wte.name = ENGINE
     wte.doc = "LAMMPS with the potential energy biased by PLUMED: the well-tempered ensemble"
@@ -51,7 +43,6 @@ def run_schema() -> Argument:
     block = Argument("wte", dict, arguments(WteBlock), doc="The well-tempered ensemble.")
     jobs.extend_subfields([block])
     engines.extend_choices([wte])
-    _extend_dpgen_styles(schema.sub_variants["fp_style"].choice_dict)
     schema.sub_variants["fp_style"].extend_choices(
         [
             _own_style(FP_STYLE, ForceField, "LAMMPS with a force field", "force field"),
@@ -68,35 +59,13 @@ def _own_style(style: str, record: type, what: str, method: str) -> Argument:
     return Argument(style, dict, [params], doc=f"{what} as the reference method")
 
 
-def _extend_dpgen_styles(styles: dict[str, Argument]) -> None:
-    """Keys of DP-GEN's fp styles that its code reads and its schema does not know."""
-    doc = "Boxes that are not labelled, as length_ratio:5;min_distance:0.5."
-    for style in styles.values():
-        if "fp_skip_bad_box" not in style.sub_fields:
-            style.extend_subfields([Argument("fp_skip_bad_box", str, optional=True, doc=doc)])
-    doc_path, doc_files = "Folder of fp_pp_files.", "Files that the input file names."
-    styles["cp2k"].extend_subfields(
-        [
-            Argument("fp_pp_path", str, optional=True, default=".", doc=doc_path),
-            Argument("fp_pp_files", list, optional=True, default=[], doc=doc_files),
-        ]
-    )
-    doc = "Input of the user's own, in the place of fp_params."
-    styles["siesta"].sub_fields["fp_params"].optional = True
-    styles["siesta"].extend_subfields([Argument("user_fp_params", dict, optional=True, doc=doc)])
-
-
 def machine_schema() -> Argument:
     """Schema of the machine file: DP-GEN's and dpdispatcher's, with what DP-GEN's code accepts."""
     schema = adapter.machine_arginfo()
     extend_machine(schema)
     for stage in Stage:
-        section = schema.sub_fields[stage]
-        doc = "Tasks in one job, where resources.group_size is 1."
-        section.extend_subfields([Argument("group_size", int, optional=True, doc=doc)])
-        section.sub_fields["machine"].extend_subfields(arguments(Waiting) + arguments(Trust))
-        for key in ("user_forward_files", "user_backward_files"):
-            section.sub_fields[key].set_dtype([list[str]])
+        machine = schema[f"{stage}/machine"]
+        machine.extend_subfields(arguments(Waiting) + arguments(Trust))
     return _limited(schema)
 
 

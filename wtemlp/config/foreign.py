@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wtemlp.config.criteria import read_thresholds
+from wtemlp.config.jobs import read_sys_idx
 from wtemlp.config.keys.declare import STEPS, Range
 from wtemlp.config.keys.wte import UNBIASED
 from wtemlp.config.records import Criteria, ExploreJob
 from wtemlp.config.schema.section import Section
-from wtemlp.config.sys_idx import read_sys_idx
 from wtemlp.core.errors import InputError, NotRunnable
 
 GROMACS, AMBER, CALYPSO = "gromacs", "amber", "calypso"

@@ -1,6 +1,7 @@
 """Reading the parameter file of ``wtemlp run``."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from wtemlp.config.jobs import read_job
 from wtemlp.config.keys.reference import AseMethod, ForceField
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
-from wtemlp.config.md_options import read_md_options
+from wtemlp.config.plain_md import read_md_options
 from wtemlp.config.records import TENSORFLOW, Params
 from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, run_schema
 from wtemlp.config.schema.ignored import ignored
@@ -19,14 +20,13 @@ from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.read_files import Kind, read_object
 from wtemlp.config.schema.section import Section
-from wtemlp.config.schema.unsupported import refuse_unsupported
 from wtemlp.config.systems import (
-    check_structures,
+    data_folders,
     data_problems,
-    read_data_systems,
     read_sys_configs,
     structure_problems,
 )
+from wtemlp.config.templates.scripts import refuse_without_template
 from wtemlp.config.training import check_training, model_suffix
 from wtemlp.config.training_start import check_training_start, read_reuse, start_problems
 from wtemlp.config.validation import with_validation
@@ -35,6 +35,74 @@ from wtemlp.dpgen import adapter
 
 DEFAULT_TIMESTEP_PS = 0.001
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A well-formed parameter file.
+
+    Parameters
+    ----------
+    file : Section
+        The file, checked against its schema.
+    root : Path
+        The run's folder.
+    params : Params or None
+        None: no run can be made of it.
+    problems : tuple of NotRunnable
+        Why not.
+    """
+
+    file: Section
+    root: Path
+    params: Params | None
+    problems: tuple[NotRunnable, ...] = ()
+
+    def file_problems(self) -> Iterator[InputError]:
+        """All that is wrong with the data, structures and other files that it names.
+
+        One at most for each folder of data, each system of structures and each other file.
+        """
+        record, file, root = self.params, self.file, self.root
+        assert record is not None
+        for key in ("init_data_sys", "validation_data_sys"):
+            yield from data_problems(file, key, root, record.type_map)
+        if not is_foreign(file):
+            used = {index for job in record.jobs for index in job.sys_idx}
+            if record.validation.system is not None:
+                used.add(record.validation.system)
+            yield from structure_problems(file, root, used, record.type_map)
+        yield from self.label_file_problems()
+        yield from start_problems(file, root)
+        yield from foreign_problems(file, root)
+
+    def label_file_problems(self) -> list[InputError]:
+        """The files that its ``fp_style`` names and that are not there."""
+        return label_file_problems(self.file, self.root)
+
+
+def examine_params(path: Path, root: Path) -> Examined:
+    """Look at a parameter file alone: its keys, their types and their values.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    root : Path
+        The run's folder: relative paths in the file are relative to it.
+
+    Raises
+    ------
+    InputError
+        At the first mistake.
+    """
+    file = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
+    if features := tuple(_unsupported(file)):
+        return Examined(file, root, None, features)
+    try:
+        return Examined(file, root, _read(file, path, root))
+    except NotRunnable as error:
+        return Examined(file, root, None, (error,))
 
 
 def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
@@ -59,60 +127,25 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     InputError
         At the first mistake.  Nothing is written.
     """
-    params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
-    refuse_unsupported(params)
+    examined = examine_params(path, root)
+    if examined.params is None:
+        raise examined.problems[0]
+    for problem in examined.file_problems() if check_files else ():
+        raise problem
+    return examined.params
+
+
+def _unsupported(params: Section) -> Iterator[NotRunnable]:
+    """Every feature of a well-formed file that this version does not have."""
+    yield from atoms.problems(params)
+    try:
+        refuse_without_template(params)
+    except InputError as error:
+        yield NotRunnable.of(error)
+
+
+def _read(params: Section, path: Path, root: Path) -> Params:
     check_label_keys(params)
-    record = with_validation(params, _read(params, path, root, check_files))
-    _check_data_lists(params, record)
-    check_training(params, record.type_map)
-    check_training_start(params)
-    if check_files:
-        used = sorted({index for job in record.jobs for index in job.sys_idx})
-        explored = tuple(record.sys_configs[index] for index in used)
-        if not is_foreign(params):
-            check_structures(params, explored, record.type_map)
-        for problem in _other_problems(params, root):
-            raise problem
-    return record
-
-
-def file_problems(record: Params, root: Path) -> list[InputError]:
-    """All that is wrong with the data and the structures that a parameter file names.
-
-    Parameters
-    ----------
-    record : Params
-        The file, loaded without a look at these.
-    root : Path
-        The run's folder.
-
-    Returns
-    -------
-    list of InputError
-        One at most for each folder of data, each system of structures and each file that the
-        ``fp_style`` names.
-    """
-    path = record.source
-    params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
-    used = {index for job in record.jobs for index in job.sys_idx}
-    if record.validation.system is not None:
-        used.add(record.validation.system)
-    return [
-        *data_problems(params, "init_data_sys", root, record.type_map),
-        *data_problems(params, "validation_data_sys", root, record.type_map),
-        *([] if is_foreign(params) else structure_problems(params, root, used, record.type_map)),
-        *_other_problems(params, root),
-    ]
-
-
-def _other_problems(params: Section, root: Path) -> Iterator[InputError]:
-    """What is wrong with the files that the labels, the training and the engine need."""
-    yield from label_file_problems(params, root)
-    yield from start_problems(params, root)
-    yield from foreign_problems(params, root)
-
-
-def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     type_map = _read_type_map(params)
     mass_map = _read_mass_map(params, type_map)
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
@@ -134,18 +167,16 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
             for entry, job in zip(entries, jobs, strict=True)
         )
     used = {index for job in jobs for index in job.sys_idx}
-    return read(
+    record = read(
         Params,
         params,
         source=path,
         jdata=_dpgen_view(params.data, mass_map),
         type_map=type_map,
         mass_map=mass_map,
-        init_data_sys=read_data_systems(params, "init_data_sys", root, type_map, check_files),
-        validation_data_sys=read_data_systems(
-            params, "validation_data_sys", root, type_map, check_files
-        ),
-        sys_configs=read_sys_configs(params, root, used, check_files),
+        init_data_sys=data_folders(params, "init_data_sys", root),
+        validation_data_sys=data_folders(params, "validation_data_sys", root),
+        sys_configs=read_sys_configs(params, root, used, check_files=False),
         sys_format=params["sys_format"],
         numb_models=numb_models,
         dp_compress=params["dp_compress"],
@@ -175,6 +206,11 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         fp_formats={key: fp_params[key] for key in FORMATS if key in fp_params},
         validation=ValidationSettings(),
     )
+    record = with_validation(params, record)
+    _check_data_lists(params, record)
+    check_training(params, type_map)
+    check_training_start(params)
+    return record
 
 
 def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[str, Any]:

@@ -11,36 +11,11 @@ TYPE_INDEX, TYPE_NAMES = "type.raw", "type_map.raw"
 POSCAR_FORMATS = ("vasp/poscar", "poscar", "vasp/contcar", "contcar")
 
 
-def read_data_systems(
-    params: Section, key: str, root: Path, type_map: tuple[str, ...], check_files: bool
-) -> tuple[Path, ...]:
-    """The folders of ``init_data_sys`` or ``validation_data_sys``.
+def data_folders(params: Section, key: str, root: Path) -> tuple[Path, ...]:
+    """The folders of ``init_data_sys`` or ``validation_data_sys``, prefix applied.
 
-    Parameters
-    ----------
-    params : Section
-        The parameter file.
-    key : str
-        The list.
-    root : Path
-        Folder that relative paths are relative to.
-    type_map : tuple of str
-        Elements that the data may have.
-    check_files : bool
-        Whether to look at the data.
-
-    Returns
-    -------
-    tuple of Path
-        One for each entry, prefix applied.  Each may hold several systems in its sub-folders.
+    Each may hold several systems in its sub-folders.
     """
-    if check_files:
-        for problem in data_problems(params, key, root, type_map):
-            raise problem
-    return _data_folders(params, key, root)
-
-
-def _data_folders(params: Section, key: str, root: Path) -> tuple[Path, ...]:
     prefix = params.get("init_data_prefix", "")
     return tuple(root / prefix / name for name in params[key])
 
@@ -52,10 +27,16 @@ def data_problems(
 
     Parameters
     ----------
-    params, key, root, type_map
-        As for :func:`read_data_systems`.
+    params : Section
+        The parameter file.
+    key : str
+        The list.
+    root : Path
+        Folder that relative paths are relative to.
+    type_map : tuple of str
+        Elements that the data may have.
     """
-    for index, path in enumerate(_data_folders(params, key, root)):
+    for index, path in enumerate(data_folders(params, key, root)):
         try:
             for system in _systems_in(params, key, index, path):
                 _check_system(params, key, index, system, type_map)

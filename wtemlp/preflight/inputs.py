@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wtemlp.config.keys.machine import Stage
-from wtemlp.config.label_files import label_file_problems
 from wtemlp.config.machine.sections import examine_machines
-from wtemlp.config.params import file_problems
+from wtemlp.config.params import Examined, examine_params
 from wtemlp.config.records import Machines, MachineSection, Params
 from wtemlp.config.schema.dpgen_schema import OWN_STYLES
-from wtemlp.config.schema.section import Section
-from wtemlp.config.schema.wellformed import examine_params
 from wtemlp.core.errors import InputError, MissingEngine, NotRunnable, WtemlpError
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.findings import Findings
@@ -21,7 +18,7 @@ from wtemlp.preflight.user_files import check_user_files
 from wtemlp.records.compatibility import check_run
 
 
-def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Params | None:
+def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Examined | None:
     """Check a parameter file.
 
     Parameters
@@ -37,8 +34,8 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
 
     Returns
     -------
-    Params or None
-        None: no run can be made of it.
+    Examined or None
+        None: it is not well-formed.
     """
     try:
         examined = examine_params(param, root)
@@ -48,7 +45,7 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
     params = examined.params
     if params is None:
         _tell_not_runnable(param, examined.problems, findings, files)
-        return None
+        return examined
     jobs, models = len(params.jobs), params.numb_models
     findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
     for line in params.warnings:
@@ -58,7 +55,7 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
     if templates:
         findings.ok(param.name, f"the scripts of {templates} iterations have all that is needed")
     if files:
-        problems = file_problems(params, root)
+        problems = list(examined.file_problems())
         for problem in problems:
             findings.refused(problem)
         if not problems:
@@ -70,23 +67,24 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
                 param.name,
                 f"{data} folders of data and {structures} structures are there, of {elements}",
             )
-    return params
+    return examined
 
 
 def check_label_inputs(
-    params: Params | None, machines: Machines | None, root: Path, findings: Findings
+    examined: Examined | None, machines: Machines | None, root: Path, findings: Findings
 ) -> None:
     """Check the back end of the trainings, and that DP-GEN can make the inputs of its ``fp_style``,
     if their files are there."""
-    if params is None:
+    if examined is None or examined.params is None:
         return
+    params = examined.params
     if machines is not None:
         try:
             check_backend(params, machines)
         except MissingEngine as error:
             findings.refused(error)
     own = params.fp_style in OWN_STYLES
-    if not own and label_file_problems(Section(params.source.name, params.jdata), root):
+    if not own and examined.label_file_problems():
         return  # told already
     try:
         check_labels(params, machines, root)

@@ -12,7 +12,7 @@ import wtemlp
 from wtemlp.config.keys.reference import ForceField
 from wtemlp.config.keys.selection import Convergence, Selection
 from wtemlp.config.keys.wte import ExtraVariable, Guard
-from wtemlp.config.params import load_params
+from wtemlp.config.params import examine_params, load_params
 from wtemlp.config.records import Params
 from wtemlp.config.schema.dpgen_schema import run_schema
 from wtemlp.config.schema.own_keys import names
@@ -312,6 +312,18 @@ def test_loading_writes_nothing(root, monkeypatch):
     monkeypatch.chdir(root)
     load_params(path, root)
     assert sorted(root.rglob("*")) == before
+
+
+def test_a_file_is_read_once(root, monkeypatch):
+    path, read = root / "params.json", []
+    path.write_text(json.dumps(GOOD))
+    text = Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda self, **how: read.append(self) or text(self, **how)
+    )
+    examined = examine_params(path, root)
+    assert not list(examined.file_problems())
+    assert read.count(path) == 1
 
 
 # -- what DP-GEN is handed

@@ -6,11 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dargs import Argument
-
 from wtemlp.config.keys.machine import Trust, Waiting
 from wtemlp.config.records import MachineSection
-from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.own_keys import arguments, names, read
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError
@@ -108,10 +105,7 @@ def read_section(section: MachineSection, root: Path) -> Settings:
     if settings.local and settings.context != "lazylocal":
         machine["remote_root"] = str(root / str(machine.get("remote_root") or "remote"))
     _resolve_template(settings.resources, root)
-    given = {key: section.machine[key] for key in OWN_KEYS if key in section.machine}
-    where = f"machine file: {section.stage}.machine"
-    schema = Argument("machine", dict, arguments(Waiting))
-    waiting = read(Waiting, Section(where, validated(schema, given, where)))
+    waiting = _waiting(section)
     outage_s = waiting.outage_s
     if outage_s is None:
         outage_s = 0.0 if settings.local and settings.shell else DAY
@@ -123,6 +117,18 @@ def _attempts(machine: Mapping[str, Any]) -> int:
     """How often a task is tried, with dpdispatcher's meaning of ``retry_count``."""
     retries = int(machine.get("retry_count", 3))
     return retries + 1 if retries >= 0 else 3
+
+
+def _waiting(section: MachineSection) -> Waiting:
+    """How patient to be; the section may not be from a file that was checked."""
+    from dargs import Argument
+
+    from wtemlp.config.schema.messages import validated
+
+    given = {key: section.machine[key] for key in OWN_KEYS if key in section.machine}
+    where = f"machine file: {section.stage}.machine"
+    schema = Argument("machine", dict, arguments(Waiting))
+    return read(Waiting, Section(where, validated(schema, given, where)))
 
 
 def _poll(waiting: Waiting, settings: Settings) -> tuple[float, float]:

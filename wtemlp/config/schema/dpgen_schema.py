@@ -40,7 +40,8 @@ def run_schema() -> Argument:
     temps = jobs.sub_fields["temps"]  # no electron temperatures
     temps.set_dtype([list[float]])
     temps.doc = "Temperatures (K) of the walkers."
-    block = Argument("wte", dict, arguments(WteBlock), doc="The well-tempered ensemble.")
+    own = Key("The well-tempered ensemble.")
+    block = Argument("wte", dict, arguments(WteBlock), doc=own.text, extra_check=own)
     jobs.extend_subfields([block])
     engines.extend_choices([wte])
     schema.sub_variants["fp_style"].extend_choices(
@@ -55,7 +56,8 @@ def run_schema() -> Argument:
 def _own_style(style: str, record: type, what: str, method: str) -> Argument:
     fields = arguments(record)
     fields[0].name = method.replace(" ", "_")
-    params = Argument("fp_params", dict, fields, doc=f"The {method}.")
+    own = Key(f"The {method}.")
+    params = Argument("fp_params", dict, fields, doc=own.text, extra_check=own)
     return Argument(style, dict, [params], doc=f"{what} as the reference method")
 
 

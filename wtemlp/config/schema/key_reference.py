@@ -17,7 +17,6 @@ from dargs.dargs import Variant
 
 from wtemlp.config.keys.declare import Key
 from wtemlp.config.keys.machine import Stage
-from wtemlp.config.schema.dpgen_more import extend_machine, extend_run
 from wtemlp.config.schema.dpgen_schema import (
     ENGINE,
     init_schema,
@@ -27,7 +26,6 @@ from wtemlp.config.schema.dpgen_schema import (
 from wtemlp.config.schema.flat import has_default, walk
 from wtemlp.config.schema.json_schema import SCHEMAS
 from wtemlp.config.schema.messages import in_words
-from wtemlp.dpgen import adapter
 
 SOURCES = ("dpgen", "dpdispatcher")  #: packages that the schemas are from
 _HEAD = """# Parameters
@@ -47,48 +45,41 @@ def versions() -> str:
 
 def reference() -> str:
     """The whole page."""
-    theirs = adapter.run_arginfo()
-    extend_run(theirs)
     parts = [
         _HEAD.format(versions=versions()),
         "## Parameter file of `wtemlp run`\n",
-        *_page(run_schema(), theirs),
+        *_page(run_schema()),
         "## Machine file\n",
-        *_machine_page(),
+        *_machine_page(machine_schema()),
         "## Parameter file of `wtemlp init`\n",
-        *_fields(init_schema(), init_schema(), 0),
+        *_fields(init_schema(), told=True),
     ]
     return "\n".join(parts) + "\n"
 
 
-def _page(schema: Argument, theirs: Argument) -> Iterator[str]:
+def _page(schema: Argument) -> Iterator[str]:
     """Keys that are always there, then those of each choice under a heading of its own."""
     flags = ", ".join(f"`{flag}`" for flag in schema.sub_variants)
     yield f"### Always\n\nMore keys depend on {flags}; see below.\n"
-    yield from _plain_fields(schema, theirs)
+    yield from _fields(Argument("always", dict, schema.sub_fields.values()))
     for flag, variant in schema.sub_variants.items():
-        known = theirs.sub_variants[flag].choice_dict
         for name, choice in variant.choice_dict.items():
             default = ", the default" if variant.optional and variant.default_tag == name else ""
-            new = "" if name in known else " *(wtemlp)*"
+            own = name == ENGINE or any(map(own_key, choice.sub_fields.values()))
+            new = " *(wtemlp)*" if own else ""
             yield f"### `{flag}`: `{name}`{new}\n"
-            text = f"{_markdown(choice.doc).rstrip('.')}{default}.\n" if choice.doc else ""
-            if text:
-                yield text
+            if choice.doc:
+                yield f"{_markdown(choice.doc).rstrip('.')}{default}.\n"
             if name == ENGINE:
                 yield f"All keys of `{flag}`: `{variant.default_tag}`, and:\n"
-                yield from _fields(choice, known[variant.default_tag], 0, only_new=True)
-            else:
-                yield from _fields(choice, known.get(name, choice), 0)
+            yield from _fields(choice, only_own=name == ENGINE, told=own and name != ENGINE)
 
 
-def _machine_page() -> Iterator[str]:
-    schema, theirs = machine_schema(), adapter.machine_arginfo()
-    extend_machine(theirs)
+def _machine_page(schema: Argument) -> Iterator[str]:
     sections = ", ".join(f"`{stage}`" for stage in Stage)
     yield "### The file\n"
     top = {name: field for name, field in schema.sub_fields.items() if name not in list(Stage)}
-    yield from _plain_fields(Argument("top", dict, top.values()), theirs)
+    yield from _fields(Argument("top", dict, top.values()))
     yield f"### Each of {sections}\n"
     yield (
         "An object, or a list whose first item is used, or keys as `train_command` at the top. "
@@ -97,51 +88,46 @@ def _machine_page() -> Iterator[str]:
         "`resources.batch_type` is that of `machine`: neither need be written.\n"
     )
     fields: dict[str, Argument] = {}
-    known: dict[str, Argument] = {}
     for stage in Stage:
         fields = schema.sub_fields[stage].sub_fields | fields
-        known = theirs.sub_fields[stage].sub_fields | known
-    section = Argument("section", dict, fields.values())
-    yield from _fields(section, Argument("section", dict, known.values()), 0)
+    yield from _fields(Argument("section", dict, fields.values()))
 
 
-def _plain_fields(schema: Argument, theirs: Argument) -> Iterator[str]:
-    yield from _fields(Argument(schema.name, dict, schema.sub_fields.values()), theirs, 0)
-    yield ""
+def own_key(field: Argument) -> Key | None:
+    """The declaration of a key, if it is wtemlp's own."""
+    key = field.extra_check
+    return key if isinstance(key, Key) and key.doc else None
 
 
 def _fields(
-    argument: Argument, theirs: Argument | None, depth: int, only_new: bool = False
+    argument: Argument, depth: int = 0, only_own: bool = False, told: bool = False
 ) -> Iterator[str]:
-    """A list item for each key, with those below it."""
+    """A list item for each key, with those below it; own ones are marked, unless it is told."""
     indent = 2 * depth * " "
     for field in argument.sub_fields.values():
-        other = theirs.sub_fields.get(field.name) if theirs is not None else field
-        if only_new and other is not None:
-            below = list(_fields(field, other, depth + 1, only_new))
-            if below:
-                yield f"{indent}- `{field.name}`:"
-                yield from below
+        own = own_key(field) is not None
+        below = list(_fields(field, depth + 1, only_own and not own, told or own))
+        if only_own and not own:
+            yield from [f"{indent}- `{field.name}`:", *below] if below else []
             continue
-        new = "" if other is not None else " *(wtemlp)*"
+        new = "" if told or not own else " *(wtemlp)*"
         yield f"{indent}- `{field.name}`{new}: {_about(field)}"
-        yield from _fields(field, other, depth + 1)
-    for variant in argument.sub_variants.values():
-        yield from _choices(variant, theirs, depth)
+        yield from below
+    for variant in argument.sub_variants.values() if depth or not only_own else ():
+        yield from _choices(variant, depth)
     if depth == 0:
         yield ""
 
 
-def _choices(variant: Variant, theirs: Argument | None, depth: int) -> Iterator[str]:
+def _choices(variant: Variant, depth: int) -> Iterator[str]:
     """The choices of a key inside an object, each with the keys that come with it."""
     indent = 2 * depth * " "
     doc = _markdown(variant.doc)
     yield f"{indent}- `{variant.flag_name}`: one of these. {doc}".rstrip()
-    known = theirs.sub_variants[variant.flag_name].choice_dict if theirs is not None else {}
     for name, choice in sorted(variant.choice_dict.items()):
         others = ", ".join(f"`{alias}`" for alias in choice.alias)
         yield f"{indent}  - `{name}`" + (f" (or {others})" if others else "")
-        yield from _fields(choice, known.get(name), depth + 2)
+        yield from _fields(choice, depth + 2)
 
 
 def _about(field: Argument) -> str:
@@ -184,14 +170,13 @@ def with_tables(text: str) -> str:
 def _table(kind: str, prefix: str) -> Iterator[str]:
     yield "| key | default | allowed | meaning |\n|---|---|---|---|"
     for path, _, field in walk(SCHEMAS[kind]()):
-        key = field.extra_check
-        if not (isinstance(key, Key) and key.doc and path.startswith(prefix)):
+        if (key := own_key(field)) is None or not path.startswith(prefix):
             continue
         default = "" if field.optional else "required"
         if has_default(field):
             default = f"`{json.dumps(field.default, ensure_ascii=False)}`"
         name = path.removeprefix(prefix)
-        yield f"| `{name}` | {default} | {key.allowed} | {_markdown(key.text)} |"
+        yield f"| `{name}` | {default} | {key.allowed} | {_markdown(field.doc)} |"
 
 
 def write(*paths: Path) -> None:

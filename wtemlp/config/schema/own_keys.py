@@ -5,17 +5,27 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
-
-from dargs import Argument
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from wtemlp.config.keys.declare import Choice, Key
 from wtemlp.config.schema.section import Section
 
+if TYPE_CHECKING:
+    from dargs import Argument
+
 T = TypeVar("T")
 
 
-def arguments(record: type) -> list[Argument]:
+def arguments(record: type) -> "list[Argument]":
     """The schema of all keys that a record declares, in the order of its fields.
 
     Parameters
@@ -34,7 +44,10 @@ def arguments(record: type) -> list[Argument]:
 
 def names(record: type) -> tuple[str, ...]:
     """The names of the keys that a record declares."""
-    return tuple(argument.name for argument in arguments(record))
+    found: list[str] = []
+    for field, hint, key in _declared(record):
+        found += names(hint) if key.inline else [key.name or field.name]
+    return tuple(found)
 
 
 def _declared(record: type) -> Iterator[tuple[Field[Any], Any, Key]]:
@@ -45,7 +58,9 @@ def _declared(record: type) -> Iterator[tuple[Field[Any], Any, Key]]:
             yield from ((field, hint, extra) for extra in extras if isinstance(extra, Key))
 
 
-def _argument(field: Field[Any], hint: Any, key: Key) -> Argument:
+def _argument(field: Field[Any], hint: Any, key: Key) -> "Argument":
+    from dargs import Argument  # takes a while, and records are read without it
+
     default = key.default
     if isinstance(default, Enum) and not isinstance(default, Choice):
         default = field.default

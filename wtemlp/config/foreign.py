@@ -9,6 +9,7 @@ from wtemlp.config.jobs import read_sys_idx
 from wtemlp.config.keys.declare import STEPS, Range
 from wtemlp.config.keys.wte import UNBIASED
 from wtemlp.config.records import Criteria, ExploreJob
+from wtemlp.config.schema.dpgen_schema import engine_of
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, NotRunnable
 
@@ -29,7 +30,7 @@ MAX_ITERATIONS = 10_000
 
 def is_foreign(params: Section) -> bool:
     """Whether the engine is one of these."""
-    return params.get("model_devi_engine", "lammps") in FOREIGN
+    return engine_of(params) in FOREIGN
 
 
 def check_styles(params: Section) -> None:
@@ -39,7 +40,7 @@ def check_styles(params: Section) -> None:
     ------
     NotRunnable
     """
-    engine, style = params.get("model_devi_engine", "lammps"), params["fp_style"]
+    engine, style = engine_of(params), params["fp_style"]
     if (style == _AMBER_STYLE) != (engine == AMBER):
         wanted = f'must be "{_AMBER_STYLE}"' if engine == AMBER else "labels what Amber explored"
         remedy = f'{wanted}: "model_devi_engine": "{AMBER}" and it go together'
@@ -147,7 +148,7 @@ def foreign_problems(params: Section, root: Path) -> Iterator[InputError]:
     root : Path
         The run's folder.
     """
-    engine = params.get("model_devi_engine", "lammps")
+    engine = engine_of(params)
     if engine == AMBER:
         for key in ("parm7", "mdin", "disang"):
             prefix = params.get(f"{key}_prefix", "")

@@ -8,7 +8,7 @@ from wtemlp.config.keys.declare import PRESSURE_BAR, STEPS, TEMPERATURE_K
 from wtemlp.config.keys.wte import UNBIASED, Method, WteBlock
 from wtemlp.config.plain_md import first_quarter, refuse_with_bias, setting, whose_script
 from wtemlp.config.records import DPGEN, OWN, ExploreJob
-from wtemlp.config.schema.dpgen_schema import ENGINE
+from wtemlp.config.schema.dpgen_schema import ENGINE, engine_of
 from wtemlp.config.schema.section import Section
 from wtemlp.config.templates.job import read_dpgens, with_template
 from wtemlp.config.wte import read_wte
@@ -17,7 +17,6 @@ from wtemlp.core.errors import NotRunnable
 #: What an entry must have beside DP-GEN's own required keys.
 NEEDED = {"ensemble": '"nvt" or "npt"', "temps": "a list (K)", "nsteps": "an integer"}
 MIN_OPES_UPDATES = 20  #: of which half are the first, unbiased ones
-BAROSTAT_PS = 0.5  #: DP-GEN's relaxation time
 #: DP-GEN's names of the ensembles, and what of the cell moves in them.
 BAROSTATS = {
     "nvt": "",
@@ -43,7 +42,7 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
     root : Path
         The run's folder.
     """
-    biased = params.get("model_devi_engine", "lammps") == ENGINE
+    biased = engine_of(params) == ENGINE
     if "template" in job and not biased:
         return read_dpgens(params, job, root, read_sys_idx(job, len(params["sys_configs"])))
     for key, what in NEEDED.items():
@@ -70,7 +69,7 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
         wte=wte,
         press_bar=_read_pressures(job, biased),
         barostat=BAROSTATS.get(job["ensemble"], ""),
-        barostat_ps=setting(params, job, "taup") or BAROSTAT_PS,
+        barostat_ps=setting(params, job, "taup") or ExploreJob.barostat_ps,
         script=script,
         timestep_ps=job.get("dt"),
         thermostat_ps=setting(params, job, "taut") or ExploreJob.thermostat_ps,

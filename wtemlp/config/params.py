@@ -14,7 +14,7 @@ from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
 from wtemlp.config.plain_md import read_md_options
 from wtemlp.config.records import TENSORFLOW, Params
-from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, run_schema
+from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, LAMMPS, engine_of, run_schema
 from wtemlp.config.schema.ignored import ignored
 from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.own_keys import names, read
@@ -196,7 +196,7 @@ def _read(params: Section, path: Path, root: Path) -> Params:
         md=read_md_options(params),
         model_suffix=model_suffix(params),
         warnings=tuple(ignored(params)),
-        engine=params.get("model_devi_engine", "lammps"),
+        engine=engine_of(params),
         by_dpgen=is_foreign(params) or atoms.by_atoms(params) or atoms.with_electrons(params),
         by_atoms=atoms.by_atoms(params),
         electrons=atoms.with_electrons(params),
@@ -218,7 +218,7 @@ def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[st
     own = names(Params)
     jdata = {key: value for key, value in data.items() if key not in own}
     if jdata.get("model_devi_engine") not in foreign.FOREIGN:
-        jdata["model_devi_engine"] = "lammps"
+        jdata["model_devi_engine"] = LAMMPS
     jdata["model_devi_jobs"] = [
         {key: value for key, value in job.items() if key != "wte"}
         for job in data["model_devi_jobs"]

@@ -16,12 +16,21 @@ from wtemlp.config.keys.wte import WteBlock
 from wtemlp.config.records import Params
 from wtemlp.config.schema.dpgen_more import extend_machine, extend_run
 from wtemlp.config.schema.own_keys import arguments
+from wtemlp.config.schema.section import Section
 from wtemlp.dpgen import adapter
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
 FP_STYLE = "lammps"  #: value of ``fp_style`` that this project adds
 ASE = "ase"  #: another
 OWN_STYLES = (FP_STYLE, ASE)  #: the fp styles that are not DP-GEN's
+
+
+LAMMPS = "lammps"  #: DP-GEN's usual one, of which the own engine has all keys
+
+
+def engine_of(params: Section) -> str:
+    """The ``model_devi_engine`` of a parameter file."""
+    return str(params.get("model_devi_engine", LAMMPS))
 
 
 def run_schema() -> Argument:

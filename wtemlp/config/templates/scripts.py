@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.config.records import Revision, Template
-from wtemlp.config.schema.dpgen_schema import ENGINE
+from wtemlp.config.schema.dpgen_schema import ENGINE, engine_of
 from wtemlp.config.schema.section import Section, wrong_value
 from wtemlp.config.templates.checks import Place, check_scripts
 from wtemlp.config.templates.text import left_over, occurs
@@ -25,7 +25,7 @@ def refuse_without_template(params: Section) -> None:
     ------
     InputError
     """
-    if params.get("model_devi_engine", "lammps") != ENGINE:
+    if engine_of(params) != ENGINE:
         return  # DP-GEN's engines ignore it
     jobs = params.sections("model_devi_jobs")
     for job in jobs:

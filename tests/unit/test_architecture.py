@@ -51,7 +51,7 @@ ALLOWED = {
         "records",
         "session",
     },
-    "comparison": {"core", "analysis", "records", "report"},
+    "comparison": {"core", "analysis", "config", "records", "report"},
     "sweep": {"core", "analysis", "config", "planning", "records", "report", "session"},
     "cli": None,
     "__main__": {"cli"},

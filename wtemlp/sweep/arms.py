@@ -9,7 +9,7 @@ from wtemlp.config.keys.wte import Method
 from wtemlp.config.records import ExploreJob, Params
 from wtemlp.config.schema.dpgen_schema import ENGINE
 from wtemlp.core.errors import InputError
-from wtemlp.records.sweep_record import DEVIATION, RANDOM, Arm
+from wtemlp.records.sweep_record import Arm
 
 RANDOM_PICKS, HIGH_T = "random", "highT"  #: baselines that can be asked for
 OPTION = "--baseline"
@@ -195,13 +195,17 @@ def make_arms(params: Params, request: Request, window_K: float | None) -> tuple
     """
     temperature_K = params.jobs[0].temps_K[0]
     kinds = [
-        (f"g{_name(g)}", g, temperature_K, DEVIATION, "unbiased" if g == 1 else "")
+        (f"g{_name(g)}", g, temperature_K, Picking.DEVIATION, "unbiased" if g == 1 else "")
         for g in request.biasfactors
     ]
-    kinds += [(f"g{_name(g)}-random", g, temperature_K, RANDOM, "random") for g in request.random]
+    kinds += [
+        (f"g{_name(g)}-random", g, temperature_K, Picking.RANDOM, "random") for g in request.random
+    ]
     asked = (window_K if one is None else one for one in request.high_K)
     high_K = [one for one in asked if one is not None]
-    kinds += [(f"g1-{_name(one)}K", 1.0, one, DEVIATION, "highT") for one in dict.fromkeys(high_K)]
+    kinds += [
+        (f"g1-{_name(one)}K", 1.0, one, Picking.DEVIATION, "highT") for one in dict.fromkeys(high_K)
+    ]
     return tuple(
         Arm(
             name=name,

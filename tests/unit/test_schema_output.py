@@ -5,15 +5,25 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from dargs import Argument, ArgumentEncoder
 
 from wtemlp import cli
+from wtemlp.config.keys.declare import sentences
+from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.machine import Trust, Waiting
+from wtemlp.config.keys.reference import AseMethod, ForceField
+from wtemlp.config.keys.selection import Convergence, Selection
+from wtemlp.config.keys.validation import ValidationBounds, ValidationSettings
+from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard, WteBlock
+from wtemlp.config.records import Params
 from wtemlp.config.schema import key_reference
 from wtemlp.config.schema.flat import HEAD, walk
 from wtemlp.config.schema.json_schema import SCHEMAS, json_schema
+from wtemlp.config.schema.own_keys import arguments
 
 ROOT = Path(__file__).parents[2]
 
@@ -140,3 +150,15 @@ def test_bounds_and_choices_are_in_the_json_schema():
     assert fields["data"]["enum"] == ["together", "by_ensemble"]
     assert fields["biasfactor"]["items"]["minimum"] == 1
     assert json_schema("param")["properties"]["numb_models"]["minimum"] == 1
+
+
+RECORDS = (
+    *(Guard, ExtraVariable, Extra, WteBlock, ValidationSettings, ValidationBounds, InitParams),
+    *(Selection, Convergence, ForceField, AseMethod, Waiting, Trust, Params),
+)
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_every_key_has_its_sentence_in_the_docstring(record):
+    assert not [argument.name for argument in arguments(record) if not argument.doc]
+    assert sentences(record).keys() <= {field.name for field in fields(record)}

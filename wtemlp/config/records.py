@@ -121,7 +121,19 @@ class Reuse:
 
 @dataclass(frozen=True)
 class Params:
-    """A parameter file.  Relative paths in it are relative to the run's folder."""
+    """A parameter file.  Relative paths in it are relative to the run's folder.
+
+    Parameters
+    ----------
+    validation_data_sys
+        Labelled data that is never trained on; init_data_prefix applies.
+    convergence
+        When to stop before the last entry of model_devi_jobs.
+    selection
+        How the frames that are labelled are picked, fp_task_max for each system at most.
+    validation
+        What `wtemlp validate` does with the trained models.
+    """
 
     source: Path  #: the file
     jdata: Mapping[str, Any]  #: DP-GEN's view of it: normalised, defaults filled in
@@ -129,10 +141,7 @@ class Params:
     type_map: tuple[str, ...]
     mass_map: tuple[float, ...]  #: g/mol, in the order of type_map
     init_data_sys: tuple[Path, ...]  #: prefix applied
-    validation_data_sys: Annotated[
-        tuple[Path, ...],
-        Key("Labelled data that is never trained on; init_data_prefix applies.", default=()),
-    ]  #: prefix applied; may be empty
+    validation_data_sys: Annotated[tuple[Path, ...], Key(default=())]
     sys_configs: tuple[tuple[Path, ...], ...]  #: files of each system, globs expanded, sorted
     sys_format: str  #: dpdata's name of their format
     numb_models: int
@@ -147,17 +156,9 @@ class Params:
     fp_task_max: int  #: labelled frames per system and iteration at most
     fp_task_min: int  #: fewer candidates than this: none is labelled
     ratio_failed: float  #: tolerated fraction of failed labels
-    convergence: Annotated[
-        Convergence | None,
-        Key("When to stop before the last entry of model_devi_jobs.", default=None),
-    ]
-    selection: Annotated[
-        Selection,
-        Key("How the frames that are labelled are picked, fp_task_max for each system at most."),
-    ] = field(default_factory=Selection)
-    validation: Annotated[
-        ValidationSettings, Key("What `wtemlp validate` does with the trained models.")
-    ] = field(default_factory=ValidationSettings)
+    convergence: Annotated[Convergence | None, Key(default=None)]
+    selection: Annotated[Selection, Key()] = field(default_factory=Selection)
+    validation: Annotated[ValidationSettings, Key()] = field(default_factory=ValidationSettings)
     criteria: tuple[Criteria, ...] = ()  #: one per job
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end

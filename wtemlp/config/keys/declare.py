@@ -1,14 +1,15 @@
 """How a key of an input file is declared: once, on the field of the record that it becomes.
 
-A field ``pace: Annotated[int, Key("Steps between hills.", COUNT)] = 100`` says the key's name,
-type, default, bounds, unit, choices and meaning.  :mod:`wtemlp.config.schema.own_keys` makes
-DP-GEN's kind of schema of it, and reads the record.
+A field ``pace: Annotated[int, COUNT] = 100`` says the key's name, type, default, bounds, unit and
+choices, and the docstring of the record has a sentence for it, in NumPy's style.
+:mod:`wtemlp.config.schema.own_keys` makes DP-GEN's kind of schema of it, and reads the record.
 """
 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from inspect import cleandoc
 from typing import Any
 
 MAX_INTEGER = 2**31 - 1  #: of LAMMPS's and PLUMED's strides and atom numbers
@@ -119,6 +120,14 @@ PRESSURE_BAR = Range(unit="bar")
 CUTOFF_A = Range(gt=0, unit="Angstrom")
 
 
+def sentences(record: type) -> dict[str, str]:
+    """What the section *Parameters* of a record's docstring says, by field."""
+    _, _, section = cleandoc(record.__doc__ or "").partition("Parameters\n----------\n")
+    entries = re.split(r"^(?=\S)", section, flags=re.MULTILINE)
+    parts = (entry.partition("\n") for entry in entries if entry)
+    return {name: " ".join(text.split()) for name, _, text in parts}
+
+
 class _Same(Enum):
     FIELD = "the default of the field"
 
@@ -129,10 +138,10 @@ class Key:
 
     Parameters
     ----------
-    doc : str
-        What it means, in a sentence.
     within : Range, optional
         Bounds and unit of the number, or of each of a list.
+    doc : str
+        What it means, in a sentence; of a field, that of the docstring of its record.
     name : str
         Of the key, where the field has another.
     kind : tuple
@@ -153,8 +162,8 @@ class Key:
         Whether the field's record is from keys of the same object, not of one below it.
     """
 
-    doc: str = ""
     within: Range | None = None
+    doc: str = ""
     name: str = ""
     kind: tuple[Any, ...] = ()
     default: Any = _Same.FIELD
@@ -220,4 +229,4 @@ class Key:
 
 
 #: Of the parameter file and of the init file.
-SEED_KEY = Key("Every random number of the run derives from it.", SEED, default=1)
+SEED_KEY = Key(SEED, doc="Every random number of the run derives from it.", default=1)

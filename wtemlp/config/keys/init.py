@@ -31,53 +31,67 @@ class DataLayout(Choice):
 
 @dataclass(frozen=True)
 class InitParams:
-    """An init file (``wtemlp init``)."""
+    """An init file (``wtemlp init``).
+
+    Parameters
+    ----------
+    type_map
+        Elements of the data, in the order of their types.
+    n_molecules
+        Water molecules in the box.
+    density_g_cm3
+        Density of the first box.
+    force_field
+        The reference force field.
+    temperature_K
+        Temperature of the thermostat.
+    pressure_bar
+        Pressure of the barostat.
+    timestep_fs
+        MD time step.
+    npt_steps
+        Steps at constant pressure, to find the box.
+    nvt_steps
+        Steps at constant volume; frames are from the last 3/4.
+    biasfactors
+        Bias factors of the WTE runs with the force field; none if empty.
+    wte_steps
+        Steps of the WTE run of each bias factor.
+    frames_per_ensemble
+        Labelled frames of NVT, and of each WTE run.
+    validation_fraction
+        Fraction of the frames that is kept for validation.
+    starting_structures
+        Structures that are written for the exploration to start from.
+    output
+        Folder that is written.
+    data
+        together: the frames of all ensembles are shuffled into one set of data;
+        by_ensemble: each has its own, data/g1 (NVT), data/g16, ..., and its own
+        structures, conf/g1, ...
+    """
 
     source: Path
     seed: Annotated[int, SEED_KEY]
-    type_map: Annotated[tuple[str, ...], Key("Elements of the data, in the order of their types.")]
-    n_molecules: Annotated[int, Key("Water molecules in the box.", COUNT)]
-    density_g_cm3: Annotated[
-        float, Key("Density of the first box.", Range(gt=0, unit="g/cm3"), default=1.0)
-    ]
-    force_field: Annotated[ForceField, Key("The reference force field.")]
-    temperature_K: Annotated[float, Key("Temperature of the thermostat.", TEMPERATURE_K)]
-    pressure_bar: Annotated[float, Key("Pressure of the barostat.", PRESSURE_BAR, default=1.0)]
-    timestep_fs: Annotated[
-        float,
-        Key("MD time step.", Range(gt=0, le=1.0, unit="fs", why=OH_STRETCH), default=0.5),
-    ]
-    npt_steps: Annotated[int, Key("Steps at constant pressure, to find the box.", STEPS)]
-    nvt_steps: Annotated[int, Key("Steps at constant volume; frames are from the last 3/4.", STEPS)]
+    type_map: Annotated[tuple[str, ...], Key()]
+    n_molecules: Annotated[int, COUNT]
+    density_g_cm3: Annotated[float, Key(Range(gt=0, unit="g/cm3"), default=1.0)]
+    force_field: Annotated[ForceField, Key()]
+    temperature_K: Annotated[float, TEMPERATURE_K]
+    pressure_bar: Annotated[float, Key(PRESSURE_BAR, default=1.0)]
+    timestep_fs: Annotated[float, Key(Range(gt=0, le=1.0, unit="fs", why=OH_STRETCH), default=0.5)]
+    npt_steps: Annotated[int, STEPS]
+    nvt_steps: Annotated[int, STEPS]
     biasfactors: Annotated[tuple[float, ...], BIASFACTORS]
-    wte_steps: Annotated[
-        int,
-        Key(
-            "Steps of the WTE run of each bias factor.",
-            ANY_STEPS,
-            default=None,
-        ),
-    ]
+    wte_steps: Annotated[int, Key(ANY_STEPS, default=None)]
     height_kT: Annotated[float, HEIGHT]
     pace: Annotated[int, replace(PACE, default=DEFAULT_PACE)]
-    frames_per_ensemble: Annotated[int, Key("Labelled frames of NVT, and of each WTE run.", COUNT)]
-    validation_fraction: Annotated[
-        float, Key("Fraction of the frames that is kept for validation.", FRACTION, default=0.1)
-    ]
-    starting_structures: Annotated[
-        int,
-        Key("Structures that are written for the exploration to start from.", COUNT, default=1),
-    ]
+    frames_per_ensemble: Annotated[int, COUNT]
+    validation_fraction: Annotated[float, Key(FRACTION, default=0.1)]
+    starting_structures: Annotated[int, Key(COUNT, default=1)]
     #: Relative to the run's folder
-    output: Annotated[Path, Key("Folder that is written.", default="init")]
-    data: Annotated[
-        DataLayout,
-        Key(
-            "together: the frames of all ensembles are shuffled into one set of data; "
-            "by_ensemble: each has its own, data/g1 (NVT), data/g16, ..., and its own structures, "
-            "conf/g1, ..."
-        ),
-    ] = DataLayout.TOGETHER
+    output: Annotated[Path, Key(default="init")]
+    data: Annotated[DataLayout, Key()] = DataLayout.TOGETHER
 
     @property
     def ensembles(self) -> tuple[float, ...]:

@@ -27,33 +27,33 @@ class Trusted(Choice):
 
 @dataclass(frozen=True)
 class Waiting:
-    """How often jobs are looked at, and for how long nothing need answer."""
+    """How often jobs are looked at, and for how long nothing need answer.
 
-    poll_s: Annotated[
-        float | None, Key("Time between two looks at the jobs.", SECONDS, name="poll_seconds")
-    ] = None
-    outage_s: Annotated[
-        float | None,
-        Key(
-            "How long to wait for a host or queue that does not answer.",
-            SECONDS,
-            name="outage_seconds",
-        ),
-    ] = None
+    Parameters
+    ----------
+    poll_s
+        Time between two looks at the jobs.
+    outage_s
+        How long to wait for a host or queue that does not answer.
+    """
+
+    poll_s: Annotated[float | None, Key(SECONDS, name="poll_seconds")] = None
+    outage_s: Annotated[float | None, Key(SECONDS, name="outage_seconds")] = None
 
 
 @dataclass(frozen=True)
 class Trust:
-    """Which host keys are trusted."""
+    """Which host keys are trusted.
 
-    checking: Annotated[
-        Trusted,
-        Key(
-            "Which SSH hosts are trusted, with the words of ssh_config.",
-            name="strict_host_key_checking",
-            otherwise='"yes"',
-        ),
-    ] = Trusted.YES
-    file: Annotated[
-        Path | None, Key("File of the known SSH host keys.", name="known_hosts_file")
-    ] = None
+    Parameters
+    ----------
+    checking
+        Which SSH hosts are trusted, with the words of ssh_config.
+    file
+        File of the known SSH host keys.
+    """
+
+    checking: Annotated[Trusted, Key(name="strict_host_key_checking", otherwise='"yes"')] = (
+        Trusted.YES
+    )
+    file: Annotated[Path | None, Key(name="known_hosts_file")] = None

@@ -12,28 +12,37 @@ FORCE_FIELDS = ("tip3p-flexible",)  #: that wtemlp knows
 
 @dataclass(frozen=True)
 class ForceField:
-    """The reference force field of ``fp_style: lammps``."""
+    """The reference force field of ``fp_style: lammps``.
 
-    name: Annotated[str, Key("Name of the force field.", default=MISSING, choices=FORCE_FIELDS)] = (
-        FORCE_FIELDS[0]
-    )
-    cutoff_A: Annotated[
-        float, Key("Cut-off of Lennard-Jones and of real-space Coulomb.", CUTOFF_A)
-    ] = 9.0
-    kspace_accuracy: Annotated[
-        float,
-        Key("Relative accuracy of PPPM.", Range(gt=0, lt=1, why="it is relative, as 1e-5")),
-    ] = 1e-5
+    Parameters
+    ----------
+    name
+        Name of the force field.
+    cutoff_A
+        Cut-off of Lennard-Jones and of real-space Coulomb.
+    kspace_accuracy
+        Relative accuracy of PPPM.
+    """
+
+    name: Annotated[str, Key(default=MISSING, choices=FORCE_FIELDS)] = FORCE_FIELDS[0]
+    cutoff_A: Annotated[float, CUTOFF_A] = 9.0
+    kspace_accuracy: Annotated[float, Range(gt=0, lt=1, why="it is relative, as 1e-5")] = 1e-05
 
 
 @dataclass(frozen=True)
 class AseMethod:
-    """The calculator of ``fp_style: ase``."""
+    """The calculator of ``fp_style: ase``.
 
-    calculator: Annotated[
-        str, Key("Import path of its class, as ase.calculators.emt.EMT.", read=class_path)
-    ]
-    arguments: Annotated[
-        Mapping[str, Any], Key("Keyword arguments of the class.", name="kwargs", default={})
-    ]
-    periodic: Annotated[bool, Key("False: molecules in vacuum.")] = True
+    Parameters
+    ----------
+    calculator
+        Import path of its class, as ase.calculators.emt.EMT.
+    arguments
+        Keyword arguments of the class.
+    periodic
+        False: molecules in vacuum.
+    """
+
+    calculator: Annotated[str, Key(read=class_path)]
+    arguments: Annotated[Mapping[str, Any], Key(name="kwargs", default={})]
+    periodic: Annotated[bool, Key()] = True

@@ -48,6 +48,11 @@ def numbers(given: Any) -> tuple[float, ...]:
     return tuple(float(one) for one in (given if isinstance(given, list) else [given]))
 
 
+def biasfactors(given: Any) -> tuple[float | None, ...]:
+    """Bias factors; that of a window of temperatures (an object) is not known yet."""
+    return (None,) if isinstance(given, dict) else numbers(given)
+
+
 def end_of_grid(periodic: str) -> Callable[[float | str], float | str]:
     """A function that takes a number, or this word of a periodic variable."""
 

@@ -15,7 +15,7 @@ from wtemlp.config.keys.declare import (
     Key,
     Range,
 )
-from wtemlp.config.keys.values import AUTO_HEIGHT_KT, end_of_grid, energy_eV, height_kT, numbers
+from wtemlp.config.keys.values import AUTO_HEIGHT_KT, biasfactors, end_of_grid, energy_eV, height_kT
 
 AT_LEAST_ONE = Range(ge=1)
 MAX_HEIGHT_KT = 1e3  #: one such hill lifts a system over anything that a simulation meets
@@ -23,42 +23,49 @@ MAX_HEIGHT_KT = 1e3  #: one such hill lifts a system over anything that a simula
 
 @dataclass(frozen=True)
 class Guard:
-    """When a walker has left the physical world, and is stopped."""
+    """When a walker has left the physical world, and is stopped.
 
-    devi_factor: Annotated[
-        float, Key("Force deviation, in units of the upper trust level ...", AT_LEAST_ONE)
-    ] = 3.0
-    devi_checks: Annotated[
-        int, Key("... that stops a walker on this many successive outputs.", COUNT)
-    ] = 3
-    temp_factor: Annotated[
-        float, Key("Temperature that stops it, in units of the target.", AT_LEAST_ONE)
-    ] = 3.0
-    energy_sigmas: Annotated[
-        float,
-        Key(
-            "Distance of the energy from the NVT mean that stops it, in units of "
-            "sigma_NVT sqrt(biasfactor).",
-            POSITIVE,
-        ),
-    ] = 10.0
+    Parameters
+    ----------
+    devi_factor
+        Force deviation, in units of the upper trust level ...
+    devi_checks
+        ... that stops a walker on this many successive outputs.
+    temp_factor
+        Temperature that stops it, in units of the target.
+    energy_sigmas
+        Distance of the energy from the NVT mean that stops it, in units of sigma_NVT
+        sqrt(biasfactor).
+    """
+
+    devi_factor: Annotated[float, AT_LEAST_ONE] = 3.0
+    devi_checks: Annotated[int, COUNT] = 3
+    temp_factor: Annotated[float, AT_LEAST_ONE] = 3.0
+    energy_sigmas: Annotated[float, POSITIVE] = 10.0
 
 
 @dataclass(frozen=True)
 class ExtraVariable:
-    """A collective variable of the user's own that is biased."""
+    """A collective variable of the user's own that is biased.
+
+    Parameters
+    ----------
+    name
+        Label of a value in those lines.
+    sigma
+        Width of the hills, in the variable's unit.
+    minimum
+        Lower bound of the grid; or "-pi".
+    maximum
+        Upper bound of the grid; or "pi".
+    """
 
     #: A PLUMED label of a value, as ``"d"`` or ``"c.x"``
-    name: Annotated[str, Key("Label of a value in those lines.")]
-    sigma: Annotated[float, Key("Width of the hills, in the variable's unit.", POSITIVE)]
+    name: Annotated[str, Key()]
+    sigma: Annotated[float, POSITIVE]
     #: Both bounds ``"-pi"`` and ``"pi"`` make the grid periodic
-    minimum: Annotated[
-        float | str,
-        Key('Lower bound of the grid; or "-pi".', name="min", read=end_of_grid("-pi")),
-    ]
-    maximum: Annotated[
-        float | str, Key('Upper bound of the grid; or "pi".', name="max", read=end_of_grid("pi"))
-    ]
+    minimum: Annotated[float | str, Key(name="min", read=end_of_grid("-pi"))]
+    maximum: Annotated[float | str, Key(name="max", read=end_of_grid("pi"))]
 
 
 ENERGY_TOO, VARIABLES = "both", "variables"  #: what is biased
@@ -66,29 +73,27 @@ ENERGY_TOO, VARIABLES = "both", "variables"  #: what is biased
 
 @dataclass(frozen=True)
 class Extra:
-    """The user's own PLUMED lines, and what of them is biased."""
+    """The user's own PLUMED lines, and what of them is biased.
 
-    lines: Annotated[
-        str,
-        Key(
-            "Lines for the PLUMED input (a list), or the file that has them: other collective "
-            "variables, walls, ...; lengths in Angstrom, times in ps, energies in eV. The "
-            "potential energy is there as `ene`.",
-            name="plumed",
-            kind=(str, list[str]),
-        ),
-    ] = ""
-    variables: Annotated[
-        tuple[ExtraVariable, ...],
-        Key(
-            "Values of those lines that are biased; a walker that leaves the grid ends there, and "
-            "its frames are kept."
-        ),
-    ] = ()
+    Parameters
+    ----------
+    lines
+        Lines for the PLUMED input (a list), or the file that has them: other collective
+        variables, walls, ...; lengths in Angstrom, times in ps, energies in eV. The
+        potential energy is there as `ene`.
+    variables
+        Values of those lines that are biased; a walker that leaves the grid ends there,
+        and its frames are kept.
+    energy
+        "both": the energy, and the variables if there are some; "variables": not the
+        energy.
+    """
+
+    lines: Annotated[str, Key(name="plumed", kind=(str, list[str]))] = ""
+    variables: Annotated[tuple[ExtraVariable, ...], Key()] = ()
     energy: Annotated[
         bool,
         Key(
-            '"both": the energy, and the variables if there are some; "variables": not the energy.',
             name="bias",
             kind=(str,),
             default=ENERGY_TOO,
@@ -127,117 +132,97 @@ class Method(Choice):
 
 
 #: Keys that the init file has, too.
-PACE = Key("Steps between hills.", COUNT)
+PACE = Key(COUNT, doc="Steps between hills.")
 DEFAULT_PACE = 100
 HEIGHT = Key(
-    f'First height of the hills; "{AUTO}" is {AUTO_HEIGHT_KT:g}.',
     Range(gt=0, le=MAX_HEIGHT_KT, unit="kT"),
+    doc=f'First height of the hills; "{AUTO}" is {AUTO_HEIGHT_KT:g}.',
     kind=(str, float),
     default=AUTO,
     read=height_kT,
 )
 BIASFACTORS = Key(
-    "Bias factors of the WTE runs with the force field; none if empty.",
     Range(ge=1, le=MAX_BIASFACTOR),
     name="biasfactor",
     kind=(float, list[float]),
     default=(),
-    read=numbers,
+    read=biasfactors,
     distinct=True,
 )
 
 
 @dataclass(frozen=True)
 class WteBlock:
-    """The well-tempered ensemble: how walkers are biased."""
+    """The well-tempered ensemble: how walkers are biased.
+
+    Parameters
+    ----------
+    biasfactors
+        Bias factors; 1 is unbiased MD; {"window_K": [250, 400]}: the one that covers the
+        energies of these temperatures, from the standard deviation that each task
+        measures.
+    method
+        "wte": metadynamics; "opes": the temperatures of window_K alike, by OPES.
+    sigma_eV
+        Width of the hills with its unit, as "0.5 eV"; "auto": the standard deviation of
+        the potential energy in the task's NVT part.
+    hills
+        What becomes of the hills when the models have been trained again: "drop": each
+        walker begins without; "shift": it begins with those of the same walker in the
+        previous iteration, moved by the difference of the two models' mean energies.
+    nvt_steps
+        Unbiased NVT steps before the bias, from which sigma is measured.
+    walkers
+        Walkers per structure, temperature and bias factor.
+    share_hills
+        Whether these walkers fill one bias together (as far as they run at the same time;
+        not repeatable to the bit); else they are independent.
+    checkpoint
+        Biased steps between checkpoints, from which a job that was killed goes on; 0:
+        none. A biased part that is not longer has none.
+    start
+        Structures to start from: "given" (sys_configs), "labelled": frames that earlier
+        iterations have labelled, at even quantiles of their energies, or "both"; the given
+        ones where there is no labelled frame yet.
+    n_start
+        Labelled frames to start from, of each system (and of each composition in it).
+    adapt_biasfactor
+        Whether a bias factor at which the guard stopped more than half of the walkers (of
+        one system and temperature) is halved in the next iteration, as are larger ones,
+        and doubled again, up to what is asked for, once most come through.
+    guard
+        When a walker is stopped.
+    """
 
     #: None: from the window
     biasfactors: Annotated[
         tuple[float | None, ...],
         replace(
             BIASFACTORS,
-            doc='Bias factors; 1 is unbiased MD; {"window_K": [250, 400]}: the one that covers '
-            "the energies of these temperatures, from the standard deviation that each task "
-            "measures.",
             kind=(float, list[float], dict),
             default=MISSING,
             some="bias factor",
-            read=lambda given: (None,) if isinstance(given, dict) else numbers(given),
         ),
     ]
-    method: Annotated[
-        Method,
-        Key('"wte": metadynamics; "opes": the temperatures of window_K alike, by OPES.'),
-    ] = Method.WTE
+    method: Annotated[Method, Key()] = Method.WTE
     #: Width of the hills, eV; None: measured in the task's NVT part
     sigma_eV: Annotated[
-        float | None,
-        Key(
-            'Width of the hills with its unit, as "0.5 eV"; "auto": the standard deviation of '
-            "the potential energy in the task's NVT part.",
-            name="sigma",
-            kind=(str, float),
-            default=AUTO,
-            read=energy_eV,
-        ),
+        float | None, Key(name="sigma", kind=(str, float), default=AUTO, read=energy_eV)
     ] = None
     height_kT: Annotated[float, replace(HEIGHT, name="height")] = AUTO_HEIGHT_KT
     pace: Annotated[int, PACE] = DEFAULT_PACE
-    hills: Annotated[
-        Hills,
-        Key(
-            'What becomes of the hills when the models have been trained again: "drop": each '
-            'walker begins without; "shift": it begins with those of the same walker in the '
-            "previous iteration, moved by the difference of the two models' mean energies."
-        ),
-    ] = Hills.DROP
+    hills: Annotated[Hills, Key()] = Hills.DROP
     #: Sigma comes from the last 3/4 of them
-    nvt_steps: Annotated[
-        int, Key("Unbiased NVT steps before the bias, from which sigma is measured.", STEPS)
-    ] = 2000
-    walkers: Annotated[int, Key("Walkers per structure, temperature and bias factor.", COUNT)] = 1
-    share_hills: Annotated[
-        bool,
-        Key(
-            "Whether these walkers fill one bias together (as far as they run at the same time; "
-            "not repeatable to the bit); else they are independent."
-        ),
-    ] = False
-    checkpoint: Annotated[
-        int,
-        Key(
-            "Biased steps between checkpoints, from which a job that was killed goes on; "
-            "0: none. A biased part that is not longer has none.",
-            ANY_COUNT,
-        ),
-    ] = 10_000
+    nvt_steps: Annotated[int, STEPS] = 2000
+    walkers: Annotated[int, COUNT] = 1
+    share_hills: Annotated[bool, Key()] = False
+    checkpoint: Annotated[int, ANY_COUNT] = 10_000
     extra: Annotated[Extra, Key(inline=True)] = field(default_factory=Extra)
-    start: Annotated[
-        StartFrom,
-        Key(
-            'Structures to start from: "given" (sys_configs), "labelled": frames that earlier '
-            'iterations have labelled, at even quantiles of their energies, or "both"; the given '
-            "ones where there is no labelled frame yet."
-        ),
-    ] = StartFrom.GIVEN
+    start: Annotated[StartFrom, Key()] = StartFrom.GIVEN
     #: Of each composition in a system
-    n_start: Annotated[
-        int,
-        Key(
-            "Labelled frames to start from, of each system (and of each composition in it).",
-            COUNT,
-            otherwise="2",
-        ),
-    ] = 2
-    adapt_biasfactor: Annotated[
-        bool,
-        Key(
-            "Whether a bias factor at which the guard stopped more than half of the walkers (of "
-            "one system and temperature) is halved in the next iteration, as are larger ones, and "
-            "doubled again, up to what is asked for, once most come through."
-        ),
-    ] = True
-    guard: Annotated[Guard, Key("When a walker is stopped.")] = field(default_factory=Guard)
+    n_start: Annotated[int, Key(COUNT, otherwise="2")] = 2
+    adapt_biasfactor: Annotated[bool, Key()] = True
+    guard: Annotated[Guard, Key()] = field(default_factory=Guard)
     window_K: tuple[float, float] | None = None  #: temperatures to cover
 
 

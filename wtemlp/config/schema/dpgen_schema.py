@@ -49,7 +49,7 @@ def run_schema() -> Argument:
     temps = jobs.sub_fields["temps"]  # no electron temperatures
     temps.set_dtype([list[float]])
     temps.doc = "Temperatures (K) of the walkers."
-    own = Key("The well-tempered ensemble.")
+    own = Key(doc="The well-tempered ensemble.")
     block = Argument("wte", dict, arguments(WteBlock), doc=own.text, extra_check=own)
     jobs.extend_subfields([block])
     engines.extend_choices([wte])
@@ -65,7 +65,7 @@ def run_schema() -> Argument:
 def _own_style(style: str, record: type, what: str, method: str) -> Argument:
     fields = arguments(record)
     fields[0].name = method.replace(" ", "_")
-    own = Key(f"The {method}.")
+    own = Key(doc=f"The {method}.")
     params = Argument("fp_params", dict, fields, doc=own.text, extra_check=own)
     return Argument(style, dict, [params], doc=f"{what} as the reference method")
 

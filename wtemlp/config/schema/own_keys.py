@@ -16,7 +16,7 @@ from typing import (
     get_type_hints,
 )
 
-from wtemlp.config.keys.declare import Choice, Key
+from wtemlp.config.keys.declare import Choice, Key, Range, sentences
 from wtemlp.config.schema.section import Section
 
 if TYPE_CHECKING:
@@ -51,11 +51,14 @@ def names(record: type) -> tuple[str, ...]:
 
 
 def _declared(record: type) -> Iterator[tuple[Field[Any], Any, Key]]:
-    hints = get_type_hints(record, include_extras=True)
+    """The fields of a record that are from keys, with their types."""
+    hints, docs = get_type_hints(record, include_extras=True), sentences(record)
     for field in fields(record):
-        if get_origin(hints[field.name]) is Annotated:
-            hint, *extras = get_args(hints[field.name])
-            yield from ((field, hint, extra) for extra in extras if isinstance(extra, Key))
+        if get_origin(hints[field.name]) is not Annotated:
+            continue
+        hint, declared = get_args(hints[field.name])
+        key = Key(declared) if isinstance(declared, Range) else declared
+        yield field, hint, replace(key, doc=docs.get(field.name, key.doc))
 
 
 def _argument(field: Field[Any], hint: Any, key: Key) -> "Argument":

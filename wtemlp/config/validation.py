@@ -4,15 +4,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from wtemlp.config.keys.validation import Ensemble, ValidationSettings
+from wtemlp.config.keys.validation import (
+    DEFAULT_PS,
+    FRAME_PS,
+    MAX_FRAMES,
+    Ensemble,
+    ValidationSettings,
+)
 from wtemlp.config.records import Params
 from wtemlp.config.schema.own_keys import read
 from wtemlp.config.schema.section import Section
 
-#: Lengths of the parts of a run where the file has none, ps.
-DEFAULT_PS = {"equil_steps": 5.0, "nvt_steps": 20.0, "nve_steps": 50.0, "npt_steps": 20.0}
-FRAME_PS = 0.05  #: between stored frames, where the file does not say
-MAX_FRAMES = 2000  #: of a part, likewise
 MIN_RECORDS = 20  #: values that a mean and its error are made of
 MIN_FRAMES = 5  #: that a radial distribution function is made of
 

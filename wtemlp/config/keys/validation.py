@@ -17,6 +17,11 @@ from wtemlp.config.keys.declare import (
 from wtemlp.config.keys.values import numbers
 
 MAX_VISCOSITY_MPA_S = 1e6  #: pitch has more, and does not diffuse
+#: Lengths of the parts of a run where the file has none, ps.
+DEFAULT_PS = {"equil_steps": 5.0, "nvt_steps": 20.0, "nve_steps": 50.0, "npt_steps": 20.0}
+FRAME_PS = 0.05  #: between stored frames, where the file does not say
+MAX_FRAMES = 2000  #: of a part, likewise
+_FRAMES = f"{1e3 * FRAME_PS:g} fs (more where there would be more than {MAX_FRAMES} frames)"
 
 
 class Ensemble(Choice):
@@ -25,6 +30,10 @@ class Ensemble(Choice):
     NVT = "nvt"
     NVE = "nve"
     NPT = "npt"
+
+
+def _length(key: str, within: Range = STEPS) -> Key:
+    return Key(within, otherwise=f"{DEFAULT_PS[key]:g} ps")
 
 
 @dataclass(frozen=True)
@@ -144,13 +153,11 @@ class ValidationSettings:
     temp_factor: Annotated[float, Key(Range(gt=1), otherwise="that of the explorations' guard")] = (
         3.0
     )
-    equil_steps: Annotated[int, Key(ANY_STEPS, otherwise="5 ps")] = 10_000
-    nvt_steps: Annotated[int, Key(STEPS, otherwise="20 ps")] = 40_000
-    nve_steps: Annotated[int, Key(STEPS, otherwise="50 ps")] = 100_000
-    npt_steps: Annotated[int, Key(STEPS, otherwise="20 ps")] = 40_000
-    trj_freq: Annotated[
-        int, Key(COUNT, otherwise="50 fs (more where there would be more than 2000 frames)")
-    ] = 100
+    equil_steps: Annotated[int, _length("equil_steps", ANY_STEPS)] = 0
+    nvt_steps: Annotated[int, _length("nvt_steps")] = 0
+    nve_steps: Annotated[int, _length("nve_steps")] = 0
+    npt_steps: Annotated[int, _length("npt_steps")] = 0
+    trj_freq: Annotated[int, Key(COUNT, otherwise=_FRAMES)] = 100
     thermo_freq: Annotated[int, COUNT] = 10
     pairs: Annotated[
         tuple[tuple[str, str], ...], Key(kind=(list[str],), otherwise="all pairs of elements")

@@ -134,6 +134,7 @@ class Method(Choice):
 #: Keys that the init file has, too.
 PACE = Key(COUNT, doc="Steps between hills.")
 DEFAULT_PACE = 100
+N_START = 2  #: labelled frames to start from, where the file does not say
 HEIGHT = Key(
     Range(gt=0, le=MAX_HEIGHT_KT, unit="kT"),
     doc=f'First height of the hills; "{AUTO}" is {AUTO_HEIGHT_KT:g}.',
@@ -220,7 +221,7 @@ class WteBlock:
     extra: Annotated[Extra, Key(inline=True)] = field(default_factory=Extra)
     start: Annotated[StartFrom, Key()] = StartFrom.GIVEN
     #: Of each composition in a system
-    n_start: Annotated[int, Key(COUNT, otherwise="2")] = 2
+    n_start: Annotated[int, Key(COUNT, otherwise=f"{N_START}")] = N_START
     adapt_biasfactor: Annotated[bool, Key()] = True
     guard: Annotated[Guard, Key()] = field(default_factory=Guard)
     window_K: tuple[float, float] | None = None  #: temperatures to cover

@@ -53,6 +53,7 @@ def read_criteria(
     f_lo, f_hi = _levels(params, job, F_KEYS, systems, n_systems)
     v_lo, v_hi = _levels(params, job, V_KEYS, systems, n_systems)
     hard, soft = read_thresholds(params)
+    vacuum_A = params.get("fp_cluster_vacuum")
     if (job.get("task_min") or 0) > task_max:
         remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
         raise job.wrong("task_min", remedy)
@@ -68,7 +69,7 @@ def read_criteria(
         skip=params.get("model_devi_skip", 0),
         accurate=hard,
         accurate_soft=soft,
-        vacuum_A=params.get("fp_cluster_vacuum"),
+        vacuum_A=None if vacuum_A is None else float(vacuum_A),
         bad_box=params.get("fp_skip_bad_box"),
         lists=params.get("detailed_report_make_fp", True),
     )

@@ -191,7 +191,7 @@ def _read(params: Section, path: Path, root: Path) -> Params:
         ase_method=read(AseMethod, fp_params) if style == ASE else None,
         fp_task_max=task_max,
         fp_task_min=task_min,
-        ratio_failed=params.get("ratio_failed", RATIO_FAILED),
+        ratio_failed=float(params.get("ratio_failed", RATIO_FAILED)),
         criteria=criteria,
         md=read_md_options(params),
         model_suffix=model_suffix(params),

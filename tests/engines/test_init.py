@@ -20,7 +20,7 @@ from tests import program
 from tests.engines.conftest import require_engine
 from wtemlp.cli import main
 from wtemlp.config.keys.init import InitParams
-from wtemlp.config.keys.reference import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine
 from wtemlp.core.units import KCAL_MOL_IN_EV

@@ -7,7 +7,7 @@ import pytest
 
 from wtemlp.config.init_params import box_length_A, load_init_params
 from wtemlp.config.keys.init import InitParams
-from wtemlp.config.keys.reference import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.core.errors import InputError
 
 GOOD = {

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import wtemlp
-from wtemlp.config.keys.reference import ForceField
-from wtemlp.config.keys.selection import Convergence, Selection
+from wtemlp.config.keys.labels import Convergence, ForceField, Selection
 from wtemlp.config.keys.wte import ExtraVariable, Guard
 from wtemlp.config.params import examine_params, load_params
 from wtemlp.config.records import Params

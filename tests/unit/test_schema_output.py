@@ -14,9 +14,8 @@ from dargs import Argument, ArgumentEncoder
 from wtemlp import cli
 from wtemlp.config.keys.declare import sentences
 from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.labels import AseMethod, Convergence, ForceField, Selection
 from wtemlp.config.keys.machine import Trust, Waiting
-from wtemlp.config.keys.reference import AseMethod, ForceField
-from wtemlp.config.keys.selection import Convergence, Selection
 from wtemlp.config.keys.validation import ValidationBounds, ValidationSettings
 from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard, WteBlock
 from wtemlp.config.records import Params

@@ -8,7 +8,7 @@ import pytest
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
-from wtemlp.config.keys.selection import Picking, Selection
+from wtemlp.config.keys.labels import Picking, Selection
 from wtemlp.config.records import Criteria
 from wtemlp.core.paths import RunPaths
 from wtemlp.core.seeds import derive_seed

@@ -7,7 +7,7 @@ a run's folder does not say (yet).
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wtemlp.config.keys.selection import Picking
+from wtemlp.config.keys.labels import Picking
 from wtemlp.records.validation_record import Estimate
 
 #: How an arm serves the others; "": a biased one, which is what they are held against.

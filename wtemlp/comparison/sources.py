@@ -10,7 +10,7 @@ from typing import Any
 
 from wtemlp.comparison import records
 from wtemlp.comparison.reading import read_run, summaries_of
-from wtemlp.config.keys.selection import Picking
+from wtemlp.config.keys.labels import Picking
 from wtemlp.core import shell_hints
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths

@@ -9,7 +9,7 @@ from wtemlp.config import atoms, foreign
 from wtemlp.config.criteria import read_criteria, read_trust_levels
 from wtemlp.config.foreign import foreign_problems, is_foreign
 from wtemlp.config.jobs import read_job
-from wtemlp.config.keys.reference import AseMethod, ForceField
+from wtemlp.config.keys.labels import AseMethod, ForceField
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
 from wtemlp.config.plain_md import read_md_options

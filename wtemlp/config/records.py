@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from wtemlp.config.keys.declare import SEED_KEY, Key
-from wtemlp.config.keys.reference import AseMethod, ForceField
-from wtemlp.config.keys.selection import Convergence, Selection
+from wtemlp.config.keys.labels import AseMethod, Convergence, ForceField, Selection
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.keys.wte import WteBlock
 

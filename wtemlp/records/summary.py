@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from wtemlp.config.keys.selection import Picking
+from wtemlp.config.keys.labels import Picking
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.formatting import duration
 from wtemlp.core.paths import RunPaths

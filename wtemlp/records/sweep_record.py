@@ -18,7 +18,7 @@ class Arm:
     folder: str  #: the run's folder, relative to the sweep's
     biasfactor: float  #: 1: unbiased
     temperature_K: float  #: of the exploration
-    selection: str  #: how frames are picked, :class:`~wtemlp.config.keys.selection.Picking`
+    selection: str  #: how frames are picked, :class:`~wtemlp.config.keys.labels.Picking`
     seed: int
     baseline: str = ""  #: "unbiased", "random", "highT", or "" for a biased run
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
-from wtemlp.config.keys.selection import Picking
+from wtemlp.config.keys.labels import Picking
 from wtemlp.config.records import Params
 from wtemlp.core import paths
 from wtemlp.core.paths import RunPaths

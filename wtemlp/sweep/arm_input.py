@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.keys.selection import Picking
+from wtemlp.config.keys.labels import Picking
 from wtemlp.records.sweep_record import Arm
 
 Move = Callable[[str], str]  #: a path, from the run's folder to the arm's

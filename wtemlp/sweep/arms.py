@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wtemlp.config.keys.declare import MAX_BIASFACTOR, MAX_SEED, MAX_TEMPERATURE_K
-from wtemlp.config.keys.selection import Picking
+from wtemlp.config.keys.labels import Picking
 from wtemlp.config.keys.wte import Method
 from wtemlp.config.records import ExploreJob, Params
 from wtemlp.config.schema.dpgen_schema import ENGINE

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
-from wtemlp.config.keys.selection import Picking
+from wtemlp.config.keys.labels import Picking
 from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.dispatcher import run_tasks

@@ -16,7 +16,7 @@ from wtemlp.config.keys.declare import (
     Key,
     Range,
 )
-from wtemlp.config.keys.reference import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.config.keys.wte import BIASFACTORS, DEFAULT_PACE, HEIGHT, PACE
 
 OH_STRETCH = "the O-H stretch of flexible water has a period of 9 fs"

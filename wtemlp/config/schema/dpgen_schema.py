@@ -10,8 +10,8 @@ from dargs import Argument
 
 from wtemlp.config.keys.declare import ANY_COUNT, COUNT, CUTOFF_A, FRACTION, Key, Range
 from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.labels import AseMethod, ForceField
 from wtemlp.config.keys.machine import SECONDS, Stage, Trust, Waiting
-from wtemlp.config.keys.reference import AseMethod, ForceField
 from wtemlp.config.keys.wte import WteBlock
 from wtemlp.config.records import Params
 from wtemlp.config.schema.dpgen_more import extend_machine, extend_run

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from wtemlp.analysis.deviation import log_bins, log_histogram
 from wtemlp.analysis.frames import FrameTable, Phase
-from wtemlp.config.keys.selection import Picking
+from wtemlp.config.keys.labels import Picking
 from wtemlp.report.data import IterationData, RunData, group_by_sampling
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wtemlp.config.keys.declare import AUTO, MAX_TEMPERATURE_K
+from wtemlp.config.keys.declare import MAX_TEMPERATURE_K
 from wtemlp.config.keys.wte import Hills, Method, StartFrom, WteBlock
-from wtemlp.config.schema.own_keys import read
+from wtemlp.config.schema.own_keys import defaults, read
 from wtemlp.config.schema.section import Section, is_number
 from wtemlp.config.templates.plumed import read_extra
 
@@ -72,9 +72,9 @@ def _check_opes(block: Section, record: WteBlock) -> None:
     if record.window_K is None:
         remedy = f'"{Method.OPES}" samples temperatures: must be {{"window_K": [low, high]}} (K)'
         raise block.wrong("biasfactor", remedy)
-    hills = {"sigma": AUTO, "height": AUTO, "hills": Hills.DROP, "share_hills": False}
-    for key, unused in hills.items():
-        if block[key] != unused:
+    usual = defaults(WteBlock)
+    for key in ("sigma", "height", "hills", "share_hills"):
+        if block[key] != usual[key]:
             raise block.wrong(key, f'"{Method.OPES}" has no hills: remove it')
 
 

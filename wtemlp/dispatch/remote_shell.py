@@ -21,7 +21,7 @@ import paramiko
 
 from wtemlp.config.keys.machine import Trust
 from wtemlp.config.records import MachineSection
-from wtemlp.config.schema.own_keys import read
+from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, TransportError
 from wtemlp.dispatch.host_keys import HostKeys
@@ -195,7 +195,7 @@ class Place:
         """The same for sections that are reached in the same way."""
         if self.settings.local:
             return "this machine"
-        keys = ("remote_profile", "strict_host_key_checking", "known_hosts_file")
+        keys = ("remote_profile", *names(Trust))
         return json.dumps([self.settings.machine.get(key) for key in keys], sort_keys=True)
 
     @property

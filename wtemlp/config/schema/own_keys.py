@@ -50,6 +50,11 @@ def names(record: type) -> tuple[str, ...]:
     return tuple(found)
 
 
+def defaults(record: type) -> dict[str, Any]:
+    """The default of each key that a record declares, as a file has it."""
+    return {argument.name: argument.default for argument in arguments(record)}
+
+
 def _declared(record: type) -> Iterator[tuple[Field[Any], Any, Key]]:
     """The fields of a record that are from keys, with their types."""
     hints, docs = get_type_hints(record, include_extras=True), sentences(record)

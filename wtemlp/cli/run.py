@@ -8,9 +8,10 @@ from wtemlp.config.params import load_params
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.preflight.installed_engines import check_backend, check_machines
+from wtemlp.preflight.installed_engines import check_backend, check_machines, check_ranks
 from wtemlp.preflight.plumed_lines import check_plumed_lines
-from wtemlp.preflight.user_files import check_user_files
+from wtemlp.preflight.reference_trial import try_reference
+from wtemlp.preflight.user_files import check_included, check_user_files
 from wtemlp.records.compatibility import check_run
 from wtemlp.records.summary import summaries, total_time
 from wtemlp.report.table import format_table
@@ -28,13 +29,18 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     machines = load_machines(machine, root)
     check_machines(machines, Stage, root)
     check_backend(params, machines)
+    check_ranks(params, machines)
     check_user_files(machines, root)
+    check_included(params, machines, root)
     check_plumed_lines(params, machines, root)
     check_labels(params, machines, root)
     paths = RunPaths(root)
     check_run(params, machines, paths)
+    notes = [] if paths.state.exists() else try_reference(params, machines, root)
     page = LivePage(root)
     with at_work(paths, "run", param, machine) as reporter:
+        for note in notes:
+            reporter.say(f"warning: {note}")
         try:
             loop = loop_of(RunContext(params, machines, paths), reporter, page.keep)
             state = loop.run()

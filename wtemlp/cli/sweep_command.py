@@ -15,9 +15,9 @@ from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.planning import own_run
 from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.preflight.installed_engines import check_backend, check_machines, is_local
+from wtemlp.preflight.installed_engines import check_backend, check_machines, check_ranks, is_local
 from wtemlp.preflight.plumed_lines import check_plumed_lines
-from wtemlp.preflight.user_files import check_user_files
+from wtemlp.preflight.user_files import check_included, check_user_files
 from wtemlp.records import sweep_record
 from wtemlp.records.sweep_record import Arm, Sweep
 from wtemlp.session.progress import Reporter
@@ -140,7 +140,9 @@ def _look(
     user_files = relative_files(machines, root)
     check_machines(machines, Stage, root)
     check_backend(params, machines)
+    check_ranks(params, machines)
     check_user_files(machines, root)
+    check_included(params, machines, root)
     check_plumed_lines(params, machines, root)
     check_labels(params, machines, root)
     unbiased = reach.recorded(folder) if None in request.high_K else None

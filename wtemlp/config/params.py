@@ -1,12 +1,15 @@
 """Reading the parameter file of ``wtemlp run``."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from wtemlp.config import atoms, foreign
 from wtemlp.config.criteria import read_criteria, read_trust_levels
+from wtemlp.config.data.files import below_a_prefix, data_entries
+from wtemlp.config.data.report import INIT, VALIDATION, DataReport, look_at_data
+from wtemlp.config.elements import odd_masses, read_mass_map, read_type_map
 from wtemlp.config.foreign import foreign_problems, is_foreign
 from wtemlp.config.jobs import read_job
 from wtemlp.config.keys.labels import AseMethod, ForceField
@@ -20,21 +23,29 @@ from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.read_files import Kind, read_object
 from wtemlp.config.schema.section import Section
+from wtemlp.config.structures import examine_structures, read_format
 from wtemlp.config.systems import (
-    data_folders,
-    data_problems,
+    missing_structures,
     read_sys_configs,
-    structure_problems,
 )
 from wtemlp.config.templates.scripts import refuse_without_template
 from wtemlp.config.training import check_training, model_suffix
+from wtemlp.config.training_input import check_training_input
 from wtemlp.config.training_start import check_training_start, read_reuse, start_problems
 from wtemlp.config.validation import with_validation
 from wtemlp.core.errors import InputError, NotRunnable
-from wtemlp.dpgen import adapter
 
 DEFAULT_TIMESTEP_PS = 0.001
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
+
+
+@dataclass(frozen=True)
+class FilesFound:
+    """What is found in the files that a parameter file names."""
+
+    data: DataReport  #: of the initial and the validation data
+    problems: tuple[InputError, ...]  #: of the rest
+    notes: tuple[str, ...]  #: what structures have and MD does not get
 
 
 @dataclass(frozen=True)
@@ -58,23 +69,25 @@ class Examined:
     params: Params | None
     problems: tuple[NotRunnable, ...] = ()
 
-    def file_problems(self) -> Iterator[InputError]:
+    def look_at_files(self) -> "FilesFound":
         """All that is wrong with the data, structures and other files that it names.
 
-        One at most for each folder of data, each system of structures and each other file.
+        One problem at most for each structure and each file that is no data.
         """
         record, file, root = self.params, self.file, self.root
         assert record is not None
-        for key in ("init_data_sys", "validation_data_sys"):
-            yield from data_problems(file, key, root, record.type_map)
+        problems: list[InputError] = []
+        notes: tuple[str, ...] = ()
         if not is_foreign(file):
             used = {index for job in record.jobs for index in job.sys_idx}
             if record.validation.system is not None:
                 used.add(record.validation.system)
-            yield from structure_problems(file, root, used, record.type_map)
-        yield from self.label_file_problems()
-        yield from start_problems(file, root)
-        yield from foreign_problems(file, root)
+            found = examine_structures(record, used)
+            problems += [*missing_structures(file, root, used), *found.problems]
+            notes = found.notes
+        problems += self.label_file_problems()
+        problems += [*start_problems(file, root), *foreign_problems(file, root)]
+        return FilesFound(look_at_data(file, root, record.type_map), tuple(problems), notes)
 
     def label_file_problems(self) -> list[InputError]:
         """The files that its ``fp_style`` names and that are not there."""
@@ -130,9 +143,22 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     examined = examine_params(path, root)
     if examined.params is None:
         raise examined.problems[0]
-    for problem in examined.file_problems() if check_files else ():
+    if not check_files:
+        return examined.params
+    found = examined.look_at_files()
+    if found.data.problems:
+        raise _first(found.data.problems)
+    for problem in found.problems:
         raise problem
-    return examined.params
+    warnings = (*examined.params.warnings, *found.data.warnings, *found.notes)
+    return replace(examined.params, warnings=warnings)
+
+
+def _first(problems: Sequence[InputError]) -> InputError:
+    """The first of some problems, with the number of the others."""
+    first, more = problems[0], len(problems) - 1
+    told = f" (and {more} more, which `wtemlp check` tells)" if more else ""
+    return InputError(first.where, first.problem, first.remedy + told)
 
 
 def _unsupported(params: Section) -> Iterator[NotRunnable]:
@@ -146,8 +172,8 @@ def _unsupported(params: Section) -> Iterator[NotRunnable]:
 
 def _read(params: Section, path: Path, root: Path) -> Params:
     check_label_keys(params)
-    type_map = _read_type_map(params)
-    mass_map = _read_mass_map(params, type_map)
+    type_map = read_type_map(params)
+    mass_map = read_mass_map(params, type_map)
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
     lo, hi = read_trust_levels(params)
     _check_elements(params, type_map)
@@ -171,13 +197,13 @@ def _read(params: Section, path: Path, root: Path) -> Params:
         Params,
         params,
         source=path,
-        jdata=_dpgen_view(params.data, mass_map),
+        jdata=_dpgen_view(params, mass_map, root),
         type_map=type_map,
         mass_map=mass_map,
-        init_data_sys=data_folders(params, "init_data_sys", root),
-        validation_data_sys=data_folders(params, "validation_data_sys", root),
+        init_data_sys=tuple(entry.path for entry in data_entries(params, INIT, root)),
+        validation_data_sys=tuple(entry.path for entry in data_entries(params, VALIDATION, root)),
         sys_configs=read_sys_configs(params, root, used, check_files=False),
-        sys_format=params["sys_format"],
+        sys_format=read_format(params),
         numb_models=numb_models,
         dp_compress=params["dp_compress"],
         f_trust_lo=lo,
@@ -195,7 +221,7 @@ def _read(params: Section, path: Path, root: Path) -> Params:
         criteria=criteria,
         md=read_md_options(params),
         model_suffix=model_suffix(params),
-        warnings=tuple(ignored(params)),
+        warnings=(*odd_masses(params, type_map, mass_map), *ignored(params)),
         engine=engine_of(params),
         by_dpgen=is_foreign(params) or atoms.by_atoms(params) or atoms.with_electrons(params),
         by_atoms=atoms.by_atoms(params),
@@ -209,13 +235,14 @@ def _read(params: Section, path: Path, root: Path) -> Params:
     record = with_validation(params, record)
     _check_data_lists(params, record)
     check_training(params, type_map)
+    more = check_training_input(params)
     check_training_start(params)
-    return record
+    return replace(record, warnings=(*record.warnings, *more))
 
 
-def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[str, Any]:
+def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dict[str, Any]:
     """The dictionary that DP-GEN's own steps can be handed."""
-    own = names(Params)
+    data, own = params.data, names(Params)
     jdata = {key: value for key, value in data.items() if key not in own}
     if jdata.get("model_devi_engine") not in foreign.FOREIGN:
         jdata["model_devi_engine"] = LAMMPS
@@ -226,37 +253,12 @@ def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[st
     jdata["mass_map"] = list(mass_map)
     # Optional in DP-GEN's schema, but its code needs it.
     jdata.setdefault("init_data_prefix", ".")
+    found = data_entries(params, INIT, root)
+    jdata["init_data_prefix"], jdata[INIT] = below_a_prefix(found, root, jdata["init_data_prefix"])
+    if isinstance(sizes := jdata.get("init_batch_size"), list) and len(sizes) >= len(data[INIT]):
+        jdata["init_batch_size"] = [sizes[entry.index] for entry in found]
     jdata.setdefault("ratio_failed", RATIO_FAILED)
     return jdata
-
-
-def _read_type_map(params: Section) -> tuple[str, ...]:
-    names = params["type_map"]
-    if not names:
-        raise params.wrong("type_map", "must name one element or more")
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise params.wrong("type_map", "is given twice, remove one", index)
-    return tuple(names)
-
-
-def _read_mass_map(params: Section, type_map: tuple[str, ...]) -> tuple[float, ...]:
-    given = params["mass_map"]
-    if given == "auto":
-        try:
-            return tuple(adapter.atomic_masses(type_map))
-        except ValueError as error:
-            index = type_map.index(str(error))
-            remedy = '"mass_map": "auto" knows elements only; give mass_map as a list (g/mol)'
-            raise params.wrong("type_map", remedy, index) from None
-    if isinstance(given, str):
-        raise params.wrong("mass_map", 'must be "auto" or a list of masses (g/mol)')
-    if len(given) != len(type_map):
-        raise params.wrong("mass_map", f"must have one mass per element ({len(type_map)})")
-    for index, mass in enumerate(given):
-        if not mass > 0:
-            raise params.wrong("mass_map", "must be a positive number (g/mol)", index)
-    return tuple(float(mass) for mass in given)
 
 
 def _read_numb_models(params: Section, n_jobs: int) -> int:

@@ -194,3 +194,4 @@ class Machines:
     fp: MachineSection
     deepmd_version: str
     mdata: Mapping[str, Any]  #: the file's dictionary as DP-GEN wants it
+    warnings: tuple[str, ...] = ()  #: lines on what is there without any effect

@@ -11,9 +11,10 @@ from wtemlp.config.records import MachineSection
 from wtemlp.config.schema.own_keys import arguments, names, read
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError
+from wtemlp.dispatch.ssh.config import options_of
 
 OWN_KEYS = names(Waiting)
-HOST_KEYS = names(Trust)  #: for `wtemlp.dispatch.ssh`
+HOST_KEYS = names(Trust)  #: for `dispatch.ssh`
 DAY = 86_400.0
 #: Contexts whose folders can be asked and whose commands can be run.
 CONTEXTS = ("lazylocal", "local", "ssh")
@@ -99,6 +100,8 @@ def read_section(section: MachineSection, root: Path) -> Settings:
                 "give the path of a private SSH key",
             )
         profile["key_filename"] = str(key)
+    if settings.context == "ssh" and profile.get("hostname") and not profile.get("username"):
+        profile["username"] = options_of(profile).username  # dpdispatcher asks for it
     machine["remote_profile"] = profile
     if machine.get("known_hosts_file"):
         machine["known_hosts_file"] = str(root / Path(machine["known_hosts_file"]).expanduser())

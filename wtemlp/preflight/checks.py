@@ -48,7 +48,8 @@ def check_everything(
         machines = check_machine_file(machine, findings, to_run=not schema_only)
     if not schema_only:
         check_plumed(params, machines, root, findings)
-        check_label_inputs(examined, machines, root, findings)
+        lacking = examined is not None and bool(examined.label_file_problems())
+        check_label_inputs(params, machines, root, findings, lacking)
     if machines is None or schema_only:
         return
     check_folder(params, machines, root, findings)

@@ -12,9 +12,10 @@ from wtemlp.core.errors import InputError, MissingEngine, NotRunnable, WtemlpErr
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.findings import Findings
 from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.preflight.installed_engines import check_backend, check_machines
+from wtemlp.preflight.installed_engines import check_backend, check_machines, check_ranks
 from wtemlp.preflight.plumed_lines import jobs_with_lines, refusals
-from wtemlp.preflight.user_files import check_user_files
+from wtemlp.preflight.reference_trial import is_tried_here, try_reference
+from wtemlp.preflight.user_files import check_included, check_user_files
 from wtemlp.records.compatibility import check_run
 
 
@@ -49,42 +50,50 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Ex
     jobs, models = len(params.jobs), params.numb_models
     findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
     for line in params.warnings:
-        where, _, what = line.partition(": ")
-        findings.warning(where, what)
+        _warn(line, findings)
     templates = sum(job.template is not None for job in params.jobs)
     if templates:
         findings.ok(param.name, f"the scripts of {templates} iterations have all that is needed")
     if files:
-        problems = list(examined.file_problems())
-        for problem in problems:
+        found = examined.look_at_files()
+        data, problems = found.data, found.problems
+        for line in (*data.warnings, *found.notes):
+            _warn(line, findings)
+        for problem in (*data.shown, *problems):
             findings.refused(problem)
-        if not problems:
-            data = len(params.init_data_sys) + len(params.validation_data_sys)
+        for key, summary in data.summaries():
+            findings.ok(f"{param.name}: {key}", summary)
+        if not problems and not data.problems:
             used = {index for job in params.jobs for index in job.sys_idx}
             structures = sum(len(params.sys_configs[index]) for index in used)
             elements = ", ".join(params.type_map)
             findings.ok(
                 param.name,
-                f"{data} folders of data and {structures} structures are there, of {elements}",
+                f"{len(data.systems)} systems of data and {structures} "
+                f"structures are there, of {elements}",
             )
     return examined
 
 
 def check_label_inputs(
-    examined: Examined | None, machines: Machines | None, root: Path, findings: Findings
+    params: Params | None,
+    machines: Machines | None,
+    root: Path,
+    findings: Findings,
+    lacking: bool = False,
 ) -> None:
     """Check the back end of the trainings, and that DP-GEN can make the inputs of its ``fp_style``,
-    if their files are there."""
-    if examined is None or examined.params is None:
+    unless files are lacking that this style names."""
+    if params is None:
         return
-    params = examined.params
     if machines is not None:
-        try:
-            check_backend(params, machines)
-        except MissingEngine as error:
-            findings.refused(error)
+        for check in (check_backend, check_ranks):
+            try:
+                check(params, machines)
+            except WtemlpError as error:
+                findings.refused(error)
     own = params.fp_style in OWN_STYLES
-    if not own and examined.label_file_problems():
+    if lacking:
         return  # told already
     try:
         check_labels(params, machines, root)
@@ -93,12 +102,42 @@ def check_label_inputs(
         return
     if not own:
         findings.ok(params.source.name, f"DP-GEN makes the inputs of fp_style {params.fp_style}")
+    if machines is not None and params.ase_method is not None:
+        _try_calculator(params, machines, root, findings)
+
+
+def _try_calculator(params: Params, machines: Machines, root: Path, findings: Findings) -> None:
+    """Try the calculator of the labels, if its command runs here."""
+    where = f"{params.source.name}: fp_params.calculator"
+    if not is_tried_here(params, machines):
+        findings.ok(where, "is not tried here: the first labelling job tries it, before it labels")
+        return
+    try:
+        check_machines(machines, ("fp",), root)
+        check_user_files(machines, root)
+    except WtemlpError:
+        return  # told with the sections
+    try:
+        notes = try_reference(params, machines, root)
+    except WtemlpError as error:
+        findings.refused(error, where)
+        return
+    for note in notes:
+        findings.warning(where, note.removeprefix(f"{where}: "))
+    if not notes:
+        findings.ok(where, "was made and tried on the first structure of each system")
 
 
 def check_plumed(
     params: Params | None, machines: Machines | None, root: Path, findings: Findings
 ) -> None:
-    """Have the PLUMED of this machine, if there is one, read the user's own lines."""
+    """Look at the files that scripts include, and have the PLUMED of this machine, if there is one,
+    read the user's own lines."""
+    if params is not None and machines is not None:
+        try:
+            check_included(params, machines, root)
+        except InputError as error:
+            findings.refused(error)
     if params is None or not (indices := jobs_with_lines(params)):
         return
     where = f"{params.source.name}: model_devi_jobs[{indices[0]}].wte.plumed"
@@ -192,6 +231,12 @@ def check_folder(
         return
     there = paths.state.is_file()
     findings.ok(str(root), "the input goes with the run that is here" if there else "no run yet")
+
+
+def _warn(line: str, findings: Findings) -> None:
+    """Tell a warning of the parameter file."""
+    where, _, what = line.partition(": ")
+    findings.warning(where, what)
 
 
 def _tell_not_runnable(

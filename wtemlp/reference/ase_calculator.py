@@ -1,13 +1,16 @@
 """Labels by a calculator of ASE: many frames in one process."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
 from wtemlp.config.keys.labels import AseMethod
-from wtemlp.core.atomic_io import write_json, write_text
+from wtemlp.core.atomic_io import replacing, write_json, write_text
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md.topology import whole_cluster
@@ -15,6 +18,27 @@ from wtemlp.reference import ase_program as program
 from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, no_labels, refusal
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
+KINDS = {
+    program.FREE_ENERGY: "the energy is the calculator's free_energy, of which the forces are the "
+    "slope",
+    program.ENERGY: "the energy is the calculator's energy: it has no free_energy",
+}
+NO_VIRIAL = "no virial: the calculator gives no stress, or one that is not a finite number"
+
+
+def trial_of(file: Path) -> dict[str, Any]:
+    """What a job says of its calculator: ``notes``, or an ``error`` and its ``remedy``.
+
+    Parameters
+    ----------
+    file : Path
+        The job's result; empty where it has labels.
+    """
+    try:
+        text = file.read_bytes()
+        return dict(json.loads(text)) if text[:1] == b"{" else {}
+    except (OSError, ValueError):
+        return {}
 
 
 @dataclass(frozen=True)
@@ -27,10 +51,16 @@ class AseCalculator(ManyFrames):
         ``fp_params``.
     type_map : tuple of str
         The run's elements.
+    task : str
+        What the jobs do: one of the constants of :mod:`wtemlp.reference.ase_program`.
+    seed : int
+        Of what a trial draws.
     """
 
     method: AseMethod
     type_map: tuple[str, ...]
+    task: str = program.LABEL
+    seed: int = 0
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one job that labels all frames.
@@ -50,15 +80,16 @@ class AseCalculator(ManyFrames):
         folder.mkdir(parents=True, exist_ok=True)
         frames = self._as_labelled(frames)
         write_text(folder / SCRIPT, Path(program.__file__).read_text())
-        new = folder / f"new.{program.FRAMES}"
-        np.savez(new, coords=frames.coords, cells=frames.cells)
-        new.replace(folder / program.FRAMES)
+        with replacing(folder / program.FRAMES) as file:
+            np.savez(file, coords=frames.coords, cells=frames.cells)
         settings = {
             "calculator": self.method.calculator,
             "arguments": dict(self.method.arguments),
             "periodic": self.method.periodic,
             "symbols": [self.type_map[kind] for kind in frames.types],
             "names": list(frames.names),
+            "task": self.task,
+            "seed": self.seed,
         }
         write_json(folder / program.SETTINGS, settings)
         return Task(
@@ -90,6 +121,8 @@ class AseCalculator(ManyFrames):
             If they cannot be read.
         """
         file, frames = folder / program.LABELS, self._as_labelled(frames)
+        if said := self.refused(file):
+            raise CalculationError(f"{folder}: {'; '.join(said)}")
         try:
             with np.load(file) as found:
                 labels = {name: found[name] for name in found.files}
@@ -107,16 +140,38 @@ class AseCalculator(ManyFrames):
             if not reasons[k]:
                 reasons[k] = refusal(labels["forces"][k])
                 refused[k] = reasons[k] != ""
-        ok = np.array([reason == "" for reason in reasons])
-        virials = labels["virials"] if np.isfinite(labels["virials"][ok]).all() else None
         return Labels(
             energies=labels["energies"],
             forces=labels["forces"],
-            virials=virials,
-            ok=ok,
+            virials=labels["virials"],
+            ok=np.array([reason == "" for reason in reasons]),
             reasons=tuple(reasons),
             refused=refused,
             frames=frames,
+            notes=self._notes(labels),
+        )
+
+    def refused(self, file: Path) -> tuple[str, ...]:
+        """What stands against all labels of a job, and the remedy; empty if nothing does.
+
+        Parameters
+        ----------
+        file : Path
+            The job's result.
+        """
+        said = trial_of(file)
+        if "error" not in said:
+            return ()
+        return f"the calculator {self.method.calculator} {said['error']}", said["remedy"]
+
+    def _notes(self, labels: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], ...]:
+        """Of each frame: which energy it is, whether it has a virial, what a trial found."""
+        whole = tuple(f"the calculator {note}" for note in labels.get("notes", ()))
+        kinds = labels.get("kinds", np.full(len(labels["energies"]), program.ENERGY))
+        lacks = ~np.isfinite(labels["virials"]).all(axis=(1, 2)) & self.method.periodic
+        return tuple(
+            (KINDS[str(kind)], *[NO_VIRIAL] * bool(none), *whole) if str(kind) else ()
+            for kind, none in zip(kinds, lacks, strict=True)
         )
 
     def _as_labelled(self, frames: Frames) -> Frames:

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wtemlp.core import shell_hints
-from wtemlp.core.errors import InputError, WtemlpError
+from wtemlp.core.atomic_io import LogFile, in_words
+from wtemlp.core.errors import FileSystemError, InputError, WtemlpError
 from wtemlp.core.paths import RunPaths
 from wtemlp.session.lock import locked
 from wtemlp.session.progress import Reporter
+
+SAID = ("wtemlp.dispatch", "wtemlp.stages")  #: loggers whose warnings are said
 
 
 class _ToUser(logging.Handler):
@@ -30,8 +33,9 @@ def open_log(paths: RunPaths, say: Callable[[str], object]) -> None:
 
     What the dispatcher warns of (it waits for a host, a task is tried again) is also said.
     """
-    logging.getLogger("wtemlp.dispatch").handlers[:] = [_ToUser(say)]
-    handler = logging.FileHandler(paths.log)
+    for name in SAID:
+        logging.getLogger(name).handlers[:] = [_ToUser(say)]
+    handler = LogFile(paths.log)
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     root = logging.getLogger()
     # Some of the libraries that were imported have put their own on the terminal.
@@ -69,6 +73,20 @@ def _terminated(number: int, frame: object) -> None:
 
 
 @contextmanager
+def _files_named(root: Path, again: str) -> Iterator[None]:
+    """Have an error of the file system say what happened to which file, and how to go on."""
+    try:
+        yield
+    except BrokenPipeError:  # nobody reads what is said
+        raise
+    except OSError as error:
+        logging.getLogger("wtemlp").exception("the file system")
+        raise FileSystemError(
+            f"{in_words(error, root)}; what is done is kept: put that right and go on with: {again}"
+        ) from error
+
+
+@contextmanager
 def at_work(
     paths: RunPaths, command: str, param: Path, machine: Path, again: str = ""
 ) -> Iterator[Reporter]:
@@ -93,14 +111,15 @@ def at_work(
     signal.signal(signal.SIGTERM, _terminated)
     with locked(paths):
         reporter = Reporter(paths.live, command=command, files=files)
-        open_log(paths, reporter.say)
-        reporter.begin()
+        again = again or shell_hints.command(command, paths.root, *files)
         try:
-            yield reporter
+            with _files_named(paths.root, again):
+                open_log(paths, reporter.say)
+                reporter.begin()
+                yield reporter
         except WtemlpError as error:
             logging.getLogger("wtemlp").error("%s", error)
-            again = again or shell_hints.command(command, paths.root, *files)
-            if not isinstance(error, InputError):
+            if not isinstance(error, InputError | FileSystemError):
                 reporter.say(f"stopped; go on with: {again}")
             reporter.end(str(error))
             raise

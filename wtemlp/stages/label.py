@@ -1,29 +1,42 @@
 """Labelling: the chosen frames in, labelled frames or failures with a reason out."""
 
-import json
 import os
 import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import dpdata
 import numpy as np
 
-from wtemlp.analysis.frames import Decision, FrameTable, load_frames
+from wtemlp.analysis.frames import FrameTable, load_frames
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_json
-from wtemlp.core.errors import CalculationError
-from wtemlp.core.paths import RunPaths
+from wtemlp.core.atomic_io import read_json, reading, replacing, write_json
+from wtemlp.core.errors import CalculationError, DamagedFile
 from wtemlp.dispatch.failures import meaningful, read_tail
 from wtemlp.dispatch.task_status import forget_finished, has_finished
 from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.md.dump import Dump, read_dump
 from wtemlp.reference.base import Frames, Labeller, Labels, no_labels
-from wtemlp.reference.dataset import Dataset, Origin, accepted, labelled_system
+from wtemlp.reference.dataset import (
+    Dataset,
+    Origin,
+    accepted,
+    by_virial,
+    labelled_system,
+    write_systems,
+)
 from wtemlp.reference.styles import labeller_of
-from wtemlp.stages import select
+from wtemlp.stages import labels_by_hand, select
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.label_frames import (
+    CHOOSE_AGAIN,
+    chosen_frame,
+    frame_folders,
+    frame_record,
+    places,
+    provenance,
+    selected_rows,
+)
 
 
 def _labeller(context: RunContext, iteration: int) -> Labeller:
@@ -44,44 +57,13 @@ def prepare(context: RunContext, iteration: int, table: FrameTable) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     select.record(context, iteration, table)
-    for system, rows in _selected(table).items():
+    for system, rows in selected_rows(table).items():
         texts = select.frame_texts(context.paths, iteration, table, rows)
         for number, row in enumerate(rows):
             _prepare_frame(context, iteration, table, row, (system, number), texts[int(row)])
     _labeller(context, iteration).write_inputs(
         frame_folders(context.paths, iteration), context.seed("label", iteration)
     )
-
-
-def frame_folders(run: RunPaths, iteration: int) -> list[Path]:
-    """The folders of the frames that were chosen, one each."""
-    chosen = _selected(load_frames(run.explored(iteration)))
-    return [
-        folder
-        for system, rows in chosen.items()
-        for folder in _places(run, iteration, system, len(rows))
-    ]
-
-
-def _places(run: RunPaths, iteration: int, system: int, count: int) -> list[Path]:
-    """The folders of a system's chosen frames, in the order of the table.
-
-    They are numbered from 0, but for those of ``dpgen run``, which leaves the numbers of frames
-    with a bad box out.
-    """
-    found = sorted(run.label(iteration).glob(f"task.{system:03d}.??????"))
-    if len(found) == count:
-        return found
-    return [run.label_task(iteration, system, number) for number in range(count)]
-
-
-def _selected(table: FrameTable) -> dict[int, np.ndarray]:
-    """The chosen rows of each system that has some, in the table's order."""
-    chosen = table.decision == Decision.SELECTED
-    return {
-        int(system): np.flatnonzero(chosen & (table.system == system))
-        for system in np.unique(table.system[chosen])
-    }
 
 
 def _prepare_frame(
@@ -95,7 +77,15 @@ def _prepare_frame(
     folder = context.paths.label_task(iteration, *place)
     folder.mkdir()
     source = select.frame_folder(context.paths, iteration, table, row)
-    (folder / paths.FRAME_DUMP).write_bytes(dump)
+    kept = folder / paths.FRAME_DUMP
+    with replacing(kept) as file:
+        file.write(dump)
+    with reading(
+        kept,
+        f"so is the frame of step {int(table.step[row])} of {source}; move its "
+        "01.model_devi away: the same command explores again",
+    ):
+        read_dump(kept)
     # DP-GEN's links: its tools ask them where a frame is from.
     job = context.paths.root / source / paths.JOB
     stored = job.parent / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
@@ -105,44 +95,14 @@ def _prepare_frame(
     write_json(folder / paths.FRAME, provenance(context, source, table, row))
 
 
-def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -> dict:
-    """What ``frame.json`` says of a frame.
-
-    Parameters
-    ----------
-    context : RunContext
-    source : Path
-        The exploration task that it is from, relative to the run's folder.
-    table : FrameTable
-    row : int
-    """
-    return {
-        "task": str(source),
-        "step": int(table.step[row]),
-        "phase": int(table.phase[row]),
-        "walker": int(table.walker[row]),
-        "biasfactor": _finite(table.biasfactor[row]),
-        "temperature_K": _finite(table.temperature_K[row]),
-        "energy_eV": _finite(table.energy_eV[row]),
-        "bias_eV": _finite(table.bias_eV[row]),
-        "max_devi_f": _finite(table.max_devi_f[row]),
-        "verdict": Decision(table.verdict[row]).name.lower(),
-        "selection": context.params.selection.method,
-    }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
 def _batches(context: RunContext, iteration: int, together: bool) -> dict[Path, Frames]:
     """The frames of each job, by its folder: those with the same atoms, or each in its own."""
     found: dict[Path, Frames] = {}
     table = load_frames(context.paths.explored(iteration))
-    for system, rows in _selected(table).items():
+    for system, rows in selected_rows(table).items():
         alike: dict[bytes, list[tuple[str, Dump]]] = {}
-        for folder in _places(context.paths, iteration, system, len(rows)):
-            dump = read_dump(folder / paths.FRAME_DUMP)
+        for folder in places(context.paths, iteration, system, len(rows)):
+            dump = chosen_frame(context, iteration, folder)
             if together:
                 alike.setdefault(dump.types.tobytes(), []).append((folder.name, dump))
             else:
@@ -166,6 +126,25 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
         labeller.prepare(folder, frames, command)
         for folder, frames in _batches(context, iteration, labeller.together).items()
     ], []
+
+
+def take_by_hand(context: RunContext, iteration: int) -> list[str]:
+    """Take the outputs that a user has put into the folders of frames, before they are labelled.
+
+    Returns
+    -------
+    list of str
+        What is done with them, a line each.
+
+    Raises
+    ------
+    CalculationError
+        If one is no label of its frame, after the calculation there has failed; it stays.
+    """
+    labeller = _labeller(context, iteration)
+    given, _ = tasks(context, iteration)
+    batches = _batches(context, iteration, labeller.together)
+    return labels_by_hand.take(labeller, [(task, batches[task.folder]) for task in given])
 
 
 def may_fail(context: RunContext, iteration: int) -> bool:
@@ -209,19 +188,34 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
             labels = _labels(labeller, folder, frames)
         failed = np.flatnonzero(~labels.ok & ~labels.refused)
         broken |= {frames.names[index]: folder for index in failed}
-        made = [json.loads((folder.parent / n / paths.FRAME).read_text()) for n in frames.names]
+        made = [frame_record(context, iteration, folder.parent / name) for name in frames.names]
         outcomes += _outcomes(context, frames, labels, made)
         origins = [Origin(frame["biasfactor"], frame["step"]) for frame in made]
         system = int(folder.name.split(".")[1])
         kept[system].append(accepted(frames, labels, origins, context.params.type_map))
     for system, datasets in kept.items():
-        _write_data(context, iteration, system, datasets)
+        parts = [labelled_system(part) for dataset in datasets for part in by_virial(dataset)]
+        write_systems(context.paths.label_data(iteration, system), parts, context.params.type_map)
     labelled = sum(len(dataset) for datasets in kept.values() for dataset in datasets)
     outcomes.sort(key=lambda outcome: outcome["frame"])
     write_json(context.paths.label(iteration) / paths.LABELS, outcomes)
     reasons = {frame["frame"]: frame["reason"] for frame in outcomes if not frame["labelled"]}
     _judge(context, iteration, broken, reasons, said, labelled + len(reasons))
     return labelled, reasons
+
+
+def remarks(context: RunContext, iteration: int) -> list[str]:
+    """What a user should know of the labels that :func:`collect` has read, a line each."""
+    outcomes = read_json(context.paths.label(iteration) / paths.LABELS, CHOOSE_AGAIN, list)
+    labelled = [outcome for outcome in outcomes if outcome["labelled"]]
+    found: dict[str, list[str]] = defaultdict(list)
+    for outcome in labelled:
+        for note in dict.fromkeys(outcome.get("notes", ())):
+            found[note].append(outcome["frame"])
+    return [
+        f"{len(names)} of {len(labelled)} labels ({names[0]}{', ...' * (len(names) > 1)}): {note}"
+        for note, names in found.items()
+    ]
 
 
 def _labels(labeller: Labeller, folder: Path, frames: Frames) -> Labels:
@@ -238,7 +232,10 @@ def _labels(labeller: Labeller, folder: Path, frames: Frames) -> Labels:
 def _failed_jobs(context: RunContext, iteration: int) -> dict[str, str]:
     """What the failed jobs said, by the names of their folders."""
     file = context.paths.label(iteration) / paths.FAILED_JOBS
-    return json.loads(file.read_text()) if file.exists() else {}
+    try:
+        return dict(read_json(file, "")) if file.exists() else {}
+    except DamagedFile:
+        return {}  # the jobs' own logs say the same
 
 
 def _outcomes(
@@ -255,9 +252,16 @@ def _outcomes(
             **frame,
             "label_eV": float(energy) if ok else None,
             "atoms": atoms,
+            "notes": list(notes) if ok else [],
         }
-        for name, ok, reason, energy, frame in zip(
-            frames.names, labels.ok, labels.reasons, labels.energies, made, strict=True
+        for name, ok, reason, energy, frame, notes in zip(
+            frames.names,
+            labels.ok,
+            labels.reasons,
+            labels.energies,
+            made,
+            labels.notes or [()] * len(frames),
+            strict=True,
         )
     ]
 
@@ -273,6 +277,7 @@ def _judge(
     """End the run if too many calculations failed; they are then to be done again."""
     if len(broken) <= context.params.ratio_failed * total:
         return
+    labels_by_hand.note_left(context.paths.label(iteration), set(broken.values()))
     for folder in broken.values():
         forget_finished(folder)
     name, folder = next(iter(broken.items()))
@@ -294,19 +299,3 @@ def _last_words(folder: Path) -> str:
     logs = [folder / name for name in ("fp.log", "output") if (folder / name).is_file()]
     lines = [(log.name, line.strip()) for log in logs for line in meaningful(read_tail(log))]
     return "".join(f"\n  {name}: {line}" for name, line in lines)
-
-
-def _write_data(context: RunContext, iteration: int, system: int, datasets: list[Dataset]) -> None:
-    """Write the accepted labels of a system to ``data.SSS``; what is there is made anew."""
-    folder = context.paths.label_data(iteration, system)
-    if folder.exists():
-        shutil.rmtree(folder)
-    found = [labelled_system(dataset) for dataset in datasets if len(dataset)]
-    if not found:
-        return
-    if not all("virials" in label.data for label in found):
-        for label in found:  # dpdata wants all of them, or none
-            label.data.pop("virials", None)
-    systems = dpdata.MultiSystems(*found, type_map=list(context.params.type_map))
-    systems.to_deepmd_raw(str(folder))
-    systems.to_deepmd_npy(str(folder), set_size=sum(map(len, datasets)))

@@ -1,15 +1,10 @@
-"""The loop: train, explore, select, label, and again, until the models agree.
-
-Each of DP-GEN's nine steps is repeatable: ``make`` rebuilds its folder, ``run`` continues where the
-dispatcher's journal says, ``post`` reads and replaces files."""
+"""The loop: train, explore, select, label, until the models agree; each step can be repeated."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
 from wtemlp.config.keys.labels import Picking
@@ -20,7 +15,7 @@ from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
 from wtemlp.dispatch.times import stage_hours
 from wtemlp.preflight.user_files import with_user_files
 from wtemlp.records import state as states
-from wtemlp.records.compatibility import EXHAUSTED, dpgen_came_to, first_state
+from wtemlp.records.compatibility import EXHAUSTED, check_whole, dpgen_came_to, first_state
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary
 from wtemlp.session.progress import Reporter, StageProgress
@@ -30,7 +25,8 @@ from wtemlp.stages.exploration import explore
 from wtemlp.stages.exploration.biasfactor_limits import ceilings, held_back
 from wtemlp.stages.exploration.clean_trajectories import clean
 from wtemlp.workflow.import_dpgen import take_over
-from wtemlp.workflow.resume import made_otherwise, restore_labels, sound_step
+from wtemlp.workflow.repair import repair
+from wtemlp.workflow.resume import made_otherwise, sound_step
 
 CONVERGED = "converged"
 
@@ -55,12 +51,11 @@ class Loop:
         self.context, self.reporter, self.on_change = context, reporter, on_change
         self.paths = context.paths
         self.state = self._begin()
-        for line in context.params.warnings:
+        for line in (*context.params.warnings, *context.machines.warnings):
             reporter.say(f"warning: {line}")
-        if not self.state.finished:
-            restore_labels(context, self.state.iteration, reporter.say)
-            if self.state.step in (Step.RUN_EXPLORE, Step.POST_EXPLORE):
-                self.mind_changed_job()
+        exploring = self.state.step in (Step.RUN_EXPLORE, Step.POST_EXPLORE)
+        if exploring and not self.state.finished:
+            self.mind_changed_job()
 
     def run(self) -> RunState:
         """Do all steps that are left.
@@ -99,6 +94,7 @@ class Loop:
         fresh = first_state(self.context.params, self.context.machines, self.paths)
         old = states.load(self.paths)
         came = dpgen_came_to(self.paths, old)
+        check_whole(self.paths, old, came, fresh)
         if old is not None:
             states.check_same(self.paths, old, fresh)
         if came is not None:
@@ -121,6 +117,7 @@ class Loop:
         if current.finished:
             return current
         states.check_iterations(self.paths, current)
+        repair(self.context, current, self.reporter.say)
         if made_otherwise(self.context, current):
             self.reporter.say(
                 f"iteration {current.iteration} explores anew: whether DP-GEN "
@@ -160,17 +157,14 @@ class Loop:
         section = self.context.machines.train
         failed = self._run(tasks, common, folder, section, train.done_steps)
         if failed:  # an ensemble wants all its models, whatever ratio_failed says
-            raise failure_of(folder, failed, len(tasks))
+            raise failure_of(folder, [train.how_far(r, tasks) for r in failed], len(tasks))
 
     def post_train(self) -> None:
         """Link the models and note their errors."""
         errors = train.collect(self.context, self.state.iteration)
         with self._summary() as row:
-            row.energy_rmse_models = [model["energy_rmse_meV_atom"] for model in errors]
-            row.force_rmse_models = [model["force_rmse_meV_A"] for model in errors]
+            row.add_errors(errors)
             if errors:
-                row.energy_rmse_meV_atom = float(np.mean(row.energy_rmse_models))
-                row.force_rmse_meV_A = float(np.mean(row.force_rmse_models))
                 self._say(
                     f"validation: {row.energy_rmse_meV_atom:.2f} meV/atom, "
                     f"{row.force_rmse_meV_A:.0f} meV/A"
@@ -211,6 +205,8 @@ class Loop:
         stopped = [walker for walker in walkers if walker["stopped"]]
         for walker in stopped:
             self._say(f"walker {walker['name']} was stopped: {walker['stopped']}")
+        for line in explore.remarks(self.context, self.state.iteration):
+            self._say(line)
         explore.write_distributions(self.context, self.state.iteration)
         with self._summary() as row:
             row.walkers, row.explored = walkers, len(frames)
@@ -268,6 +264,8 @@ class Loop:
 
     def run_label(self) -> None:
         """Label them with the reference method."""
+        for line in label.take_by_hand(self.context, self.state.iteration):
+            self._say(line)
         tasks, common = label.tasks(self.context, self.state.iteration)
         folder = self.paths.label(self.state.iteration)
         failed = self._run(tasks, common, folder, self.context.machines.fp, lambda _: 0)
@@ -291,6 +289,8 @@ class Loop:
             row.labelled, row.label_failures = labelled, len(reasons)
         for name, reason in reasons.items():
             self._say(f"no label for {name}: {reason}")
+        for line in label.remarks(self.context, self.state.iteration):
+            self._say(line)
         self._say(f"{labelled} frames labelled")
         if cleaned := clean(self.context, self.state.iteration):
             self._say(f"trajectories of {len(cleaned)} walkers are removed (model_devi_clean_traj)")

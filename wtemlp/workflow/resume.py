@@ -5,16 +5,12 @@ that need it invalid; the run goes back to the step that makes it, in the same i
 """
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from wtemlp.core import paths as names
-from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records.state import RunState, Step
-from wtemlp.records.summary import read_summary
-from wtemlp.stages import label, train
+from wtemlp.stages import label_frames, train
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen import explore as through_dpgen
 from wtemlp.stages.exploration import explore
@@ -100,7 +96,7 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
         explored = paths.explored(iteration)
         if not explored.exists():
             return [explored]
-        frames = label.frame_folders(paths, iteration)
+        frames = label_frames.frame_folders(paths, iteration)
         inputs = [frame / names.FRAME_DUMP for frame in frames]
         return inputs + (_links(*frames) if step is Step.RUN_LABEL else [])
     return []
@@ -122,39 +118,3 @@ def _links(*folders: Path) -> list[Path]:
 def _model(folder: Path, name: str) -> Path:
     """A model's file, whatever its format."""
     return next(folder.glob(f"{name}.*"), folder / f"{name.rstrip('*')}.pb")
-
-
-def restore_labels(context: RunContext, n_iterations: int, say: Callable[[str], None]) -> None:
-    """See that the labels of the first iterations are all there; read lost ones anew.
-
-    Parameters
-    ----------
-    context : RunContext
-    n_iterations : int
-        Iterations that the run has behind it.
-    say : callable
-        Told what had gone.
-
-    Raises
-    ------
-    CalculationError
-        If labelled frames have gone, and the results of the jobs that made them, too.
-    """
-    for index in range(n_iterations):
-        row = read_summary(context.paths.summary(index))
-        if row is None or row.labelled is None:
-            continue
-        folder = context.paths.label(index)
-        if train.count_labelled(context.paths, index) == row.labelled:
-            continue
-        say(f"{folder}: labelled frames have gone: reading them anew")
-        with suppress(CalculationError, FileNotFoundError):
-            if through_dpgen.is_foreign(context.paths, index):
-                through_dpgen.collect(context, index)
-            else:
-                label.collect(context, index)
-        if (found := train.count_labelled(context.paths, index)) != row.labelled:
-            raise CalculationError(
-                f"{folder}: {found} labelled frames, but the run has made {row.labelled}; put "
-                "its data.* folders back, or start in another folder"
-            )

@@ -74,9 +74,12 @@ class Range:
 
     @property
     def _whole(self) -> bool:
-        return self.gt is None and self.ge > -MAX_NUMBER and self.le <= _SHORT
+        high = self.le if self.lt is None else self.lt
+        return self.gt is None and self.ge > -MAX_NUMBER and high <= _SHORT
 
     def _low(self) -> str:
+        if self._whole and self.lt is not None:
+            return f"{_plain(self.ge)} or more and less than {_plain(self.lt)}"
         if self._whole:
             return f"between {_plain(self.ge)} and {_plain(self.le)}"
         if self.gt is None:
@@ -84,9 +87,9 @@ class Range:
         return "a positive number" if self.gt == 0 else f"above {_plain(self.gt)}"
 
     def _high(self) -> str:
-        if self.lt is not None:
-            return f"below {_plain(self.lt)}"
-        return self._low() if self._whole else f"{_plain(self.le)} or less"
+        if self._whole:
+            return self._low()
+        return f"{_plain(self.le)} or less" if self.lt is None else f"below {_plain(self.lt)}"
 
     def __str__(self) -> str:
         """The bounds that anybody could meet, for people."""

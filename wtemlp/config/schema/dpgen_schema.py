@@ -5,6 +5,7 @@ are those that the records declare.
 """
 
 import copy
+from dataclasses import replace
 
 from dargs import Argument
 
@@ -77,6 +78,8 @@ def machine_schema() -> Argument:
     for stage in Stage:
         machine = schema[f"{stage}/machine"]
         machine.extend_subfields(arguments(Waiting) + arguments(Trust))
+        ssh = machine.sub_variants["context_type"].choice_dict["SSHContext"]
+        ssh.sub_fields["remote_profile"].sub_fields["username"].optional = True  # ~/.ssh/config
     return _limited(schema)
 
 
@@ -85,15 +88,15 @@ def init_schema() -> Argument:
     return Argument("init", dict, arguments(InitParams), doc="Parameter file of wtemlp init")
 
 
-def _limited(schema: Argument) -> Argument:
+def _limited(schema: Argument, inside: str = "") -> Argument:
     """The schema with the bounds that wtemlp asks of DP-GEN's and dpdispatcher's numbers."""
     below = [*schema.sub_fields.values()]
     below += [one for v in schema.sub_variants.values() for one in v.choice_dict.values()]
     for argument in below:
-        if argument.name in RANGES and argument.extra_check is None:
-            argument.extra_check = Key(within=RANGES[argument.name])
-        if argument.name != "remote_profile":
-            _limited(argument)
+        ranges = LOGIN_RANGES if inside == "remote_profile" else RANGES
+        if argument.name in ranges and argument.extra_check is None:
+            argument.extra_check = Key(ranges[argument.name])
+        _limited(argument, argument.name)
     return schema
 
 
@@ -131,4 +134,11 @@ RANGES = {
     "gpu_per_node": ANY_COUNT,
     "group_size": ANY_COUNT,
     "wait_time": SECONDS,
+    "ratio_unfinished": Range(ge=0, lt=1),
+}
+#: Of a ``remote_profile``.
+LOGIN_RANGES = {
+    "port": replace(COUNT, le=65535),
+    "timeout": replace(COUNT, le=86400, unit="s"),
+    "archive_chunk_size": ANY_COUNT,
 }

@@ -8,7 +8,6 @@ of their labels.  Its jobs are done by wtemlp's dispatcher, its random numbers c
 run's seed, and each label is read alone, so that one output that is broken costs one frame.
 """
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -21,20 +20,27 @@ import numpy as np
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.config.foreign import AMBER, CALYPSO
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_json
+from wtemlp.core.atomic_io import read_json, write_json
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.task_status import forget_finished
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen import exploration
 from wtemlp.dpgen.adapter import DpgenJob
-from wtemlp.dpgen.labelling import label_job, read_label
-from wtemlp.reference.base import refusal
+from wtemlp.dpgen.labelling import label_job
+from wtemlp.reference import outputs
+from wtemlp.reference.base import Frames, refusal
+from wtemlp.reference.dataset import write_systems
+from wtemlp.reference.dpgen_style import take_sent
 from wtemlp.stages.context import RunContext
-from wtemlp.stages.dpgen import frames
+from wtemlp.stages.dpgen import frames as foreign_frames
+from wtemlp.stages.exploration.starting_structures import given_structure
 from wtemlp.stages.select import LISTS
 
 WALKERS = "walkers.json"  #: as of wtemlp's own explorations
+#: What to do about damaged files.
+EXPLORE_AGAIN = "put it back, or move its folder away, and the same command explores again"
+CHOOSE_AGAIN = "put it back, or move the folder 02.fp away, and the same command chooses again"
 RECORD = "record.calypso"  #: DP-GEN's: how far CALYPSO has come
 #: Results without which a walker has failed; what else DP-GEN names may be missing.
 NEEDED = (
@@ -59,9 +65,10 @@ def prepare(context: RunContext, iteration: int) -> None:
     exploration.make_exploration(
         context.paths.root,
         iteration,
-        frames.absolute(params.jdata, context.paths.root),
+        foreign_frames.absolute(params.jdata, context.paths.root),
         context.machines.mdata,
         context.seed("explore", iteration),
+        lambda file: given_structure(context.params, file).system(),
     )
     for script in folder.glob("task.*/input.lammps") if params.by_atoms else ():
         if not re.search(r"^pair_style +deepmd\b.*\batomic\b", script.read_text(), re.M):
@@ -87,7 +94,7 @@ def adopt_choice(context: RunContext, iteration: int) -> FrameTable:
     OSError, ValueError, KeyError
         If they cannot be read.
     """
-    table = frames.decided(context, iteration)
+    table = foreign_frames.decided(context, iteration)
     save_frames(context.paths.explored(iteration), table)
     return table
 
@@ -97,7 +104,7 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     job = exploration.exploration_job(
         context.paths.root,
         iteration,
-        frames.absolute(context.params.jdata, context.paths.root),
+        foreign_frames.absolute(context.params.jdata, context.paths.root),
         context.machines.mdata,
     )
     return as_tasks(job)
@@ -163,7 +170,7 @@ def run_calypso(
 
 def walkers(context: RunContext, iteration: int) -> list[dict[str, Any]]:
     """A row of :attr:`wtemlp.records.summary.Summary.walkers` for each task."""
-    results = frames.results(context.paths, iteration, context.params.engine)
+    results = foreign_frames.results(context.paths, iteration, context.params.engine)
     return [
         {
             "name": task.name,
@@ -175,7 +182,7 @@ def walkers(context: RunContext, iteration: int) -> list[dict[str, Any]]:
             "window_K": None,
             "pressure_bar": None,
             "biasfactor_asked": None,
-            "temperature_K": frames.temperatures(task)["temperature_K"],
+            "temperature_K": foreign_frames.temperatures(task)["temperature_K"],
             "mean_nvt_eV": None,
             "sigma_nvt_eV": None,
             "mean_wte_eV": None,
@@ -201,7 +208,7 @@ def choose(context: RunContext, iteration: int) -> FrameTable:
     folder = context.paths.label(iteration)
     if folder.exists():
         shutil.rmtree(folder)
-    jdata = frames.absolute(context.params.jdata, context.paths.root)
+    jdata = foreign_frames.absolute(context.params.jdata, context.paths.root)
     seed = context.seed("select", iteration)
     try:
         exploration.choose(context.paths.root, iteration, jdata, seed)
@@ -222,7 +229,7 @@ def choose(context: RunContext, iteration: int) -> FrameTable:
 
 def label_tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     """The labelling tasks, and the files that they share."""
-    jdata = frames.absolute(context.params.jdata, context.paths.root)
+    jdata = foreign_frames.absolute(context.params.jdata, context.paths.root)
     job = label_job(context.paths.root, iteration, jdata, context.machines.mdata)
     return ([], []) if job is None else as_tasks(job)
 
@@ -249,15 +256,23 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     reasons, outcomes = {}, []
     folders = label_folders(context.paths, iteration)
     for folder in folders:
-        made = json.loads((folder / paths.FRAME).read_text())
-        label, reason = _read(folder, context.params.jdata)
+        made = read_json(folder / paths.FRAME, CHOOSE_AGAIN)
+        label, reason, notes = _read(folder, context.params.jdata)
         if (
             label is not None
             and "electron_temperature_K" in made
             and not ({"fparam", "aparam"} & label.data.keys())
         ):
             label, reason = None, "its job.json has gone, and the electron temperature with it"
-        outcomes.append({"frame": folder.name, "labelled": not reason, "reason": reason, **made})
+        outcomes.append(
+            {
+                "frame": folder.name,
+                "labelled": not reason,
+                "reason": reason,
+                **made,
+                "notes": [] if reason else notes,
+            }
+        )
         if label is None:
             reasons[folder.name] = reason
         else:
@@ -276,18 +291,23 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     return len(folders) - len(reasons), reasons
 
 
-def _read(folder: Path, jdata: Mapping[str, Any]) -> tuple[dpdata.LabeledSystem | None, str]:
-    """A label, or why there is none."""
-    try:
-        label = read_label(folder, jdata)
-    except ValueError as error:
-        return None, f"its output cannot be read ({error})"
-    if label is None or len(label) == 0:
-        return None, "there is no converged label in its output"
+def _read(
+    folder: Path, jdata: Mapping[str, Any]
+) -> tuple[dpdata.LabeledSystem | None, str, list[str]]:
+    """A label, or why there is none; and what a user should know of it."""
+    label, reason, notes = outputs.read(folder, jdata)
+    if label is None:
+        return None, reason, notes
     if not (np.isfinite(label["energies"]).all() and np.isfinite(label["forces"]).all()):
-        return None, "the energy or a force is not a finite number"
+        return None, "the energy or a force is not a finite number", notes
+    if (folder / paths.POSCAR).exists():
+        type_map = jdata["type_map"]
+        sent = dpdata.System(str(folder / paths.POSCAR), fmt="vasp/poscar", type_map=type_map)
+        frames = Frames(sent["coords"], sent["cells"], sent["atom_types"], (folder.name,))
+        if reason := take_sent(label, frames, type_map, notes):
+            return None, reason, notes
     reason = refusal(label["forces"][0])
-    return (None, reason) if reason else (label, "")
+    return (None if reason else label), reason, notes
 
 
 def _write(
@@ -299,9 +319,7 @@ def _write(
     precise = {"prec": np.float64} if context.params.engine == AMBER else {}
     for system, labels in kept.items():
         folder = context.paths.label_data(iteration, int(system))
-        systems = dpdata.MultiSystems(*labels, type_map=list(context.params.type_map))
-        systems.to_deepmd_raw(str(folder))
-        systems.to_deepmd_npy(str(folder), set_size=len(labels), **precise)
+        write_systems(folder, labels, context.params.type_map, **precise)
 
 
 def needed(run: RunPaths, iteration: int, *, explored: bool, chosen: bool) -> list[Path]:
@@ -324,16 +342,16 @@ def needed(run: RunPaths, iteration: int, *, explored: bool, chosen: bool) -> li
         return found if len(found) >= n else [*found, run.label(iteration) / f"task.* ({n})"]
     if not listed.exists():
         return [listed]
-    content = json.loads(listed.read_text())
+    content = read_json(listed, EXPLORE_AGAIN)
     folders = [run.explore(iteration) / name for name in content["tasks"]]
     if not explored:
         return folders
     if content["engine"] == CALYPSO:
-        return [run.explore(iteration) / frames.CALYPSO_RESULTS / "Model_Devi.out"]
-    return [folder / frames.DEVIATIONS[content["engine"]] for folder in folders]
+        return [run.explore(iteration) / foreign_frames.CALYPSO_RESULTS / "Model_Devi.out"]
+    return [folder / foreign_frames.DEVIATIONS[content["engine"]] for folder in folders]
 
 
 def is_foreign(run: RunPaths, iteration: int) -> bool:
     """Whether an exploration that has been prepared is one of these."""
     listed = run.explore(iteration) / WALKERS
-    return listed.exists() and "engine" in json.loads(listed.read_text())
+    return listed.exists() and "engine" in read_json(listed, EXPLORE_AGAIN)

@@ -5,7 +5,6 @@ its lists (``candidate.shuffled.SSS.out`` and the like).  A label is known again
 DP-GEN's data do not say which frame is which.
 """
 
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -17,13 +16,13 @@ import numpy as np
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.config.records import Criteria
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_json
+from wtemlp.core.atomic_io import temporary, write_json
 from wtemlp.dispatch.script import declared
 from wtemlp.dispatch.task_status import note_finished
 from wtemlp.md.dump import read_dump, write_dump
 from wtemlp.md.topology import minimum_image
 from wtemlp.reference.dpgen_style import POSITION_TOLERANCE_A
-from wtemlp.stages import label, select
+from wtemlp.stages import label, label_frames, select
 from wtemlp.stages.classification import sort_frames
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen import import_walkers
@@ -66,7 +65,7 @@ def adopt(context: RunContext, iteration: int) -> str:
         row = int(_rows(table, place)[0])
         table.decision[row] = int(Decision.SELECTED)
         source = select.frame_folder(context.paths, iteration, table, row)
-        write_json(task / paths.FRAME, label.provenance(context, source, table, row))
+        write_json(task / paths.FRAME, label_frames.provenance(context, source, table, row))
     save_frames(context.paths.explored(iteration), table)
     return ""
 
@@ -81,7 +80,7 @@ def _is_known(context: RunContext, iteration: int, tasks: Sequence[Path]) -> boo
         return False
     if not all((task / paths.FRAME).exists() for task in tasks):
         return False
-    return len(label.frame_folders(context.paths, iteration)) == len(tasks)
+    return len(label_frames.frame_folders(context.paths, iteration)) == len(tasks)
 
 
 def _rows(table: FrameTable, place: Place) -> np.ndarray:
@@ -155,7 +154,7 @@ def _write_frame(context: RunContext, task: Path) -> None:
     kept, linked = task / paths.FRAME_DUMP, task / paths.DPGEN_DUMP
     if kept.exists():
         return
-    new = kept.with_name(f"{kept.name}.tmp")
+    new = temporary(kept)
     if linked.exists() and linked.read_text(errors="replace").startswith("ITEM: TIMESTEP"):
         shutil.copyfile(linked, new)
     else:
@@ -190,7 +189,7 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
     systems = [int(data.name.split(".")[1]) for data in sorted(folder.glob("data.[0-9]*"))]
     data = {system: _labelled(context, iteration, system) for system in systems}
     total = sum(len(one) for one in data.values())
-    for task in label.frame_folders(context.paths, iteration):
+    for task in label_frames.frame_folders(context.paths, iteration):
         frame = read_dump(task / paths.FRAME_DUMP)
         energy = _take(data.get(int(task.name.split(".")[1]), []), frame)
         elements = [context.params.type_map[kind - 1] for kind in frame.types]
@@ -199,9 +198,10 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
                 "frame": task.name,
                 "labelled": energy is not None,
                 "reason": "" if energy is not None else "dpgen run has no label of it",
-                **json.loads((task / paths.FRAME).read_text()),
+                **label_frames.frame_record(context, iteration, task),
                 "label_eV": energy,
                 "atoms": {name: elements.count(name) for name in sorted(set(elements))},
+                "notes": [],
             }
         )
     write_json(folder / paths.LABELS, outcomes)

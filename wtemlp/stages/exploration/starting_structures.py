@@ -11,7 +11,6 @@ a force of 100 eV/Angstrom or more is refused, and selection takes no frame abov
 level.  The walker's NVT part has to bring it to equilibrium, as it has any structure.
 """
 
-import json
 import os
 from collections import defaultdict
 from dataclasses import dataclass
@@ -21,13 +20,16 @@ import dpdata
 import numpy as np
 
 from wtemlp.config.keys.wte import StartFrom
-from wtemlp.config.records import ExploreJob
+from wtemlp.config.records import ExploreJob, Params
+from wtemlp.config.structures import starting_structure
 from wtemlp.core import paths
-from wtemlp.core.errors import CalculationError
+from wtemlp.core.atomic_io import read_json, what_is_wrong
+from wtemlp.core.errors import CalculationError, DamagedFile, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.md.dump import read_dump
 from wtemlp.reference.dataset import across_energies
 from wtemlp.stages.context import RunContext
+from wtemlp.structures.record import Structure
 
 ORIGIN = ("frame", "task", "step", "phase", "biasfactor", "temperature_K", "label_eV")
 
@@ -101,8 +103,8 @@ def labelled_frames(run: RunPaths, n_iterations: int, system: int) -> list[dict]
     for index in range(n_iterations):
         file = run.label(index) / paths.LABELS
         try:
-            outcomes = json.loads(file.read_text())
-        except (OSError, ValueError) as error:
+            outcomes = read_json(file, "", list)
+        except (OSError, DamagedFile) as error:
             raise _lost(file, error) from error
         found += [
             {"iteration": index, **outcome}
@@ -139,11 +141,7 @@ def spread(frames: list[dict], count: int) -> list[dict]:
 def _given(context: RunContext, iteration: int, system: int, folder: Path) -> list[Start]:
     params, found = context.params, []
     for index, structure in enumerate(params.sys_configs[system]):
-        read = dpdata.System(
-            str(context.paths.root / structure),
-            fmt=params.sys_format,
-            type_map=list(params.type_map),
-        )
+        read = given_structure(params, context.paths.root / structure).system()
         conf = f"{system:03d}.{index:04d}.lmp"
         if params.md.shuffle:
             rng = np.random.default_rng(context.seed("shuffle", iteration, system, index))
@@ -155,6 +153,20 @@ def _given(context: RunContext, iteration: int, system: int, folder: Path) -> li
         link.symlink_to(os.path.relpath(context.paths.root / structure, folder))
         found.append(Start(conf, str(structure), None))
     return found
+
+
+def given_structure(params: Params, file: Path) -> Structure:
+    """Read a structure of ``sys_configs``, within a run.
+
+    Raises
+    ------
+    CalculationError
+        If MD cannot start from it.
+    """
+    try:
+        return starting_structure(params, file)
+    except InputError as error:  # it was right when the command began
+        raise CalculationError(str(error)) from error
 
 
 def _labelled(context: RunContext, frame: dict, conf: Path) -> Start:
@@ -179,7 +191,9 @@ def _labelled(context: RunContext, frame: dict, conf: Path) -> Start:
 
 
 def _lost(file: Path, error: Exception) -> CalculationError:
-    why = "has gone" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+    why = "has gone"
+    if not isinstance(error, FileNotFoundError):
+        why = f"cannot be read ({what_is_wrong(file, error.__cause__ or error)})"
     return CalculationError(
         f'{file} {why}, from which "start" of the wte block takes structures; put it back, or '
         f'have this iteration start from the "{StartFrom.GIVEN}" ones'

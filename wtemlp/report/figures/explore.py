@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from wtemlp.analysis.deviation import log_bins, log_histogram
 from wtemlp.analysis.frames import FrameTable, Phase
+from wtemlp.config.keys.labels import Picking
 from wtemlp.report.data import IterationData, RunData, group_by_sampling
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot
@@ -30,7 +31,7 @@ def outcomes_figure(run: RunData) -> Figure:
     plot = style.figure("share of the explored frames (%)", "", barmode="stack")
     labels = [f"iteration {s.iteration}" for s in rows]
     # Of random picks, some were accurate or failed: these stand where the ensemble puts them.
-    labelled = [0 if s.selection == "random" else s.labelled or 0 for s in rows]
+    labelled = [0 if s.selection == Picking.RANDOM else s.labelled or 0 for s in rows]
     counts = {
         "accurate": [s.accurate or 0 for s in rows],
         "candidate": [

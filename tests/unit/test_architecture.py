@@ -15,7 +15,7 @@ ROOT = Path(wtemlp.__file__).parent
 ALLOWED = {
     "core": set(),
     "analysis": {"core"},
-    "dpgen": set(),
+    "dpgen": {"core"},
     "config": {"core", "dpgen"},
     "records": {"core", "analysis", "config"},
     "dispatch": {"core", "config"},
@@ -25,20 +25,19 @@ ALLOWED = {
     "report": {"core", "analysis", "config", "dispatch", "md", "records"},
     "session": {"core", "config", "dispatch", "records", "report"},
     "preflight": {"core", "config", "dispatch", "lammps_plumed", "md", "records", "reference"},
-    "stages": {"core", "analysis", "config", "dispatch", "dpgen", "md", "reference"},
+    "stages": {"core", "analysis", "config", "dispatch", "dpgen", "md", "records", "reference"},
     "workflow": {
         "core",
         "analysis",
         "config",
         "dispatch",
-        "preflight",
         "records",
         "session",
         "stages",
     },
-    "initialize": {"core", "analysis", "config", "dispatch", "md", "preflight", "records"}
+    "initialize": {"core", "analysis", "config", "dispatch", "md", "records"}
     | {"reference", "session"},
-    "planning": {"core", "analysis", "config", "dispatch", "initialize", "md", "preflight"}
+    "planning": {"core", "analysis", "config", "dispatch", "initialize", "md"}
     | {"records", "reference", "session"},
     "validation": {
         "core",
@@ -46,7 +45,6 @@ ALLOWED = {
         "config",
         "dispatch",
         "md",
-        "preflight",
         "records",
         "session",
     },

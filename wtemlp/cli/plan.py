@@ -16,7 +16,7 @@ from wtemlp.preflight.installed_engines import check_machines
 from wtemlp.preflight.user_files import check_user_files
 from wtemlp.session.lock import locked
 from wtemlp.session.progress import reporter_on_stderr
-from wtemlp.session.session import open_log
+from wtemlp.session.session import run_log
 
 
 def plan_command(
@@ -95,7 +95,6 @@ def _do_own_run(
     check_user_files(machines, root)
     paths = RunPaths(root / own_run.FOLDER)
     paths.root.mkdir(parents=True, exist_ok=True)
-    with locked(paths):
-        reporter = reporter_on_stderr()
-        open_log(paths, reporter.say)
+    reporter = reporter_on_stderr()
+    with locked(paths), run_log(paths, reporter.say):
         return own.do(machines.fp, reporter)

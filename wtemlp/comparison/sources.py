@@ -17,7 +17,7 @@ from wtemlp.records import state as states
 from wtemlp.records import sweep_record
 from wtemlp.records.state import RunState
 from wtemlp.records.summary import Summary
-from wtemlp.report.sampling import finite, samplings
+from wtemlp.report.sampling import samplings
 from wtemlp.report.style import gamma
 
 
@@ -155,13 +155,10 @@ def _conditions(rows: Sequence[Summary]) -> tuple[tuple[float, ...], tuple[float
     factors: set[float] = set()
     temperatures: set[float] = set()
     for walker in (walker for row in rows for walker in row.walkers):
-        asked = walker.get("biasfactor_asked")
-        given = [asked] if isinstance(asked, int | float) else asked
-        known = [finite(one) for one in given or [walker.get("biasfactor")]]
-        if walker.get("window_K") is None:
-            factors.update(one for one in known if one is not None)
-        if (temperature := finite(walker.get("temperature_K"))) is not None:
-            temperatures.add(temperature)
+        if walker.window_K is None and walker.asked is not None:
+            factors.add(walker.asked)
+        if walker.temperature_K is not None:
+            temperatures.add(walker.temperature_K)
     return tuple(sorted(factors)), tuple(sorted(temperatures))
 
 

@@ -15,24 +15,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from wtemlp.core.imports import quiet_imports
+
 SECRET_KEYS = ("password", "passphrase", "totp_secret", "access_key", "app_key", "token", "ticket")
 #: Whose messages are kept apart: dpdispatcher's, and those of what it speaks through.
 _LOGGERS = ("dpdispatcher", "paramiko", "bohrium", "httpx", "httpcore", "urllib3", "oss2")
 
-
-# Its log file would be opened in the working directory at the first message: there is none.
-_before = logging.root.manager.disable
-logging.disable(logging.CRITICAL)
-try:
+with quiet_imports("dpdispatcher"):
     from dargs.dargs import ArgumentError
     from dpdispatcher import Job, Machine, Resources, Submission, Task
     from dpdispatcher.contexts.ssh_context import SSHContext as DispatcherSSHContext
     from dpdispatcher.contexts.ssh_context import SSHSession
     from dpdispatcher.utils.job_status import JobStatus
     from dpdispatcher.utils.utils import RetrySignal
-finally:
-    logging.disable(_before)
-logging.getLogger("dpdispatcher").handlers.clear()
 
 __all__ = [
     "ArgumentError",

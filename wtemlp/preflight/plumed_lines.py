@@ -10,9 +10,9 @@ from wtemlp.config.records import ExploreJob, Machines, Params
 from wtemlp.config.schema.section import show
 from wtemlp.config.structures import count_atoms
 from wtemlp.core.errors import InputError, MissingEngine
+from wtemlp.dispatch.staging import forwarded
 from wtemlp.lammps_plumed import kernel, plumed_trial
 from wtemlp.preflight.installed_engines import is_local
-from wtemlp.preflight.user_files import forwarded
 
 #: What depends on the PLUMED at hand, and on what is there when it runs.
 _ELSEWHERE = re.compile(

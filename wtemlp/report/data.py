@@ -17,6 +17,7 @@ from wtemlp.analysis.energy import equilibrated, filled
 from wtemlp.analysis.frames import FrameTable, Phase, load_frames
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
+from wtemlp.core.formatting import finite
 from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
 from wtemlp.md.walker_energies import read_energies
@@ -24,8 +25,9 @@ from wtemlp.md.walker_record import read_record
 from wtemlp.records import validation_record
 from wtemlp.records.summary import Summary, read_summary
 from wtemlp.records.validation_record import Validation
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.report.failures import Trouble, read_trouble
-from wtemlp.report.sampling import Sampling, finite, sampling_of
+from wtemlp.report.sampling import Sampling, sampling_of
 from wtemlp.report.systems import TrainingData, read_systems
 
 
@@ -185,14 +187,14 @@ def _read_walkers(
     run: paths.RunPaths, index: int, frames: FrameTable, summary: Summary | None
 ) -> list[WalkerEnergies]:
     """The energies of each task of an iteration: its COLVAR files, or its stored frames."""
-    known = {row.get("name"): row for row in summary.walkers} if summary else {}
+    known = {row.name: row for row in summary.walkers} if summary else {}
     walkers = []
     tasks = np.unique(np.stack([frames.system, frames.task], axis=1), axis=0)
     for system, task in tasks.astype(int):
         folder = run.explore_task(index, system, task)
         rows = frames.where((frames.system == system) & (frames.task == task))
         nvt, wte, source = _task_energies(folder, rows)
-        row = known.get(folder.name, {})
+        row = known.get(folder.name, WalkerSummary())
         factor = float(rows.biasfactor[0])
         walkers.append(
             WalkerEnergies(
@@ -202,8 +204,8 @@ def _read_walkers(
                 sampling=sampling_of(row) or Sampling(finite(factor)),
                 biasfactor=factor,
                 temperature_K=finite(float(rows.temperature_K[0])),
-                pressure_bar=finite(row.get("pressure_bar")),
-                stopped=bool(row.get("stopped")) or (folder / paths.STOPPED).is_file(),
+                pressure_bar=row.pressure_bar,
+                stopped=bool(row.stopped) or (folder / paths.STOPPED).is_file(),
                 nvt_eV=nvt,
                 wte_eV=wte,
                 source=source,

@@ -11,11 +11,12 @@ from markupsafe import Markup
 from wtemlp.analysis import energy
 from wtemlp.analysis.energy import NVT_EQUILIBRATION, WTE_FILLING
 from wtemlp.analysis.reweighting import TRUSTED
+from wtemlp.core.formatting import finite
 from wtemlp.report import style
 from wtemlp.report.data import IterationData, RunData, WalkerEnergies, group_by_sampling
 from wtemlp.report.figure import Figure, Plot
-from wtemlp.report.sampling import Sampling, expected_ratio, finite, sampling_of
-from wtemlp.report.table import law_factor, walker_ratio
+from wtemlp.report.sampling import Sampling, expected_ratio, sampling_of
+from wtemlp.report.table import law_factor
 
 ALL_STOPPED = "No walker came through: every one that has run so far was stopped."
 ENERGY_CAPTION = Markup(
@@ -203,14 +204,14 @@ def sigma_figure(run: RunData) -> Figure:
     points: dict[Sampling, list[_Point]] = defaultdict(list)
     for iteration in run.iterations:
         for walker in iteration.summary.walkers if iteration.summary else []:
-            factor, ratio = law_factor(walker), walker_ratio(walker)
-            if factor is not None and ratio is not None and not walker.get("stopped"):
-                name = str(walker.get("name", ""))
+            factor, ratio = law_factor(walker), walker.ratio
+            if factor is not None and ratio is not None and not walker.stopped:
+                name = walker.name
                 error = _ratio_error(iteration, name, ratio)
                 point = _Point(iteration.index, ratio, error, name, factor)
                 points[sampling_of(walker)].append(point)
     if not points:
-        stopped = any(w.get("stopped") for summary in run.summaries for w in summary.walkers)
+        stopped = any(w.stopped for summary in run.summaries for w in summary.walkers)
         empty = ALL_STOPPED if stopped else "No width was measured yet."
         return Figure("sigma", "Width against √γ", caption, [], empty)
     plot = style.figure("iteration", "σ<sub>WTE</sub> / σ<sub>NVT</sub>")

@@ -25,18 +25,36 @@ class _ToUser(logging.Handler):
         self.say(record.getMessage().partition("\n")[0])
 
 
-def open_log(paths: RunPaths, say: Callable[[str], object]) -> None:
-    """Send the program's log, and DP-GEN's and dpdispatcher's, to the run's log file.
+#: Whose messages a run's log keeps: the program's, and those of what it hands its tasks to.
+LOGGERS = ("wtemlp", "dpgen", "dpdispatcher")
+
+
+@contextmanager
+def run_log(paths: RunPaths, say: Callable[[str], object]) -> Iterator[None]:
+    """Keep what is logged in the run's log file, and an unexpected error with it.
 
     What the dispatcher warns of (it waits for a host, a task is tried again) is also said.
     """
-    logging.getLogger("wtemlp.dispatch").handlers[:] = [_ToUser(say)]
-    handler = logging.FileHandler(paths.log)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    root = logging.getLogger()
-    # Some of the libraries that were imported have put their own on the terminal.
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    to_file = logging.FileHandler(paths.log)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    to_file.setLevel(logging.INFO)
+    added: list[tuple[logging.Logger, logging.Handler]] = [
+        (logging.getLogger("wtemlp.dispatch"), _ToUser(say)),
+        *((logging.getLogger(name), to_file) for name in LOGGERS),
+    ]
+    for logger, handler in added:
+        logger.addHandler(handler)
+    try:
+        yield
+    except WtemlpError:
+        raise
+    except Exception:
+        logging.getLogger("wtemlp").exception("unexpected error")
+        raise
+    finally:
+        for logger, handler in added:
+            logger.removeHandler(handler)
+        to_file.close()
 
 
 def run_folder(root: Path) -> Path:
@@ -91,9 +109,8 @@ def at_work(
     """
     files = [shell_hints.kept(file, paths.root) for file in (param, machine)]
     signal.signal(signal.SIGTERM, _terminated)
-    with locked(paths):
-        reporter = Reporter(paths.live, command=command, files=files)
-        open_log(paths, reporter.say)
+    reporter = Reporter(paths.live, command=command, files=files)
+    with locked(paths), run_log(paths, reporter.say):
         reporter.begin()
         try:
             yield reporter

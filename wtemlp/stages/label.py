@@ -14,11 +14,19 @@ from wtemlp.analysis.frames import Decision, FrameTable, load_frames
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import CalculationError
+from wtemlp.core.formatting import finite
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.failures import meaningful, read_tail
 from wtemlp.dispatch.task_status import forget_finished, has_finished
 from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.md.dump import Dump, read_dump
+from wtemlp.records.labels import (
+    FrameRecord,
+    LabelOutcome,
+    read_frame_record,
+    write_frame_record,
+    write_outcomes,
+)
 from wtemlp.reference.base import Frames, Labeller, Labels, no_labels
 from wtemlp.reference.dataset import Dataset, Origin, accepted, labelled_system
 from wtemlp.reference.styles import labeller_of
@@ -102,11 +110,11 @@ def _prepare_frame(
     origin = os.path.relpath(stored, folder) if stored.exists() else paths.FRAME_DUMP
     (folder / paths.DPGEN_DUMP).symlink_to(origin)
     (folder / paths.JOB).symlink_to(os.path.relpath(job, folder))
-    write_json(folder / paths.FRAME, provenance(context, source, table, row))
+    write_frame_record(folder, provenance(context, source, table, row))
 
 
-def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -> dict:
-    """What ``frame.json`` says of a frame.
+def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -> FrameRecord:
+    """Where a frame is from.
 
     Parameters
     ----------
@@ -116,23 +124,19 @@ def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -
     table : FrameTable
     row : int
     """
-    return {
-        "task": str(source),
-        "step": int(table.step[row]),
-        "phase": int(table.phase[row]),
-        "walker": int(table.walker[row]),
-        "biasfactor": _finite(table.biasfactor[row]),
-        "temperature_K": _finite(table.temperature_K[row]),
-        "energy_eV": _finite(table.energy_eV[row]),
-        "bias_eV": _finite(table.bias_eV[row]),
-        "max_devi_f": _finite(table.max_devi_f[row]),
-        "verdict": Decision(table.verdict[row]).name.lower(),
-        "selection": context.params.selection.method,
-    }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return FrameRecord(
+        task=str(source),
+        step=int(table.step[row]),
+        phase=int(table.phase[row]),
+        walker=int(table.walker[row]),
+        biasfactor=finite(float(table.biasfactor[row])),
+        temperature_K=finite(float(table.temperature_K[row])),
+        energy_eV=finite(float(table.energy_eV[row])),
+        bias_eV=finite(float(table.bias_eV[row])),
+        max_devi_f=finite(float(table.max_devi_f[row])),
+        verdict=Decision(table.verdict[row]).name.lower(),
+        selection=context.params.selection.method,
+    )
 
 
 def _batches(context: RunContext, iteration: int, together: bool) -> dict[Path, Frames]:
@@ -200,7 +204,7 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     """
     labeller, said = _labeller(context, iteration), _failed_jobs(context, iteration)
     broken: dict[str, Path] = {}  # frames whose calculation failed, and its job's folder
-    outcomes: list[dict] = []
+    outcomes: list[LabelOutcome] = []
     kept: dict[int, list[Dataset]] = defaultdict(list)
     for folder, frames in _batches(context, iteration, labeller.together).items():
         if folder.name in said and not labeller.together:
@@ -209,17 +213,17 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
             labels = _labels(labeller, folder, frames)
         failed = np.flatnonzero(~labels.ok & ~labels.refused)
         broken |= {frames.names[index]: folder for index in failed}
-        made = [json.loads((folder.parent / n / paths.FRAME).read_text()) for n in frames.names]
+        made = [read_frame_record(folder.parent / name) for name in frames.names]
         outcomes += _outcomes(context, frames, labels, made)
-        origins = [Origin(frame["biasfactor"], frame["step"]) for frame in made]
+        origins = [Origin(frame.biasfactor, frame.step) for frame in made]
         system = int(folder.name.split(".")[1])
         kept[system].append(accepted(frames, labels, origins, context.params.type_map))
     for system, datasets in kept.items():
         _write_data(context, iteration, system, datasets)
     labelled = sum(len(dataset) for datasets in kept.values() for dataset in datasets)
-    outcomes.sort(key=lambda outcome: outcome["frame"])
-    write_json(context.paths.label(iteration) / paths.LABELS, outcomes)
-    reasons = {frame["frame"]: frame["reason"] for frame in outcomes if not frame["labelled"]}
+    outcomes.sort(key=lambda outcome: outcome.frame)
+    write_outcomes(context.paths.label(iteration), outcomes)
+    reasons = {one.frame: one.reason for one in outcomes if not one.labelled}
     _judge(context, iteration, broken, reasons, said, labelled + len(reasons))
     return labelled, reasons
 
@@ -242,21 +246,14 @@ def _failed_jobs(context: RunContext, iteration: int) -> dict[str, str]:
 
 
 def _outcomes(
-    context: RunContext, frames: Frames, labels: Labels, made: Sequence[dict]
-) -> list[dict]:
-    """What became of each frame of a job, for ``labels.json``."""
+    context: RunContext, frames: Frames, labels: Labels, made: Sequence[FrameRecord]
+) -> list[LabelOutcome]:
+    """What became of each frame of a job."""
     elements = [context.params.type_map[kind] for kind in frames.types]
     atoms = {name: elements.count(name) for name in sorted(set(elements))}
     return [
-        {
-            "frame": name,
-            "labelled": bool(ok),
-            "reason": reason,
-            **frame,
-            "label_eV": float(energy) if ok else None,
-            "atoms": atoms,
-        }
-        for name, ok, reason, energy, frame in zip(
+        LabelOutcome(name, bool(ok), reason, origin, float(energy) if ok else None, atoms)
+        for name, ok, reason, energy, origin in zip(
             frames.names, labels.ok, labels.reasons, labels.energies, made, strict=True
         )
     ]

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from wtemlp.config.records import MachineSection, Params
 from wtemlp.core.atomic_io import last_line, leading_int
-from wtemlp.dispatch.dispatcher import run_tasks
-from wtemlp.dispatch.tasks import TaskResult, failure_of
+from wtemlp.dispatch.tasks import StageTasks, no_steps
 from wtemlp.md.reference_script import LOG
-from wtemlp.preflight.user_files import with_user_files
 from wtemlp.records.validation_record import Validation, save
-from wtemlp.session.progress import Reporter, StageProgress
+from wtemlp.session.progress import Reporter
+from wtemlp.session.stage import run_stage
 from wtemlp.validation import jobs as jobs_of
 from wtemlp.validation.jobs import Job
 from wtemlp.validation.verdict import judge
@@ -42,7 +41,7 @@ def run_validation(work: Work, reporter: Reporter) -> Validation:
         common = jobs_of.link_models(places.parity, work.graphs)
         common += jobs_of.link_data(places.parity, work.params.validation_data_sys)
         title = "errors on held-out data"
-        _run([work.parity], common, machines.train, title, lambda _: 0, work, reporter)
+        _run([work.parity], common, machines.train, title, no_steps, work, reporter)
     reporter.say("validate: reading the results")
     found = judge(work)
     found = replace(found, seconds=round(time.monotonic() - began, 1))
@@ -72,23 +71,8 @@ def _run(
     if renewed := jobs_of.renew(jobs, section, root):
         jobs_have = "1 job has" if renewed == 1 else f"{renewed} jobs have"
         reporter.say(f"validate: {jobs_have} other inputs than before and will be done anew")
-    tasks = with_user_files([job.task() for job in jobs], section, root)
-    results: list[TaskResult] = []
-    reporter.follow(
-        StageProgress(f"validate: {title}", tasks, steps_of),
-        lambda on_progress: results.extend(
-            run_tasks(
-                tasks,
-                work_dir=folder,
-                common_files=common,
-                section=section,
-                on_progress=on_progress,
-                root=root,
-            )
-        ),
-    )
-    if failed := [result for result in results if not result.ok]:
-        raise failure_of(folder, failed, len(tasks))
+    stage = StageTasks([job.task() for job in jobs], folder, common, steps_of)
+    run_stage(stage, f"validate: {title}", section, root, reporter)
 
 
 def _outline(work: Work) -> str:

@@ -11,10 +11,9 @@ from dataclasses import replace
 
 from wtemlp.analysis.frames import Decision
 from wtemlp.config.schema.dpgen_schema import ENGINE
-from wtemlp.core.atomic_io import write_json
-from wtemlp.core.paths import LABELS
 from wtemlp.records import state as states
 from wtemlp.records.compatibility import moved_to
+from wtemlp.records.labels import write_outcomes
 from wtemlp.records.state import Done, RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary
 from wtemlp.stages import train
@@ -76,7 +75,7 @@ def _adopt_finished(context: RunContext, iteration: int, say: Say) -> None:
     if why:
         say(f"iteration {iteration} is left out of tables and report: {why}")
         if context.paths.label(iteration).is_dir():
-            write_json(context.paths.label(iteration) / LABELS, [])
+            write_outcomes(context.paths.label(iteration), [])
         return
     _summarise(context, iteration, labelled)
 

@@ -14,15 +14,14 @@ import numpy as np
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
 from wtemlp.config.records import RANDOM, MachineSection
 from wtemlp.core.errors import CalculationError
-from wtemlp.dispatch.dispatcher import run_tasks
-from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
+from wtemlp.dispatch.tasks import StageTasks, Task, TaskResult, failure_of
 from wtemlp.dispatch.times import stage_hours
-from wtemlp.preflight.user_files import with_user_files
 from wtemlp.records import state as states
 from wtemlp.records.compatibility import EXHAUSTED, dpgen_came_to, first_state
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary
-from wtemlp.session.progress import Reporter, StageProgress
+from wtemlp.session.progress import Reporter
+from wtemlp.session.stage import run_stage
 from wtemlp.stages import label, select, train
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import explore
@@ -186,7 +185,7 @@ class Loop:
         rows = [(i, row.walkers) for i in earlier if (row := read_summary(self.paths.summary(i)))]
         lowered = explore.prepare(self.context, self.state.iteration, ceilings(rows))
         for note in lowered:
-            self._say(note["text"])
+            self._say(note.text)
         with self._summary() as row:
             row.lowered = lowered
 
@@ -207,9 +206,9 @@ class Loop:
     def post_explore(self) -> None:
         """Note what the walkers saw."""
         frames, walkers = explore.collect(self.context, self.state.iteration)
-        stopped = [walker for walker in walkers if walker["stopped"]]
+        stopped = [walker for walker in walkers if walker.stopped]
         for walker in stopped:
-            self._say(f"walker {walker['name']} was stopped: {walker['stopped']}")
+            self._say(f"walker {walker.name} was stopped: {walker.stopped}")
         explore.write_distributions(self.context, self.state.iteration)
         with self._summary() as row:
             row.walkers, row.explored = walkers, len(frames)
@@ -241,7 +240,7 @@ class Loop:
         """No frame is to be labelled: well, if the models agree; else the run leads nowhere."""
         if row.explored and row.accurate >= row.explored / 2:
             return
-        stopped = [walker for walker in row.walkers if walker["stopped"]]
+        stopped = [walker for walker in row.walkers if walker.stopped]
         any_frame = row.selection == RANDOM and len(stopped) < len(row.walkers)
         if row.candidate or any_frame:
             what = f"{row.explored} frames" if any_frame else f"{row.candidate} candidates"
@@ -261,7 +260,7 @@ class Loop:
         self._go_back(Step.MAKE_EXPLORE)
         raise CalculationError(
             f"{self.paths.explore(self.state.iteration)}: all {len(stopped)} walkers were stopped "
-            f"and no frame is left to learn from; {stopped[0]['name']}: {stopped[0]['stopped']}; "
+            f"and no frame is left to learn from; {stopped[0].name}: {stopped[0].stopped}; "
             f"change model_devi_jobs[{self.state.iteration}] (lower bias factor or temperature, "
             "fewer steps, a wider guard) or the initial data; the iteration then explores anew"
         )
@@ -333,37 +332,24 @@ class Loop:
         clean: bool = True,
     ) -> list[TaskResult]:
         """Run a stage's tasks; those that failed."""
-        if not tasks:
-            return []
-        tasks = with_user_files(tasks, section, self.paths.root)
-        results: list[TaskResult] = []
         title = (
             f"iteration {self.state.iteration} of {self.state.n_iterations}: "
             f"{self.state.step.stage}"
         )
-
-        def run(show: Callable[[Progress], None]) -> None:
-            def on_progress(counts: Progress) -> None:
-                show(counts)
-                self.on_change()
-
-            results.extend(
-                run_tasks(
-                    tasks,
-                    work_dir=folder,
-                    common_files=common,
-                    section=section,
-                    on_progress=on_progress,
-                    clean=clean,
-                )
-            )
-
-        self.reporter.follow(StageProgress(title, tasks, done_steps), run)
+        failed = run_stage(
+            StageTasks(tasks, folder, common, done_steps, clean),
+            title,
+            section,
+            self.paths.root,
+            self.reporter,
+            allowed=len(tasks),
+            on_change=self.on_change,
+        )
         cores, gpus = stage_hours(tasks, section)
         with self._summary() as row:
             row.core_hours[self.state.step.stage] = round(cores, 6)
             row.gpu_hours[self.state.step.stage] = round(gpus, 6)
-        return [result for result in results if not result.ok]
+        return failed
 
     def _say_failed(self, failed: Sequence[TaskResult]) -> None:
         for result in failed:

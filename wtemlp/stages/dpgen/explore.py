@@ -30,6 +30,8 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen import exploration
 from wtemlp.dpgen.adapter import DpgenJob
 from wtemlp.dpgen.labelling import label_job, read_label
+from wtemlp.records.labels import LabelOutcome, read_frame_record, write_outcomes
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.reference.base import refusal
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen import frames
@@ -162,31 +164,18 @@ def run_calypso(
         raise CalculationError(f"{folder}: CALYPSO's exploration ended: {error}") from error
 
 
-def walkers(context: RunContext, iteration: int) -> list[dict[str, Any]]:
-    """A row of :attr:`wtemlp.records.summary.Summary.walkers` for each task."""
+def walkers(context: RunContext, iteration: int) -> list[WalkerSummary]:
+    """How each task fared."""
     results = frames.results(context.paths, iteration, context.params.engine)
     return [
-        {
-            "name": task.name,
-            "system": int(task.name.split(".")[1]),
-            "walker": 0,
-            "method": context.params.engine,
-            "biasfactor": 1.0,
-            "biases_energy": False,
-            "window_K": None,
-            "pressure_bar": None,
-            "biasfactor_asked": None,
-            "temperature_K": frames.temperatures(task)["temperature_K"],
-            "mean_nvt_eV": None,
-            "sigma_nvt_eV": None,
-            "mean_wte_eV": None,
-            "sigma_wte_eV": None,
-            "n_nvt": 0,
-            "n_wte": 0,
-            "statistical_inefficiency": None,
-            "stopped": "",
-            "left_grid": False,
-        }
+        WalkerSummary(
+            name=task.name,
+            system=int(task.name.split(".")[1]),
+            method=context.params.engine,
+            biasfactor=1.0,
+            biases_energy=False,
+            temperature_K=frames.temperatures(task)["temperature_K"],
+        )
         for task in results
     ]
 
@@ -250,21 +239,21 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     reasons, outcomes = {}, []
     folders = label_folders(context.paths, iteration)
     for folder in folders:
-        made = json.loads((folder / paths.FRAME).read_text())
+        made = read_frame_record(folder)
         label, reason = _read(folder, context.params.jdata)
         if (
             label is not None
-            and "electron_temperature_K" in made
+            and made.electron_temperature_K is not None
             and not ({"fparam", "aparam"} & label.data.keys())
         ):
             label, reason = None, "its job.json has gone, and the electron temperature with it"
-        outcomes.append({"frame": folder.name, "labelled": not reason, "reason": reason, **made})
+        outcomes.append(LabelOutcome(folder.name, not reason, reason, made))
         if label is None:
             reasons[folder.name] = reason
         else:
             kept.setdefault(folder.name.split(".")[1], []).append(label)
     _write(context, iteration, kept)
-    write_json(context.paths.label(iteration) / paths.LABELS, outcomes)
+    write_outcomes(context.paths.label(iteration), outcomes)
     if len(reasons) > context.params.ratio_failed * len(folders):
         for name in reasons:
             forget_finished(context.paths.label(iteration) / name)

@@ -12,8 +12,9 @@ from wtemlp.analysis.frames import Decision, FrameTable, Phase
 from wtemlp.config import atoms
 from wtemlp.config.foreign import AMBER, CALYPSO, GROMACS, PREFIXES
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_json
+from wtemlp.core.formatting import finite
 from wtemlp.core.paths import RunPaths
+from wtemlp.records.labels import FrameRecord, write_frame_record
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration.walker_results import read_rows
 from wtemlp.stages.select import LISTS
@@ -108,21 +109,17 @@ def decided(context: RunContext, iteration: int) -> FrameTable:
         folder, step, atom = place
         source = folder.relative_to(context.paths.root.resolve())
         devi = deviations[folder].get((step, atom))
-        write_json(
-            label / paths.FRAME,
-            {
-                "task": str(source),
-                "step": step,
-                "phase": int(Phase.WTE),
-                "walker": 0,
-                "biasfactor": 1.0,
-                "energy_eV": None,
-                "bias_eV": 0.0,
-                "max_devi_f": devi if devi is not None and np.isfinite(devi) else None,
-                **temperatures(folder),
-                **({} if atom == WHOLE else {"atom": atom}),
-            },
+        record = FrameRecord(
+            task=str(source),
+            step=step,
+            phase=int(Phase.WTE),
+            biasfactor=1.0,
+            bias_eV=0.0,
+            max_devi_f=finite(devi),
+            atom=None if atom == WHOLE else atom,
+            **temperatures(folder),
         )
+        write_frame_record(label, record)
     numbers = np.array([_numbers(*place) for place in rows], dtype=int).reshape(-1, 3)
     n = len(rows)
     return FrameTable(

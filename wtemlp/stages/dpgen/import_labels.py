@@ -5,7 +5,6 @@ its lists (``candidate.shuffled.SSS.out`` and the like).  A label is known again
 DP-GEN's data do not say which frame is which.
 """
 
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -17,11 +16,16 @@ import numpy as np
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.config.records import Criteria
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_json
 from wtemlp.dispatch.script import declared
 from wtemlp.dispatch.task_status import note_finished
 from wtemlp.md.dump import read_dump, write_dump
 from wtemlp.md.topology import minimum_image
+from wtemlp.records.labels import (
+    LabelOutcome,
+    read_frame_record,
+    write_frame_record,
+    write_outcomes,
+)
 from wtemlp.reference.dpgen_style import POSITION_TOLERANCE_A
 from wtemlp.stages import label, select
 from wtemlp.stages.classification import sort_frames
@@ -66,7 +70,7 @@ def adopt(context: RunContext, iteration: int) -> str:
         row = int(_rows(table, place)[0])
         table.decision[row] = int(Decision.SELECTED)
         source = select.frame_folder(context.paths, iteration, table, row)
-        write_json(task / paths.FRAME, label.provenance(context, source, table, row))
+        write_frame_record(task, label.provenance(context, source, table, row))
     save_frames(context.paths.explored(iteration), table)
     return ""
 
@@ -195,16 +199,16 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
         energy = _take(data.get(int(task.name.split(".")[1]), []), frame)
         elements = [context.params.type_map[kind - 1] for kind in frame.types]
         outcomes.append(
-            {
-                "frame": task.name,
-                "labelled": energy is not None,
-                "reason": "" if energy is not None else "dpgen run has no label of it",
-                **json.loads((task / paths.FRAME).read_text()),
-                "label_eV": energy,
-                "atoms": {name: elements.count(name) for name in sorted(set(elements))},
-            }
+            LabelOutcome(
+                frame=task.name,
+                labelled=energy is not None,
+                reason="" if energy is not None else "dpgen run has no label of it",
+                origin=read_frame_record(task),
+                label_eV=energy,
+                atoms={name: elements.count(name) for name in sorted(set(elements))},
+            )
         )
-    write_json(folder / paths.LABELS, outcomes)
+    write_outcomes(folder, outcomes)
     return total
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wtemlp.config.records import ExploreJob, Revision
+from wtemlp.records.walkers import LoweredBias
 from wtemlp.stages.exploration import biasfactor_limits as limits
 from wtemlp.stages.exploration.biasfactor_limits import Ceiling, Place
 from wtemlp.stages.exploration.starting_structures import Start
@@ -64,10 +65,13 @@ def _biases(
     return [(None, (), ceiling.biasfactor)]
 
 
-def lowered(job: ExploreJob, ceilings: Mapping[Place, Ceiling]) -> list[dict]:
+def lowered(job: ExploreJob, ceilings: Mapping[Place, Ceiling]) -> list[LoweredBias]:
     """A note for each system and temperature where a ceiling holds."""
     found = []
-    for place in itertools.product(job.sys_idx, job.temps_K):
+    for system, temperature_K in itertools.product(job.sys_idx, job.temps_K):
+        if temperature_K is None:
+            continue
+        place = (system, temperature_K)
         ceiling = ceilings.get(place)
         if ceiling is not None:
             given = job.wte.biasfactors if job.wte.window_K is None else ()

@@ -16,6 +16,7 @@ from wtemlp.md import plumed_input, wte_command, wte_script
 from wtemlp.md.trajectory import root_mean_square_force, trajectory
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import WalkerRecord, as_json, read_record, write_record
+from wtemlp.records.walkers import LoweredBias, WalkerSummary
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import dpgen_scripts, template_scripts
 from wtemlp.stages.exploration import walker_results as one
@@ -46,7 +47,7 @@ RESULTS = (
 
 def prepare(
     context: RunContext, iteration: int, ceilings: Mapping[Place, Ceiling] | None = None
-) -> list[dict]:
+) -> list[LoweredBias]:
     """Make the exploration folders of an iteration.  What is there is made anew.
 
     Parameters
@@ -60,7 +61,7 @@ def prepare(
 
     Returns
     -------
-    list of dict
+    list of LoweredBias
         A note for each place where they lower a bias factor
         (:func:`wtemlp.stages.exploration.biasfactor_limits.note`).
     """
@@ -311,14 +312,14 @@ def done_steps(folder: Path) -> int:
     return leading_int(last_line(folder / paths.MODEL_DEVI))
 
 
-def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]]:
+def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[WalkerSummary]]:
     """Read what the walkers left: every frame, and one summary a walker.
 
     Returns
     -------
-    FrameTable, list[dict]
+    FrameTable, list of WalkerSummary
         All frames, with the decision still to be made (ACCURATE, or FAILED where a stopped
-        walker had left the physical world); and :attr:`wtemlp.records.summary.Summary.walkers`.
+        walker had left the physical world); and how each fared.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """What a walker's job left in its folder: its frames, and how it fared."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from wtemlp.md import colvar, energy_file, plumed_input, wte_script
 from wtemlp.md.trajectory import are_stored, join_beads, trajectory
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, read_record
+from wtemlp.records.walkers import WalkerSummary
 
 _COLUMNS = 7  #: of model_devi.out: the step, and largest, smallest and mean of virial and force
 #: What PLUMED says when a variable is where METAD has no grid.
@@ -61,7 +63,7 @@ def read_rows(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def read_walker(
     folder: Path, checks: int, timestep_ps: float, stored: bool = True
-) -> tuple[FrameTable, dict]:
+) -> tuple[FrameTable, WalkerSummary]:
     """What a walker's job left in its folder.
 
     Parameters
@@ -76,8 +78,8 @@ def read_walker(
 
     Returns
     -------
-    FrameTable, dict
-        Its frames, and its row of :attr:`wtemlp.records.summary.Summary.walkers`.
+    FrameTable, WalkerSummary
+        Its frames, and how it fared.
 
     Raises
     ------
@@ -123,8 +125,8 @@ def read_walker(
         decision=decision,
         max_devi_v=virials,
     )
-    ended = {"stopped": left or stopped, "left_grid": bool(left)}
-    return table, _walker_summary(folder, made, measured, nvt, wte) | ended
+    summary = _walker_summary(folder, made, measured, nvt, wte)
+    return table, replace(summary, stopped=left or stopped, left_grid=bool(left))
 
 
 def _left_grid(stopped: str, made: WalkerRecord, wte: dict) -> str:
@@ -247,29 +249,29 @@ def _walker_summary(
     measured: tuple[float, float, float],
     nvt: dict,
     wte: dict,
-) -> dict:
+) -> WalkerSummary:
     unbiased = equilibrated(nvt.get("ene", np.empty(0)))
     biased = filled(wte.get("ene", np.empty(0)))
     inefficiency = None
     mean, sigma, biasfactor = (value if np.isfinite(value) else None for value in measured)
     if len(unbiased) > 2 and np.isfinite(unbiased).all():
         inefficiency = float(statistical_inefficiency(unbiased))
-    return {
-        "name": folder.name,
-        "system": made.system,
-        "method": made.method,
-        "biasfactor": biasfactor,
-        "biasfactor_asked": _asked(made, sigma),
-        "window_K": made.window_K,
-        "biases_energy": made.biases_energy,
-        "temperature_K": made.temperature_K,
-        "pressure_bar": made.pressure_bar,
-        "walker": made.walker,
-        "mean_nvt_eV": mean,
-        "sigma_nvt_eV": sigma,
-        "mean_wte_eV": float(biased.mean()) if len(biased) else None,
-        "sigma_wte_eV": float(biased.std()) if len(biased) else None,
-        "n_nvt": len(unbiased),
-        "n_wte": len(biased),
-        "statistical_inefficiency": inefficiency,
-    }
+    return WalkerSummary(
+        name=folder.name,
+        system=made.system,
+        method=made.method,
+        biasfactor=biasfactor,
+        biasfactor_asked=_asked(made, sigma),
+        window_K=made.window_K,
+        biases_energy=made.biases_energy,
+        temperature_K=made.temperature_K,
+        pressure_bar=made.pressure_bar,
+        walker=made.walker,
+        mean_nvt_eV=mean,
+        sigma_nvt_eV=sigma,
+        mean_wte_eV=float(biased.mean()) if len(biased) else None,
+        sigma_wte_eV=float(biased.std()) if len(biased) else None,
+        n_nvt=len(unbiased),
+        n_wte=len(biased),
+        statistical_inefficiency=inefficiency,
+    )

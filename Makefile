@@ -1,5 +1,8 @@
 # make run    sets up everything and runs the laptop quickstart to its report
 # make test   sets up everything and passes all tests
+# make lint   checks style, types and the format of the code
+# make docs   writes the documentation to build/docs, warnings as errors
+# make cover  runs the unit and loop tests and tells which lines they do not reach
 # Needs Python 3.10 or later with venv (Debian: python3-venv); all else comes from PyPI.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -10,7 +13,7 @@ RUN    := runs/quickstart
 PLUMED := hillclimber==0.1.8
 WORKERS ?= 3
 
-.PHONY: run test lint docs reference setup clean
+.PHONY: run test lint docs cover reference setup clean
 
 run: $(READY)
 	mkdir -p $(RUN)
@@ -26,11 +29,15 @@ test: $(READY)
 	      $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
 lint: $(READY)
-	$(BIN)/ruff check wtemlp tests benchmarks examples
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 docs: $(READY)
-	$(BIN)/pip install --quiet -e '.[docs]'
 	$(BIN)/python -m sphinx -q -W -b html docs build/docs
+
+cover: $(READY)
+	$(BIN)/python -m pytest tests/unit tests/loop -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --cov wtemlp --cov-report term
 
 reference: $(READY)
 	$(BIN)/python -m wtemlp.config.schema.key_reference docs/parameters.md
@@ -47,7 +54,7 @@ $(READY): setup.cfg pyproject.toml
 	    { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-compile --upgrade pip
-	$(BIN)/pip install --quiet --no-compile -e '.[laptop,test]'
+	$(BIN)/pip install --quiet --no-compile -e '.[laptop,test,lint,docs]'
 	$(BIN)/pip install --quiet --no-compile --no-deps $(PLUMED)
 	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
 	touch $(READY)

@@ -125,7 +125,7 @@ def test_no_import_points_up():
 def test_folders_are_small():
     for folder in {path.parent for path in modules()}:
         files = [file for file in folder.iterdir() if file.is_file()]
-        assert len(files) <= 40, folder
+        assert len(files) <= (22 if folder.name == "dispatch" else 20), folder
     assert len([path for path in ROOT.glob("*") if path.is_file()]) <= 8
 
 

@@ -20,7 +20,7 @@ from wtemlp.comparison.result import MODELS, SEEDS
 from wtemlp.comparison.table import as_json, describe, dump
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
-from wtemlp.report.export import paper_figure
+from wtemlp.report.paper.export import paper_figure
 
 FIGURES = [
     "labels",

@@ -7,9 +7,9 @@ from tests.unit.browser import DESKTOP, DRAWN, PHONE, TOO_WIDE, Browser, require
 from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
 from tests.unit.synthetic_validation import validation
 from wtemlp.records import validation_record
-from wtemlp.report import style
 from wtemlp.report.document import Section, render_page, table_section
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 from wtemlp.report.input_files import InputFile
 from wtemlp.report.page import RunFacts, write_report
 from wtemlp.report.table import Column, Table

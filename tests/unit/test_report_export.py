@@ -9,9 +9,13 @@ from markupsafe import Markup
 
 from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
 from tests.unit.synthetic_validation import validation
-from wtemlp.report import style
 from wtemlp.report.data import read_run
-from wtemlp.report.export import (
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
+from wtemlp.report.figures.validation import validation_figures
+from wtemlp.report.page import all_figures
+from wtemlp.report.paper.axes import colour, mathtext
+from wtemlp.report.paper.export import (
     DOUBLE_IN,
     SINGLE_IN,
     Unknown,
@@ -19,10 +23,6 @@ from wtemlp.report.export import (
     paper_figure,
     save_data,
 )
-from wtemlp.report.figure import Figure, Plot
-from wtemlp.report.figures_validation import validation_figures
-from wtemlp.report.page import all_figures
-from wtemlp.report.paper_axes import colour, mathtext
 
 
 def one(plot: go.Figure, key: str = "key", title: str = "") -> Figure:

@@ -13,7 +13,12 @@ import pytest
 import wtemlp
 
 ROOT = Path(wtemlp.__file__).parents[1]
-PROGRAMS = {"packmol", "ruff", "pytest-xdist", "ipykernel"}  #: packages that are run, not imported
+PROGRAMS = {
+    "packmol",
+    "pytest-cov",
+    "pytest-xdist",
+    "ipykernel",
+}  #: run, not imported
 OWN = {
     "wtemlp",
     "tests",

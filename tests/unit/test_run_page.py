@@ -93,7 +93,7 @@ def test_a_page_elsewhere_and_figures_for_papers(paths, tmp_path, monkeypatch):
         asked[folder] = figures
         return []
 
-    monkeypatch.setattr("wtemlp.report.export.export_figures", export)
+    monkeypatch.setattr("wtemlp.report.paper.export.export_figures", export)
     result = CliRunner().invoke(
         cli,
         [

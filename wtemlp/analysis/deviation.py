@@ -47,11 +47,11 @@ def classify(
     return decision
 
 
-def _sound(deviation: NDArray, highest: float, below: np.ufunc) -> NDArray[np.bool_]:
+def _sound(deviation: NDArray[np.float64], highest: float, below: np.ufunc) -> NDArray[np.bool_]:
     """Which deviations are finite and below the upper level; all of them if there is none."""
     if np.isinf(highest):
         return np.ones(deviation.shape, dtype=bool)
-    return np.isfinite(deviation) & below(deviation, highest)
+    return np.asarray(np.isfinite(deviation) & below(deviation, highest))
 
 
 def classify_adaptive(

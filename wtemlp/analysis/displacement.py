@@ -100,7 +100,7 @@ def without_drift(values: ArrayLike, masses: ArrayLike) -> NDArray[np.float64]:
     if weights.shape != vectors.shape[1:2] or not (weights > 0).all():
         raise ValueError(f"{vectors.shape[1]} atoms need as many masses, all positive")
     centre = np.einsum("fad,a->fd", vectors, weights / weights.sum())
-    return vectors - centre[:, None]
+    return np.asarray(vectors - centre[:, None])
 
 
 def followed(
@@ -160,7 +160,7 @@ def mean_square(positions: NDArray[np.float64], n_lags: int) -> NDArray[np.float
     paths = (positions - positions.mean(axis=0)).reshape(len(positions), -1)
     total = tidynamics.msd(paths)[:n_lags]  # summed over the columns
     total[0] = 0.0
-    return total / positions.shape[1]
+    return np.asarray(total / positions.shape[1])
 
 
 def msd(
@@ -198,7 +198,7 @@ def msd(
     n_frames = len(paths)
     n_short = int(LONGEST_LAG * (n_frames - 1) + 1e-9) + 1
     return MeanSquareDisplacement(
-        lag_ps=np.arange(n_frames) * spacing_ps,
+        lag_ps=np.arange(n_frames, dtype=float) * spacing_ps,
         msd_A2=mean_square(paths, n_frames),
         n_atoms=paths.shape[1],
         n_frames=n_frames,

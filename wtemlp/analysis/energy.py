@@ -206,7 +206,7 @@ def energy_histogram(
 def gaussian(energies_eV: ArrayLike, sigma_eV: float, mean_eV: float = 0.0) -> NDArray[np.float64]:
     """Normal density, 1/eV, at the energies (shape kept)."""
     reduced = (np.asarray(energies_eV, dtype=float) - mean_eV) / sigma_eV
-    return np.exp(-0.5 * reduced**2) / (sigma_eV * np.sqrt(2 * np.pi))
+    return np.asarray(np.exp(-0.5 * reduced**2) / (sigma_eV * np.sqrt(2 * np.pi)))
 
 
 def sigma_wte(sigma_nvt_eV: float, biasfactor: float) -> float:
@@ -249,7 +249,7 @@ def reweighting_weights(bias_eV: ArrayLike, temperature_K: float) -> NDArray[np.
         ``exp(V / kT)``, normalised to sum 1 in the logarithm, so that no bias overflows.
     """
     exponent = np.asarray(bias_eV, dtype=float) / (KB_EV * temperature_K)
-    return np.exp(exponent - logsumexp(exponent))
+    return np.asarray(np.exp(exponent - logsumexp(exponent)))
 
 
 def effective_size(weights: ArrayLike) -> float:

@@ -63,7 +63,7 @@ class FrameTable:
 
     def judged(self, verdict: Decision) -> int:
         """Number of frames of which the models say this, the selected ones included."""
-        return int((self.verdict == int(verdict)).sum())
+        return int(np.count_nonzero(self.verdict == int(verdict)))
 
     def where(self, mask: np.ndarray) -> "FrameTable":
         """The rows that a boolean or index array picks."""

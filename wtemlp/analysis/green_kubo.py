@@ -85,7 +85,7 @@ def vacf(
     if not whole[0] > 0:
         raise ValueError("velocities that are all zero")
     return VelocityAutocorrelation(
-        lag_ps=np.arange(len(whole)) * spacing_ps,
+        lag_ps=np.arange(len(whole), dtype=float) * spacing_ps,
         c=whole / whole[0],
         error=_error(parts / parts[:, :1]),
         mean_square_A2_ps2=float(whole[0] / vectors.shape[1]),
@@ -202,7 +202,7 @@ def _integrated(
     running, of_parts = (
         cumulative_trapezoid(c, dx=spacing_ps, initial=0, axis=-1) for c in (whole, parts)
     )
-    lags = np.arange(len(running)) * spacing_ps
+    lags = np.arange(len(running), dtype=float) * spacing_ps
     plateau = slice(len(running) // 2, None)
     return RunningIntegral(
         value=float(running[plateau].mean()),
@@ -216,4 +216,4 @@ def _integrated(
 
 def _error(parts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard error of the mean over parts (the first axis)."""
-    return parts.std(axis=0, ddof=1) / np.sqrt(len(parts))
+    return np.asarray(parts.std(axis=0, ddof=1) / np.sqrt(len(parts)))

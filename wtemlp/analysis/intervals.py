@@ -95,4 +95,4 @@ def _quantile(level: float, freedom: float) -> float:
 
 def _finite(values: Sequence[float]) -> np.ndarray:
     array = np.asarray(list(values), dtype=float)
-    return array[np.isfinite(array)]
+    return np.asarray(array[np.isfinite(array)])

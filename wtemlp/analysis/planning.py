@@ -124,7 +124,8 @@ def fluctuations(
         The errors know the correlation within the runs; that of sigma comes from the squared
         deviations and assumes no Gaussian.
     """
-    series = [np.asarray(run, dtype=float) for run in runs if len(run) > 0]
+    arrays = (np.asarray(run, dtype=float) for run in runs)
+    series = [array for array in arrays if len(array) > 0]
     values = np.concatenate(series) if series else np.empty(0)
     if len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"{len(values)} energies, or some that are not finite")
@@ -158,9 +159,9 @@ def _inefficiency(centred: Sequence[NDArray[np.float64]], min_lag: int = 3) -> f
     if longest < 3 or variance == 0:
         return 1.0
     size = 1 << (2 * longest - 1).bit_length()
-    spectrum = sum(np.abs(np.fft.rfft(run, size)) ** 2 for run in centred)
+    spectrum = np.sum([np.abs(np.fft.rfft(run, size)) ** 2 for run in centred], axis=0)
     lags = np.arange(1, longest)
-    pairs = sum(np.maximum(len(run) - lags, 0) for run in centred)
+    pairs = np.sum([np.maximum(len(run) - lags, 0) for run in centred], axis=0)
     correlation = np.fft.irfft(spectrum, size)[1:longest] / (pairs * variance)
     ends = np.flatnonzero((correlation <= 0) & (lags > min_lag))
     last = int(ends[0]) if len(ends) else len(lags)

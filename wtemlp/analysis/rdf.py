@@ -110,8 +110,7 @@ def _count_pairs(
     """Distinct pairs in each bin, sum of the inverse volumes (1/Angstrom^3), number of frames."""
     counts = np.zeros(len(edges) - 1)
     inverse_volume, n_frames = 0.0, 0
-    for frame, cell in zip(coords, cells, strict=True):
-        positions = np.asarray(frame, dtype=float)
+    for positions, cell in zip(np.asarray(coords, dtype=float), np.asarray(cells), strict=True):
         distances = _distances(positions, cell, first, second, same, float(edges[-1]))
         counts += np.histogram(distances, bins=edges)[0]
         inverse_volume += 1.0 / abs(np.linalg.det(cell))
@@ -133,5 +132,7 @@ def _distances(
     wrapped = (frame @ np.linalg.inv(cell)) % 1.0
     positions = (wrapped @ triclinic_vectors(box)).astype(np.float32)
     if same:
-        return self_capped_distance(positions[first], r_max, box=box)[1]
-    return capped_distance(positions[first], positions[second], r_max, box=box)[1]
+        found = self_capped_distance(positions[first], r_max, box=box)
+    else:
+        found = capped_distance(positions[first], positions[second], r_max, box=box)
+    return np.asarray(found[1])

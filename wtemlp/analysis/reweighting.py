@@ -68,7 +68,7 @@ def hills_bias(energies: ArrayLike, hills: Mapping[str, ArrayLike]) -> NDArray[n
     n_grid = np.ptp(at) / (widths.min() / GRID_PER_WIDTH) + 4
     if n_grid < len(at):
         grid = np.linspace(at.min(), at.max(), int(n_grid))
-        return CubicSpline(grid, _sum(grid, centres, widths, heights))(at)
+        return np.asarray(CubicSpline(grid, _sum(grid, centres, widths, heights))(at))
     return _sum(at, centres, widths, heights)
 
 

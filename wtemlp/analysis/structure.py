@@ -100,6 +100,7 @@ def rdf_with_errors(
     n_frames = len(cells)
     if not 2 <= n_blocks <= n_frames:
         raise ValueError(f"{n_blocks} blocks of {n_frames} frames")
+    coords, cells = np.asarray(coords), np.asarray(cells)
     edges = np.linspace(0, n_frames, n_blocks + 1).round().astype(int)
     parts = [slice(a, b) for a, b in pairwise(edges)]
     blocks = tuple(rdf(coords[p], cells[p], types, pair, r_max, n_bins) for p in parts)
@@ -173,7 +174,7 @@ def half_distance(found: BlockedRdf, range_A: tuple[float, float] | None = None)
     first = _average(found, np.arange(half))
     second = _average(found, np.arange(len(found.blocks) - half, len(found.blocks)))
     scale = np.sqrt(2 * half / len(found.blocks))  # of the halves' length to half of the run
-    return _mean_difference(first, second, kept) / np.sqrt(2) * float(scale)
+    return float(_mean_difference(first, second, kept) / np.sqrt(2) * scale)
 
 
 def _range(one: BlockedRdf, other: BlockedRdf) -> tuple[float, float]:
@@ -191,7 +192,7 @@ def _mean_difference(
 
 def _average(found: BlockedRdf, chosen: NDArray[np.int_]) -> NDArray[np.float64]:
     weights = found.weights[chosen]
-    return weights @ [found.blocks[b].g for b in chosen] / weights.sum()
+    return np.asarray(weights @ [found.blocks[b].g for b in chosen] / weights.sum())
 
 
 def _leave_one_out(found: BlockedRdf) -> list[NDArray[np.float64]]:

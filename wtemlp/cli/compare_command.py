@@ -14,8 +14,8 @@ from wtemlp.core import paths, shell_hints
 from wtemlp.core.atomic_io import write_text
 from wtemlp.core.errors import InputError
 from wtemlp.records import sweep_record
-from wtemlp.report.export import FORMATS, export_figures
-from wtemlp.report.figure import Figure
+from wtemlp.report.figures.figure import Figure
+from wtemlp.report.paper.export import FORMATS, export_figures
 
 OUTPUT = "compare"  #: the folder that is written, unless another is named
 TABLE_CSV, TABLE_JSON = "table.csv", "table.json"

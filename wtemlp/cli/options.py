@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+from click.decorators import FC
 
 folder_option = click.option(
     "-C",
@@ -16,7 +17,7 @@ folder_option = click.option(
 )
 
 
-def file_argument(name: str) -> Callable:
+def file_argument(name: str) -> Callable[[FC], FC]:
     """An input file."""
     return click.argument(name, type=click.Path(path_type=Path))
 

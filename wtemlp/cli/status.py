@@ -108,7 +108,7 @@ def _before(root: Path, live: dict[str, Any], at_work: bool | None) -> list[str]
     return [*results, f"go on with: {start}"]
 
 
-def _client(live: dict[str, Any], at_work: bool, again: str) -> list[str]:
+def _client(live: dict[str, Any], at_work: bool | None, again: str) -> list[str]:
     """Whether a wtemlp is at work in the folder, how far it is, or why it stopped."""
     again = f"go on with: {again}"
     if not live:

@@ -95,12 +95,11 @@ def sweep_command(
     paths = RunPaths(plan.folder)
     files = (plan.params.source, plan.machines.source)
     with at_work(paths, "sweep", *files, go_on) as reporter:
-        wanted = _make_record(plan, reporter)
-        sweep = places.load_sweep(plan.folder)
+        wanted, arms = _make_record(plan, reporter)
         children = _children(plan, wanted)
         local = any(is_local(getattr(plan.machines, stage)) for stage in STAGES)
         run_all(children, parallel or default_parallel(local, len(children)), reporter)
-        reporter.table(table(plan.folder, sweep.arms))
+        reporter.table(table(plan.folder, arms))
         _complain(children, plan)
         compare = shlex.join(["wtemlp", "compare", shell_hints.shown(plan.folder)])
         reporter.say(f"compare them with: {compare}")
@@ -168,8 +167,8 @@ def _look(
     )
 
 
-def _make_record(plan: _Plan, reporter: Reporter) -> tuple[Arm, ...]:
-    """Write what the sweep is; the arms that are asked for."""
+def _make_record(plan: _Plan, reporter: Reporter) -> tuple[tuple[Arm, ...], tuple[Arm, ...]]:
+    """Write what the sweep is; return the arms that are asked for, and all of the sweep's."""
     plan.given.save(plan.folder)
     unbiased, high_K = plan.unbiased, None
     if plan.own is not None:
@@ -186,7 +185,7 @@ def _make_record(plan: _Plan, reporter: Reporter) -> tuple[Arm, ...]:
     wanted = asked.make_arms(plan.params, plan.request, high_K)
     sweep = places.merged(plan.old, replace(plan.record, arms=wanted))
     sweep_record.save(plan.folder / sweep_record.FILE, sweep)
-    return wanted
+    return wanted, sweep.arms
 
 
 def _children(plan: _Plan, wanted: Sequence[Arm]) -> list[Child]:

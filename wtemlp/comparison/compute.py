@@ -67,7 +67,7 @@ def compare_runs(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
     )
 
 
-def _order(one: ArmResult) -> tuple:
+def _order(one: ArmResult) -> tuple[object, ...]:
     """By bias factor, random picks beside the arm that they belong to, high temperature last.
 
     Then by name, with numbers in it by their size.
@@ -82,7 +82,9 @@ def _order(one: ArmResult) -> tuple:
     )
 
 
-def _arm(runs: Sequence[Run], budget: Budget, bins: Sequence[tuple]) -> ArmResult:
+def _arm(
+    runs: Sequence[Run], budget: Budget, bins: Sequence[tuple[str, float, float]]
+) -> ArmResult:
     chosen = budget.iterations
     trainings = [run.training(chosen[run.name]) for run in runs if run.name in chosen]
     explored = [one for run in runs for one in sampling.explorations(run, chosen)]

@@ -1,6 +1,7 @@
 """Figures of errors: against labels, against epochs, against the baselines, against cost."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -10,11 +11,11 @@ from wtemlp.analysis.epochs import reaches
 from wtemlp.comparison import look
 from wtemlp.comparison import sampling_of_arms as sampling
 from wtemlp.comparison.errors_of_arms import EPOCHS, error_of
-from wtemlp.comparison.records import Run
+from wtemlp.comparison.records import LearningCurve, Run
 from wtemlp.comparison.result import Comparison, Difference, Error
 from wtemlp.comparison.table import intervals_in_words
-from wtemlp.report import style
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 
 QUANTITIES = (
     ("Force", "force", "RMSE of the forces (meV/Å)"),
@@ -115,7 +116,7 @@ def epochs_figure(comparison: Comparison) -> Figure:
     return Figure("epochs", "Errors against epochs", caption, plots, empty)
 
 
-def _curves(run: Run, iteration: int | None = None) -> Sequence:
+def _curves(run: Run, iteration: int | None = None) -> list[LearningCurve]:
     """Learning curves of one training, of all if none is given."""
     return [c for one in run.trainings if iteration in (None, one.iteration) for c in one.curves]
 
@@ -178,20 +179,20 @@ def baselines_figure(comparison: Comparison) -> Figure:
     return Figure("baselines", "Against the baselines", caption, plots, empty)
 
 
-def _forest(comparison: Comparison, rows: Sequence[Difference], axis: str) -> object:
+def _forest(comparison: Comparison, rows: Sequence[Difference], axis: str) -> Any:
     plot = style.figure(axis, "", barmode="overlay")
     found = look.looks(comparison.arms)
     for arm in dict.fromkeys(one.arm for one in rows):
-        own = [one for one in rows if one.arm == arm]
+        own = [(one, one.interval) for one in rows if one.arm == arm and one.interval]
         name = comparison.of(arm).arm.label
         plot.add_bar(
-            y=[f"{name} − {_short(comparison.of(one.other).arm.label, name)}" for one in own],
-            x=style.numbers([one.interval.mean for one in own]),
-            error_x=look.errors([one.interval.half for one in own]),
+            y=[f"{name} − {_short(comparison.of(one.other).arm.label, name)}" for one, _ in own],
+            x=style.numbers([interval.mean for _, interval in own]),
+            error_x=look.errors([interval.half for _, interval in own]),
             orientation="h",
             marker={"color": style.fade(found[arm].colour, 0.6), "line": {"width": 0}},
             name=name,
-            customdata=[one.verdict for one in own],
+            customdata=[one.verdict for one, _ in own],
             hovertemplate="%{x:.3g}: %{customdata}<extra>%{y}</extra>",
         )
     plot.add_vline(0, line={"color": style.NEUTRAL, "width": 1.2})
@@ -240,7 +241,7 @@ def cost_figure(comparison: Comparison) -> Figure:
     return Figure("cost", "Cost", caption, plots)
 
 
-def _error_against_cost(comparison: Comparison, unit: str) -> object | None:
+def _error_against_cost(comparison: Comparison, unit: str) -> Any:
     plot = style.figure(f"spent so far ({unit})", "RMSE of the forces (meV/Å)")
     found = look.looks(comparison.arms)
     for one in comparison.arms:
@@ -249,7 +250,8 @@ def _error_against_cost(comparison: Comparison, unit: str) -> object | None:
             tested = [run for run in runs if (t := run.training(iteration)) and t.tested]
             if tested:
                 spent = sampling.spending(tested, {run.name: iteration for run in tested})
-                values = [(run.seed, run.training(iteration).force_models) for run in tested]
+                trained = [(run.seed, run.training(iteration)) for run in tested]
+                values = [(seed, one.force_models) for seed, one in trained if one is not None]
                 error = error_of(values)
                 if error is not None and spent.by_stage and spent.unit == one.spending.unit:
                     points.append((sum(spent.by_stage.values()), error))

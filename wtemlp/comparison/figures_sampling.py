@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 from markupsafe import Markup
 
@@ -11,9 +12,9 @@ from wtemlp.comparison import sampling_of_arms as sampling
 from wtemlp.comparison.records import Exploration, Run, Walker
 from wtemlp.comparison.result import ArmResult, Comparison
 from wtemlp.records.validation_record import Estimate
-from wtemlp.report import style
-from wtemlp.report.figure import Figure, Plot
-from wtemlp.report.style import gamma
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
+from wtemlp.report.figures.style import gamma
 
 NO_WALKER = "No walker has come through yet."
 
@@ -90,11 +91,14 @@ def _by_sampling(comparison: Comparison, one: ArmResult) -> dict[str, dict[int, 
 
 
 def _of_walkers(exploration: Exploration, walkers: Sequence[Walker]) -> Exploration:
-    sums = {
-        name: sum(getattr(one, name) or 0 for one in walkers)
-        for name in ("explored", "candidate", "failed")
-    }
-    return Exploration(exploration.iteration, labelled=None, walkers=tuple(walkers), **sums)
+    return Exploration(
+        exploration.iteration,
+        explored=sum(one.explored or 0 for one in walkers),
+        candidate=sum(one.candidate or 0 for one in walkers),
+        failed=sum(one.failed or 0 for one in walkers),
+        labelled=None,
+        walkers=tuple(walkers),
+    )
 
 
 def _last_by_factor(comparison: Comparison) -> list[tuple[ArmResult, str, list[Walker]]]:
@@ -200,14 +204,12 @@ def _expected_eV(walkers: Sequence[Walker]) -> float | None:
     return ratio * math.sqrt(sum(sigma**2 for sigma in sigmas) / len(sigmas))
 
 
-def _window_plot(
-    axis: str, rows: Sequence[tuple[str, str, Estimate | None, float | None]]
-) -> object | None:
-    rows = [row for row in rows if row[2] is not None]
-    if not rows:
+def _window_plot(axis: str, rows: Sequence[tuple[str, str, Estimate | None, float | None]]) -> Any:
+    known = [(label, colour, one, law) for label, colour, one, law in rows if one is not None]
+    if not known:
         return None
     plot = style.figure(axis, "", barmode="overlay")
-    for label, colour, measured, expected in rows:
+    for label, colour, measured, expected in known:
         plot.add_bar(
             y=[label],
             x=style.numbers([math.nan if expected is None else expected]),
@@ -226,6 +228,6 @@ def _window_plot(
             name=label,
             hovertemplate="%{x:.3g}<extra>%{y}</extra>",
         )
-    look.rows(plot, len(rows))
+    look.rows(plot, len(known))
     plot.update_layout(showlegend=False)
     return plot

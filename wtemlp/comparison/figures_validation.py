@@ -14,8 +14,8 @@ from wtemlp.comparison.records import Validated
 from wtemlp.comparison.result import Comparison, Error
 from wtemlp.comparison.validated import together
 from wtemlp.records.validation_record import Estimate
-from wtemlp.report import style
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 
 MISSING = "No run has been validated; wtemlp validate PARAM MACHINE, in its folder, gives this."
 

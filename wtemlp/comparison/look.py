@@ -6,7 +6,7 @@ from typing import Any
 
 from wtemlp.comparison import records
 from wtemlp.comparison.result import ArmResult, Error
-from wtemlp.report import style
+from wtemlp.report.figures import style
 from wtemlp.report.sampling import Sampling
 
 HOT = "#a8435a"

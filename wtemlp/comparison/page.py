@@ -11,7 +11,7 @@ from wtemlp.comparison import (
 from wtemlp.comparison.recommendation import error_words
 from wtemlp.comparison.result import Comparison
 from wtemlp.report.document import Headline, Section, render_page, table_section
-from wtemlp.report.figure import Figure
+from wtemlp.report.figures.figure import Figure
 from wtemlp.report.table import MISSING, Column, Table, without_empty
 
 _ARMS = Markup(
@@ -143,10 +143,10 @@ def _headlines(comparison: Comparison) -> list[Headline]:
         sure if chosen is not None else "none can be; see below",
     )
     result = [runs, budget, advice]
-    known = [one for one in arms if one.force is not None]
+    known = [(one.force, one) for one in arms if one.force is not None]
     if known:
-        best = min(known, key=lambda one: one.force.interval.mean)
-        result.append(Headline(error_words(best.force), "lowest force RMSE, meV/Å", best.arm.label))
+        force, best = min(known, key=lambda one: one[0].interval.mean)
+        result.append(Headline(error_words(force), "lowest force RMSE, meV/Å", best.arm.label))
     return result
 
 

@@ -22,7 +22,7 @@ from wtemlp.core import paths
 from wtemlp.core.formatting import finite
 from wtemlp.core.paths import RunPaths
 from wtemlp.records.state import RunState
-from wtemlp.records.summary import Summary
+from wtemlp.records.summary import Summary, read_summary
 from wtemlp.records.walkers import WalkerSummary
 from wtemlp.report import data as folders
 from wtemlp.report.sampling import sampling_of
@@ -83,7 +83,7 @@ def read_run(folder: Path, name: str, arm: records.Arm, state: RunState) -> reco
 def summaries_of(folder: Path) -> list[Summary]:
     """The summaries that a run's folder has, by iteration."""
     files = sorted(folder.glob(f"iter.[0-9]*/{paths.SUMMARY}"))
-    return [one for file in files if (one := folders.read_summary(file)) is not None]
+    return [one for file in files if (one := read_summary(file)) is not None]
 
 
 def _status(state: RunState) -> str:
@@ -100,7 +100,8 @@ def _labels(
     if frames is not None and first is not None:
         return frames - first
     earlier = [labelled.get(index) for index in range(iteration.index)]
-    return None if None in earlier else sum(earlier)
+    counted = [one for one in earlier if one is not None]
+    return sum(counted) if len(counted) == len(earlier) else None
 
 
 def _training(

@@ -95,15 +95,16 @@ def windows(walkers: Sequence[Walker]) -> tuple[Estimate | None, float | None]:
 
     sigma_NVT, hence the heat capacity, is that of all walkers of one system and temperature.
     """
-    groups: dict[tuple, list[Walker]] = defaultdict(list)
+    groups: dict[tuple[int | None, float], list[tuple[Walker, float, float]]] = defaultdict(list)
     for one in walkers:
-        if one.temperature_K and one.sigma_nvt_eV:
-            groups[(one.system, one.temperature_K)].append(one)
+        if one.temperature_K and one.sigma_nvt_eV and one.sigma_wte_eV:
+            key = (one.system, one.temperature_K)
+            groups[key].append((one, one.sigma_nvt_eV, one.sigma_wte_eV))
     measured, expected = [], []
     for (_, temperature), members in groups.items():
-        sigma = math.sqrt(np.mean([one.sigma_nvt_eV**2 for one in members]))
-        for one in members:
-            reached = one.sigma_wte_eV / sigma
+        sigma = math.sqrt(np.mean([nvt**2 for _, nvt, _ in members]))
+        for one, _, wte in members:
+            reached = wte / sigma
             measured.append(temperature_window(sigma, temperature, reached**2))
             if one.lawful and one.biasfactor:
                 expected.append(temperature_window(sigma, temperature, one.biasfactor))

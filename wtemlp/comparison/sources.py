@@ -17,8 +17,8 @@ from wtemlp.records import state as states
 from wtemlp.records import sweep_record
 from wtemlp.records.state import RunState
 from wtemlp.records.summary import Summary
+from wtemlp.report.figures.style import gamma
 from wtemlp.report.sampling import samplings
-from wtemlp.report.style import gamma
 
 
 @dataclass(frozen=True)

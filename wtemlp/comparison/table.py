@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,8 @@ def epoch_table(comparison: Comparison) -> Table:
     for one in comparison.arms:
         own = [found[one.arm.key].get(epoch) for epoch in epochs]
         if any(own):
-            cells = [_error(e and e.force) for e in own] + [_error(e and e.energy) for e in own]
+            cells = [_error(e.force if e else None) for e in own]
+            cells += [_error(e.energy if e else None) for e in own]
             rows.append([one.arm.label, *cells])
     return Table(columns, rows)
 
@@ -176,7 +177,7 @@ def plain(text: str) -> str:
 
 
 #: Columns of ``table.csv``, each with what gives it.
-_NUMBERS = {
+_NUMBERS: dict[str, Callable[[ArmResult], dict[str, float | None]]] = {
     "RMSE_force_meV_A": lambda one: _parts(one.force),
     "RMSE_energy_meV_atom": lambda one: _parts(one.energy),
     "RMSE_force_high_energy_meV_A": lambda one: _parts(one.high_energy_force),
@@ -228,11 +229,15 @@ def _flat(one: ArmResult) -> dict[str, Any]:
 
 def _parts(error: Error | None) -> dict[str, float | None]:
     interval: Interval | None = error.interval if error else None
-    return {"": interval and interval.mean, "_ci95": interval and interval.half}
+    if interval is None:
+        return {"": None, "_ci95": None}
+    return {"": interval.mean, "_ci95": interval.half}
 
 
 def _with_error(one: Estimate | None) -> dict[str, float | None]:
-    return {"": one and one.value, "_se": one and one.error}
+    if one is None:
+        return {"": None, "_se": None}
+    return {"": one.value, "_se": one.error}
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

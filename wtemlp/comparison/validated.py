@@ -8,7 +8,7 @@ import numpy as np
 
 from wtemlp.comparison.records import DiffusionPair, EnergyBin, RdfDistance, Validated
 from wtemlp.records import validation_record as validations
-from wtemlp.records.validation_record import Estimate, MdRun, Validation
+from wtemlp.records.validation_record import BinError, Estimate, MdRun, Validation
 
 
 def read_validation(folder: Path) -> tuple[Validated | None, list[str]]:
@@ -82,7 +82,7 @@ def together(parts: list[Estimate]) -> Estimate:
 
 def _bins(record: Validation) -> tuple[EnergyBin, ...]:
     """The energy bins, each with the errors of all models."""
-    found: dict[tuple[str, float, float], list] = defaultdict(list)
+    found: dict[tuple[str, float, float], list[BinError]] = defaultdict(list)
     for parity in record.parity:
         for one in parity.bins:
             found[(parity.data, one.low_eV_atom, one.high_eV_atom)].append(one)

@@ -19,7 +19,8 @@ def parameters_of(params: InitParams) -> dict[str, Any]:
     """What the data depend on."""
     record = asdict(params)
     del record["source"], record["output"]
-    return json.loads(json.dumps(record))
+    plain: dict[str, Any] = json.loads(json.dumps(record))
+    return plain
 
 
 def check_init(params: InitParams, root: Path) -> None:

@@ -6,6 +6,7 @@ Of the frames that the training data are made of, in the order of time, before a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,14 +67,14 @@ class _Frames:
         else:
             self.parts.append((found.d, found.error, found.fit_ps))
 
-    def diffusion(self) -> dict[str, object]:
+    def diffusion(self) -> dict[str, Any]:
         """Fields of the record: the mean of the blocks, and its error."""
         if not self.parts:
             return {"diffusion_note": self.note}
         values, errors, fits = zip(*self.parts, strict=True)
         n = len(values)
         if n >= FEWEST_BLOCKS:
-            error = float(np.std(values, ddof=1) / np.sqrt(n))
+            error: float | None = float(np.std(values, ddof=1) / np.sqrt(n))
         else:
             known = [one for one in errors if one is not None]
             error = float(np.sqrt(np.sum(np.square(known))) / n) if len(known) == n else None

@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from typing import NoReturn
 
 import numpy as np
 
@@ -150,7 +151,7 @@ class FixPlumed:
         exception must not unwind LAMMPS's C++ frames).
     """
 
-    def __init__(self, lammps: Lammps, fail: Callable[[int, str], None]) -> None:
+    def __init__(self, lammps: Lammps, fail: Callable[[int, str], NoReturn]) -> None:
         self._lammps = lammps
         self._cxx = LammpsCxx(lammps)
         self._fail = fail
@@ -188,7 +189,7 @@ class FixPlumed:
             ctypes.CDLL(None)._handle,
         )
 
-    def _guarded(self, function: Callable) -> Callable:
+    def _guarded(self, function: Callable[..., object]) -> Callable[..., object]:
         """Turn exceptions into the end of the run: ctypes would print and ignore them."""
 
         @wraps(function)
@@ -210,8 +211,8 @@ class FixPlumed:
 
     # -- what LAMMPS calls
 
-    def _create(self, _lammps: int, count: int, words: ctypes.Array) -> int:
-        arguments = parse_arguments([os.fsdecode(words[i]) for i in range(count)])
+    def _create(self, _lammps: int, count: int, words: ctypes.Array[ctypes.c_char_p]) -> int:
+        arguments = parse_arguments([os.fsdecode(words[i] or b"") for i in range(count)])
         where = f"fix {arguments.identifier} {arguments.group} {STYLE}"
         self._check_context(where)
         if arguments.group != "all":
@@ -251,14 +252,14 @@ class FixPlumed:
     def _reset_dt(self, _fix: int) -> None:
         raise InputProblem(TIMESTEP_CHANGED)
 
-    def _modify_param(self, _fix: int, count: int, words: ctypes.Array) -> int:
-        keyword = os.fsdecode(words[0])
+    def _modify_param(self, _fix: int, count: int, words: ctypes.Array[ctypes.c_char_p]) -> int:
+        keyword = os.fsdecode(words[0] or b"")
         if keyword not in ("pe", "press") or not self._current:
             return 0
         if count < 2:
             raise InputError(f"fix_modify {keyword}", "needs the ID of a compute")
         style = "pe" if keyword == "pe" else "pressure"
-        self._current.use_compute(style, os.fsdecode(words[1]))
+        self._current.use_compute(style, os.fsdecode(words[1] or b""))
         return 2
 
     def _compute_scalar(self, _fix: int) -> float:
@@ -338,7 +339,8 @@ class FixPlumed:
         if not n_local or not address:
             raise InputError(where, "comes before there are atoms")
         width = self._lammps.setting("tagint")
-        ids = np.frombuffer((ctypes.c_byte * (n_local * width)).from_address(address), f"i{width}")
+        raw = (ctypes.c_byte * (n_local * width)).from_address(address)
+        ids: np.ndarray = np.frombuffer(memoryview(raw), f"i{width}")
         if ids.min() < 1:
             raise InputError(where, "needs atom IDs", "write: atom_modify id yes")
         if ids.max() > max(MAX_IDS, n_local):

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from wtemlp.core.errors import MissingEngine
 
@@ -189,7 +190,7 @@ class Kernel:
 class Plumed:
     """One PLUMED object; made by :meth:`Kernel.create`."""
 
-    def __init__(self, pointer: int, cmd: Callable, close: Callable) -> None:
+    def __init__(self, pointer: int, cmd: Callable[..., Any], close: Callable[..., Any]) -> None:
         self._pointer: int | None = pointer
         self._cmd, self._close = cmd, close
         self._messages: list[str] = []

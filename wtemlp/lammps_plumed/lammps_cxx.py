@@ -6,7 +6,8 @@ found makes :class:`UnsuitableLammps`.
 """
 
 import ctypes
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 from wtemlp.lammps_plumed.lammps_library import Lammps
 
@@ -117,7 +118,7 @@ class LammpsCxx:
     def __init__(self, lammps: Lammps) -> None:
         self.lammps = lammps
         self.instance = lammps.pointer or 0
-        self.functions: dict[str, Callable] = {}
+        self.functions: dict[str, Any] = {}
         for name, (mangled, result, parameters) in _SYMBOLS.items():
             try:
                 function = getattr(lammps.library, mangled)
@@ -128,7 +129,7 @@ class LammpsCxx:
         self._vtables = {name: self._vtable(symbol) for name, symbol in _VTABLES.items()}
         self._check_layout()
 
-    def __getattr__(self, name: str) -> Callable:
+    def __getattr__(self, name: str) -> Any:
         try:
             return self.__dict__["functions"][name]
         except KeyError:
@@ -161,7 +162,7 @@ class LammpsCxx:
         """The address of the Modify object; ``clear`` makes a new one."""
         return read_pointer(self.instance + _MODIFY_SLOT * _WORD)
 
-    def derived_table(self, replaced: Mapping[str, int]) -> ctypes.Array:
+    def derived_table(self, replaced: Mapping[str, int]) -> ctypes.Array[ctypes.c_size_t]:
         """A copy of FixExternal's virtual table with some entries replaced.
 
         Parameters
@@ -184,7 +185,7 @@ class LammpsCxx:
             table[entries.index(original)] = function
         return table
 
-    def set_table(self, thing: int, table: ctypes.Array) -> None:
+    def set_table(self, thing: int, table: ctypes.Array[ctypes.c_size_t]) -> None:
         """Make an object use a table of :meth:`derived_table`."""
         ctypes.c_void_p.from_address(thing).value = ctypes.addressof(table) + _VTABLE_HEAD * _WORD
 
@@ -205,7 +206,7 @@ class LammpsCxx:
 
     def new_compute(self, line: str) -> int:
         """Define a compute, as ``"ID all pe"``; the caller sees to it that the ID is free."""
-        return self.functions["add_compute"](self.modify, ctypes.byref(self.string(line)), 1)
+        return int(self.functions["add_compute"](self.modify, ctypes.byref(self.string(line)), 1))
 
     def remove_compute(self, identifier: str) -> None:
         """Delete a compute if it exists."""
@@ -225,12 +226,12 @@ class LammpsCxx:
 
     def new_external(self, words: list[bytes]) -> int:
         """A FixExternal object on LAMMPS's heap, made from the words of its command."""
-        memory = self.functions["operator_new"](FIX_BYTES)
+        memory = int(self.functions["operator_new"](FIX_BYTES))
         ctypes.memset(memory, 0, FIX_BYTES)
         self.functions["external_create"](memory, self.instance, *argument_array(words))
         return memory
 
 
-def argument_array(words: list[bytes]) -> tuple[int, ctypes.Array]:
+def argument_array(words: list[bytes]) -> tuple[int, ctypes.Array[ctypes.c_char_p]]:
     """``argc`` and ``argv`` of a list of words."""
     return len(words), (ctypes.c_char_p * len(words))(*words)

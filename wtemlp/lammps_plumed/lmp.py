@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from wtemlp.core.errors import InputError, WtemlpError
 from wtemlp.lammps_plumed.fix_plumed import FixPlumed
@@ -154,7 +155,7 @@ def _provide_fix_plumed(lammps: Lammps, name: str) -> tuple[FixPlumed | None, st
         _point_to_kernel()
         return None, ""
 
-    def fail(code: int, message: str) -> None:
+    def fail(code: int, message: str) -> NoReturn:
         # Called below C++ frames, which an exception must not cross: say it, save and leave,
         # as LAMMPS itself does.
         if lammps.setting("world_rank") == 0:

@@ -48,7 +48,7 @@ class GapStep(PlumedStep):
 
     def _view(self, address: int) -> np.ndarray:
         raw = (ctypes.c_double * (3 * self._n_atoms)).from_address(address)
-        return np.frombuffer(raw).reshape(self._n_atoms, 3)
+        return np.frombuffer(memoryview(raw)).reshape(self._n_atoms, 3)
 
     def _refuse_missing_atoms(self) -> None:
         """See that the atoms that PLUMED used on this step exist."""
@@ -57,7 +57,7 @@ class GapStep(PlumedStep):
         self.plumed.cmd(b"getFullList", ctypes.addressof(address))
         if count.value and address.value:
             raw = (ctypes.c_int * count.value).from_address(address.value)
-            missing = np.setdiff1d(np.frombuffer(raw, np.intc), self._index)
+            missing = np.setdiff1d(np.frombuffer(memoryview(raw), np.intc), self._index)
             if missing.size:
                 raise InputProblem(
                     f"PLUMED uses atom {missing[0] + 1}, and there is no atom of that ID"

@@ -236,7 +236,7 @@ class PlumedStep:
     def _reorder(self, tag: int) -> None:
         """Tell PLUMED which atom is where; LAMMPS sorts its atoms now and then."""
         raw = (ctypes.c_byte * (self._n_atoms * self._tag_type.itemsize)).from_address(tag)
-        self._tags = np.frombuffer(raw, self._tag_type).copy()
+        self._tags = np.frombuffer(memoryview(raw), self._tag_type).copy()
         self._tags_copy, self._tags_bytes = self._tags.ctypes.data, self._tags.nbytes
         self._index = (self._tags - 1).astype(np.intc)
         if self._index.min() < 0 or self._index.max() >= self._n_ids:
@@ -265,15 +265,19 @@ class PlumedStep:
         kind = self._array(b"type", self._n_atoms, ctypes.c_int)
         if per_type is None or kind is None:
             raise RunFailed("LAMMPS has no masses")
-        return per_type[kind]
+        return np.asarray(per_type[kind])
 
     def _per_atom_charges(self) -> np.ndarray:
         charges = self._array(b"q", self._n_atoms, ctypes.c_double)
         return np.zeros(self._n_atoms) if charges is None else charges.copy()
 
-    def _array(self, name: bytes, length: int, kind: type) -> np.ndarray | None:
+    def _array(
+        self, name: bytes, length: int, kind: type[ctypes.c_int] | type[ctypes.c_double]
+    ) -> np.ndarray | None:
         place = self._extract_atom(self._pointer, name)
-        return np.frombuffer((kind * length).from_address(place), kind) if place else None
+        if not place:
+            return None
+        return np.frombuffer(memoryview((kind * length).from_address(place)), kind)
 
     def _new_box(self) -> None:
         ctypes.memmove(self._bounds_copy, self._bounds_address, _BOUNDS_BYTES)
@@ -318,7 +322,7 @@ class PlumedStep:
         if step == self._last_step:
             # Asked a second time on one step, LAMMPS gives what it had the first time.
             self._cxx.pressure_vector(self._pressure)
-        pressure = np.frombuffer((ctypes.c_double * 6).from_address(vector))
+        pressure = np.frombuffer(memoryview((ctypes.c_double * 6).from_address(vector)))
         if not np.isfinite(pressure).all():
             raise RunFailed(f"Non-numeric virial on step {step}")
         volume = math.prod(self._box.diagonal()[: self._dimension].tolist())

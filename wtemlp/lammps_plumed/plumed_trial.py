@@ -13,6 +13,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from wtemlp.config.records import OPES, Extra, WteBlock
 from wtemlp.lammps_plumed.fix_plumed import ENERGY_IN_KJ_MOL
@@ -52,7 +53,7 @@ def generated_input(wte: WteBlock, temperature_K: float) -> str:
     str
         What the walker's job writes, with a mean energy of 0 and a width of 1 eV.
     """
-    common = {
+    common: dict[str, Any] = {
         "pace": wte.pace,
         "temperature_K": temperature_K,
         "stride": 1,

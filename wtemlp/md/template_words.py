@@ -38,7 +38,7 @@ def values(walker: Walker) -> dict[str, str]:
         "V_DEVI_CHECKS": w.guard.devi_checks,
         "V_GUARD_EVERY": w.segment,
     }
-    return {name: _text(found[name]) for name in WORDS if found[name] is not None}
+    return {name: _text(value) for name in WORDS if (value := found[name]) is not None}
 
 
 def _text(value: float | int) -> str:

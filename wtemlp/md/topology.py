@@ -94,7 +94,7 @@ def bond_lengths(coords: np.ndarray, cells: np.ndarray, topology: WaterTopology)
     (n_frames, n_molecules, 2) float
         Angstrom.
     """
-    return np.linalg.norm(_bonds(coords, cells, topology), axis=-1)
+    return np.asarray(np.linalg.norm(_bonds(coords, cells, topology), axis=-1))
 
 
 def make_whole(coords: np.ndarray, cells: np.ndarray, topology: WaterTopology) -> np.ndarray:
@@ -142,7 +142,7 @@ def minimum_image(vectors: np.ndarray, cells: np.ndarray) -> np.ndarray:
     (n_frames, n, 3) float
         Angstrom.
     """
-    return vectors - np.rint(vectors @ np.linalg.inv(cells)) @ cells
+    return np.asarray(vectors - np.rint(vectors @ np.linalg.inv(cells)) @ cells)
 
 
 def whole_cluster(coords: np.ndarray, cell: np.ndarray) -> np.ndarray:

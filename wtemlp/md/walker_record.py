@@ -75,7 +75,8 @@ class WalkerRecord:
 
 def as_json(record: Any) -> dict[str, Any]:
     """A record as JSON gives it back."""
-    return json.loads(json.dumps(asdict(record)))
+    found: dict[str, Any] = json.loads(json.dumps(asdict(record)))
+    return found
 
 
 def write_record(folder: Path, record: WalkerRecord) -> None:

@@ -8,6 +8,7 @@ hills that were there at that step and no others.  It is given again with the sa
 """
 
 import math
+from typing import Any
 
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
 from wtemlp.config.records import OPES
@@ -254,7 +255,7 @@ def _biasfactor(w: Walker) -> list[str]:
 
 def _plumed(w: Walker) -> str:
     """The PLUMED input, with what is measured as LAMMPS variables."""
-    common = {
+    common: dict[str, Any] = {
         "pace": w.pace,
         "temperature_K": w.temperature_K,
         "stride": w.colvar_stride,
@@ -264,9 +265,13 @@ def _plumed(w: Walker) -> str:
         "extra": w.extra,
     }
     if w.method == OPES:
-        capped = w.biasfactor_cap is not None
+        window: tuple[float, float] | tuple[str, str] | None = w.window_K
+        if w.biasfactor_cap is not None:
+            window = ("${low_K}", "${high_K}")
+        if window is None:
+            raise ValueError("OPES samples a window of temperatures, and there is none")
         return plumed_input.opes_input(
-            window_K=("${low_K}", "${high_K}") if capped else w.window_K,
+            window_K=window,
             observation=w.observation,
             deltafs=paths.DELTAFS,
             **common,

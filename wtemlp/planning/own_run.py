@@ -65,12 +65,13 @@ class OwnRun:
         if steps > MAX_STEPS:
             raise InputError("--steps", f"{steps} is too long", f"give {MAX_STEPS} or less")
         job: ExploreJob | None = params.jobs[0] if params.jobs else None
-        if not (job and job.temps_K) and temperature_K is None:
+        temperatures = job.temps_K if job else ()
+        if not temperature_K and not temperatures:
             raise InputError(
                 f"{name}: model_devi_jobs", "has no temperature", "add --temperature, in K"
             )
         self.system = job.sys_idx[0] if job else 0
-        self.temperature_K = temperature_K if temperature_K else job.temps_K[0]
+        self.temperature_K = temperature_K or temperatures[0]
         self.params, self.root, self.steps = params, root, steps
         files = params.sys_configs[self.system] if params.sys_configs else ()
         if not files or not files[0].is_file():

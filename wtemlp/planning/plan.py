@@ -12,8 +12,7 @@ from wtemlp.analysis.planning import (
     fluctuations,
     table,
 )
-from wtemlp.config.records import ExploreJob, Params
-from wtemlp.config.wte import AUTO_HEIGHT_KT
+from wtemlp.config.records import AUTO_HEIGHT_KT, ExploreJob, Params
 from wtemlp.core.errors import InputError
 from wtemlp.planning.sources import UnbiasedRun
 from wtemlp.planning.tables import MIN_ENERGIES
@@ -93,14 +92,16 @@ def make_plan(
         steps = next(row.steps for row in rows if row.biasfactor == window.biasfactor)
         if steps:
             window = replace(window, nsteps=_round_up(2 * steps, job.trj_freq))
-    water = params.force_field is not None and run.n_atoms and run.n_atoms % WATER_ATOMS == 0
+    n_molecules = None
+    if params.force_field is not None and run.n_atoms and run.n_atoms % WATER_ATOMS == 0:
+        n_molecules = run.n_atoms // WATER_ATOMS
     return Plan(
         run=run,
         nvt=nvt,
         hills=hills,
         timestep_ps=params.timestep_ps,
         n_atoms=run.n_atoms,
-        n_molecules=run.n_atoms // WATER_ATOMS if water else None,
+        n_molecules=n_molecules,
         rows=tuple(rows),
         window=window,
         nsteps=(job.nsteps or None) if job else None,
@@ -154,7 +155,7 @@ def _window(nvt: Fluctuations, low_K: float, high_K: float) -> Window:
 def _round_up(steps: float, multiple: int) -> int:
     """At least `steps`, of two digits, then a multiple."""
     digit = 10 ** max(0, math.floor(math.log10(steps)) - 1)
-    return math.ceil(math.ceil(steps / digit) * digit / multiple) * multiple
+    return int(math.ceil(math.ceil(steps / digit) * digit / multiple) * multiple)
 
 
 def _warnings(nvt: Fluctuations, rows: Sequence[Row], timestep_ps: float) -> list[str]:

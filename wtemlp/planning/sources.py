@@ -166,8 +166,8 @@ def _of_group(tasks: Sequence[Path], system: int, temperature_K: float, root: Pa
 
 def _of_init(folder: Path, root: Path) -> UnbiasedRun:
     file = folder / RESULT
-    made = read_record(file, ANOTHER).get("parameters")
     try:
+        made = read_record(file, ANOTHER)["parameters"]
         temperature_K, timestep_fs = float(made["temperature_K"]), float(made["timestep_fs"])
     except (KeyError, TypeError, ValueError):
         raise InputError(str(file), "is damaged: its parameters", ANOTHER) from None

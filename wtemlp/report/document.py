@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from wtemlp.report.figure import Figure
+from wtemlp.report.figures.figure import Figure
 from wtemlp.report.table import MISSING, Table
 
 TEMPLATE = "document.html.j2"
@@ -171,7 +171,7 @@ def typeset(text: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

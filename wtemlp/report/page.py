@@ -9,15 +9,15 @@ from markupsafe import Markup
 
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
-from wtemlp.report import figures, figures_energy, figures_explore, figures_structure
 from wtemlp.report.citations import Used, bibtex, citations
 from wtemlp.report.cost import cost_table
 from wtemlp.report.data import RunData, read_run
 from wtemlp.report.document import Section, render_page, section, table_section
 from wtemlp.report.failures import failures
-from wtemlp.report.figure import Figure
-from wtemlp.report.figures_cost import cost_figure
-from wtemlp.report.figures_validation import validation_figures
+from wtemlp.report.figures import energy, explore, learning, structure
+from wtemlp.report.figures.cost import cost_figure
+from wtemlp.report.figures.figure import Figure
+from wtemlp.report.figures.validation import validation_figures
 from wtemlp.report.headlines import headlines
 from wtemlp.report.input_files import InputFile
 from wtemlp.report.run_tables import walker_table
@@ -105,20 +105,20 @@ def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figu
     """
     labels, explored = [], []
     if not run.only_trains:
-        labels = [figures.rmse_figure(run)]
+        labels = [learning.rmse_figure(run)]
         explored = [
-            figures_explore.outcomes_figure(run),
-            figures_explore.deviation_figure(run, trust),
-            figures_energy.energy_figure(run),
-            figures_energy.sigma_figure(run),
+            explore.outcomes_figure(run),
+            explore.deviation_figure(run, trust),
+            energy.energy_figure(run),
+            energy.sigma_figure(run),
         ]
     return [
         *labels,
-        figures.learning_figure(run),
+        learning.learning_figure(run),
         *explored,
-        figures_structure.rdf_figure(run),
+        structure.rdf_figure(run),
         *(validation_figures(run.validation) if run.validation else ()),
-        figures.timeline_figure(run),
+        learning.timeline_figure(run),
         cost_figure(run.summaries),
     ]
 
@@ -215,7 +215,7 @@ def _used(run: RunData, facts: RunFacts) -> Used:
 
 def levels_in_words(trust: Sequence[tuple[float, float]]) -> str:
     """The trust levels as a sentence; "" if there are none."""
-    groups = figures_explore.trust_levels(trust)
+    groups = explore.trust_levels(trust)
     if not groups:
         return ""
     parts = [

@@ -1,8 +1,8 @@
 """Tables of a validation: what was asked of the models, and what their MD gave."""
 
 from wtemlp.records.validation_record import Estimate, MdRun, Validation
+from wtemlp.report.figures.validation_curves import run_name
 from wtemlp.report.table import MISSING, Column, Table, number
-from wtemlp.report.validation_curves import run_name
 
 _RUNS = (
     Column("T", "K"),

@@ -68,7 +68,7 @@ def write_run_page(
     facts = _facts(paths, state, bool(at_work), error)
     written = [write_report(root, facts, target)]
     if figures is not None:
-        from wtemlp.report.export import export_figures  # Matplotlib, which takes its time
+        from wtemlp.report.paper.export import export_figures  # Matplotlib, which takes its time
 
         written += export_figures(all_figures(read(root, facts), facts.trust), figures)
     return written

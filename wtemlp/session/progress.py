@@ -82,7 +82,7 @@ class StageProgress:
 
 
 #: What every live file has, and of what kind.
-LIVE_KEYS = {
+LIVE_KEYS: dict[str, type | tuple[type, ...]] = {
     "host": str,
     "pid": int,
     "time": (int, float),

@@ -199,7 +199,8 @@ def make_arms(params: Params, request: Request, window_K: float | None) -> tuple
         for g in request.biasfactors
     ]
     kinds += [(f"g{_name(g)}-random", g, temperature_K, RANDOM, "random") for g in request.random]
-    high_K = [window_K if one is None else one for one in request.high_K]
+    asked = (window_K if one is None else one for one in request.high_K)
+    high_K = [one for one in asked if one is not None]
     kinds += [(f"g1-{_name(one)}K", 1.0, one, DEVIATION, "highT") for one in dict.fromkeys(high_K)]
     return tuple(
         Arm(

@@ -48,7 +48,7 @@ class Child:
     after: "Child | None" = None  #: what must be finished before
     stand: Stand = Stand.WAITING
     error: str = ""
-    process: subprocess.Popen | None = field(default=None, repr=False)
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _said_from: int = 0  #: place in its output where this call's begins
     _title: str = ""
 
@@ -61,6 +61,11 @@ class Child:
         """Whether the run has come to its end."""
         state = states.load(self.paths)
         return state is not None and bool(state.finished)
+
+    @property
+    def runs(self) -> bool:
+        """Whether a process of this run is alive, as far as was seen last."""
+        return self.stand is Stand.RUNNING
 
     def begin(self) -> None:
         """Start the run, or find that it goes on, or has ended.
@@ -197,9 +202,9 @@ def run_all(children: Sequence[Child], parallel: int, reporter: Reporter) -> Non
 
 def _advance(children: Sequence[Child], parallel: int) -> None:
     for child in children:
-        if child.stand is Stand.RUNNING:
+        if child.runs:
             child.look()
-    running = sum(child.stand is Stand.RUNNING for child in children)
+    running = sum(child.runs for child in children)
     for child in children:
         if child.stand is not Stand.WAITING:
             continue
@@ -210,7 +215,7 @@ def _advance(children: Sequence[Child], parallel: int) -> None:
             at_work = bool(child.folder.exists() and is_held(child.paths))
             if running < parallel or at_work:
                 child.begin()
-                running += child.stand is Stand.RUNNING
+                running += child.runs
 
 
 def _end(children: Sequence[Child]) -> None:

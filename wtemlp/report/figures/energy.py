@@ -12,9 +12,9 @@ from wtemlp.analysis import energy
 from wtemlp.analysis.energy import NVT_EQUILIBRATION, WTE_FILLING
 from wtemlp.analysis.reweighting import TRUSTED
 from wtemlp.core.formatting import finite
-from wtemlp.report import style
 from wtemlp.report.data import IterationData, RunData, WalkerEnergies, group_by_sampling
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 from wtemlp.report.sampling import Sampling, expected_ratio, sampling_of
 from wtemlp.report.table import law_factor
 

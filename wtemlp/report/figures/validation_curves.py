@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from wtemlp.records.validation_record import REFERENCE, Curve, MdRun, Validation
-from wtemlp.report import style
+from wtemlp.report.figures import style
 
 Span = tuple[float, int, int]  #: a temperature, its first trace, and the first of the next
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from wtemlp.report.paper_axes import Unknown, colour, dashes, label, mathtext
+from wtemlp.report.paper.axes import Unknown, colour, dashes, label, mathtext
 
 WIDTH = 0.62  #: points a pixel, of lines
 SIZE = 0.55  #: likewise, of markers

@@ -6,12 +6,18 @@ import numpy as np
 from markupsafe import Markup
 
 from wtemlp.records.validation_record import Curve, MdRun, Validation
-from wtemlp.report import style
-from wtemlp.report.figure import Figure, Plot
-from wtemlp.report.figures_dynamics import diffusion_figure, msd_figure, vacf_figure
-from wtemlp.report.figures_parity import parity_figures
-from wtemlp.report.figures_structure import first_A
-from wtemlp.report.validation_curves import add_curve, by_temperature, look, run_name, runs_with
+from wtemlp.report.figures import style
+from wtemlp.report.figures.dynamics import diffusion_figure, msd_figure, vacf_figure
+from wtemlp.report.figures.figure import Figure, Plot
+from wtemlp.report.figures.parity import parity_figures
+from wtemlp.report.figures.structure import first_A
+from wtemlp.report.figures.validation_curves import (
+    add_curve,
+    by_temperature,
+    look,
+    run_name,
+    runs_with,
+)
 
 MAX_PAIRS = 4  #: radial distributions that are shown
 

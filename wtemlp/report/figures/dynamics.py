@@ -4,9 +4,15 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from wtemlp.records.validation_record import Curve, MdRun, Validation
-from wtemlp.report import style
-from wtemlp.report.figure import Figure, Plot
-from wtemlp.report.validation_curves import add_curve, by_temperature, look, run_name, runs_with
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
+from wtemlp.report.figures.validation_curves import (
+    add_curve,
+    by_temperature,
+    look,
+    run_name,
+    runs_with,
+)
 
 
 def msd_figure(found: Validation) -> Figure:

@@ -8,9 +8,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from wtemlp.core.formatting import finite
-from wtemlp.report import style
 from wtemlp.report.data import IterationData, LearningCurve, RunData
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 
 MAX_POINTS = 240  #: points of a learning curve that are drawn
 

@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Paper
 
 from wtemlp.core.atomic_io import temporary, write_text
-from wtemlp.report import paper_axes
-from wtemlp.report.figure import Figure, Plot
-from wtemlp.report.paper_traces import Unknown, draw_bars, draw_scatter
+from wtemlp.report.figures.figure import Figure, Plot
+from wtemlp.report.paper import axes as paper_axes
+from wtemlp.report.paper.traces import Unknown, draw_bars, draw_scatter
 
 SINGLE_IN, DOUBLE_IN = 3.37, 7.0  #: widths of one and of two columns (86 and 178 mm)
 PANEL_IN = 2.45  #: height of a panel

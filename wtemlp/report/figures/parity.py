@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 
 from wtemlp.records.validation_record import Parity, Validation
-from wtemlp.report import style
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 
 
 def parity_figures(found: Validation) -> list[Figure]:

@@ -7,9 +7,9 @@ from markupsafe import Markup
 
 from wtemlp.core.formatting import finite
 from wtemlp.records.summary import Summary
-from wtemlp.report import style
 from wtemlp.report.cost import STAGES, total
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 
 
 def cost_figure(run_summaries: Sequence[Summary]) -> Figure:

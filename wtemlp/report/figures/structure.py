@@ -6,9 +6,9 @@ import numpy as np
 from markupsafe import Markup
 
 from wtemlp.analysis.rdf import RadialDistribution, half_width, rdf
-from wtemlp.report import style
 from wtemlp.report.data import RunData
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 from wtemlp.report.systems import TrainingData
 
 BIN_A = 0.1  #: width of a bin, Angstrom

@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from wtemlp.analysis.deviation import log_bins, log_histogram
 from wtemlp.analysis.frames import FrameTable, Phase
-from wtemlp.report import style
 from wtemlp.report.data import IterationData, RunData, group_by_sampling
-from wtemlp.report.figure import Figure, Plot
+from wtemlp.report.figures import style
+from wtemlp.report.figures.figure import Figure, Plot
 
 
 def outcomes_figure(run: RunData) -> Figure:

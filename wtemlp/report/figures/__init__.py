@@ -1,0 +1,1 @@
+"""Figures of the pages, one module a subject."""

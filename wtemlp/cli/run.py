@@ -16,7 +16,7 @@ from wtemlp.report.table import format_table
 from wtemlp.session.live_report import LivePage, write_run_page
 from wtemlp.session.session import at_work, find_input, run_folder
 from wtemlp.stages.context import RunContext
-from wtemlp.workflow.dpgen_loop import loop_of
+from wtemlp.workflow.loop import Loop
 
 
 def run_command(param: Path, machine: Path, root: Path) -> None:
@@ -35,7 +35,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     page = LivePage(root)
     with at_work(paths, "run", param, machine) as reporter:
         try:
-            loop = loop_of(RunContext(params, machines, paths), reporter, page.keep)
+            loop = Loop.open(RunContext(params, machines, paths), reporter, page.keep)
             state = loop.run()
         except InputError:
             raise

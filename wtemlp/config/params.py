@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config import atoms, foreign
+from wtemlp.config import foreign
 from wtemlp.config.criteria import read_criteria, read_trust_levels
 from wtemlp.config.foreign import foreign_problems, is_foreign
 from wtemlp.config.jobs import read_job
@@ -174,7 +174,6 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         model_suffix=model_suffix(params),
         warnings=tuple(ignored(params)),
         engine=params.get("model_devi_engine", "lammps"),
-        by_dpgen=is_foreign(params) or atoms.by_atoms(params) or atoms.with_electrons(params),
         selection=selection,
     )
 

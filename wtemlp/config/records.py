@@ -71,6 +71,11 @@ class WteBlock:
     adapt_biasfactor: bool = True  #: lower it where most walkers were stopped an iteration before
     guard: Guard = field(default_factory=Guard)
 
+    @property
+    def known_biasfactors(self) -> tuple[float, ...]:
+        """Those that are given; none where they come from the window."""
+        return tuple(factor for factor in self.biasfactors if factor is not None)
+
 
 AUTO_HEIGHT_KT = 0.5
 #: MD without a bias.
@@ -281,7 +286,6 @@ class Params:
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end
     engine: str = "wte"  #: who explores
-    by_dpgen: bool = False  #: whether DP-GEN prepares the exploration, chooses and reads labels
     warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
 
 

@@ -5,13 +5,14 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import paramiko
 
 from wtemlp.core.errors import InputError
-from wtemlp.dispatch import processes, queues, script
+from wtemlp.dispatch import queues, script
 from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.library import (
     ArgumentError,
@@ -72,7 +73,7 @@ class HostBackend(Backend):
         self.lazy = settings.context == "lazylocal"
         self.files = StageFiles(self.context, self.stage, work_dir, settings)
         self._make_job_folder()
-        self.ends = processes.Ends()
+        self.ends = queues.Ends()
 
     # -- what the machine is like
 
@@ -81,12 +82,12 @@ class HostBackend(Backend):
         if not self.settings.shell:
             return None
         cores = cores_at_hand() if self.settings.local else int(self._call("nproc").strip() or 1)
-        return max(1, cores // max(1, self.resources.cpu_per_node))
+        return max(1, cores // max(1, int(self.resources.cpu_per_node)))
 
     @property
     def sees_processes(self) -> bool:
         """Whether jobs are processes of this machine, which can be seen without starting one."""
-        return self.settings.local and self.settings.shell and processes.LISTED
+        return self.settings.local and self.settings.shell and queues.LISTED
 
     @property
     def grace_s(self) -> float:
@@ -119,9 +120,10 @@ class HostBackend(Backend):
     def job_output(self, job: str, queue_id: str) -> str:
         """The end of what the job script itself printed, such as the queue's last words."""
         for name in queues.outputs(self._hash(job), UnitJob.queue_name(job), queue_id):
-            if self._steady("reading", lambda name=name: self.context.check_file_exists(name)):
-                text = self._steady("reading", lambda name=name: self.context.read_file(name))
-                return (text.decode(errors="replace") if isinstance(text, bytes) else text)[-4000:]
+            if self._steady("reading", partial(self.context.check_file_exists, name)):
+                text = self._steady("reading", partial(self.context.read_file, name))
+                said = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+                return said[-4000:]
         return ""
 
     def reset(self, task: Task) -> None:
@@ -191,7 +193,7 @@ class HostBackend(Backend):
             # By the script's name, which is unique: a process id may have been used again.
             scripts = {job: f"{self._hash(job)}.sub" for job in jobs}
             if self.sees_processes:
-                return {job: _running(processes.runs(jobs[job], scripts[job])) for job in jobs}
+                return {job: _running(queues.runs(jobs[job], scripts[job])) for job in jobs}
             lines = []
             if jobs:
                 lines = self._steady("looking for jobs", self._processes, question=True)
@@ -202,9 +204,7 @@ class HostBackend(Backend):
             text = self._steady("asking the queue", lambda: self._output(command), question=True)
             return queues.parse_list(text.splitlines(), jobs)
         return {
-            job: self._steady(
-                "asking the queue", lambda job=job, q=q: self._queue_state(job, q), question=True
-            )
+            job: self._steady("asking the queue", partial(self._queue_state, job, q), question=True)
             for job, q in jobs.items()
         }
 
@@ -277,7 +277,7 @@ class HostBackend(Backend):
         if code != 0:
             complaint = err.read().decode(errors="replace").strip()
             raise RuntimeError(f"{command.split()[0]}: exit status {code}: {complaint}")
-        return out.read().decode(errors="replace")
+        return str(out.read().decode(errors="replace"))
 
     def _attempt(self, action: Callable[[], T]) -> T:
         try:

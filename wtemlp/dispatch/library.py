@@ -57,8 +57,9 @@ def without_retries(method: Callable[..., Any]) -> Callable[..., Any]:
     ----------
     method : bound method
     """
-    inner = inspect.getclosurevars(method.__func__).nonlocals.get("func")
-    return functools.partial(inner, method.__self__) if inner else method
+    bound: Any = method
+    inner = inspect.getclosurevars(bound.__func__).nonlocals.get("func")
+    return functools.partial(inner, bound.__self__) if inner else method
 
 
 def secrets_of(machine: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ state and DP-GEN's own tools understand the folder.
 import json
 from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
+from typing import Any
 
 from wtemlp.core.atomic_io import write_json, write_text
 from wtemlp.core.errors import InputError
@@ -106,7 +107,7 @@ def load(paths: RunPaths) -> RunState | None:
         ) from error
 
 
-def _pairs(content: dict) -> list:
+def _pairs(content: dict[str, Any]) -> list[Any]:
     """The trust levels; the first runs kept those of one system only."""
     levels = content["trust"]
     return [levels] if levels and not isinstance(levels[0], list) else levels

@@ -45,10 +45,10 @@ def save_summary(path: Path, summary: Summary) -> None:
 
 def load_summary(path: Path) -> Summary:
     """Read a summary that :func:`save_summary` wrote."""
-    found = Summary(**json.loads(path.read_text()))
-    found.walkers = [WalkerSummary.from_json(row) for row in found.walkers]
-    found.lowered = [LoweredBias.from_json(row) for row in found.lowered]
-    return found
+    content = json.loads(path.read_text())
+    walkers = [WalkerSummary.from_json(row) for row in content.pop("walkers", ())]
+    lowered = [LoweredBias.from_json(row) for row in content.pop("lowered", ())]
+    return Summary(**content, walkers=walkers, lowered=lowered)
 
 
 def read_summary(path: Path) -> Summary | None:

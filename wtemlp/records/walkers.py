@@ -1,6 +1,6 @@
 """What an exploration's walkers did, as ``iter.*/summary.json`` keeps it: one row a walker."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -58,7 +58,8 @@ class WalkerSummary:
             elif field.default is None:
                 found[field.name] = finite(value)
             elif value is not None:
-                found[field.name] = type(field.default)(value)
+                kind: Callable[[Any], Any] = type(field.default)
+                found[field.name] = kind(value)
         return cls(**found)
 
 

@@ -12,7 +12,15 @@ from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md.topology import whole_cluster
 from wtemlp.reference import ase_program as program
-from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, no_labels, refusal
+from wtemlp.reference.base import (
+    Frames,
+    Labels,
+    LabelSetup,
+    ManyFrames,
+    failure,
+    no_labels,
+    refusal,
+)
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
 
@@ -31,6 +39,13 @@ class AseCalculator(ManyFrames):
 
     method: AseMethod
     type_map: tuple[str, ...]
+
+    @classmethod
+    def of(cls, setup: LabelSetup) -> "AseCalculator":
+        """That of a run."""
+        if setup.params.ase_method is None:
+            raise CalculationError(f"fp_style {setup.params.fp_style} has no calculator")
+        return cls(setup.params.ase_method, setup.params.type_map)
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one job that labels all frames.

@@ -9,19 +9,20 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 SETTINGS, FRAMES, LABELS = "calculator.json", "frames.npz", "labels.npz"
 
 
-def calculator(path, arguments):
+def calculator(path: str, arguments: dict[str, Any]) -> Any:
     """The calculator of an import path, as ``ase.calculators.emt.EMT``."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)(**arguments)
 
 
-def label(atoms, settings):
+def label(atoms: Any, settings: dict[str, Any]) -> tuple[float, np.ndarray, np.ndarray]:
     """Energy (eV), forces (eV/Angstrom) and virial (eV; NaN if there is none) of a frame."""
     from ase.calculators.calculator import PropertyNotImplementedError
 
@@ -33,7 +34,7 @@ def label(atoms, settings):
     return energy, forces, virial
 
 
-def main():
+def main() -> None:
     """Label the frames of the working directory."""
     from ase import Atoms
 

@@ -1,12 +1,13 @@
 """What every reference method takes and gives: bare frames in, labels or reasons out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from wtemlp.config.records import Machines, Params
 from wtemlp.dispatch.tasks import Task
 
 POSITION_TOLERANCE_A = 1e-6  #: between the frame sent and the frame labelled
@@ -48,10 +49,28 @@ class Labels:
     frames: Frames | None = None  #: the frames as the method had them; None: as they were sent
 
 
+@dataclass(frozen=True)
+class LabelSetup:
+    """What a labeller is made of."""
+
+    params: Params
+    machines: Machines
+    root: Path  #: the run's folder
+    iteration: int  #: whose frames are to be labelled
+
+    @property
+    def own_params(self) -> Mapping[str, Any]:
+        """The keys of ``fp_params``, defaults filled in."""
+        found: Mapping[str, Any] = self.params.jdata.get("fp_params", {})
+        return found
+
+
 class Labeller(Protocol):
     """A reference method: a job for many frames or for one, and its result."""
 
-    together: bool  #: whether a job takes many frames with the same atoms, or else one frame
+    @property
+    def together(self) -> bool:
+        """Whether a job takes many frames with the same atoms, or else one frame."""
 
     def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
         """Write what each frame's own folder needs, when the frames have been chosen."""

@@ -4,12 +4,15 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import dpdata
 import numpy as np
+from numpy.typing import NDArray
 
 from wtemlp.reference.base import Frames, Labels
 
+T = TypeVar("T")
 TRAIN, VALIDATION = "train", "validation"
 PROVENANCE = "frames.csv"
 SET_FRAMES = 5000  #: of one ``set.*``, at most: dpdata's own choice
@@ -20,7 +23,7 @@ SET_ATOM_FRAMES = 2_000_000  #: atoms in all its frames, at most: 48 MB of coord
 class Origin:
     """Where a frame is from."""
 
-    biasfactor: float  #: 1: NVT
+    biasfactor: float  #: 1: NVT; NaN: not known
     step: int
 
 
@@ -86,7 +89,7 @@ def split(n_frames: int, validation_fraction: float, seed: int) -> tuple[np.ndar
     return order[n_validation:], order[:n_validation]
 
 
-def across_energies(energies: np.ndarray, count: int) -> np.ndarray:
+def across_energies(energies: np.ndarray, count: int) -> NDArray[np.int_]:
     """Places of `count` frames spread evenly over the sorted energies, lowest first.
 
     Parameters
@@ -100,7 +103,8 @@ def across_energies(energies: np.ndarray, count: int) -> np.ndarray:
     (count,) int
     """
     middles = (np.arange(count) + 0.5) * len(energies) / count
-    return np.argsort(energies, kind="stable")[middles.astype(int)]
+    order: NDArray[np.int_] = np.argsort(energies, kind="stable")
+    return np.asarray(order[middles.astype(int)])
 
 
 def labelled_system(dataset: Dataset) -> dpdata.LabeledSystem:
@@ -150,7 +154,7 @@ def _write_sets(folder: Path, dataset: Dataset, places: np.ndarray) -> None:
     for number, first in enumerate(range(0, len(places), size)):
         part = folder if number == 0 else folder.with_name(f"{folder.name}.part")
         one = dataset.pick(places[first : first + size])
-        labelled_system(one).to_deepmd_npy(str(part), set_size=size)
+        labelled_system(one).to("deepmd/npy", str(part), set_size=size)
         if number:
             (part / "set.000").rename(folder / f"set.{number:03d}")
             shutil.rmtree(part)
@@ -169,10 +173,10 @@ def write_structures(folder: Path, frames: Frames, type_map: Sequence[str]) -> N
     folder.mkdir(parents=True)
     system = dpdata.System(data=_common(frames, type_map))
     for k in range(len(frames)):
-        system.to_vasp_poscar(str(folder / f"{k:04d}.POSCAR"), frame_idx=k)
+        system.to("vasp/poscar", str(folder / f"{k:04d}.POSCAR"), frame_idx=k)
 
 
-def _common(frames: Frames, type_map: Sequence[str]) -> dict:
+def _common(frames: Frames, type_map: Sequence[str]) -> dict[str, Any]:
     return {
         "atom_names": list(type_map),
         "atom_numbs": [int((frames.types == kind).sum()) for kind in range(len(type_map))],
@@ -183,5 +187,5 @@ def _common(frames: Frames, type_map: Sequence[str]) -> dict:
     }
 
 
-def _pick(values: tuple, index: np.ndarray) -> tuple:
+def _pick(values: tuple[T, ...], index: np.ndarray) -> tuple[T, ...]:
     return tuple(values[k] for k in index)

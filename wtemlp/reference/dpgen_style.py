@@ -16,7 +16,7 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen.adapter import DpgenJob
 from wtemlp.dpgen.labelling import label_job, prepare_labels, read_label
 from wtemlp.md.topology import minimum_image, whole_cluster
-from wtemlp.reference.base import Frames, Labels, no_labels, refusal
+from wtemlp.reference.base import Frames, Labels, LabelSetup, no_labels, refusal
 
 #: Between the frame sent and the frame labelled: the formats have 5 decimals or more.
 POSITION_TOLERANCE_A = 1e-3
@@ -54,6 +54,11 @@ class DpgenStyle:
     iteration: int
     together: bool = field(default=False, init=False)
 
+    @classmethod
+    def of(cls, setup: LabelSetup) -> "DpgenStyle":
+        """That of a run."""
+        return cls(setup.params.jdata, setup.machines.mdata, setup.root, setup.iteration)
+
     def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
         """Write the input files of all frames' jobs.
 
@@ -77,7 +82,7 @@ class DpgenStyle:
             )
             if self.jdata["fp_style"] == VACUUM:
                 frame.data["coords"][0] = whole_cluster(frame["coords"][0], frame["cells"][0])
-            frame.to_vasp_poscar(str(folder / paths.POSCAR))
+            frame.to("vasp/poscar", str(folder / paths.POSCAR))
             if self.jdata["fp_style"] == "pwmat":
                 frame.to("pwmat/atom.config", str(folder / ATOM_CONFIG))
         try:
@@ -209,4 +214,4 @@ def _shifts(label: dpdata.LabeledSystem, types: np.ndarray, frames: Frames) -> n
     shifts = np.abs(minimum_image(found - sent, cells)).max(axis=(1, 2))
     if not label.nopbc:
         shifts = np.maximum(shifts, np.abs(label["cells"] - cells).max(axis=(1, 2)))
-    return np.nan_to_num(shifts, nan=np.inf)
+    return np.asarray(np.nan_to_num(shifts, nan=np.inf))

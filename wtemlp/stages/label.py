@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dpdata
@@ -15,10 +15,10 @@ from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.formatting import finite
-from wtemlp.core.paths import RunPaths
+from wtemlp.core.paths import FRAME_DUMP, RunPaths
 from wtemlp.dispatch.failures import meaningful, read_tail
 from wtemlp.dispatch.task_status import forget_finished, has_finished
-from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.dispatch.tasks import StageTasks, Task, TaskResult, failure_of
 from wtemlp.md.dump import Dump, read_dump
 from wtemlp.records.labels import (
     FrameRecord,
@@ -27,11 +27,13 @@ from wtemlp.records.labels import (
     write_frame_record,
     write_outcomes,
 )
+from wtemlp.records.state import Step
 from wtemlp.reference.base import Frames, Labeller, Labels, no_labels
 from wtemlp.reference.dataset import Dataset, Origin, accepted, labelled_system
 from wtemlp.reference.styles import labeller_of
 from wtemlp.stages import select
-from wtemlp.stages.context import RunContext
+from wtemlp.stages.context import RunContext, links_in
+from wtemlp.stages.protocols import Submit
 
 
 def _labeller(context: RunContext, iteration: int) -> Labeller:
@@ -215,7 +217,7 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
         broken |= {frames.names[index]: folder for index in failed}
         made = [read_frame_record(folder.parent / name) for name in frames.names]
         outcomes += _outcomes(context, frames, labels, made)
-        origins = [Origin(frame.biasfactor, frame.step) for frame in made]
+        origins = [Origin(_number(frame.biasfactor), frame.step) for frame in made]
         system = int(folder.name.split(".")[1])
         kept[system].append(accepted(frames, labels, origins, context.params.type_map))
     for system, datasets in kept.items():
@@ -226,6 +228,10 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     reasons = {one.frame: one.reason for one in outcomes if not one.labelled}
     _judge(context, iteration, broken, reasons, said, labelled + len(reasons))
     return labelled, reasons
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _labels(labeller: Labeller, folder: Path, frames: Frames) -> Labels:
@@ -305,5 +311,51 @@ def _write_data(context: RunContext, iteration: int, system: int, datasets: list
         for label in found:  # dpdata wants all of them, or none
             label.data.pop("virials", None)
     systems = dpdata.MultiSystems(*found, type_map=list(context.params.type_map))
-    systems.to_deepmd_raw(str(folder))
-    systems.to_deepmd_npy(str(folder), set_size=sum(map(len, datasets)))
+    systems.to("deepmd/raw", str(folder))
+    systems.to("deepmd/npy", str(folder), set_size=sum(map(len, datasets)))
+
+
+class FrameLabelling:
+    """Labels whole frames: the selector chooses them, the labeller of ``fp_style`` labels them.
+
+    Parameters
+    ----------
+    collect_frames : callable
+        Reads the frames of an iteration's exploration.
+    """
+
+    def __init__(self, collect_frames: Callable[[RunContext, int], FrameTable]) -> None:
+        self.collect_frames = collect_frames
+
+    def choose(self, context: RunContext, iteration: int) -> FrameTable:
+        """Decide on every frame and prepare the labelling of the chosen ones."""
+        decided = select.decide(context, iteration, self.collect_frames(context, iteration))
+        prepare(context, iteration, decided)
+        return decided
+
+    def run(self, context: RunContext, iteration: int, submit: Submit) -> list[TaskResult]:
+        """Label them with the reference method."""
+        jobs, common = tasks(context, iteration)
+        stage = StageTasks(jobs, context.paths.label(iteration), common)
+        failed = submit(stage, allowed=len(jobs))
+        note_failures(context, iteration, failed)
+        if not failed or may_fail(context, iteration):
+            return []
+        try:
+            collect(context, iteration)  # counts the frames without a label
+        except CalculationError as error:
+            raise failure_of(stage.folder, failed, len(jobs)) from error
+        return failed
+
+    def collect(self, context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
+        """Read the labels."""
+        return collect(context, iteration)
+
+    def needed(self, paths: RunPaths, iteration: int, step: Step) -> list[Path]:
+        """The chosen frames, and what the inputs of their labels are linked to."""
+        explored = paths.explored(iteration)
+        if not explored.exists():
+            return [explored]
+        frames = frame_folders(paths, iteration)
+        inputs = [frame / FRAME_DUMP for frame in frames]
+        return inputs + (links_in(*frames) if step is Step.RUN_LABEL else [])

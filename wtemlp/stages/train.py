@@ -71,7 +71,7 @@ def complete(context: RunContext, iteration: int) -> None:
         write_json(file, content)
 
 
-def _add_validation(training: dict, n_systems: int) -> None:
+def _add_validation(training: dict[str, Any], n_systems: int) -> None:
     """Name the validation data in a model's input, unless the user named some."""
     if n_systems:
         training.setdefault(
@@ -92,7 +92,7 @@ def _reused_steps(jdata: Mapping[str, Any], iteration: int) -> int | None:
     return jdata.get("training_reuse_numb_steps")
 
 
-def _epochs_to_steps(training: dict, folder: Path, instead: int | None) -> None:
+def _epochs_to_steps(training: dict[str, Any], folder: Path, instead: int | None) -> None:
     """Turn a length in epochs of the current data into steps, or into those that are `instead`.
 
     ``dp compress`` reads the training input again, without data, and cannot resolve epochs.
@@ -198,7 +198,7 @@ def _named(commands: Sequence[str], suffix: str) -> list[str]:
     return [command + files.get(command.split()[-1], "") for command in commands]
 
 
-def _command(program: str, commands: tuple[str, ...], test: str) -> str:
+def _command(program: str, commands: Sequence[str], test: str) -> str:
     """One shell command of DP-GEN's, followed by the test on the validation data.
 
     For wtemlp's own front end they become one process.

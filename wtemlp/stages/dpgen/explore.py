@@ -174,7 +174,7 @@ def walkers(context: RunContext, iteration: int) -> list[WalkerSummary]:
             method=context.params.engine,
             biasfactor=1.0,
             biases_energy=False,
-            temperature_K=frames.temperatures(task)["temperature_K"],
+            temperature_K=frames.temperatures(task)[0],
         )
         for task in results
     ]
@@ -290,8 +290,8 @@ def _write(
     for system, labels in kept.items():
         folder = context.paths.label_data(iteration, int(system))
         systems = dpdata.MultiSystems(*labels, type_map=list(context.params.type_map))
-        systems.to_deepmd_raw(str(folder))
-        systems.to_deepmd_npy(str(folder), set_size=len(labels), **precise)
+        systems.to("deepmd/raw", str(folder))
+        systems.to("deepmd/npy", str(folder), set_size=len(labels), **precise)
 
 
 def needed(run: RunPaths, iteration: int, *, explored: bool, chosen: bool) -> list[Path]:
@@ -321,9 +321,3 @@ def needed(run: RunPaths, iteration: int, *, explored: bool, chosen: bool) -> li
     if content["engine"] == CALYPSO:
         return [run.explore(iteration) / frames.CALYPSO_RESULTS / "Model_Devi.out"]
     return [folder / frames.DEVIATIONS[content["engine"]] for folder in folders]
-
-
-def is_foreign(run: RunPaths, iteration: int) -> bool:
-    """Whether an exploration that has been prepared is one of these."""
-    listed = run.explore(iteration) / WALKERS
-    return listed.exists() and "engine" in json.loads(listed.read_text())

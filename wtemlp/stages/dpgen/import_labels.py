@@ -18,7 +18,7 @@ from wtemlp.config.records import Criteria
 from wtemlp.core import paths
 from wtemlp.dispatch.script import declared
 from wtemlp.dispatch.task_status import note_finished
-from wtemlp.md.dump import read_dump, write_dump
+from wtemlp.md.dump import Dump, read_dump, write_dump
 from wtemlp.md.topology import minimum_image
 from wtemlp.records.labels import (
     LabelOutcome,
@@ -229,7 +229,7 @@ def _labelled(
     return found
 
 
-def _take(labelled: list[tuple[np.ndarray, np.ndarray, float]], frame: object) -> float | None:
+def _take(labelled: list[tuple[np.ndarray, np.ndarray, float]], frame: Dump) -> float | None:
     """The energy of a frame, which is taken off the list; None if it is not in it."""
     order = np.argsort(frame.types, kind="stable")
     types, coords = frame.types[order] - 1, frame.coords[0][order]

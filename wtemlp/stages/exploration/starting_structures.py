@@ -162,7 +162,7 @@ def _given(context: RunContext, iteration: int, system: int, folder: Path) -> li
             rng.shuffle(read.data["coords"], axis=1)
         if not params.md.periodic:
             read.remove_pbc()
-        read.to_lammps_lmp(str(folder / conf))
+        read.to("lammps/lmp", str(folder / conf))
         link = folder / Path(conf).with_suffix(".poscar")  # as DP-GEN has it
         link.symlink_to(os.path.relpath(context.paths.root / structure, folder))
         found.append(Start(conf, str(structure), None))
@@ -185,7 +185,7 @@ def _labelled(context: RunContext, frame: LabelledFrame, conf: Path) -> Start:
         "cells": dump.cells,
         "coords": dump.coords,
     }
-    dpdata.System(data=data).to_lammps_lmp(str(conf))
+    dpdata.System(data=data).to("lammps/lmp", str(conf))
     return Start(conf.name, str(folder.relative_to(context.paths.root)), frame.origin)
 
 

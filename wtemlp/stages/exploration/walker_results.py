@@ -1,6 +1,7 @@
 """What a walker's job left in its folder: its frames, and how it fared."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, read_record
 from wtemlp.records.walkers import WalkerSummary
 
+Series = Mapping[str, np.ndarray]  #: recorded columns by name, each (n,)
 _COLUMNS = 7  #: of model_devi.out: the step, and largest, smallest and mean of virial and force
 #: What PLUMED says when a variable is where METAD has no grid.
 _OFF_GRID = re.compile(r"outside the grid along the \d+ dimension \(arg name: ([^)\s]+)\)")
@@ -62,7 +64,7 @@ def read_rows(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def read_walker(
-    folder: Path, checks: int, timestep_ps: float, stored: bool = True
+    folder: Path, checks: int, timestep_ps: float | None, stored: bool = True
 ) -> tuple[FrameTable, WalkerSummary]:
     """What a walker's job left in its folder.
 
@@ -129,7 +131,7 @@ def read_walker(
     return table, replace(summary, stopped=left or stopped, left_grid=bool(left))
 
 
-def _left_grid(stopped: str, made: WalkerRecord, wte: dict) -> str:
+def _left_grid(stopped: str, made: WalkerRecord, wte: Series) -> str:
     """Why a walker ended, if it left the grid of one of the user's own variables; else "".
 
     Nothing was wrong with it: the bias there is not defined, so PLUMED ends the run.
@@ -171,7 +173,8 @@ def write_distributions(folder: Path) -> None:
     _, _, biasfactor = _measured(folder, made)
     nvt, wte = read_energies(folder, made)
     energies = filled(wte.get("ene", np.empty(0)))
-    if not nvt or not len(energies) or not np.isfinite(biasfactor):
+    temperature_K = made.temperature_K
+    if not nvt or not len(energies) or not np.isfinite(biasfactor) or temperature_K is None:
         return
     hills = colvar.read(folder / paths.HILLS)
     if plumed_input.OPES_BIAS in wte:
@@ -182,7 +185,6 @@ def write_distributions(folder: Path) -> None:
         bias = np.zeros(len(energies))
     else:
         return
-    temperature_K = made.temperature_K
     found = distributions(equilibrated(nvt["ene"]), energies, bias, temperature_K, biasfactor)
     if found is not None:
         stopped = (folder / paths.STOPPED).exists()
@@ -191,9 +193,9 @@ def write_distributions(folder: Path) -> None:
 
 def _asked(made: WalkerRecord, sigma_eV: float | None) -> float | None:
     """The largest bias factor of the parameter file that the walker stands for."""
-    if made.window_K is None or sigma_eV is None:
-        return max(made.biasfactor_asked, default=None)
     temperature_K = made.temperature_K
+    if made.window_K is None or sigma_eV is None or temperature_K is None:
+        return max(made.biasfactor_asked, default=None)
     reach_K = max(abs(temperature_K - end) for end in made.window_K)
     return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
 
@@ -219,11 +221,11 @@ def _stored_frames(
             f"{missing} has gone; put it back, or remove the folder {folder} and give the same "
             "command again: its iteration explores anew"
         )
-    return tuple(column[stored] for column in rows)
+    return rows[0][stored], rows[1][stored], rows[2][stored]
 
 
 def _frame_energies(
-    steps: np.ndarray, nvt: dict, wte: dict, timestep_ps: float | None
+    steps: np.ndarray, nvt: Series, wte: Series, timestep_ps: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Energy and bias of each frame, eV; NaN where none was recorded, or no step is known."""
     energies, biases = np.full(len(steps), np.nan), np.zeros(len(steps))
@@ -247,8 +249,8 @@ def _walker_summary(
     folder: Path,
     made: WalkerRecord,
     measured: tuple[float, float, float],
-    nvt: dict,
-    wte: dict,
+    nvt: Series,
+    wte: Series,
 ) -> WalkerSummary:
     unbiased = equilibrated(nvt.get("ene", np.empty(0)))
     biased = filled(wte.get("ene", np.empty(0)))

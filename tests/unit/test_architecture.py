@@ -193,3 +193,32 @@ def test_no_exception_is_swallowed():
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"{path}:{node.lineno}: bare except"
                 assert not all(isinstance(b, ast.Pass) for b in node.body), f"{path}:{node.lineno}"
+
+
+def test_a_class_name_has_one_meaning():
+    names: dict[str, list[str]] = {}
+    for path in modules():
+        for node in nodes(path):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                names.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: places for name, places in names.items() if len(places) > 1} == {}
+
+
+def test_only_the_command_line_sets_up_logging():
+    """A library logs to its own logger; the root is touched in two places."""
+    for path in modules():
+        if str(path.relative_to(ROOT)) in ("cli/__init__.py", "core/imports.py"):
+            continue
+        for node in nodes(path):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                assert node.func.attr != "basicConfig", path
+                root = node.func.attr == "getLogger" and not node.args
+                assert not root, f"{path}:{node.lineno}: the root logger"
+
+
+def test_whether_it_is_dpgen_is_answered_by_objects():
+    for path in modules():
+        text = path.read_text()
+        assert "by_dpgen" not in text, path
+        if room(path) not in ("config",):
+            assert "is_foreign" not in text, path

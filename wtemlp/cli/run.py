@@ -6,11 +6,7 @@ from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
-from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.preflight.installed_engines import check_backend, check_machines
-from wtemlp.preflight.plumed_lines import check_plumed_lines
-from wtemlp.preflight.user_files import check_user_files
-from wtemlp.records.compatibility import check_run
+from wtemlp.preflight.before import Begin, require
 from wtemlp.records.summary import summaries, total_time
 from wtemlp.report.table import format_table
 from wtemlp.session.live_report import LivePage, write_run_page
@@ -25,13 +21,8 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     param, machine = find_input(param, root), find_input(machine, root)
     params = load_params(param, root)
     machines = load_machines(machine, root)
-    check_machines(machines, ("train", "model_devi", "fp"), root)
-    check_backend(params, machines)
-    check_user_files(machines, root)
-    check_plumed_lines(params, machines, root)
-    check_labels(params, machines, root)
+    require(Begin(root, machines, params=params, explores=True, goes_on=True))
     paths = RunPaths(root)
-    check_run(params, machines, paths)
     page = LivePage(root)
     with at_work(paths, "run", param, machine) as reporter:
         try:

@@ -13,10 +13,8 @@ from wtemlp.core import shell_hints
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.planning import own_run
-from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.preflight.installed_engines import check_backend, check_machines, is_local
-from wtemlp.preflight.plumed_lines import check_plumed_lines
-from wtemlp.preflight.user_files import check_user_files
+from wtemlp.preflight.before import STAGES, Begin, require
+from wtemlp.preflight.installed_engines import is_local
 from wtemlp.records import sweep_record
 from wtemlp.records.sweep_record import Arm, Sweep
 from wtemlp.session.progress import Reporter
@@ -27,8 +25,6 @@ from wtemlp.sweep import reach
 from wtemlp.sweep.children import Child, Stand, default_parallel, run_all
 from wtemlp.sweep.listing import again, table
 from wtemlp.sweep.machine_files import relative_files
-
-STAGES = ("train", "model_devi", "fp")
 
 
 @dataclass(frozen=True)
@@ -139,11 +135,7 @@ def _look(
         raise InputError("-o", f"{folder} is the run's folder", "give one of its own")
     places.check_folder(folder, given, param.name)
     user_files = relative_files(machines, root)
-    check_machines(machines, STAGES, root)
-    check_backend(params, machines)
-    check_user_files(machines, root)
-    check_plumed_lines(params, machines, root)
-    check_labels(params, machines, root)
+    require(Begin(root, machines, params=params, explores=True))
     unbiased = reach.recorded(folder) if None in request.high_K else None
     own = None
     if None in request.high_K and unbiased is None:

@@ -32,7 +32,7 @@ VALIDATION_DATA = "data.valid"  #: links to the validation systems, in a trainin
 MAX_ROWS = 400  #: of a learning curve that are kept, evenly spaced
 
 
-def read_run(folder: Path, name: str, arm: records.Arm, state: RunState) -> records.Run:
+def read_run(folder: Path, name: str, arm: records.ComparedArm, state: RunState) -> records.Run:
     """Read a run's folder.
 
     Parameters
@@ -41,7 +41,7 @@ def read_run(folder: Path, name: str, arm: records.Arm, state: RunState) -> reco
         Absolute.
     name : str
         What the run is to be called.
-    arm : Arm
+    arm : ComparedArm
         What it has in common with runs of other seeds.
     state : RunState
         Its state, from the same folder.
@@ -121,7 +121,7 @@ def _training(
     )
 
 
-def _curve(curve: folders.LearningCurve, epoch: float) -> records.LearningCurve | None:
+def _curve(curve: folders.LearningCurve, epoch: float) -> records.ComparedCurve | None:
     """A learning curve on validation batches; None where it has none."""
     columns = curve.columns
     if not {"rmse_e_val", "rmse_f_val"} <= columns.keys():
@@ -132,7 +132,7 @@ def _curve(curve: folders.LearningCurve, epoch: float) -> records.LearningCurve 
     if not len(kept):
         return None
     steps = columns["step"][kept]
-    return records.LearningCurve(
+    return records.ComparedCurve(
         model=curve.model,
         epochs=tuple(map(float, steps / epoch)),
         steps=tuple(map(float, steps)),
@@ -182,7 +182,7 @@ def _exploration(iteration: folders.IterationData) -> records.Exploration | None
 
 def _walker(
     row: WalkerSummary, series: folders.WalkerEnergies | None, frames: FrameTable | None
-) -> records.Walker:
+) -> records.ComparedWalker:
     one, factor, ratio = sampling_of(row), row.biasfactor, row.ratio
     counts: dict[str, int] = {}
     if frames is not None and series is not None:
@@ -192,7 +192,7 @@ def _walker(
             "candidate": own.count(Decision.CANDIDATE, Decision.SELECTED),
             "failed": own.count(Decision.FAILED),
         }
-    return records.Walker(
+    return records.ComparedWalker(
         name=row.name,
         system=row.system,
         sampling=one.name([] if factor is None else [factor]) if one else "",

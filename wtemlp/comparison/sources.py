@@ -36,7 +36,7 @@ class _Found:
     folder: Path
     name: str
     state: RunState
-    arm: records.Arm | None  #: of a sweep; None: to be told from the run
+    arm: records.ComparedArm | None  #: of a sweep; None: to be told from the run
 
 
 def read_sources(
@@ -112,7 +112,7 @@ def _of_sweep(folder: Path, shown: str, notes: list[str]) -> list[_Found]:
         if state is None:
             notes.append(f"{name} is left out: it has not begun.")
             continue
-        common = records.Arm(
+        common = records.ComparedArm(
             key=f"{folder}:{arm.name}",
             name=arm.name,
             label=gamma(arm.label.replace("g = ", "g=")),
@@ -125,7 +125,7 @@ def _of_sweep(folder: Path, shown: str, notes: list[str]) -> list[_Found]:
     return found
 
 
-def _own_arm(one: _Found, notes: list[str]) -> records.Arm:
+def _own_arm(one: _Found, notes: list[str]) -> records.ComparedArm:
     """What a run of its own has in common with those of other seeds: its parameters."""
     rows = summaries_of(one.folder)
     factors, temperatures = _conditions(rows)
@@ -139,7 +139,7 @@ def _own_arm(one: _Found, notes: list[str]) -> records.Arm:
         )
     key = str(one.folder) if content is None else _digest(content)
     baseline = records.UNBIASED if unbiased else records.BIASED
-    return records.Arm(
+    return records.ComparedArm(
         key=key,
         name=one.name,
         label=_label(rows, factors, selection),

@@ -3,21 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wtemlp.config.label_files import label_file_problems
 from wtemlp.config.machine.sections import examine_machines
 from wtemlp.config.params import file_problems
-from wtemlp.config.records import Machines, MachineSection, Params
-from wtemlp.config.schema.dpgen_schema import OWN_STYLES
-from wtemlp.config.schema.section import Section
+from wtemlp.config.records import Machines, Params
 from wtemlp.config.schema.wellformed import examine_params
-from wtemlp.core.errors import InputError, MissingEngine, NotRunnable, WtemlpError
-from wtemlp.core.paths import RunPaths
+from wtemlp.core.errors import NotRunnable, WtemlpError
 from wtemlp.preflight.findings import Findings
-from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.preflight.installed_engines import check_backend, check_machines
-from wtemlp.preflight.plumed_lines import jobs_with_lines, refusals
-from wtemlp.preflight.user_files import check_user_files
-from wtemlp.records.compatibility import check_run
 
 STAGES = ("train", "model_devi", "fp")
 
@@ -74,52 +65,6 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
     return params
 
 
-def check_label_inputs(
-    params: Params | None, machines: Machines | None, root: Path, findings: Findings
-) -> None:
-    """Check the back end of the trainings, and that DP-GEN can make the inputs of its ``fp_style``,
-    if their files are there."""
-    if params is None:
-        return
-    if machines is not None:
-        try:
-            check_backend(params, machines)
-        except MissingEngine as error:
-            findings.refused(error)
-    own = params.fp_style in OWN_STYLES
-    if not own and label_file_problems(Section(params.source.name, params.jdata), root):
-        return  # told already
-    try:
-        check_labels(params, machines, root)
-    except WtemlpError as error:
-        findings.refused(error)
-        return
-    if not own:
-        findings.ok(params.source.name, f"DP-GEN makes the inputs of fp_style {params.fp_style}")
-
-
-def check_plumed(
-    params: Params | None, machines: Machines | None, root: Path, findings: Findings
-) -> None:
-    """Have the PLUMED of this machine, if there is one, read the user's own lines."""
-    if params is None or not (indices := jobs_with_lines(params)):
-        return
-    where = f"{params.source.name}: model_devi_jobs[{indices[0]}].wte.plumed"
-    before = len(findings.all)
-    try:
-        for refused in refusals(params, machines, root):
-            if refused.certain:
-                findings.refused(refused.error)
-            else:
-                findings.warning(refused.error.where, refused.error.problem, refused.error.remedy)
-    except MissingEngine as error:
-        findings.warning(where, f"is not looked at: {error.problem} on this machine", error.remedy)
-    except InputError as error:
-        findings.refused(error)
-    if len(findings.all) == before:
-        findings.ok(where, "PLUMED on this machine accepts the lines")
-
-
 def check_machine_file(machine: Path, findings: Findings, to_run: bool) -> Machines | None:
     """Check a machine file alone.
 
@@ -148,53 +93,6 @@ def check_machine_file(machine: Path, findings: Findings, to_run: bool) -> Machi
         return None
     findings.ok(machine.name, "keys and values are right")
     return machines
-
-
-def check_sections(
-    machines: Machines, root: Path, findings: Findings
-) -> tuple[list[MachineSection], set[str]]:
-    """Check what the machine file says of each stage, and the engines that are on this machine.
-
-    Returns
-    -------
-    list of MachineSection
-        Those whose places can be looked at.
-    set of str
-        Stages whose engine is known to be missing here.
-    """
-    usable: list[MachineSection] = []
-    lacking: set[str] = set()
-    try:
-        check_user_files(machines, root)
-    except WtemlpError as error:
-        findings.refused(error)
-    for stage in STAGES:
-        try:
-            check_machines(machines, (stage,), root)
-        except MissingEngine as error:
-            findings.refused(error)
-            lacking.add(stage)
-        except InputError as error:
-            findings.refused(error)
-            continue
-        usable.append(getattr(machines, stage))
-    return usable, lacking
-
-
-def check_folder(
-    params: Params | None, machines: Machines | None, root: Path, findings: Findings
-) -> None:
-    """Check that the input goes with the run that is in the folder, if there is one."""
-    paths = RunPaths(root)
-    if params is None or machines is None:
-        return
-    try:
-        check_run(params, machines, paths)
-    except WtemlpError as error:
-        findings.refused(error)
-        return
-    there = paths.state.is_file()
-    findings.ok(str(root), "the input goes with the run that is here" if there else "no run yet")
 
 
 def _tell_not_runnable(

@@ -22,7 +22,7 @@ _IN_EV = ("V_SIGMA", "V_HEIGHT")
 
 
 @dataclass(frozen=True)
-class Place:
+class ScriptPlace:
     """Where a template is from, and what goes with it."""
 
     file: str
@@ -44,7 +44,7 @@ class Place:
         return wrong_value(self.file, self.plm_path, self.plm, remedy)
 
 
-def check_scripts(place: Place, template: Template) -> None:
+def check_scripts(place: ScriptPlace, template: Template) -> None:
     """Look at the scripts of every combination.
 
     Raises
@@ -75,7 +75,7 @@ def is_full(words: Sequence[str], numb_models: int) -> bool:
     return len(words) == numb_models + _FULL
 
 
-def _check_pair_style(place: Place, lines: Iterable[Sequence[str]]) -> None:
+def _check_pair_style(place: ScriptPlace, lines: Iterable[Sequence[str]]) -> None:
     found = [words for words in lines if words[:2] == ["pair_style", "deepmd"]]
     if not found:
         raise place.wrong('has no line "pair_style deepmd": add it, the models are filled in')
@@ -84,7 +84,7 @@ def _check_pair_style(place: Place, lines: Iterable[Sequence[str]]) -> None:
         raise place.wrong(f'has {len(found)} lines "pair_style deepmd": there must be one')
 
 
-def _check_full_line(place: Place, lines: Iterable[Sequence[str]]) -> None:
+def _check_full_line(place: ScriptPlace, lines: Iterable[Sequence[str]]) -> None:
     """A full line is left as it is: its models must be all, and its output what is read."""
     models = {f"../graph.{model:03d}{place.suffix}" for model in range(place.numb_models)}
     for words in lines:
@@ -103,7 +103,7 @@ def _check_full_line(place: Place, lines: Iterable[Sequence[str]]) -> None:
             raise place.wrong(remedy)
 
 
-def _check_dump(place: Place, lines: Iterable[Sequence[str]]) -> None:
+def _check_dump(place: ScriptPlace, lines: Iterable[Sequence[str]]) -> None:
     dumps = [words for words in lines if words[:1] == ["dump"]]
     dpgens = [words for words in dumps if words[1:2] == [DUMP_ID]]
     if len(dpgens) == 1:
@@ -130,7 +130,7 @@ def is_bare(words: Sequence[str]) -> bool:
 
 
 def _check_plumed(
-    place: Place, lines: Sequence[Sequence[str]], inputs: Sequence[Action], given: bool
+    place: ScriptPlace, lines: Sequence[Sequence[str]], inputs: Sequence[Action], given: bool
 ) -> None:
     """There is a fix, and its energy is that without the bias."""
     fixes = [(line, words) for line, words in enumerate(lines) if _is_plumed(words)]
@@ -155,7 +155,7 @@ def _check_plumed(
             raise place.wrong(f'add "fix_modify {words[1]} energy no" after that fix: else {why}')
 
 
-def _check_input(place: Place, inputs: Sequence[Action]) -> None:
+def _check_input(place: ScriptPlace, inputs: Sequence[Action]) -> None:
     if any(one.name == "RESTART" for one in inputs):
         raise place.wrong_plm(
             "remove RESTART: a walker begins in a clean folder, also when it is tried again"
@@ -175,7 +175,7 @@ def _check_input(place: Place, inputs: Sequence[Action]) -> None:
                 raise place.wrong_plm(f"{file} is read in eV and ps: add {_UNITS}, or rename it")
 
 
-def _check_units(place: Place, template: Template) -> None:
+def _check_units(place: ScriptPlace, template: Template) -> None:
     """wtemlp's own energies are in eV."""
     if not template.plm or plumed_output.energy_unit(actions(template.plm)) == 1.0:
         return

@@ -8,7 +8,7 @@ from pathlib import Path
 from wtemlp.config.records import Revision, Template
 from wtemlp.config.schema.dpgen_schema import ENGINE
 from wtemlp.config.schema.section import Section, wrong_value
-from wtemlp.config.templates.checks import Place, check_scripts
+from wtemlp.config.templates.checks import ScriptPlace, check_scripts
 from wtemlp.config.templates.text import left_over, occurs
 from wtemlp.config.training import model_suffix
 from wtemlp.core.errors import InputError, NotRunnable
@@ -82,7 +82,7 @@ def _template(
     template = Template(lmp, plm or "", revisions, tuple(own), plm_path)
     for index in systems:
         _check_words(job, template, index)
-    place = Place(
+    place = ScriptPlace(
         section.file,
         (*section.path, LMP),
         (*section.path, PLM),

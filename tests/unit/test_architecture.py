@@ -31,7 +31,9 @@ ALLOWED = {
         "analysis",
         "config",
         "dispatch",
+        "preflight",
         "records",
+        "report",
         "session",
         "stages",
     },
@@ -45,12 +47,18 @@ ALLOWED = {
         "config",
         "dispatch",
         "md",
+        "preflight",
         "records",
         "session",
     },
     "comparison": {"core", "analysis", "records", "report"},
     "sweep": {"core", "analysis", "config", "planning", "records", "report", "session"},
     "cli": None,
+    "testing": {"analysis", "dispatch", "md", "reference", "stages"},
+    # Names of before the packages, for one release.
+    "summary": {"records"},
+    "validation_record": {"records"},
+    "sweep_record": {"records"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -102,7 +110,7 @@ def own_rooms_of(name: str) -> set[str]:
 
 def test_every_room_is_known():
     assert {room(path) for path in modules()} == set(ALLOWED)
-    assert len(ALLOWED) <= 24
+    assert len(set(ALLOWED) - {"summary", "validation_record", "sweep_record"}) <= 24
 
 
 def test_the_list_of_imports_is_exact():

@@ -33,24 +33,9 @@ def validate(param: Path, machine: Path, root: Path, iteration: int | None) -> N
     """
     from wtemlp.config.machine.sections import load_machines
     from wtemlp.config.params import load_params
-    from wtemlp.core.paths import RunPaths
-    from wtemlp.preflight.before import Begin, require
-    from wtemlp.session.session import at_work, find_input, run_folder
-    from wtemlp.validation.page import as_text
-    from wtemlp.validation.run import run_validation
-    from wtemlp.validation.work import plan_work
+    from wtemlp.session.session import find_input, run_folder
+    from wtemlp.validation.run import validate as validate_run
 
     root = run_folder(root)
     param, machine = find_input(param, root), find_input(machine, root)
-    params = load_params(param, root)
-    machines = load_machines(machine, root)
-    require(Begin(root, machines, (), params, goes_on=True))
-    work = plan_work(params, machines, root, iteration)
-    stages = {"model_devi": work.models, "fp": work.reference, "train": work.parity}
-    needed = tuple(stage for stage, jobs in stages.items() if jobs)
-    require(Begin(root, machines, needed, params))
-    with at_work(RunPaths(root), "validate", param, machine) as reporter:
-        found = run_validation(work, reporter)
-        reporter.table(as_text(found))
-        reporter.say(f"{found.verdict[0].upper()}{found.verdict[1:]}")
-        reporter.say(f"record: {work.places.record}")
+    validate_run(load_params(param, root), load_machines(machine, root), root, iteration)

@@ -1,7 +1,7 @@
 """What DP-GEN's keys say of the MD of every iteration."""
 
+from wtemlp.config.foreign import is_foreign
 from wtemlp.config.records import MdOptions
-from wtemlp.config.schema.dpgen_schema import ENGINE
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import NotRunnable
 
@@ -16,7 +16,7 @@ def read_md_options(params: Section) -> MdOptions:
     params : Section
         The file.
     """
-    if params.get("model_devi_engine", "lammps") not in ("lammps", ENGINE):
+    if is_foreign(params):
         return MdOptions(keep_iterations=_keep(params))
     one = "lmp_neigh_modify_one"
     average = params.get("model_devi_f_avg_relative", False)

@@ -1,6 +1,7 @@
 """Reading the parameter file of ``wtemlp run``."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,15 @@ from wtemlp.config.label_files import check_label_keys, label_file_problems
 from wtemlp.config.md_options import read_md_options
 from wtemlp.config.plain_md import read_timestep
 from wtemlp.config.records import (
-    DEVIATION,
-    RANDOM,
     AseMethod,
     Convergence,
     ForceField,
     Params,
     Selection,
 )
-from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, run_schema
+from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE
 from wtemlp.config.schema.ignored import ignored
-from wtemlp.config.schema.messages import validated
-from wtemlp.config.schema.read_files import Kind, read_object
+from wtemlp.config.schema.plugin_keys import EXPLORER_KEYS, read_run_file, read_selector
 from wtemlp.config.schema.section import MAX_SEED, Section
 from wtemlp.config.schema.unsupported import refuse_unsupported
 from wtemlp.config.systems import (
@@ -43,7 +41,14 @@ from wtemlp.dpgen import adapter
 DEFAULT_TIMESTEP_PS = 0.001
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 
-_OWN_KEYS = ("seed", "convergence", "validation_data_sys", "selection", "validation")
+_OWN_KEYS = (
+    "seed",
+    "convergence",
+    "validation_data_sys",
+    "selection",
+    "validation",
+    EXPLORER_KEYS,
+)
 
 
 def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
@@ -68,7 +73,7 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     InputError
         At the first mistake.  Nothing is written.
     """
-    params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
+    params = read_run_file(path)
     refuse_unsupported(params)
     check_label_keys(params)
     record = with_validation(params, _read(params, path, root, check_files))
@@ -101,8 +106,7 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
         One at most for each folder of data, each system of structures and each file that the
         ``fp_style`` names.
     """
-    path = record.source
-    params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
+    params = read_run_file(record.source)
     used = {index for job in record.jobs for index in job.sys_idx}
     if record.validation.system is not None:
         used.add(record.validation.system)
@@ -174,6 +178,7 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         model_suffix=model_suffix(params),
         warnings=tuple(ignored(params)),
         engine=params.get("model_devi_engine", "lammps"),
+        explorer_params=params.get(EXPLORER_KEYS, {}),
         selection=selection,
     )
 
@@ -258,10 +263,8 @@ def _read_selection(params: Section) -> Selection:
     if "selection" not in params:
         return Selection()
     section = params.section("selection")
-    if section["method"] not in (DEVIATION, RANDOM):
-        raise section.wrong("method", f'must be "{DEVIATION}" or "{RANDOM}"')
-    return Selection(
-        method=section["method"],
+    return replace(
+        read_selector(params, section),
         energy_bins=section.integer("energy_bins") if "energy_bins" in section else None,
         min_steps_apart=section.steps("min_steps_apart"),
     )

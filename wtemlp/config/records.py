@@ -211,6 +211,7 @@ class Selection:
     method: str = DEVIATION  #: from the candidates; or at random from all frames
     energy_bins: int | None = None  #: draw evenly over so many; None: whatever it is
     min_steps_apart: int = 1  #: MD steps between two picked frames of a walker at least
+    parameters: Mapping[str, Any] = field(default_factory=dict)  #: of a method that is a plug-in
 
 
 @dataclass(frozen=True)
@@ -286,6 +287,7 @@ class Params:
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end
     engine: str = "wte"  #: who explores
+    explorer_params: Mapping[str, Any] = field(default_factory=dict)  #: of one that is a plug-in
     warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wtemlp.config.label_files import label_file_problems
 from wtemlp.config.records import Machines, Params
-from wtemlp.config.schema.dpgen_schema import OWN_STYLES
+from wtemlp.config.schema.plugin_keys import is_own_style
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, MissingEngine, WtemlpError
 from wtemlp.core.paths import RunPaths
@@ -94,7 +94,7 @@ def labels(begin: Begin) -> Found:
     params = begin.params
     if params is None or not begin.explores:
         return
-    own = params.fp_style in OWN_STYLES
+    own = is_own_style(params.fp_style)
     if not own and label_file_problems(Section(params.source.name, params.jdata), begin.root):
         return  # told with the files
     problems = list(_raised(check_labels, params, begin.machines, begin.root))

@@ -12,15 +12,7 @@ from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md.topology import whole_cluster
 from wtemlp.reference import ase_program as program
-from wtemlp.reference.base import (
-    Frames,
-    Labels,
-    LabelSetup,
-    ManyFrames,
-    failure,
-    no_labels,
-    refusal,
-)
+from wtemlp.reference.base import Frames, Labels, LabelSetup, ManyFrames, checked_labels
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
 
@@ -110,29 +102,7 @@ class AseCalculator(ManyFrames):
                 labels = {name: found[name] for name in found.files}
         except (OSError, ValueError, EOFError, BadZipFile) as error:
             raise CalculationError(f"{file} cannot be read: {error}") from error
-        if labels["coords"].shape != frames.coords.shape:
-            return no_labels(frames, ["the labels are of other frames"] * len(frames))
-        moved = np.abs(labels["coords"] - frames.coords).max(axis=(1, 2))
-        reasons = [str(reason) for reason in labels["reasons"]]
-        refused = np.zeros(len(frames), dtype=bool)
-        for k, reason in enumerate(reasons):
-            if reason:
-                continue
-            reasons[k] = failure(labels["energies"][k], labels["forces"][k], moved[k])
-            if not reasons[k]:
-                reasons[k] = refusal(labels["forces"][k])
-                refused[k] = reasons[k] != ""
-        ok = np.array([reason == "" for reason in reasons])
-        virials = labels["virials"] if np.isfinite(labels["virials"][ok]).all() else None
-        return Labels(
-            energies=labels["energies"],
-            forces=labels["forces"],
-            virials=virials,
-            ok=ok,
-            reasons=tuple(reasons),
-            refused=refused,
-            frames=frames,
-        )
+        return checked_labels(frames, **labels)
 
     def _as_labelled(self, frames: Frames) -> Frames:
         """The frames, with their cell; or in vacuum, where no bond may go through a face."""

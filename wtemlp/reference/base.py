@@ -119,7 +119,7 @@ def failure(energy: float, forces: np.ndarray, shift_A: float) -> str:
     shift_A : float
         How far the labelled positions are from those that were sent.
     """
-    if shift_A > POSITION_TOLERANCE_A:
+    if not shift_A <= POSITION_TOLERANCE_A:
         return f"the labelled positions differ by {shift_A:.3g} Angstrom from those sent"
     if not (np.isfinite(energy) and np.isfinite(forces).all()):
         return "the energy or a force is not a finite number"
@@ -138,3 +138,49 @@ def refusal(forces: np.ndarray) -> str:
     if largest > MAX_FORCE:
         return f"a force of {largest:.4g} eV/Angstrom: above {MAX_FORCE:g}"
     return ""
+
+
+def checked_labels(
+    frames: Frames,
+    *,
+    energies: np.ndarray,
+    forces: np.ndarray,
+    virials: np.ndarray,
+    coords: np.ndarray,
+    reasons: np.ndarray,
+) -> Labels:
+    """The labels of frames, with those refused that cannot be trusted.
+
+    Parameters
+    ----------
+    frames : Frames
+        The frames that were sent.
+    energies, forces, virials : ndarray of float
+        As of :class:`Labels`; virials are NaN where there are none.
+    coords : ndarray of float, shape (n_frames, n_atoms, 3)
+        The positions that were labelled, Angstrom.
+    reasons : ndarray of str, shape (n_frames,)
+        Why the method failed; "" where it did not.
+    """
+    if coords.shape != frames.coords.shape:
+        return no_labels(frames, ["the labels are of other frames"] * len(frames))
+    moved = np.abs(coords - frames.coords).max(axis=(1, 2))
+    why = [str(reason) for reason in reasons]
+    refused = np.zeros(len(frames), dtype=bool)
+    for k, reason in enumerate(why):
+        if reason:
+            continue
+        why[k] = failure(energies[k], forces[k], moved[k])
+        if not why[k]:
+            why[k] = refusal(forces[k])
+            refused[k] = why[k] != ""
+    ok = np.array([reason == "" for reason in why])
+    return Labels(
+        energies=energies,
+        forces=forces,
+        virials=virials if np.isfinite(virials[ok]).all() else None,
+        ok=ok,
+        reasons=tuple(why),
+        refused=refused,
+        frames=frames,
+    )

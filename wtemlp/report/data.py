@@ -23,6 +23,7 @@ from wtemlp.md.energy_file import Reweighted
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import read_record
 from wtemlp.records import validation_record
+from wtemlp.records.labels import LabelOutcome, read_outcomes
 from wtemlp.records.summary import Summary, read_summary
 from wtemlp.records.validation_record import Validation
 from wtemlp.records.walkers import WalkerSummary
@@ -67,6 +68,7 @@ class IterationData:
     frames: FrameTable | None = None
     walkers: list[WalkerEnergies] = field(default_factory=list)
     trouble: Trouble = field(default_factory=Trouble)
+    labels: list[LabelOutcome] = field(default_factory=list)  #: of the chosen frames
 
 
 @dataclass(frozen=True)
@@ -91,16 +93,16 @@ class RunData:
         return [it.summary or Summary(iteration=it.index) for it in self.iterations]
 
 
-def read_run(root: Path, init_data: Sequence[Path], type_map: Sequence[str]) -> RunData:
-    """Read a run's folder.
+def read_run(root: Path, init_data: Sequence[Path] = (), type_map: Sequence[str] = ()) -> RunData:
+    """Read a run's folder; a run that is going on is not disturbed.
 
     Parameters
     ----------
     root : Path
         The run's folder.
-    init_data : sequence of Path
+    init_data : sequence of Path, optional
         Folders of the initial labelled data (deepmd/npy), at any depth.
-    type_map : sequence of str
+    type_map : sequence of str, optional
         Element names, for data without a ``type_map.raw``.
 
     Returns
@@ -149,7 +151,16 @@ def _read_iteration(run: paths.RunPaths, index: int, notes: list[str]) -> Iterat
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             notes.append(f"{run.explored(index).relative_to(run.root)}: {error}")
     walkers = _read_walkers(run, index, frames, summary) if frames is not None else []
-    return IterationData(index, summary, curves, frames, walkers, read_trouble(run, index))
+    outcomes = _read_outcomes(run, index)
+    trouble = read_trouble(run, index, outcomes)
+    return IterationData(index, summary, curves, frames, walkers, trouble, outcomes)
+
+
+def _read_outcomes(run: paths.RunPaths, index: int) -> list[LabelOutcome]:
+    try:
+        return read_outcomes(run.label(index))
+    except (OSError, ValueError):
+        return []
 
 
 def read_lcurve(path: Path) -> dict[str, NDArray[np.float64]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from wtemlp.core import paths
 from wtemlp.dispatch.journal import JOURNAL
-from wtemlp.records.labels import read_outcomes
+from wtemlp.records.labels import LabelOutcome
 from wtemlp.records.summary import Summary
 
 NAMED = 3  #: tasks or reasons that are named in a line
@@ -27,7 +27,7 @@ class Trouble:
     """What the tasks said that did not, by stage."""
 
 
-def read_trouble(run: paths.RunPaths, index: int) -> Trouble:
+def read_trouble(run: paths.RunPaths, index: int, outcomes: Sequence[LabelOutcome]) -> Trouble:
     """Read what is there; what cannot be read says nothing."""
     folders = (run.train(index), run.explore(index), run.label(index))
     retried, given_up = {}, {}
@@ -41,10 +41,6 @@ def read_trouble(run: paths.RunPaths, index: int) -> Trouble:
         }
         retried |= {stage: tried} if tried else {}
         given_up |= {stage: lost} if lost else {}
-    try:
-        outcomes = read_outcomes(run.label(index))
-    except (OSError, ValueError):
-        outcomes = []
     labels = {one.frame: one.reason or "no reason is known" for one in outcomes if not one.labelled}
     return Trouble(labels, retried, given_up)
 

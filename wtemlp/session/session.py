@@ -2,9 +2,12 @@
 
 import logging
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from rich.console import Console
 
 from wtemlp.core import shell_hints
 from wtemlp.core.errors import InputError, WtemlpError
@@ -87,8 +90,26 @@ def _terminated(number: int, frame: object) -> None:
 
 
 @contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM end a command as Ctrl-C does; other threads than the first get no signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def at_work(
-    paths: RunPaths, command: str, param: Path, machine: Path, again: str = ""
+    paths: RunPaths,
+    command: str,
+    param: Path,
+    machine: Path,
+    again: str = "",
+    quiet: bool = False,
 ) -> Iterator[Reporter]:
     """Hold a folder while a command is at work in it, and leave word how it ended.
 
@@ -102,15 +123,17 @@ def at_work(
         The command's files.
     again : str, optional
         The whole command to go on with, where the others do not make it up.
+    quiet : bool, optional
+        Whether to print nothing.
 
     Yields
     ------
     Reporter
     """
     files = [shell_hints.kept(file, paths.root) for file in (param, machine)]
-    signal.signal(signal.SIGTERM, _terminated)
-    reporter = Reporter(paths.live, command=command, files=files)
-    with locked(paths), run_log(paths, reporter.say):
+    console = Console(quiet=True) if quiet else None
+    reporter = Reporter(paths.live, console, command=command, files=files)
+    with _ended_by_sigterm(), locked(paths), run_log(paths, reporter.say):
         reporter.begin()
         try:
             yield reporter

@@ -20,6 +20,11 @@ class RunContext:
     machines: Machines
     paths: RunPaths
 
+    @classmethod
+    def of(cls, params: Params, machines: Machines, root: Path) -> "RunContext":
+        """That of a folder, which exists."""
+        return cls(params, machines, RunPaths(root.resolve()))
+
     def seed(self, *purpose: object) -> int:
         """The seed of a purpose, from the run's."""
         return derive_seed(self.params.seed, *purpose)

@@ -246,6 +246,12 @@ def _selection() -> list[Argument]:
             "left the physical world: a baseline to compare with.",
         ),
         Argument(
+            "parameters",
+            dict,
+            optional=True,
+            doc="Keys of a method that another package adds.",
+        ),
+        Argument(
             "energy_bins",
             int,
             optional=True,

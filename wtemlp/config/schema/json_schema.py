@@ -7,10 +7,11 @@ from typing import Any
 from dargs import Argument
 from dargs.json_schema import generate_json_schema
 
-from wtemlp.config.schema.dpgen_schema import STAGES, init_schema, machine_schema, run_schema
+from wtemlp.config.schema.dpgen_schema import STAGES, init_schema, machine_schema
+from wtemlp.config.schema.plugin_keys import schema_for
 
 SCHEMAS: dict[str, Callable[[], Argument]] = {
-    "param": run_schema,
+    "param": schema_for,
     "machine": machine_schema,
     "init": init_schema,
 }

@@ -5,10 +5,7 @@ from pathlib import Path
 
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Params
-from wtemlp.config.schema.dpgen_schema import run_schema
-from wtemlp.config.schema.messages import validated
-from wtemlp.config.schema.read_files import Kind, read_object
-from wtemlp.config.schema.section import Section
+from wtemlp.config.schema.plugin_keys import read_run_file
 from wtemlp.config.schema.unsupported import unsupported
 from wtemlp.core.errors import NotRunnable
 
@@ -41,7 +38,7 @@ def examine_params(path: Path, root: Path) -> Examined:
     InputError
         At the first mistake.
     """
-    params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
+    params = read_run_file(path)
     if features := tuple(unsupported(params)):
         return Examined(None, features)
     try:

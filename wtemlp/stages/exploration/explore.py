@@ -9,7 +9,7 @@ from typing import Any
 
 from wtemlp.analysis.frames import FrameTable
 from wtemlp.config.records import OWN, SHIFT, WTE, ExploreJob
-from wtemlp.core import paths
+from wtemlp.core import paths, plugins
 from wtemlp.core.atomic_io import last_line, leading_int, write_json
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import Task, TaskResult
@@ -74,7 +74,10 @@ def prepare(
 def list_walkers(context: RunContext, iteration: int, names: Sequence[str]) -> None:
     """Write the list of an iteration's walkers: their folders, and the job that they are of."""
     job = _job_as_json(context.params.jobs[iteration])
-    write_json(context.paths.explore(iteration) / WALKERS, {"tasks": list(names), "job": job})
+    content: dict[str, Any] = {"tasks": list(names), "job": job}
+    if context.params.engine in plugins.added(plugins.EXPLORERS):
+        content["explorer"] = context.params.engine
+    write_json(context.paths.explore(iteration) / WALKERS, content)
 
 
 def _job_as_json(job: ExploreJob) -> dict[str, Any]:

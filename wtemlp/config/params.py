@@ -73,6 +73,7 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     InputError
         At the first mistake.  Nothing is written.
     """
+    root = root.absolute()  # the record's paths hold wherever it is used
     params = read_run_file(path)
     refuse_unsupported(params)
     check_label_keys(params)

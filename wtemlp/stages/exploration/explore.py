@@ -24,7 +24,7 @@ from wtemlp.stages.exploration import walker_results as one
 from wtemlp.stages.exploration.biasfactor_limits import Ceiling, Place
 from wtemlp.stages.exploration.conditions import Combination, combinations, lowered
 from wtemlp.stages.exploration.previous_hills import PreviousHills, find_hills
-from wtemlp.stages.exploration.scripts import scripts_of, scripts_that_made
+from wtemlp.stages.exploration.scripts import ToWrite, scripts_of, scripts_that_made
 from wtemlp.stages.exploration.starting_structures import write_structures
 
 CONFS = "confs"
@@ -166,7 +166,7 @@ def _prepare_task(
     walker = None
     if c.temperature_K is not None and job.script == OWN:
         walker = _walker(context, iteration, job, c, c.temperature_K, models, previous)
-    files, made = scripts_of(job).write(context, iteration, c, models, walker, made)
+    files, made = scripts_of(job).write(ToWrite(context, iteration, c, models, walker, made))
     for name, text in files.items():
         (folder / name).write_text(text)
     if previous:

@@ -1,11 +1,10 @@
-"""Whose script a walker runs: wtemlp's own, DP-GEN's, or the user's.
+"""Whose script a walker runs: wtemlp's own, the user's, or DP-GEN's.
 
 Each kind of walker is one object, which writes the walker's files and knows the command, the
 inputs and the results of its job.
 """
 
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from wtemlp.config.records import DPGEN, ExploreJob
 from wtemlp.core import paths
@@ -29,106 +28,63 @@ RESULTS = (
     f"{paths.STOPPED}*",
     "plumed.wte.*",
 )
+Written = tuple[dict[str, str], WalkerRecord]  #: files by name, and the walker's record
 
 
-class WalkerScripts(Protocol):
-    """The scripts of a kind of walker."""
+@dataclass(frozen=True)
+class ToWrite:
+    """A walker whose files are to be written; ``conf.lmp`` is in its folder."""
 
-    plumed_log: str  #: where PLUMED says what it does
-    goes_on: bool  #: whether a walker whose job was killed may go on from where it was
-
-    def write(
-        self,
-        context: RunContext,
-        iteration: int,
-        c: Combination,
-        models: tuple[str, ...],
-        walker: Walker | None,
-        made: WalkerRecord,
-    ) -> tuple[dict[str, str], WalkerRecord]:
-        """The files of a walker by name, and its record.
-
-        Parameters
-        ----------
-        context : RunContext
-        iteration : int
-        c : Combination
-            What it is run with; ``conf.lmp`` is in its folder.
-        models : tuple of str
-            Model files, relative to the task's folder.
-        walker : Walker or None
-            None where only a template knows the temperature.
-        made : WalkerRecord
-            What would be said of a generated walker.
-        """
-
-    def command(self, lmp: str, made: WalkerRecord) -> str:
-        """The shell command of its job."""
-
-    def inputs(self, made: WalkerRecord) -> tuple[str, ...]:
-        """The files that its job needs beside the models."""
-
-    def results(self, made: WalkerRecord, merged: bool) -> tuple[str, ...]:
-        """What its job is to bring home; `merged`: the frames are in one file."""
+    context: RunContext
+    iteration: int
+    conditions: Combination
+    models: tuple[str, ...]  #: files, relative to the task's folder
+    walker: Walker | None  #: None where only a template knows the temperature
+    made: WalkerRecord  #: what would be said of a generated walker
 
 
 class Generated:
     """A walker in the well-tempered ensemble, or unbiased, by wtemlp's own script."""
 
-    plumed_log, goes_on = wte_script.PLUMED_LOG, True
+    plumed_log = wte_script.PLUMED_LOG  #: where PLUMED says what it does
+    goes_on = True  #: whether a walker whose job was killed may go on from where it was
 
-    def write(
-        self,
-        context: RunContext,
-        iteration: int,
-        c: Combination,
-        models: tuple[str, ...],
-        walker: Walker | None,
-        made: WalkerRecord,
-    ) -> tuple[dict[str, str], WalkerRecord]:
-        """Write LAMMPS's script and PLUMED's input."""
-        if walker is None:
+    def write(self, to: ToWrite) -> Written:
+        """The files of a walker, and its record."""
+        if to.walker is None:
             raise ValueError("a generated walker has a temperature")
-        seeds = {name: getattr(walker, name) for name in ("velocity_seed", "thermostat_seed")}
-        return wte_script.files(walker), replace(made, **seeds)
+        seeds = {name: getattr(to.walker, name) for name in ("velocity_seed", "thermostat_seed")}
+        return wte_script.files(to.walker), replace(to.made, **seeds)
 
     def command(self, lmp: str, made: WalkerRecord) -> str:
-        """LAMMPS, from a checkpoint if there is one."""
+        """The shell command of its job."""
         return wte_command.command(lmp)
 
     def inputs(self, made: WalkerRecord) -> tuple[str, ...]:
-        """The structure, the scripts, the user's own lines and earlier hills."""
+        """The files that its job needs beside the models."""
         own = (plumed_input.EXTRA_LINES,) * (made.own is not None)
         previous = (wte_script.PREVIOUS_HILLS,) * (made.hills_from is not None)
         return (paths.CONF, *wte_script.INPUTS, *previous, *own)
 
     def results(self, made: WalkerRecord, merged: bool) -> tuple[str, ...]:
-        """Frames, deviations, energies and hills."""
+        """What its job is to bring home; `merged`: the frames are in one file."""
         return RESULTS
 
 
-class FromTemplate:
+class FromTemplate(Generated):
     """A walker by the user's own scripts; also one that ``dpgen run`` has prepared."""
 
     plumed_log, goes_on = paths.PLUMED_OUTPUT, False
 
-    def write(
-        self,
-        context: RunContext,
-        iteration: int,
-        c: Combination,
-        models: tuple[str, ...],
-        walker: Walker | None,
-        made: WalkerRecord,
-    ) -> tuple[dict[str, str], WalkerRecord]:
-        """Complete the lines and words of the template."""
-        job = context.params.jobs[iteration]
-        if job.template is None or c.revision is None:
+    def write(self, to: ToWrite) -> Written:
+        """The template's lines and words, completed."""
+        job, revision = to.context.params.jobs[to.iteration], to.conditions.revision
+        if job.template is None or revision is None:
             raise ValueError("a walker from a template has one")
         files = template_scripts.scripts(
-            context, job.template, c.revision, models, job.trj_freq, walker
+            to.context, job.template, revision, to.models, job.trj_freq, to.walker
         )
-        made = template_scripts.provenance(job.template, c.revision, files, made, walker)
+        made = template_scripts.provenance(job.template, revision, files, to.made, to.walker)
         return files, made
 
     def command(self, lmp: str, made: WalkerRecord) -> str:
@@ -147,29 +103,21 @@ class FromTemplate:
 class Native(FromTemplate):
     """A walker by the script that DP-GEN writes for plain MD."""
 
-    def write(
-        self,
-        context: RunContext,
-        iteration: int,
-        c: Combination,
-        models: tuple[str, ...],
-        walker: Walker | None,
-        made: WalkerRecord,
-    ) -> tuple[dict[str, str], WalkerRecord]:
-        """Have DP-GEN write it."""
-        return dpgen_scripts.script(context, iteration, c, models, made)
+    def write(self, to: ToWrite) -> Written:
+        """What DP-GEN writes."""
+        return dpgen_scripts.script(to.context, to.iteration, to.conditions, to.models, to.made)
 
 
 GENERATED, FROM_TEMPLATE, NATIVE = Generated(), FromTemplate(), Native()
 
 
-def scripts_of(job: ExploreJob) -> WalkerScripts:
+def scripts_of(job: ExploreJob) -> Generated:
     """The scripts of the walkers of an entry of ``model_devi_jobs``."""
     if job.script == DPGEN:
         return NATIVE
     return GENERATED if job.template is None else FROM_TEMPLATE
 
 
-def scripts_that_made(made: WalkerRecord) -> WalkerScripts:
+def scripts_that_made(made: WalkerRecord) -> Generated:
     """The scripts that a walker was prepared with."""
     return GENERATED if made.generated else FROM_TEMPLATE

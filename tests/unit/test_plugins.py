@@ -3,27 +3,35 @@
 import configparser
 import json
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dargs import Argument
 
-from tests.loop.conftest import PARAM, write_data
+from tests.loop.conftest import PARAM, machine, write_data
 from tests.waters import water_box
 from wtemlp import testing
 from wtemlp.analysis.frames import Decision, FrameTable
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.records import AseMethod, ForceField, Selection
 from wtemlp.config.schema.json_schema import schema_text
 from wtemlp.core import plugins
 from wtemlp.core.errors import InputError
+from wtemlp.records.compatibility import first_state
+from wtemlp.records.state import Step
 from wtemlp.reference.ase_calculator import AseCalculator
 from wtemlp.reference.base import Frames
 from wtemlp.reference.lammps_ff import LammpsForceField
-from wtemlp.stages.registry import explorer_of
+from wtemlp.stages.context import RunContext
+from wtemlp.stages.exploration.explorer import LammpsExplorer
+from wtemlp.stages.registry import explorer_of, explorer_that_made
 from wtemlp.stages.select import selector_of
 from wtemlp.stages.selectors import AtRandom, ByDeviation
+from wtemlp.workflow.resume import made_otherwise
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/plugin/src"
@@ -36,7 +44,10 @@ def added(monkeypatch):
     theirs = {
         plugins.LABELLERS: {"soft-spheres": "wtemlp_example.labeller:SoftSpheres"},
         plugins.SELECTORS: {"hottest": "wtemlp_example.selector:Hottest"},
-        plugins.EXPLORERS: {"broken": "wtemlp_example.missing:Nothing"},
+        plugins.EXPLORERS: {
+            "broken": "wtemlp_example.missing:Nothing",
+            "own": "tests.unit.test_plugins:Own",
+        },
     }
     monkeypatch.setattr(
         plugins,
@@ -94,6 +105,34 @@ def test_a_wrong_name_or_key_is_refused_with_what_there_is(tmp_path, added, chan
     with pytest.raises(InputError) as error:
         load_params(write(tmp_path, **changes), tmp_path)
     assert all(word in str(error.value) for word in words), error.value
+
+
+class Own(LammpsExplorer):
+    """An exploration of another package, with a key of its own."""
+
+    kind = "own"
+    arguments = (Argument("depth", int, optional=True, default=3, doc="How deep."),)
+
+
+def test_an_explorer_is_known_by_what_it_has_prepared(tmp_path, added):
+    """An iteration goes on with the explorer that has begun it, or explores again."""
+    job = {"sys_idx": [0], "temps": [300], "ensemble": "nvt", "nsteps": 100, "trj_freq": 10}
+    file = write(tmp_path, model_devi_engine="own", model_devi_jobs=[job])
+    params = load_params(file, tmp_path)
+    assert params.explorer_params == {"depth": 3} and type(explorer_of(params)) is Own
+    machine_file = tmp_path / "machine.json"
+    section = machine("lmp")
+    sections = dict.fromkeys(("train", "model_devi", "fp"), section)
+    content = {"api_version": "1.0", "deepmd_version": "3.2.0", **sections}
+    machine_file.write_text(json.dumps(content))
+    context = RunContext.of(params, load_machines(machine_file, tmp_path), tmp_path)
+    context.paths.iteration(0).mkdir()
+    explorer_of(params).prepare(context, 0, [])
+    assert type(explorer_that_made(context.paths, 0)) is Own
+    state = first_state(params, context.machines, context.paths)
+    assert not made_otherwise(context, replace(state, step=Step.RUN_EXPLORE))
+    usual = replace(context, params=replace(params, engine="lammps"))
+    assert made_otherwise(usual, replace(state, step=Step.RUN_EXPLORE))
 
 
 def test_a_plugin_is_imported_when_it_is_used(tmp_path, added):

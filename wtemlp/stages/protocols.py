@@ -41,7 +41,7 @@ class Labelling(Protocol):
     """Chooses frames of an exploration and has them labelled."""
 
     def choose(self, context: RunContext, iteration: int) -> FrameTable:
-        """Decide on every frame, and write the inputs of the labels; what is there is made anew."""
+        """Decide on every frame, and write the inputs of the labels, in place of what is there."""
 
     def run(self, context: RunContext, iteration: int, submit: Submit) -> list[TaskResult]:
         """Label the chosen frames; the failed tasks that ``ratio_failed`` allows.
@@ -77,7 +77,7 @@ class Explorer(Protocol):
     def prepare(
         self, context: RunContext, iteration: int, before: Sequence[Summary]
     ) -> list[LoweredBias]:
-        """Make the exploration folder; what is there is made anew.
+        """Make the exploration folder; what is there is replaced.
 
         Parameters
         ----------

@@ -5,7 +5,7 @@ checked, shown in the JSON schema and in the list of keys as the built-in ones a
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,10 @@ from wtemlp.core import plugins
 from wtemlp.core.errors import InputError
 
 EXPLORER_KEYS = "explorer_params"  #: of a file whose ``model_devi_engine`` is a plug-in
+_PLACES = (
+    ("fp_style", plugins.LABELLERS, "fp_params"),
+    ("model_devi_engine", plugins.EXPLORERS, EXPLORER_KEYS),
+)
 SELECTOR_KEYS = "parameters"  #: in ``selection``, of a method that is a plug-in
 
 
@@ -31,7 +35,10 @@ def read_run_file(path: Path) -> Section:
     InputError
         At the first mistake.
     """
-    content = read_object(path, Kind.RUN)
+    content = dict(read_object(path, Kind.RUN))
+    for key, group, params in _PLACES:  # the defaults of keys are filled in where there are some
+        if content.get(key) in plugins.added(group):
+            content.setdefault(params, {})
     return Section(path.name, validated(schema_for(content, path.name), content, path.name))
 
 
@@ -49,17 +56,14 @@ def schema_for(content: Mapping[str, Any] | None = None, file: str = "") -> Argu
     styles, engines = schema.sub_variants["fp_style"], schema.sub_variants["model_devi_engine"]
     for name in plugins.added(plugins.LABELLERS):
         keys = _keys(content, "fp_style", plugins.LABELLERS, name, file)
-        given = Argument("fp_params", dict, keys, optional=not _required(keys), default={})
+        given = Argument("fp_params", dict, keys, optional=True)
         doc = f"A reference method that another package adds ({name})"
         styles.extend_choices([Argument(name, dict, [given], doc=doc)])
     for name in plugins.added(plugins.EXPLORERS):
         keys = _keys(content, "model_devi_engine", plugins.EXPLORERS, name, file)
         choice = copy.deepcopy(engines.choice_dict["lammps"])
         choice.name, choice.doc = name, f"An exploration that another package adds ({name})"
-        optional = not _required(keys)
-        choice.extend_subfields(
-            [Argument(EXPLORER_KEYS, dict, keys, optional=optional, default={})]
-        )
+        choice.extend_subfields([Argument(EXPLORER_KEYS, dict, keys, optional=True)])
         engines.extend_choices([choice])
     return schema
 
@@ -114,7 +118,3 @@ def _arguments(group: str, name: str, where: str) -> list[Argument]:
             "repair or reinstall the package that adds it",
         ) from error
     return list(getattr(found, "arguments", ()))
-
-
-def _required(keys: Sequence[Argument]) -> bool:
-    return any(not key.optional for key in keys)

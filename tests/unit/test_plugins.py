@@ -95,7 +95,10 @@ def test_the_keys_of_a_plugin_are_checked_and_have_defaults(tmp_path, added):
         ({"fp_style": "soft-sphere"}, ('fp_style = "soft-sphere"', '"soft-spheres"')),
         ({"fp_style": "soft-spheres", "fp_params": {"kk": 3.0}}, ("fp_params", "kk")),
         ({"fp_style": "soft-spheres", "fp_params": {"k": "x"}}, ("fp_params.k", "number")),
-        ({"selection": {"method": "hot"}}, ("selection.method", "deviation, hottest, random")),
+        (
+            {"selection": {"method": "hot"}},
+            ("selection.method", '"deviation", "hottest" or "random"'),
+        ),
         ({"selection": {"method": "random", "parameters": {"a": 1}}}, ("parameters", "remove")),
         ({"model_devi_engine": "broken"}, ("model_devi_engine", "cannot be imported")),
         ({"model_devi_engine": "mc"}, ('model_devi_engine = "mc"', '"broken"')),

@@ -83,7 +83,8 @@ def read_selector(params: Section, section: Section) -> Selection:
     """
     name, known = section["method"], plugins.names(plugins.SELECTORS)
     if name not in known:
-        raise section.wrong("method", f"must be one of {', '.join(known)}")
+        quoted = [f'"{one}"' for one in known]
+        raise section.wrong("method", f"must be {', '.join(quoted[:-1])} or {quoted[-1]}")
     given = dict(section.get(SELECTOR_KEYS) or {})
     if name not in plugins.added(plugins.SELECTORS):
         if given:

@@ -44,8 +44,8 @@ from wtemlp.config.init_params import box_length_A
 from wtemlp.config.records import ForceField
 from wtemlp.core.seeds import derive_seed
 from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
+from wtemlp.initialize.packmol import pack_water
 from wtemlp.md import plumed_input
-from wtemlp.md.packmol import pack_water
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import water_topology
 

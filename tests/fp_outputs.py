@@ -132,6 +132,64 @@ def gaussian(folder: Path, s: Sample, converged: bool = True) -> None:
     (folder / "output").write_text(text + line + " Normal termination of Gaussian 16\n")
 
 
+GPA = ((1.0, 0.1, 0.2), (0.1, 2.0, 0.3), (0.2, 0.3, 3.0))  #: the stress of a sample
+LAYOUTS = {"2023": "[a.u.]:", "2025": "[hartree]"}
+
+
+def cp2k(
+    folder: Path,
+    s: Sample,
+    converged: bool = True,
+    layout: str = "2023",
+    unit: str = "GPa",
+    scale: float = 1.0,
+) -> None:
+    """Three decimals in the cell; the layouts of 2023 and 2025, the stress in any unit."""
+
+    def said(key: str, value: str) -> str:
+        return f" {key}".ljust(80 - len(value)) + value + "\n"
+
+    text = said("CP2K| version string:", f"CP2K version {layout}.1")
+    text += said("GLOBAL| Run type", "ENERGY_FORCE")
+    text += said("GLOBAL| Global print level", "MEDIUM")
+    text += said("DBCSR| Multiplication driver", "BLAS")
+    for name, vector in zip("abc", s.cell, strict=True):
+        length = np.linalg.norm(vector)
+        text += f" CELL| Vector {name} [angstrom]: " + "".join(f"{x:14.3f}" for x in vector)
+        text += f"    |{name}| = {length:12.6f}\n"
+    text += "\n" + said("DFT| Spin restricted Kohn-Sham (RKS) calculation", "RKS")
+    text += said("DFT| Multiplicity", "1") + f"\n  - Atomic kinds: {len(s.names):20d}\n\n"
+    for i, (name, count) in enumerate(zip(s.names, s.counts, strict=True)):
+        text += f"  {i + 1}. Atomic kind: {name}          Number of atoms: {count:5d}\n\n"
+    text += " MODULE QUICKSTEP: ATOMIC COORDINATES IN ANGSTROM\n\n   Atom Kind Element         X"
+    text += "             Y             Z       Z(eff)     Mass\n"
+    for i, (name, at) in enumerate(zip(s.symbols, s.coords, strict=True)):
+        text += f"{i + 1:7d}{s.names.index(name) + 1:6d} {name:<2s}{NUMBERS[name]:4d}"
+        text += "".join(f"{x:15.6f}" for x in at) + "    6.0000     15.9994\n"
+    ended = "run converged in    12 steps" if converged else "run NOT converged"
+    text += f"\n\n  *** SCF {ended} ***\n\n"
+    text += f" ENERGY| Total FORCE_EVAL ( QS ) energy {LAYOUTS[layout]}"
+    text += f"  {s.energy / HARTREE:.12f}\n\n"
+    forces = s.forces / HARTREE * BOHR
+    if layout == "2025":
+        text += " FORCES| Atomic forces [hartree/bohr]\n FORCES|   Atom   x    y    z   |f|\n"
+        for i, force in enumerate(forces):
+            numbers = "".join(f" {x:15.8E}" for x in (*force, np.linalg.norm(force)))
+            text += f" FORCES|{i + 1:7d}{numbers}\n"
+        text += " FORCES| Sum      0.0  0.0  0.0  0.0\n"
+    else:
+        text += " ATOMIC FORCES in [a.u.]\n\n # Atom   Kind   Element        X        Y        Z\n"
+        for i, (name, force) in enumerate(zip(s.symbols, forces, strict=True)):
+            text += f"{i + 1:7d}{s.names.index(name) + 1:7d}      {name:<2s}"
+            text += "".join(f"{x:15.8f}" for x in force) + "\n"
+        text += " SUM OF ATOMIC FORCES          0.0            0.0            0.0     0.0\n"
+    text += f"\n STRESS| Analytical stress tensor [{unit}]\n STRESS|        x        y        z\n"
+    for name, row in zip("xyz", GPA, strict=True):
+        text += f" STRESS|      {name}" + "".join(f"{scale * x:20.11E}" for x in row) + "\n"
+    text += f" STRESS| 1/3 Trace{scale * 2:20.11E}\n\n PROGRAM ENDED AT\n"
+    (folder / "output").write_text(text)
+
+
 def pwmat(folder: Path, s: Sample, converged: bool = True) -> None:
     steps = 20 if converged else 100
     text = f" {len(s.coords)} atoms,Iteration (fs) =  0.0, Etot,Ep,Ek (eV) =  {s.energy:.8E} "
@@ -195,6 +253,7 @@ STYLES = {
     "abacus": abacus,
     "siesta": siesta,
     "gaussian": gaussian,
+    "cp2k": cp2k,
     "pwmat": pwmat,
     "cpx": cpx,
     "custom": custom,

@@ -1,6 +1,6 @@
 """GFN-xTB by the program ``xtb`` (Debian: ``apt-get install xtb``) as a calculator of ASE.
 
-For molecules: xtb's GFN2 knows no periodic cells.
+For molecules: the program looks at no cell, so atoms that are periodic are refused.
 """
 
 import subprocess
@@ -34,6 +34,8 @@ class Xtb(Calculator):
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes) -> None:
         """Run the program in a folder that is thrown away."""
         super().calculate(atoms, properties, system_changes)
+        if self.atoms.pbc.any():
+            raise ValueError('xtb looks at no cell: give fp_params "periodic": false')
         n = len(self.atoms)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.conftest import until
 from tests.cluster.stage import QueueStage
 from tests.loop.test_dispatch_local import once_each
-from wtemlp.dispatch.ssh import SSHContext
+from wtemlp.dispatch.ssh.connection import SSHContext
 
 CONTEXTS = ("LazyLocalContext", "LocalContext", "SSHContext")
 pytestmark = pytest.mark.cluster

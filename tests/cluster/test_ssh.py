@@ -173,3 +173,48 @@ def test_names_cannot_become_commands(stage, tmp_path):
     assert not list(tmp_path.rglob("pwned"))
     assert not (Path.cwd() / "pwned").exists()
     assert not (stage.cluster.dir / "home" / "pwned").exists()
+
+
+#: A machine file that names an alias of ``~/.ssh/config``, and nothing else.
+ALIAS = {"hostname": "head", "port": 22, "username": None, "key_filename": None}
+
+
+def entry(cluster, name: str, *more: str) -> str:
+    """An entry of ``~/.ssh/config`` for the cluster's login."""
+    lines = [
+        f"HostName 127.0.0.1\nPort {cluster.port}\nUser {cluster.env['SSH_USER']}",
+        f"IdentityFile {cluster.env['SSH_KEY']}\nIdentitiesOnly yes",
+        *more,
+    ]
+    return f"Host {name}\n" + "\n".join(lines) + "\n"
+
+
+def write_config(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "home" / ".ssh"
+    folder.mkdir()
+    (folder / "config").write_text(text)
+
+
+def test_a_host_may_be_an_alias_of_ssh_config(stage, cluster, tmp_path):
+    write_config(tmp_path, entry(cluster, "head"))
+    assert finishes(stage, profile=ALIAS)
+
+
+def test_a_host_may_be_reached_through_another(stage, cluster, tmp_path, monkeypatch):
+    """ProxyJump, by OpenSSH's own client: it takes its home from the system, not from HOME."""
+    port = cluster.port + 1
+    jump = entry(cluster, "gate", f"UserKnownHostsFile {tmp_path}/gates").replace(
+        f"Port {cluster.port}", f"Port {port}"
+    )
+    key = " ".join(cluster.known_hosts.read_text().split()[1:3])
+    (tmp_path / "gates").write_text(f"[127.0.0.1]:{port} {key}\n")
+    write_config(tmp_path, entry(cluster, "head", "ProxyJump gate") + jump)
+    shim, used = tmp_path / "shim" / "ssh", tmp_path / "used"
+    shim.parent.mkdir()
+    config = '"$HOME/.ssh/config"'
+    shim.write_text(f'#!/bin/sh\necho "$@" >> {used}\nexec /usr/bin/ssh -F {config} "$@"\n')
+    shim.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{shim.parent}:{os.environ['PATH']}")
+    with cluster.second_sshd(port):
+        assert finishes(stage, profile=ALIAS)
+    assert f"-W [127.0.0.1]:{cluster.port} gate" in used.read_text()

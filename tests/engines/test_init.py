@@ -23,9 +23,9 @@ from wtemlp.config.records import ForceField, InitParams, Machines, MachineSecti
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.initialize import workflow
+from wtemlp.initialize.packmol import pack_water
 from wtemlp.initialize.workflow import run_init
 from wtemlp.md import reference_runs as runs
-from wtemlp.md.packmol import pack_water
 from wtemlp.md.topology import bond_lengths, water_topology
 from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
 from wtemlp.reference import dataset

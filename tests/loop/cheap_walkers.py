@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from cheap_engines import SLEEP_S
 
+HEADER = "# step max_devi_v min_devi_v avg_devi_v max_devi_f min_devi_f avg_devi_f"
 #: Walkers with a larger bias factor are stopped in the middle of their biased part.
 STOPS_ABOVE = float(os.environ.get("CHEAP_ENGINE_STOPS_ABOVE", "inf"))
 STOPS = "CHEAP_ENGINE_STOPS" in os.environ  #: every walker is lost at its first step
@@ -49,7 +50,7 @@ def explore() -> None:
         total = nvt + (total - nvt) // 2 // every * every
         Path("walker.stopped").write_text(f"energy 9 eV at step {total}: too far\n")
     bounds, atoms = _read_conf(Path("conf.lmp"))
-    rows = ["# step v v v max_devi_f f f"]
+    rows = [HEADER]
     Path("traj").mkdir(exist_ok=True)
     for step in range(0, total + 1, every):
         moved = atoms[:, 2:] + rng.normal(scale=0.02, size=(len(atoms), 3))
@@ -112,7 +113,7 @@ def explore_own(script: str, every: int, rng: np.random.Generator) -> None:
     Path("traj").mkdir(exist_ok=True)
     with Path("HILLS").open("a") as hills:
         hills.write("#! FIELDS time e sigma_e height biasf\n")
-    rows, energies = ["# step v v v max_devi_f f f"], ["#! FIELDS time e m.bias"]
+    rows, energies = [HEADER], ["#! FIELDS time e m.bias"]
     for step in range(0, total + 1, every):
         moved = atoms[:, 2:] + rng.normal(scale=0.02, size=(len(atoms), 3))
         _write_frame(Path("traj") / f"{step}.lammpstrj", step, bounds, atoms, moved)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -230,3 +231,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
         (folder / "said.txt").write_text(said)
 
     return Run(made_once(tmp_path_factory, "undisturbed", make))
+
+
+@pytest.fixture
+def copied(undisturbed: Run, tmp_path: Path) -> Run:
+    """A copy of the finished run, to be damaged."""
+    folder = tmp_path / "copy"
+    shutil.copytree(undisturbed.folder, folder, symlinks=True)
+    return Run(folder)

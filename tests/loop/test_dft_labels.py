@@ -132,6 +132,25 @@ def test_too_many_failures_end_the_run_and_only_they_are_done_again(tmp_path):
     assert again == bad
 
 
+def test_what_a_user_puts_into_the_folders_of_failed_frames_is_taken_or_stays(tmp_path):
+    require_engine("lammps")
+    run = dft_run(tmp_path / "run", model_devi_jobs=[job()])
+    first, second = "task.000.000001", "task.000.000003"
+    environment(run, FAKE_DFT_CRASHES=f"{first} {second}")
+    process = run.start()
+    process.communicate(timeout=300)
+    assert process.returncode == 1
+    folder = run.folder / "iter.000000/02.fp"
+    fp_outputs.pwscf(folder / first, fp_outputs.sample(folder / first / "POSCAR"))
+    (folder / second / "notes.txt").write_text("made by hand")
+    environment(run)
+    output = run.finish()
+    assert f"{first}: the output that is there is taken as its label" in output
+    assert all(frame["labelled"] for frame in outcomes(run))
+    assert calls(run)[first] == 1 and calls(run)[second] == 2
+    assert (folder / second / "notes.txt").read_text() == "made by hand"
+
+
 @pytest.mark.parametrize("everything", [False, True])
 def test_killed_while_labelling(done, tmp_path, everything):
     run = dft_run(tmp_path / "run")

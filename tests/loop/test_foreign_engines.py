@@ -175,7 +175,8 @@ def rewind(run: Run, step: int) -> None:
     lines = (run.folder / "record.dpgen").read_text().splitlines()
     kept = lines[: lines.index(f"0 {step}") + 1]
     (run.folder / "record.dpgen").write_text("\n".join(kept) + "\n")
-    subprocess.run(["rm", "-rf", "iter.000001"], cwd=run.folder, check=True)
+    later = ["iter.000001"] if step >= 5 else ["iter.000001", "iter.000000/02.fp"]
+    subprocess.run(["rm", "-rf", *later], cwd=run.folder, check=True)
 
 
 def context_of(run: Run) -> RunContext:

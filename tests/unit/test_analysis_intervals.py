@@ -53,18 +53,60 @@ def test_differences_of_constants_are_exact():
 
 
 @pytest.mark.parametrize(
-    ("frames", "atoms", "size", "steps"),
+    ("sets", "atoms", "size", "steps"),
     [
-        ([80], [96], 1, 80),
-        ([80], [96], [2], 40),
-        ([80], [10], "auto", 20),  # 4 frames have 40 atoms
-        ([80], [10], "auto:64", 80 / 7),
-        ([80], [96], "mixed:4", 20),
-        ([30, 10], [96, 96], [1, 2], 40 / (0.75 * 1 + 0.25 * 2)),
+        ([[80]], [96], 1, 80),
+        ([[80]], [96], [2], 40),
+        ([[80]], [10], "auto", 20),  # 4 frames have 40 atoms
+        ([[80]], [10], "auto:64", 11),
+        ([[80]], [96], "mixed:4", 20),
+        ([[80]], [10], "max:64", 13),
+        ([[80], [9]], [10, 90], "filter:64", 13),  # the second is left out
+        ([[5, 5]], [96], 4, 2),  # a batch lies within a set
+        ([[1] * 20], [96], 8, 20),  # a set is a batch at least
+        ([[30], [10]], [96, 96], [1, 2], 35),
     ],
 )
-def test_an_epoch_draws_as_many_frames_as_there_are(frames, atoms, size, steps):
-    assert steps_per_epoch(frames, atoms, size) == pytest.approx(steps)
+def test_an_epoch_is_the_whole_batches_of_all_sets(sets, atoms, size, steps):
+    assert steps_per_epoch(sets, atoms, size) == steps
+
+
+@pytest.mark.parametrize(
+    "size", [1, [2, 3, 1, 5], "auto", "auto:64", "max:64", "filter:20", "mixed:4"]
+)
+@pytest.mark.parametrize(
+    "probs",
+    [
+        {},
+        {"auto_prob": "prob_uniform"},
+        {"auto_prob": "prob_sys_size; 0:1:0.3; 1:3:0.7"},
+        {"sys_probs": [0.1, 0.2, 0.3, 0.4]},
+        {"sys_probs": [0.1, -1, -1, 0.2]},
+        {"sys_probs": [0, 1, 0, 0]},
+    ],
+)
+def test_an_epoch_is_deepmd_kits(tmp_path, size, probs):
+    from deepmd.dpmodel.utils import compute_total_numb_batch
+    from deepmd.utils.data_system import DeepmdDataSystem
+
+    sets, atoms = [[7, 4], [30], [1, 1, 1], [12, 5]], [3, 10, 7, 20]
+    for number, (one, n) in enumerate(zip(sets, atoms, strict=True)):
+        folder = tmp_path / str(number)
+        for index, frames in enumerate(one):
+            (folder / f"set.{index:03d}").mkdir(parents=True)
+            np.save(folder / f"set.{index:03d}/coord.npy", np.zeros((frames, 3 * n)))
+        (folder / "type.raw").write_text("0 " * n)
+        (folder / "nopbc").touch()
+    theirs = DeepmdDataSystem(
+        [str(tmp_path / str(number)) for number in range(4)],
+        size,
+        1,
+        trn_all_set=True,
+        sys_probs=probs.get("sys_probs"),
+        auto_prob_style=probs.get("auto_prob", "prob_sys_size"),
+    )
+    epoch = compute_total_numb_batch(theirs.nbatches, theirs.sys_probs)
+    assert steps_per_epoch(sets, atoms, size, **probs) == epoch
 
 
 def test_a_curve_at_an_epoch_is_averaged_around_it():

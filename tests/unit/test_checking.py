@@ -4,17 +4,20 @@ import copy
 import json
 import shutil
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tests.loop.conftest import PARAM, machine, write_data
 from wtemlp import cli
+from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import InputError, MissingEngine, TransportError
-from wtemlp.dispatch.remote_shell import Answer
-from wtemlp.preflight.engines import engine_of
+from wtemlp.dispatch.remote_shell import Answer, Place
+from wtemlp.preflight.engines import check_engine, engine_of
 from wtemlp.preflight.findings import Finding, Findings, Level
 from wtemlp.preflight.folders import check_folder
+from wtemlp.preflight.installed_engines import check_machines, check_ranks
 from wtemlp.preflight.queues import read_gpus, read_sinfo, read_time
 
 
@@ -136,7 +139,7 @@ def errors(lines):
 
 def test_all_is_well(folder, monkeypatch, capsys):
     code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
-    assert code == 0 and lines[-1] == "8 ok"
+    assert code == 0 and lines[-1] == "10 ok"
     assert any("sh is found on this machine" in line for line in lines)
 
 
@@ -176,10 +179,10 @@ def test_a_template(folder, monkeypatch, capsys):
     ]
     write(folder, "param.json", param)
     script = folder / "in.lammps"
-    script.write_text("pair_style deepmd\ndump dpgen_dump\nrun V_N\n")
+    script.write_text("units metal\npair_style deepmd\ndump dpgen_dump\nrun V_N\n")
     code, lines = check(monkeypatch, capsys, folder, "param.json")
     assert code == 0 and any("the scripts of 1 iterations" in line for line in lines)
-    script.write_text("pair_style deepmd\ndump dpgen_dump\nrun 10\n")
+    script.write_text("units metal\npair_style deepmd\ndump dpgen_dump\nrun 10\n")
     code, lines = check(monkeypatch, capsys, folder, "param.json")
     assert code == 2 and "rev_mat.lmp.V_N = [10]; V_N is not in in.lammps" in errors(lines)[0]
 
@@ -306,3 +309,75 @@ def test_what_is_said_of_a_folder(answer, line):
     findings = Findings(lambda finding: None)
     check_folder(place, "m: fp", findings)
     assert [finding.line for finding in findings.all] == [line]
+
+
+RANKS = [
+    ("mpirun -n 2 wtemlp lmp", {}, 2),
+    ("srun wtemlp lmp", {"cpu_per_node": 4}, 4),
+    ("mpirun -n 1 wtemlp lmp", {}, 1),
+    ("wtemlp lmp", {"cpu_per_node": 4}, 1),
+    ("mpirun -n 8 lmp_mpi", {}, 1),
+]
+
+
+@pytest.mark.parametrize(("command", "resources", "ranks"), RANKS)
+@pytest.mark.parametrize(
+    ("job", "biased"),
+    [
+        ({"template": None, "script": "own"}, True),
+        ({"template": None, "script": "dpgen"}, False),
+        ({"template": SimpleNamespace(plm="METAD"), "script": "own"}, True),
+        ({"template": SimpleNamespace(plm=""), "script": "own"}, False),
+    ],
+)
+def test_walkers_with_the_embedded_plumed_have_one_mpi_rank(command, resources, ranks, job, biased):
+    section = MachineSection(
+        "model_devi",
+        command,
+        {"batch_type": "Slurm"},
+        {"number_node": 1, "cpu_per_node": 1, **resources},
+    )
+    machines = SimpleNamespace(source=Path("m.json"), model_devi=section)
+    params = SimpleNamespace(jobs=[SimpleNamespace(**job)])
+    if ranks == 1 or not biased:
+        check_ranks(params, machines)
+        return
+    with pytest.raises(InputError, match=rf"m.json: model_devi.command: .*: {ranks} MPI ranks"):
+        check_ranks(params, machines)
+
+
+@pytest.mark.parametrize("name", ["~/bin/engine", "$WHERE/bin/engine", "engine", "A=1 engine"])
+def test_a_command_is_found_as_the_shell_of_a_job_finds_it(tmp_path, monkeypatch, name):
+    engine = tmp_path / "bin/engine"
+    engine.parent.mkdir()
+    engine.write_text("#!/bin/sh\n")
+    engine.chmod(0o755)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WHERE", str(tmp_path))
+    prepared = [] if "/" in name else [f"export PATH={tmp_path}/bin:$PATH"]
+    section = MachineSection(
+        "fp",
+        name,
+        {"batch_type": "Shell", "context_type": "LazyLocalContext"},
+        {"group_size": 1, "prepend_script": prepared},
+    )
+    machines = SimpleNamespace(source=tmp_path / "m.json", fp=section)
+    check_machines(machines, ("fp",), tmp_path)
+    engine.unlink()
+    with pytest.raises(MissingEngine, match="engine is not found on this machine"):
+        check_machines(machines, ("fp",), tmp_path)
+
+
+def test_a_path_without_the_tools_of_the_job_scripts_is_named(tmp_path):
+    section = MachineSection(
+        "fp",
+        "/bin/true",
+        {"batch_type": "Shell", "context_type": "LazyLocalContext"},
+        {"group_size": 1, "envs": {"PATH": "/nowhere"}},
+    )
+    place, findings = Place(section, tmp_path), Findings([].append)
+    place.connect()
+    check_engine(place, "m.json: fp.command", "3", findings)
+    (told,) = [one.line for one in findings.all if one.level is Level.ERROR]
+    assert "m.json: fp.resources.envs: the value of PATH has no folder with flock" in told
+    assert "prepend_script" in told

@@ -229,6 +229,15 @@ WRONG = [
     ({"train.resources.wait_time": -1}, "train.resources.wait_time = -1; must be 0 or more (s)"),
     ({"train.resources.envs": {"A B": 1}}, "'A B' is not the name of an environment variable"),
     ({"train.resources.envs": {"A": {}}}, "the value of A must be a string"),
+    ({"train.resources.strategy": {"ratio_unfinished": 1.0}}, "must be 0 or more and less than 1"),
+    ({"train.resources.envs": {"\u00c4": 1}}, "is not the name of an environment variable"),
+    ({"train.machine.remote_profile.port": 0}, "remote_profile.port; must be a positive integer"),
+    ({"train.machine.remote_profile.port": 70000}, "remote_profile.port; must be 65535 or less"),
+    ({"train.machine.remote_profile.timeout": 0}, "timeout; must be a positive integer"),
+    ({"train.resources.queue_name": "a\0"}, 'queue_name = "a\\u0000"; must not have a NUL'),
+    ({"train.command": "dp 'x"}, 'train.command = "dp \'x"; correct its quotes (No closing'),
+    ({"train.command": "cd x; dp"}, "must be one program, arguments are put behind it"),
+    ({"model_devi.command": "lmp | tee log"}, "write what comes before it into model_devi.resou"),
     ({"train.resources.kwargs": {"gpu": 1}}, "train.resources.kwargs.gpu = 1; unknown key"),
     ({"train.user_forward_files": "x"}, 'user_forward_files = "x"; must be a list of strings'),
     ({"api_version": "0.9"}, 'api_version = "0.9"; must be 1.0'),
@@ -248,6 +257,127 @@ def test_wrong_input_is_one_line(tmp_path, changes, part):
 
 
 @pytest.mark.parametrize(
+    ("key", "command"),
+    [
+        ("source_list", "source"),
+        ("module_list", "module load"),
+        ("module_unload_list", "module unload"),
+    ],
+)
+@pytest.mark.parametrize(
+    "word",
+    [
+        "~/env.sh",
+        "$HOME/env.sh",
+        "env.sh; module load gcc",
+        "env*.sh",
+        "a && b",
+        "`x`",
+        "$(x)",
+        "a\nb",
+        "it's",
+        '"open',
+        "a > b",
+        "# x",
+        "{a,b}",
+    ],
+)
+def test_lists_of_plain_words_refuse_what_a_shell_would_read(tmp_path, key, command, word):
+    line = error_of(tmp_path, changed({f"fp.resources.{key}": ["plain", word]}))
+    assert f"fp.resources.{key}[1] = " in line
+    assert f"prepend_script, as {json.dumps(f'{command} {word}')}" in line
+
+
+def test_an_option_is_no_script_to_be_read(tmp_path):
+    line = error_of(tmp_path, changed({"fp.resources.source_list": ["-x env.sh"]}))
+    assert "source_list[0]" in line
+    assert "prepend_script" in line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["env.sh"],
+        ["activate deepmd"],
+        ["'my env.sh' gcc"],
+        ["a\\;b"],
+        [""],
+        ["gcc/12.2 openmpi"],
+    ],
+)
+def test_plain_words_are_taken_as_dpdispatcher_takes_them(tmp_path, words):
+    lists = dict.fromkeys(("source_list", "module_list", "module_unload_list"), words)
+    data = changed({f"fp.resources.{key}": value for key, value in lists.items()})
+    given = load(tmp_path, data).fp.resources
+    assert {key: given[key] for key in lists} == lists
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PATH", "$HOME/bin:$PATH"),
+        ("LD_LIBRARY_PATH", "${CONDA_PREFIX}/lib"),
+        ("PATH", "~/bin"),
+        ("OMP_NUM_THREADS", "$SLURM_CPUS_PER_TASK"),
+        ("N", "$(nproc)"),
+        ("N", "`nproc`"),
+        ("PYTHONPATH", "/a:~/b"),
+        ("A", ["x", "$B"]),
+    ],
+)
+def test_variables_that_stay_as_they_are_written_are_refused(tmp_path, name, value):
+    line = error_of(tmp_path, changed({"fp.resources.envs": {name: value}}))
+    assert line.startswith(f"machine.json: fp.resources.envs; the value of {name} has ")
+    assert f'prepend_script, as "export {name}=..."' in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PATH", "/usr/bin:/bin"),
+        ("A", "x;y *"),
+        ("A", "5$"),
+        ("A", "~"),
+        ("N", 4),
+        ("A", []),
+    ],
+)
+def test_other_values_of_variables_are_taken(tmp_path, name, value):
+    envs = {name: value}
+    assert load(tmp_path, changed({"fp.resources.envs": envs})).fp.resources["envs"] == envs
+
+
+def test_what_a_command_prepares_goes_into_the_job_script(tmp_path):
+    data = changed(
+        {
+            "train.command": "ulimit -s unlimited; source ~/env.sh && dp",
+            "train.resources.prepend_script": ["module load gcc"],
+        }
+    )
+    machines = load(tmp_path, data)
+    assert machines.train.command == machines.mdata["train_command"] == "dp"
+    lines = ["module load gcc", "ulimit -s unlimited", "source ~/env.sh || exit 1"]
+    assert machines.train.resources["prepend_script"] == lines
+    assert machines.mdata["train_resources"]["prepend_script"] == lines
+
+
+def test_labels_may_take_several_programs(tmp_path):
+    whole = "mpirun -n 4 vasp_std; rm -f WAVECAR"
+    assert load(tmp_path, changed({"fp.command": whole})).fp.command == whole
+
+
+@pytest.mark.parametrize("place", ["", "train.", "train.machine.", "train.resources."])
+@pytest.mark.parametrize("key", ["dflow_config", "bohrium_config", "ssh_tunnel", "image_of_mine"])
+def test_keys_that_only_other_tools_read_are_warnings(tmp_path, place, key):
+    machines = load(tmp_path, changed({f"{place}{key}": {"password": "12345"}}))
+    (told,) = machines.warnings
+    assert told.startswith(f"machine.json: {place}{key} = ")
+    assert "has no effect: neither DP-GEN nor dpdispatcher nor wtemlp reads it" in told
+    assert "12345" not in told
+    assert key not in json.dumps(machines.mdata)
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"train.machine.remote_profile.password": 12345},
@@ -255,7 +385,7 @@ def test_wrong_input_is_one_line(tmp_path, changes, part):
         {"train.machine.remote_profile": "12345"},
         {"train.machine.remote_profil": {"password": "12345"}},
         {"train.machine.passphrase": "12345"},
-        {"train.resources.secret_token": "12345"},
+        {"train.resources.envs": {"A": "12345$B"}},
         {"trian": {"machine": {"remote_profile": {"password": "12345"}}}},
         {"train": [[{"machine": {"remote_profile": {"password": "12345"}}}]]},
         {"handlers": {"smtp": {"credentials": ["me", "12345"]}}},

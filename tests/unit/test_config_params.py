@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -96,23 +97,29 @@ Direct
 """
 
 
-def write_system(folder: Path, names: list[str] | None = None) -> None:
-    """One frame of one water as deepmd/npy."""
+WATER = [[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]]
+
+
+def write_system(
+    folder: Path, names: list[str] | None = None, energies: Sequence[float] = (0.0,)
+) -> None:
+    """Frames of one water as deepmd/npy, all with the same coordinates."""
+    n = len(energies)
     (folder / "set.000").mkdir(parents=True)
     (folder / "type.raw").write_text("0\n1\n1\n")
     if names is not None:
         (folder / "type_map.raw").write_text("\n".join(names) + "\n")
-    np.save(folder / "set.000" / "coord.npy", np.zeros((1, 9)))
-    np.save(folder / "set.000" / "box.npy", np.eye(3).reshape(1, 9) * 9)
-    np.save(folder / "set.000" / "energy.npy", np.zeros(1))
-    np.save(folder / "set.000" / "force.npy", np.zeros((1, 9)))
+    np.save(folder / "set.000" / "coord.npy", np.tile(np.ravel(WATER), (n, 1)))
+    np.save(folder / "set.000" / "box.npy", np.tile(np.eye(3).ravel() * 9, (n, 1)))
+    np.save(folder / "set.000" / "energy.npy", np.array(energies))
+    np.save(folder / "set.000" / "force.npy", np.zeros((n, 9)))
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A run's folder with data and structures."""
     write_system(tmp_path / "data" / "train", ["O", "H"])
-    write_system(tmp_path / "data" / "validation")
+    write_system(tmp_path / "data" / "validation", ["O", "H"], energies=[0.1])
     (tmp_path / "conf").mkdir()
     for name in ("b", "a"):
         (tmp_path / "conf" / f"{name}.POSCAR").write_text(POSCAR)
@@ -702,13 +709,13 @@ def test_wrong_input_is_one_line(root, changes, parts):
 def test_data_of_an_element_that_is_not_in_type_map(root):
     (root / "data" / "train" / "type_map.raw").write_text("O\nC\n")
     line = error_of(root, {})
-    assert 'type_map = ["O", "H"]; must have every element of' in line
-    assert "lacks C" in line
+    assert "data/train/type_map.raw names C, which type_map lacks" in line
 
 
 def test_data_with_more_types_than_type_map(root):
     (root / "data" / "validation" / "type.raw").write_text("0 1 2")
-    assert "has 3 types: name them all" in error_of(root, {})
+    (root / "data" / "validation" / "type_map.raw").unlink()
+    assert "holds type 2, but type_map has 2 elements: name them all" in error_of(root, {})
 
 
 def test_data_without_types(root):
@@ -719,7 +726,7 @@ def test_data_without_types(root):
 def test_data_without_labels(root):
     (root / "data" / "train" / "set.000" / "force.npy").unlink()
     assert 'init_data_sys[0] = "train"' in (line := error_of(root, {}))
-    assert "has no force labels" in line
+    assert "data/train/set.000 has no force.npy" in line
 
 
 def test_raw_data_is_not_read_by_dp_train(root):
@@ -731,12 +738,12 @@ def test_raw_data_is_not_read_by_dp_train(root):
 
 def test_structure_of_another_element(root):
     (root / "conf" / "a.POSCAR").write_text(POSCAR.replace("O H", "O C"))
-    assert 'type_map = ["O", "H"]; must have every element of' in error_of(root, {})
+    assert error_of(root, {}).startswith(f"{root}/conf/a.POSCAR: has C, which type_map lacks; ")
 
 
 def test_structure_that_is_no_poscar(root):
     (root / "conf" / "a.POSCAR").write_text("water\n")
-    assert 'sys_format = "vasp/poscar"; ' in error_of(root, {})
+    assert error_of(root, {}).startswith(f"{root}/conf/a.POSCAR: has 2 lines, which is too few")
 
 
 # -- no key is accepted and then forgotten

@@ -9,7 +9,7 @@ import pytest
 
 from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import InputError, TransportError
-from wtemlp.dispatch import library, queues
+from wtemlp.dispatch import library
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.journal import JobEntry, Journal
 from wtemlp.dispatch.retry import Patience, Refused, Stopped
@@ -105,44 +105,6 @@ def test_the_run_folder(tmp_path):
 
 def test_queue_names_fit_pbs():
     assert UnitJob.queue_name("0123456789ab") == "wt-0123456789ab"
-    assert queues.find_command("PBS", "wt-1") == "qselect -N wt-1"
-    assert queues.find_command("Fugaku", "wt-1") is None
-
-
-def test_grid_engine_is_read_in_one_go():
-    """Two lines of a head; a job in an error state will not end by itself."""
-    listing = (
-        "job-ID  prior   name       user         state submit/start at     queue\n"
-        "-----------------------------------------------------------------------\n"
-        "      1 0.50000 wt-a       me           r     11/24/2026 19:13:44 all.q@here  1\n"
-        "     12 0.50000 wt-b       me           qw    11/24/2026 19:13:44              1\n"
-        "     13 0.50000 wt-c       me           Eqw   11/24/2026 19:13:44              1\n"
-        "     14 0.50000 wt-d       me           hqw   11/24/2026 19:13:44              1\n"
-    )
-    filtered = queues.list_command("SGE").replace('qstat -u "$(id -un)"', "cat")
-    done = subprocess.run(
-        ["bash", "-c", filtered], input=listing, capture_output=True, text=True, check=True
-    )
-    jobs = {"a": "1", "b": "12", "c": "13", "d": "14", "e": "2"}
-    assert queues.parse_list(done.stdout.splitlines(), jobs) == {
-        "a": "running",
-        "b": "waiting",
-        "c": "gone",
-        "d": "waiting",
-        "e": "gone",
-    }
-
-
-def test_a_queue_is_read_in_one_go():
-    lines = ["11 PD", "12 R", "13 CG", "14 PD", "14 R", "14 PD", "99 R", "garbage"]
-    jobs = {"a": "11", "b": "12", "c": "13", "d": "14", "e": "15"}
-    assert queues.parse_list(lines, jobs) == {
-        "a": "waiting",
-        "b": "running",
-        "c": "running",
-        "d": "running",
-        "e": "gone",
-    }
 
 
 def test_services_are_known_as_such(tmp_path):
@@ -269,27 +231,6 @@ def test_secrets_are_found_and_blanked(tmp_path):
     text = (tmp_path / "log").read_text()
     assert "login *** with *** at h" in text
     assert logger.handlers == before
-
-
-def test_dpdispatchers_retries_are_taken_off():
-    from dpdispatcher.utils.utils import RetrySignal, retry
-
-    class Busy:
-        asked = 0
-
-        @retry(sleep=3600)
-        def ask(self):
-            self.asked += 1
-            raise RetrySignal
-
-        def plain(self):
-            return 7
-
-    busy = Busy()
-    with pytest.raises(RetrySignal):
-        library.without_retries(busy.ask)()
-    assert busy.asked == 1
-    assert library.without_retries(busy.plain)() == 7
 
 
 def test_importing_leaves_nothing_in_the_working_directory(tmp_path):

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import pytest
 
 from wtemlp.dispatch import script
@@ -295,3 +297,61 @@ def test_a_shell_job_leads_its_session_under_the_same_process_id(tmp_path):
     )
     started, inside = process.communicate(timeout=20)[0].splitlines()
     assert inside.split() == [started, started, "none"]
+
+
+@pytest.mark.parametrize(("before", "after"), [({}, "/a b/it's"), ({"X_Y": "mine"}, "mine")])
+def test_a_default_of_the_environment_leaves_what_is_set(before, after):
+    line = script.default_line("X_Y", Path("/a b/it's"))
+    done = subprocess.run(
+        ["bash", "-euc", f'{line}\necho "$X_Y"'],
+        env={"PATH": os.defpath, **before},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{after}\n"
+
+
+STEP = "[ ! -f checkpoint ] || cat checkpoint"  #: the command that a training has for it
+
+
+@pytest.mark.parametrize(
+    ("first", "kept"),
+    [
+        ("echo 5 > checkpoint; exit 137", "5"),
+        ("echo 5 > checkpoint; exit 143", "5"),
+        ("echo 5 > checkpoint; kill -9 $BASHPID", "5"),
+        ("echo 5 > checkpoint; exit 1", ""),  # the checkpoint may be what is wrong
+        ("echo 5 > checkpoint; exit 139", ""),
+        ("exit 137", ""),
+    ],
+)
+def test_an_attempt_goes_on_from_the_checkpoint_of_a_killed_one_only(tmp_path, first, kept):
+    task = Task("t", tmp_path, f"touch half; {first}", (), (), checkpoint=STEP)
+    assert execute(task) != 0 and not (tmp_path / script.PROGRESS).exists()
+    again = replace(task, command="ls > seen; exit 137")
+    assert execute(again, job="job2") == 137
+    seen = (tmp_path / "seen").read_text().split()
+    assert ("checkpoint" in seen, "half" in seen) == (bool(kept), bool(kept))
+    assert read_mark(tmp_path).progress == int(kept or 0)
+
+
+def test_an_attempt_whose_job_vanished_is_gone_on_with(tmp_path):
+    """The whole session is killed, as at the end of a time limit: nothing says how it ended."""
+    task = Task("t", tmp_path, "echo 7 > checkpoint; sleep 20", (), (), checkpoint=STEP)
+    process = start(task)
+    wait_until(lambda: (tmp_path / "checkpoint").exists())
+    for child in [*children(process.pid), process.pid]:
+        os.kill(child, signal.SIGKILL)
+    process.wait()
+    wait_until(lambda: not read_mark(tmp_path).held or _end_of(tmp_path))
+    assert execute(replace(task, command="cat checkpoint > seen"), job="job2") == 0
+    assert (tmp_path / "seen").read_text() == "7\n"
+
+
+def _end_of(folder):
+    """End what still holds the task's lock."""
+    for one in psutil.process_iter(["cwd", "pid"]):
+        if one.info["cwd"] == str(folder) and one.pid != os.getpid():
+            one.kill()
+    return False

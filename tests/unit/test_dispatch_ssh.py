@@ -7,8 +7,8 @@ import paramiko
 import pytest
 
 from wtemlp.core.errors import TransportError
-from wtemlp.dispatch.host_keys import HostKeys
-from wtemlp.dispatch.ssh import VerifiedSession
+from wtemlp.dispatch.ssh.connection import VerifiedSession
+from wtemlp.dispatch.ssh.host_keys import HostKeys
 
 HOST_KEY = paramiko.ECDSAKey.generate()
 USER_KEY = paramiko.ECDSAKey.generate()

@@ -24,7 +24,7 @@ from wtemlp.dpgen.labelling import is_bad_box, read_label
 from wtemlp.md.dump import write_dump
 from wtemlp.md.topology import whole_cluster
 from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.stages import label, select
+from wtemlp.stages import label, label_frames, select
 from wtemlp.stages.context import RunContext
 
 PP = {"fp_pp_path": "pp", "fp_pp_files": ["O.pp", "H.pp"]}
@@ -210,7 +210,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_inputs_are_dpgens(both, style):
     context, theirs, _, _ = both
-    ours = label.frame_folders(context.paths, 0)
+    ours = label_frames.frame_folders(context.paths, 0)
     tasks = sorted((theirs / "iter.000000/02.fp").glob("task.*"))
     assert [folder.name for folder in ours] == [folder.name for folder in tasks]
     assert len(tasks) == N_FRAMES
@@ -235,7 +235,7 @@ def test_files_that_travel(tmp_path, style):
 def written(both, style) -> None:
     """Have both sets of tasks the same outputs."""
     context, theirs, _, _ = both
-    for mine in label.frame_folders(context.paths, 0):
+    for mine in label_frames.frame_folders(context.paths, 0):
         for folder in (mine, theirs / mine.relative_to(context.paths.root)):
             fp_outputs.STYLES[style](folder, fp_outputs.sample(folder / "POSCAR"))
 
@@ -251,7 +251,9 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
     return {**found, "elements": np.array(kinds), "nopbc": np.array((raw / "nopbc").exists())}
 
 
-RECORDED = sorted(set(STYLES) - {"cp2k"})  #: made up by `fp_outputs`
+RECORDED = sorted(STYLES)  #: made up by `fp_outputs`
+#: Of the frame that was sent, where DP-GEN has what the program prints: how much they may differ.
+PRINTED = {"coord": 1e-5, "box": 1e-6, "virial": 1e-4}
 
 
 @pytest.mark.parametrize("style", RECORDED)
@@ -267,13 +269,16 @@ def test_labels_are_dpgens(both, style):
         expected = {k: v[::2] if v.ndim == 2 or k == "energy" else v for k, v in expected.items()}
     assert set(found) == set(expected)
     for name, array in expected.items():
-        np.testing.assert_array_equal(found[name], array, err_msg=name)
+        if name in PRINTED:
+            np.testing.assert_allclose(found[name], array, atol=PRINTED[name], err_msg=name)
+        else:
+            np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
 @pytest.mark.parametrize("style", RECORDED)
 def test_labels_are_of_the_bare_frame(tmp_path, style):
     context = prepared(tmp_path / "run", style)
-    for folder in label.frame_folders(context.paths, 0):
+    for folder in label_frames.frame_folders(context.paths, 0):
         fp_outputs.STYLES[style](folder, fp_outputs.sample(folder / "POSCAR"))
     label.collect(context, 0)
     frames = json.loads((context.paths.label(0) / paths.LABELS).read_text())
@@ -289,7 +294,7 @@ def test_a_frame_without_a_good_label_fails_alone(tmp_path, style):
     context = prepared(tmp_path / "run", style)
     context.params.jdata["ratio_failed"] = 0.5
     object.__setattr__(context.params, "ratio_failed", 0.9)
-    first, second, third = label.frame_folders(context.paths, 0)
+    first, second, third = label_frames.frame_folders(context.paths, 0)
     write = fp_outputs.STYLES[style]
     write(first, fp_outputs.sample(first / "POSCAR"))
     if style == "cpx":  # molecular dynamics: nothing to converge
@@ -306,7 +311,7 @@ def test_a_frame_without_a_good_label_fails_alone(tmp_path, style):
 def test_a_label_of_another_frame_is_refused(tmp_path, style):
     """Not so where DP-GEN reads the positions from the input file."""
     context = prepared(tmp_path / "run", style)
-    first, *others = label.frame_folders(context.paths, 0)
+    first, *others = label_frames.frame_folders(context.paths, 0)
     for folder in (first, *others):
         fp_outputs.STYLES[style](folder, fp_outputs.sample(first / "POSCAR"))
     with pytest.raises(CalculationError, match=r"2 of 3 frames.*positions or cell differ by 0\.\d"):
@@ -462,8 +467,8 @@ def test_formats_that_there_are_not(tmp_path, key, name, near):
     with pytest.raises(InputError) as caught:
         check_labels(*loaded(tmp_path / "bad"), tmp_path / "bad")
     assert (
-        str(caught.value) == f'param.json: fp_params.{key}: "{name}" is no format of dpdata, '
-        f'did you mean "{near}"?'
+        str(caught.value) == f'param.json: fp_params.{key}: "{name}"; must be a format of '
+        f'dpdata: did you mean "{near}"?'
     )
 
 
@@ -474,7 +479,7 @@ def test_a_molecule_that_a_face_cuts_is_sent_whole(tmp_path):
     table = explore(tmp_path, types, (whole % 8.0)[None], cell)
     context = RunContext(*loaded(tmp_path), RunPaths(tmp_path))
     label.prepare(context, 0, table)
-    (folder,) = label.frame_folders(context.paths, 0)
+    (folder,) = label_frames.frame_folders(context.paths, 0)
     lines = [line.split() for line in (folder / "input").read_text().splitlines()]
     sent = np.array([words[1:] for words in lines if words and words[0] in "OH"], dtype=float)
     assert len(sent) == 3

@@ -22,7 +22,12 @@ def test_threads_within_an_operation_are_those_of_the_machine_file():
 
 
 def test_what_the_user_has_set_stays():
-    given = {"TF_USE_LEGACY_KERAS": "0", "TF_NUM_INTRAOP_THREADS": "4", WITHIN: "1"}
+    given = {
+        "TF_USE_LEGACY_KERAS": "0",
+        "TF_NUM_INTRAOP_THREADS": "4",
+        WITHIN: "1",
+        "TF_CPP_MIN_LOG_LEVEL": "0",
+    }
     environ = dict(given)
     dp.tune(environ)
     assert environ == given

@@ -7,6 +7,7 @@ from tests.unit.synthetic import SIGMA_NVT_EV, TYPE_MAP, write_run, write_water
 from wtemlp.core import paths
 from wtemlp.md.colvar import read as read_colvar
 from wtemlp.report.data import read_lcurve, read_run
+from wtemlp.report.figures.learning import learning_figure
 from wtemlp.report.systems import MAX_FRAMES, read_systems
 
 
@@ -44,11 +45,43 @@ def test_lcurve_by_header_with_a_cut_last_line_and_a_restart(tmp_path):
     file = tmp_path / "lcurve.out"
     head = "# step rmse_trn rmse_e_trn rmse_f_trn lr\n"
     file.write_text(head + "0 1 2 3 4\n100 1 2 nan 4\n" + head + "100 5 6 7 8\n200 1 2 3e\n300 1")
-    columns = read_lcurve(file)
-    assert columns["step"].tolist() == [0, 100]
+    columns, left_out = read_lcurve(file)
+    assert columns["step"].tolist() == [0, 100] and left_out == 2
     assert columns["rmse_f_trn"].tolist() == [3, 7]
     file.write_text("")
-    assert read_lcurve(file) == {}
+    assert read_lcurve(file) == ({}, 0)
+
+
+HEADERS = [
+    ("step rmse_val rmse_trn rmse_f_val rmse_f_trn lr", "step rmse_trn rmse_f_trn lr"),
+    ("step rmse_trn rmse_f_trn lr", "step rmse_val rmse_trn rmse_f_val rmse_f_trn lr"),
+    ("step rmse_f_trn rmse_trn lr", "step rmse_trn lr rmse_f_trn"),
+]
+VALUES = {"rmse_val": 1.0, "rmse_trn": 2.0, "rmse_f_val": 3.0, "rmse_f_trn": 4.0, "lr": 5.0}
+
+
+@pytest.mark.parametrize("headers", HEADERS)
+def test_each_row_of_a_learning_curve_is_read_by_its_own_header(tmp_path, headers):
+    text = ""
+    for number, header in enumerate(headers):
+        text += f"#  {header}\n# a remark of DeePMD-kit\n"
+        for step in (100 * number, 100 * number + 50):
+            row = {"step": step, **VALUES}
+            text += " ".join(str(row[name]) for name in header.split()) + "\n"
+    run = write_run(tmp_path / "run", iterations=1)
+    for file in run.root.rglob("lcurve.out"):
+        file.write_text(text + "999 1.0")
+    data = read_run(run.root, [], TYPE_MAP)
+    assert all("lcurve.out: 1 rows are cut or damaged" in note for note in data.notes[:4])
+    for curve in data.iterations[0].curves:
+        assert curve.columns["step"].tolist() == [0, 50, 100, 150]
+        for name, value in VALUES.items():
+            has = [name in headers[step >= 100].split() for step in (0, 50, 100, 150)]
+            if not any(has):
+                continue
+            found = curve.columns[name]
+            assert (found[has] == value).all() and np.isnan(found[np.invert(has)]).all()
+    assert learning_figure(data).plots
 
 
 def test_colvar_with_a_cut_last_line(tmp_path):

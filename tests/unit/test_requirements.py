@@ -28,6 +28,7 @@ OWN = {
     "wte_law_files",
     "cheap_engines",
     "cheap_walkers",
+    "examples",
 }
 
 
@@ -69,7 +70,7 @@ def distributions(package: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("wtemlp", ["laptop"]), ("tests", ["test"]), ("benchmarks", [])],
+    [("wtemlp", ["laptop"]), ("tests", ["test", "laptop"]), ("benchmarks", [])],
 )
 def test_what_is_imported_is_required(folder, extras):
     known = required("options", "install_requires")

@@ -200,7 +200,19 @@ def test_baselines_files(tmp_path):
     assert start["model_devi_jobs"] == [] and start["seed"] == 6
 
 
+@pytest.mark.parametrize("plumed", [["INCLUDE FILE=mine.dat", "v: VOLUME"], "own.plm"])
+def test_included_files_are_written_into_an_arms_file(tmp_path, plumed):
+    """Their names are relative to the run's folder, and an arm has another."""
+    (tmp_path / "mine.dat").write_text("d: DISTANCE ATOMS=1,2\n")
+    (tmp_path / "own.plm").write_text("INCLUDE FILE=mine.dat\nv: VOLUME\n")
+    job = {**JOB, "wte": {**JOB["wte"], "plumed": plumed}}
+    made = arm_param({**GIVEN, "model_devi_jobs": [job]}, arm(), tmp_path, tmp_path / "s/g16")
+    lines = made["model_devi_jobs"][0]["wte"]["plumed"]
+    assert [one for one in lines if one[0] != "#"] == ["d: DISTANCE ATOMS=1,2", "v: VOLUME"]
+
+
 def test_all_paths_lead_to_the_same_files(tmp_path):
+    (tmp_path / "own.plm").write_text("d: DISTANCE ATOMS=1,2\n")
     own = {"training": {"validation_data": {"systems": ["../../../own", "/abs/own"]}}}
     given = {
         **GIVEN,
@@ -416,7 +428,7 @@ def test_a_damaged_state_is_of_one_run(tmp_path, monkeypatch):
     good = program(tmp_path, "good", FINISH)
     begun(good.folder)
     assert run(bad, good) == ["failed", "finished"]
-    assert "not a state file of this version" in bad.error
+    assert "wtemlp.json: is damaged (it is not JSON)" in bad.error
 
 
 def test_no_more_at_once_than_allowed(tmp_path, monkeypatch):

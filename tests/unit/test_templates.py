@@ -14,7 +14,8 @@ from wtemlp.config.params import load_params
 from wtemlp.config.records import Guard
 from wtemlp.config.templates.job import WORDS
 from wtemlp.config.templates.plumed_output import EnergyFile, energy_file, written_files
-from wtemlp.config.templates.text import actions, commands, left_over, occurs, replaced
+from wtemlp.config.templates.plumed_text import actions
+from wtemlp.config.templates.text import commands, left_over, occurs, replaced
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen import adapter
@@ -158,7 +159,7 @@ DPGEN_JOB = {
 def root(tmp_path: Path) -> Path:
     """A run's folder with data, structures and scripts."""
     write_system(tmp_path / "data" / "train", ["O", "H"])
-    write_system(tmp_path / "data" / "validation")
+    write_system(tmp_path / "data" / "validation", energies=[0.1])
     (tmp_path / "conf").mkdir()
     for name in ("b", "a"):
         (tmp_path / "conf" / f"{name}.POSCAR").write_text(POSCAR)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.loop.conftest import PARAM, machine
+from tests.unit.test_config_params import write_system
 from tests.waters import water_box
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
@@ -46,12 +47,8 @@ def make(root: Path, cell: np.ndarray, turn: np.ndarray, **changes):
         train.mkdir(parents=True)
         for model in range(4):
             (train / f"graph.{model:03d}.pb").write_text(f"{iteration} {model}")
-    for name in ("train", "validation"):
-        system = root / "data" / name
-        (system / "set.000").mkdir(parents=True)
-        (system / "type.raw").write_text("0\n1\n1\n")
-        for array in ("coord", "box", "energy", "force"):
-            np.save(system / f"set.000/{array}.npy", np.zeros((1, 9)))
+    for energy, name in enumerate(("train", "validation")):
+        write_system(root / "data" / name, ["O", "H"], [energy])
     content = PARAM | {"validation": BLOCK} | changes
     (root / "param.json").write_text(json.dumps(content))
     sections = {name: machine("wtemlp lmp") for name in ("train", "model_devi", "fp")}

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from wtemlp.core.atomic_io import reading, replacing
+
 
 class Phase(IntEnum):
     """The part of a walker's run that a frame is from."""
@@ -83,13 +85,20 @@ class FrameTable:
 
 def save_frames(path: Path, table: FrameTable) -> None:
     """Write a table as ``.npz``."""
-    with path.open("wb") as file:
+    with replacing(path) as file:
         np.savez_compressed(file, **{f.name: getattr(table, f.name) for f in fields(table)})
 
 
 def load_frames(path: Path) -> FrameTable:
-    """Read a table that :func:`save_frames` wrote."""
-    with np.load(path) as data:
+    """Read a table that :func:`save_frames` wrote.
+
+    Raises
+    ------
+    DamagedFile
+        If it is not what was written.
+    """
+    remedy = "the same wtemlp run makes it again, as long as the trajectories are there"
+    with reading(path, remedy), np.load(path) as data:
         # Tables of the first versions have not all columns.
         later = ("verdict", "max_devi_v")
         known = [f.name for f in fields(FrameTable) if f.name in data or f.name not in later]

@@ -5,6 +5,7 @@ Everything heavy is imported by the command that needs it: ``wtemlp lmp`` starts
 
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from wtemlp.cli.options import NumberLists, file_argument, folder_option
 from wtemlp.cli.report import report
 from wtemlp.cli.sweep import sweep
 from wtemlp.cli.validate import validate
+from wtemlp.core.atomic_io import in_words
 from wtemlp.core.errors import WtemlpError
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -323,15 +325,27 @@ def main() -> None:
         click.echo(f"wtemlp: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        click.echo(f"wtemlp: {error.filename or ''}: {error.strerror or error}", err=True)
+        click.echo(
+            f"wtemlp: {in_words(error)}; give the same command again when that is right", err=True
+        )
         sys.exit(1)
     except Exception as error:
         click.echo(
-            f"wtemlp: unexpected {type(error).__name__}: {error}; this is a bug of wtemlp: "
-            "please report it with the run's wtemlp.log",
+            f"wtemlp: unexpected {type(error).__name__}: {error}{_where(error)}; this is a bug of "
+            "wtemlp: please report it with this line, the command, the input files and the run's "
+            "wtemlp.log, if there is one",
             err=True,
         )
         sys.exit(EXIT_BUG)
+
+
+def _where(error: Exception) -> str:
+    """The last line of wtemlp's own that an error came through."""
+    own = str(Path(__file__).parents[1])
+    frames = [
+        one for one in traceback.extract_tb(error.__traceback__) if one.filename.startswith(own)
+    ]
+    return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def configure_logging() -> None:

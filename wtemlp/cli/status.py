@@ -40,6 +40,8 @@ def describe(root: Path) -> str:
     paths = RunPaths(root)
     state, live = states.load(paths), read_live(paths.live)
     at_work, came = is_held(paths), dpgen_came_to(paths, state)
+    if state is None and came is None:
+        states.check_recorded(paths, None)
     if state is None and came is not None and not live:
         return f"dpgen run in {root}: {_step(came)} is done\n{_takes_over(root)}"
     if state is None:

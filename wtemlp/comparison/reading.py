@@ -126,7 +126,8 @@ def _curve(curve: folders.LearningCurve, epoch: float) -> records.ComparedCurve 
     columns = curve.columns
     if not {"rmse_e_val", "rmse_f_val"} <= columns.keys():
         return None
-    kept = np.flatnonzero(columns["step"] > 0)
+    known = np.isfinite(columns["rmse_e_val"]) & np.isfinite(columns["rmse_f_val"])
+    kept = np.flatnonzero((columns["step"] > 0) & known)
     if len(kept) > MAX_ROWS:
         kept = kept[np.linspace(0, len(kept) - 1, MAX_ROWS).astype(int)]
     if not len(kept):
@@ -146,18 +147,24 @@ def _epoch(model: Path) -> float:
     try:
         data = json.loads((model / paths.TRAIN_INPUT).read_text())["training"]["training_data"]
         systems = [model / system for system in data["systems"]]
-        frames = [_count(system) for system in systems]
+        sets = [_frames_of_sets(system) for system in systems]
         atoms = [len(_types(system)) for system in systems]
-        return steps_per_epoch(frames, atoms, data["batch_size"])
+        return steps_per_epoch(
+            sets,
+            atoms,
+            data["batch_size"],
+            sys_probs=data.get("sys_probs"),
+            auto_prob=data.get("auto_prob", "prob_sys_size"),
+        )
     except (OSError, ValueError, KeyError, TypeError, StopIteration, ZeroDivisionError):
         return math.nan
 
 
-def _count(system: Path) -> int:
+def _frames_of_sets(system: Path) -> list[int]:
     files = list(system.glob("**/set.*/energy.npy"))
     if not files:
         raise FileNotFoundError(system)
-    return sum(np.load(file, mmap_mode="r").shape[0] for file in files)
+    return [np.load(file, mmap_mode="r").shape[0] for file in files]
 
 
 def _types(system: Path) -> list[str]:

@@ -1,12 +1,15 @@
 """Reading the parameter file of ``wtemlp run``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wtemlp.config import foreign
 from wtemlp.config.criteria import read_criteria, read_trust_levels
+from wtemlp.config.data.files import below_a_prefix, data_entries
+from wtemlp.config.data.report import INIT, VALIDATION, DataReport, look_at_data
+from wtemlp.config.elements import odd_masses, read_mass_map, read_type_map
 from wtemlp.config.foreign import foreign_problems, is_foreign
 from wtemlp.config.jobs import read_job
 from wtemlp.config.label_files import check_label_keys, label_file_problems
@@ -24,19 +27,17 @@ from wtemlp.config.schema.ignored import ignored
 from wtemlp.config.schema.plugin_keys import EXPLORER_KEYS, read_run_file, read_selector
 from wtemlp.config.schema.section import MAX_SEED, Section
 from wtemlp.config.schema.unsupported import refuse_unsupported
+from wtemlp.config.structures import ExaminedStructures, examine_structures, read_format
 from wtemlp.config.systems import (
-    check_structures,
-    data_problems,
-    read_data_systems,
+    missing_structures,
     read_sys_configs,
-    structure_problems,
 )
 from wtemlp.config.training import check_training, model_suffix
+from wtemlp.config.training_input import check_training_input
 from wtemlp.config.training_start import check_training_start, start_problems
 from wtemlp.config.validation import with_validation
 from wtemlp.config.wte import read_force_field
 from wtemlp.core.errors import InputError, NotRunnable
-from wtemlp.dpgen import adapter
 
 DEFAULT_TIMESTEP_PS = 0.001
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
@@ -80,19 +81,41 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     record = with_validation(params, _read(params, path, root, check_files))
     _check_data_lists(params, record)
     check_training(params, record.type_map)
+    record = replace(record, warnings=(*record.warnings, *check_training_input(params)))
     check_training_start(params)
     if check_files:
-        used = sorted({index for job in record.jobs for index in job.sys_idx})
-        explored = tuple(record.sys_configs[index] for index in used)
-        if not is_foreign(params):
-            check_structures(params, explored, record.type_map)
-        for problem in _other_problems(params, root):
+        data = look_at_data(params, root, record.type_map)
+        if data.problems:
+            raise _first(data.problems)
+        record = replace(record, warnings=(*record.warnings, *data.warnings))
+        examined = _structures(params, record)
+        for problem in (*examined.problems, *_other_problems(params, root)):
             raise problem
+        record = replace(record, warnings=(*record.warnings, *examined.notes))
     return record
 
 
-def file_problems(record: Params, root: Path) -> list[InputError]:
-    """All that is wrong with the data and the structures that a parameter file names.
+def _first(problems: Sequence[InputError]) -> InputError:
+    """The first of some problems, with the number of the others."""
+    first, more = problems[0], len(problems) - 1
+    told = f" (and {more} more, which `wtemlp check` tells)" if more else ""
+    return InputError(first.where, first.problem, first.remedy + told)
+
+
+def _structures(params: Section, record: Params) -> ExaminedStructures:
+    """What is found in the structures that MD of a run or its validation starts from."""
+    if is_foreign(params):
+        return ExaminedStructures((), ())
+    used = {index for job in record.jobs for index in job.sys_idx}
+    if record.validation.system is not None:
+        used.add(record.validation.system)
+    return examine_structures(record, used)
+
+
+def look_at_files(
+    record: Params, root: Path
+) -> tuple[DataReport, list[InputError], tuple[str, ...]]:
+    """All that is wrong with the data, structures and other files that a parameter file names.
 
     Parameters
     ----------
@@ -103,20 +126,24 @@ def file_problems(record: Params, root: Path) -> list[InputError]:
 
     Returns
     -------
+    DataReport
+        Of the initial and the validation data.
     list of InputError
-        One at most for each folder of data, each system of structures and each file that the
-        ``fp_style`` names.
+        Of the rest: one at most for each structure and each file that the ``fp_style`` names.
+    tuple of str
+        What structures have and MD does not get.
     """
     params = read_run_file(record.source)
     used = {index for job in record.jobs for index in job.sys_idx}
     if record.validation.system is not None:
         used.add(record.validation.system)
-    return [
-        *data_problems(params, "init_data_sys", root, record.type_map),
-        *data_problems(params, "validation_data_sys", root, record.type_map),
-        *([] if is_foreign(params) else structure_problems(params, root, used, record.type_map)),
+    examined = _structures(params, record)
+    problems = [
+        *([] if is_foreign(params) else missing_structures(params, root, used)),
+        *examined.problems,
         *_other_problems(params, root),
     ]
+    return look_at_data(params, root, record.type_map), problems, examined.notes
 
 
 def _other_problems(params: Section, root: Path) -> Iterator[InputError]:
@@ -127,8 +154,8 @@ def _other_problems(params: Section, root: Path) -> Iterator[InputError]:
 
 
 def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
-    type_map = _read_type_map(params)
-    mass_map = _read_mass_map(params, type_map)
+    type_map = read_type_map(params)
+    mass_map = read_mass_map(params, type_map)
     seed, timestep_ps = params.integer("seed", 0, MAX_SEED), _read_timestep(params)
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
     ratio_failed = params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED
@@ -151,16 +178,14 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
     used = {index for job in jobs for index in job.sys_idx}
     return Params(
         source=path,
-        jdata=_dpgen_view(params.data, mass_map),
+        jdata=_dpgen_view(params, mass_map, root),
         seed=seed,
         type_map=type_map,
         mass_map=mass_map,
-        init_data_sys=read_data_systems(params, "init_data_sys", root, type_map, check_files),
-        validation_data_sys=read_data_systems(
-            params, "validation_data_sys", root, type_map, check_files
-        ),
+        init_data_sys=tuple(entry.path for entry in data_entries(params, INIT, root)),
+        validation_data_sys=tuple(entry.path for entry in data_entries(params, VALIDATION, root)),
         sys_configs=read_sys_configs(params, root, used, check_files),
-        sys_format=params["sys_format"],
+        sys_format=read_format(params),
         numb_models=numb_models,
         dp_compress=params["dp_compress"],
         f_trust_lo=lo,
@@ -177,15 +202,16 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
         criteria=criteria,
         md=read_md_options(params),
         model_suffix=model_suffix(params),
-        warnings=tuple(ignored(params)),
+        warnings=(*odd_masses(params, type_map, mass_map), *ignored(params)),
         engine=params.get("model_devi_engine", "lammps"),
         explorer_params=params.get(EXPLORER_KEYS, {}),
         selection=selection,
     )
 
 
-def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[str, Any]:
+def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dict[str, Any]:
     """The dictionary that DP-GEN's own steps can be handed."""
+    data = params.data
     jdata = {key: value for key, value in data.items() if key not in _OWN_KEYS}
     if jdata.get("model_devi_engine") not in foreign.FOREIGN:
         jdata["model_devi_engine"] = "lammps"
@@ -196,37 +222,12 @@ def _dpgen_view(data: Mapping[str, Any], mass_map: tuple[float, ...]) -> dict[st
     jdata["mass_map"] = list(mass_map)
     # Optional in DP-GEN's schema, but its code needs it.
     jdata.setdefault("init_data_prefix", ".")
+    found = data_entries(params, INIT, root)
+    jdata["init_data_prefix"], jdata[INIT] = below_a_prefix(found, root, jdata["init_data_prefix"])
+    if isinstance(sizes := jdata.get("init_batch_size"), list) and len(sizes) >= len(data[INIT]):
+        jdata["init_batch_size"] = [sizes[entry.index] for entry in found]
     jdata.setdefault("ratio_failed", RATIO_FAILED)
     return jdata
-
-
-def _read_type_map(params: Section) -> tuple[str, ...]:
-    names = params["type_map"]
-    if not names:
-        raise params.wrong("type_map", "must name one element or more")
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise params.wrong("type_map", "is given twice, remove one", index)
-    return tuple(names)
-
-
-def _read_mass_map(params: Section, type_map: tuple[str, ...]) -> tuple[float, ...]:
-    given = params["mass_map"]
-    if given == "auto":
-        try:
-            return tuple(adapter.atomic_masses(type_map))
-        except ValueError as error:
-            index = type_map.index(str(error))
-            remedy = '"mass_map": "auto" knows elements only; give mass_map as a list (g/mol)'
-            raise params.wrong("type_map", remedy, index) from None
-    if isinstance(given, str):
-        raise params.wrong("mass_map", 'must be "auto" or a list of masses (g/mol)')
-    if len(given) != len(type_map):
-        raise params.wrong("mass_map", f"must have one mass per element ({len(type_map)})")
-    for index, mass in enumerate(given):
-        if not mass > 0:
-            raise params.wrong("mass_map", "must be a positive number (g/mol)", index)
-    return tuple(float(mass) for mass in given)
 
 
 def _read_numb_models(params: Section, n_jobs: int) -> int:

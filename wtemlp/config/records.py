@@ -313,6 +313,7 @@ class Machines:
     fp: MachineSection
     deepmd_version: str
     mdata: Mapping[str, Any]  #: the file's dictionary as DP-GEN wants it
+    warnings: tuple[str, ...] = ()  #: lines on what is there without any effect
 
 
 TOGETHER, BY_ENSEMBLE = "together", "by_ensemble"  #: how ``wtemlp init`` writes its data

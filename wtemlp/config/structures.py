@@ -1,36 +1,64 @@
-"""Starting structures, as far as they are looked at before a run."""
+"""Starting structures of a parameter file."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-import dpdata
-
-from wtemlp.config.systems import POSCAR_FORMATS
+from wtemlp.config.records import Params
+from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError
+from wtemlp.structures.read import format_remedy, read_structure
+from wtemlp.structures.record import Structure
 
 
-def count_atoms(path: Path, fmt: str) -> int:
-    """The number of atoms of a structure.
+@dataclass(frozen=True)
+class ExaminedStructures:
+    """What has been found in starting structures."""
 
-    Parameters
-    ----------
-    path : Path
-    fmt : str
-        dpdata's name of its format (``sys_format``).
+    problems: tuple[InputError, ...]  #: one for each file that MD cannot start from
+    notes: tuple[str, ...]  #: what files have and MD does not get, a line each
+
+
+def read_format(params: Section) -> str:
+    """dpdata's name of the format of the structures (``sys_format``).
 
     Raises
     ------
     InputError
-        If it cannot be read.
+        If there is no such format, with the nearest that there is.
     """
-    try:
-        if fmt in POSCAR_FORMATS:
-            with path.open() as file:
-                counts = [next(file, "") for _ in range(7)][6].split()
-            return sum(int(count) for count in counts)
-        return int(dpdata.System(str(path), fmt=fmt).get_natoms())
-    except Exception as error:  # dpdata's readers raise whatever they meet
-        raise InputError(
-            str(path),
-            f"cannot be read as {fmt} ({error})",
-            "mend it, or give its format as sys_format",
-        ) from None
+    name: str = params["sys_format"]
+    if (remedy := format_remedy(name)) is not None:
+        raise params.wrong("sys_format", remedy)
+    return name
+
+
+def starting_structure(params: Params, file: Path) -> Structure:
+    """Read a structure of ``sys_configs``.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or MD cannot start from it.
+    """
+    return read_structure(file, params.sys_format, params.type_map, params.mass_map)
+
+
+def examine_structures(params: Params, used: Iterable[int]) -> ExaminedStructures:
+    """Read the structures of systems of ``sys_configs``, each file once.
+
+    Parameters
+    ----------
+    params : Params
+    used : iterable of int
+        The systems.
+    """
+    problems: list[InputError] = []
+    notes: list[str] = []
+    files = (file for system in sorted(set(used)) for file in params.sys_configs[system])
+    for file in dict.fromkeys(files):
+        try:
+            notes += [f"{file}: {note}" for note in starting_structure(params, file).notes]
+        except InputError as error:
+            problems.append(error)
+    return ExaminedStructures(tuple(problems), tuple(notes))

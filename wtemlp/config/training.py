@@ -36,6 +36,27 @@ def model_suffix(params: Section) -> str:
         raise NotRunnable.of(params.wrong(key, f"DP-GEN says: {error}")) from error
 
 
+def training_members(params: Section) -> list[Section]:
+    """DeePMD-kit's input: one for all models, or one for each."""
+    if isinstance(params[_KEY], dict):
+        return [params.section(_KEY)]
+    return params.sections(_KEY)
+
+
+def descriptors(params: Section) -> list[Section]:
+    """The descriptors of all models, parts of hybrid ones instead of these."""
+    found: list[Section] = []
+    for member in training_members(params):
+        model = member.get("model")
+        if isinstance(model, dict) and isinstance(model.get("descriptor"), dict):
+            found += _parts(member.section("model").section("descriptor"))
+    return found
+
+
+def _parts(descriptor: Section) -> list[Section]:
+    return descriptor.sections("list") if isinstance(descriptor.get("list"), list) else [descriptor]
+
+
 def check_training(params: Section, type_map: Sequence[str]) -> None:
     """Check what DeePMD-kit would complain about only once the training has started.
 
@@ -46,14 +67,10 @@ def check_training(params: Section, type_map: Sequence[str]) -> None:
     type_map : sequence of str
         Its elements.
     """
-    given = params[_KEY]
-    if isinstance(given, dict):
-        members = [params.section(_KEY)]
-    else:
-        members = params.sections(_KEY)
-        if len(members) != params["numb_models"]:
-            remedy = f"must be one object, or a list of numb_models ({params['numb_models']})"
-            raise params.wrong(_KEY, remedy)
+    members = training_members(params)
+    if not isinstance(params[_KEY], dict) and len(members) != params["numb_models"]:
+        remedy = f"must be one object, or a list of numb_models ({params['numb_models']})"
+        raise params.wrong(_KEY, remedy)
     for member in members:
         _check_length(_object(member, "training"))
         _check_model(_object(member, "model"), type_map)
@@ -98,8 +115,7 @@ def _check_model(model: Section, type_map: Sequence[str]) -> None:
     if "descriptor" not in model and any(key in model for key in _WITHOUT_DESCRIPTOR):
         return
     descriptor = _object(model, "descriptor")
-    parts = descriptor.sections("list") if isinstance(descriptor.get("list"), list) else []
-    for one in (descriptor, *parts):
+    for one in _parts(descriptor):
         _check_descriptor(one, type_map)
 
 

@@ -1,10 +1,15 @@
 """What models a training begins with, and what it is told beside DeePMD-kit's input."""
 
 import glob
+import mmap
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from wtemlp.config.data.files import DataFault, refuse_no_file
 from wtemlp.config.schema.section import Section
+from wtemlp.config.training import TENSORFLOW
+from wtemlp.config.training_input import FINETUNED
 from wtemlp.core.errors import InputError, NotRunnable
 from wtemlp.dpgen import adapter
 
@@ -15,12 +20,14 @@ _NUMBERS = (
     "training_reuse_start_pref_e",
     "training_reuse_start_pref_f",
 )
-_BEGIN_WITH = ("training_init_frozen_model", "training_finetune_model")
+_FINETUNE = "training_finetune_model"
+_BEGIN_WITH = ("training_init_frozen_model", _FINETUNE)
 _ITER0, _INIT = "training_iter0_model_path", "training_init_model"
 _ACTIVATION = "model_devi_activation_func"
 _TABLE = "srtab_file_path"
 #: With these, DP-GEN's preparation is rehearsed: which go together, it knows.
 _OPTIONS = ("train_backend", "model_format", _INIT, *_BEGIN_WITH)
+_DESCRIPTOR = re.compile(rb'"descriptor": ?\{[^}]*?"type": ?"(\w+)"')  #: in a training script
 _USUAL = (None, False, "tensorflow", "pb")
 NEWEST = "3.2.0"  #: of DeePMD-kit, that knows all options
 
@@ -97,6 +104,8 @@ def start_problems(params: Section, root: Path) -> Iterator[InputError]:
         for index, name in enumerate(params.get(key) or ()):
             if not (root / name).exists():
                 yield params.wrong(key, f"no such file in {root}", index)
+            elif what := _no_model(root / name, key == _FINETUNE and _by_tensorflow(params)):
+                yield params.wrong(key, what, index)
     if params.get(_TABLE) and not (root / params[_TABLE]).is_file():
         yield params.wrong(_TABLE, f"no such file in {root}")
     given = params.get(_ITER0) or []
@@ -110,6 +119,44 @@ def start_problems(params: Section, root: Path) -> Iterator[InputError]:
     for folder in folders:
         if not list(folder.glob("model.ckpt*")):
             yield params.wrong(_ITER0, f"{folder} has no model.ckpt*, as a training has")
+
+
+def _by_tensorflow(params: Section) -> bool:
+    return bool(params.get("train_backend", TENSORFLOW) == TENSORFLOW)
+
+
+def _no_model(file: Path, to_finetune: bool) -> str | None:
+    """Why a file is no model to begin with; None if it may be one, or is of an unknown format."""
+    if file.is_dir():
+        return None
+    try:
+        refuse_no_file(file)
+    except DataFault as error:
+        return str(error)
+    no_model = f"{file} is no frozen model of DeePMD-kit"
+    if file.suffix in (".pth", ".pt", ".pt2"):
+        with file.open("rb") as stream:
+            return None if stream.read(2) in (b"PK", b"\x80\x02") else no_model
+    if file.suffix != ".pb":
+        return None
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as graph:
+        if graph.find(b"descrpt_attr/") < 0:
+            return no_model
+        if not to_finetune:
+            return None
+        if graph.find(b"train_attr/training_script") < 0:
+            return (
+                f"{file} holds no training script, which fine-tuning needs: freeze it with "
+                "DeePMD-kit 2.1.5 or later"
+            )
+        found = _DESCRIPTOR.search(graph)
+        kind = found[1].decode() if found else None
+    if kind and kind not in FINETUNED:
+        return (
+            f'{file} was trained with the descriptor "{kind}": DeePMD-kit\'s TensorFlow back '
+            'end fine-tunes "se_atten" models only'
+        )
+    return None
 
 
 def _folders(root: Path, pattern: str) -> list[Path]:

@@ -1,10 +1,33 @@
-"""Files that are read while they are written: replaced whole, never half of one."""
+"""Files that are read while they are written: replaced whole, never half of one.
 
+Whatever wtemlp keeps for itself is written here: the content is on the disk before the name is, so
+that a power failure leaves the old file or the new one, and not a name with zeros behind it.
+"""
+
+import errno
 import json
+import logging
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from wtemlp.core.errors import InputError
+from wtemlp.core.errors import DamagedFile, InputError
+
+#: What a reader of a file raises when its content is not what was written: JSON, records, arrays.
+#: Not of the file system: these are not damage, and say so themselves.
+UNREADABLE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    EOFError,
+    RecursionError,
+    zipfile.BadZipFile,
+)
 
 
 def temporary(path: Path) -> Path:
@@ -12,11 +35,59 @@ def temporary(path: Path) -> Path:
     return path.with_name(path.name + ".tmp")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a killed writer, leaves the old one or the new one."""
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Write a file so that a reader, a killed writer or a power failure leaves the old or the new.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist.
+
+    Yields
+    ------
+    binary file
+        Whose content takes the place of the old one at the end; after an error it is removed.
+    """
     new = temporary(path)
-    new.write_text(text)
-    new.replace(path)
+    try:
+        with new.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            new.unlink()
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a write does not say which file it was to
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have a folder's names on the disk, where the file system can."""
+    with suppress(OSError):  # some file systems cannot sync a folder; the content is safe
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Have what a library has written below a folder on the disk."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError), (Path(parent) / name).open("rb") as file:
+                os.fsync(file.fileno())
+        _sync_folder(Path(parent))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file with :func:`replacing`."""
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -24,8 +95,97 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 
+def write_passing(path: Path, content: Any) -> None:
+    """As :func:`write_json`, for what is written every other second and lost without harm.
+
+    It is not waited for until it is on the disk, and where it cannot be written the old stays.
+    """
+    with suppress(OSError):
+        new = temporary(path)
+        new.write_text(json.dumps(content, indent=1) + "\n")
+        new.replace(path)
+
+
+def what_is_wrong(path: Path, error: BaseException) -> str:
+    """How a file that could not be read is damaged, for people."""
+    with suppress(OSError), path.open("rb") as file:
+        begin = file.read(4096)
+        if not begin:
+            return "it is empty"
+        if not begin.strip(b"\0"):
+            return "it holds zero bytes"
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError):
+        return "it is not JSON"
+    words = " ".join(str(error).split())
+    return words if len(words) < 120 else f"{words[:117]}..."
+
+
+def damaged(path: Path, error: BaseException, remedy: str) -> DamagedFile:
+    """The error to raise for a file of wtemlp's own that is not what was written.
+
+    Parameters
+    ----------
+    path : Path
+    error : BaseException
+        What its reader raised: one of :data:`UNREADABLE`.
+    remedy : str
+        What to do, and what is made again from what.
+    """
+    then = f"; {remedy}" if remedy else ""
+    return DamagedFile(f"{path} is damaged ({what_is_wrong(path, error)}){then}")
+
+
+@contextmanager
+def reading(path: Path, remedy: str) -> Iterator[None]:
+    """Have what is wrong with a file named with the file.
+
+    Raises
+    ------
+    DamagedFile
+        In the place of :data:`UNREADABLE`.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        raise damaged(path, error, remedy) from error
+
+
+def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
+    """Read JSON that wtemlp wrote.
+
+    Parameters
+    ----------
+    path : Path
+    remedy : str
+        As of :func:`damaged`.
+    kind : type, optional
+        Of the whole: ``dict`` or ``list``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is missing.
+    DamagedFile
+        If it holds something else.
+    """
+    with reading(path, remedy):
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, kind):
+            raise ValueError(f"it holds no {kind.__name__}")
+        return content
+
+
+def is_sound(path: Path, read: Callable[[Path], object]) -> bool:
+    """Whether a file can be read; one that is missing cannot."""
+    try:
+        read(path)
+    except (FileNotFoundError, DamagedFile, *UNREADABLE):
+        return False
+    return True
+
+
 def read_record(path: Path, remedy: str) -> dict[str, Any]:
-    """Read a JSON object that wtemlp wrote.
+    """Read a JSON object that wtemlp wrote, before anything is written.
 
     Parameters
     ----------
@@ -39,14 +199,53 @@ def read_record(path: Path, remedy: str) -> dict[str, Any]:
         If it is not there, or holds something else.
     """
     try:
-        content = json.loads(path.read_text())
+        content: dict[str, Any] = read_json(path, remedy)
     except OSError as error:
         raise InputError(str(path), f"cannot be read ({error.strerror})", remedy) from None
-    except (ValueError, RecursionError):
-        raise InputError(str(path), "is damaged: it is not JSON", remedy) from None
-    if not isinstance(content, dict):
-        raise InputError(str(path), "is damaged: it holds no object", remedy)
+    except DamagedFile as error:
+        cause = error.__cause__ or error
+        raise InputError(str(path), f"is damaged ({what_is_wrong(path, cause)})", remedy) from None
     return content
+
+
+#: What a file system says when nothing more can be written, or read, for now.
+_DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.ESTALE: "the file system has lost it (stale handle)",
+    errno.EIO: "the disk or its connection fails (input/output error)",
+    errno.EFBIG: "the largest size of a file is reached",
+    errno.EMFILE: "too many files are open (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine",
+}
+
+
+def is_of_disk(error: BaseException) -> bool:
+    """Whether a file system says that it takes or gives nothing more, whatever is asked of it."""
+    return isinstance(error, OSError) and error.errno in _DISK
+
+
+def in_words(error: OSError, folder: Path | str = "") -> str:
+    """What the file system said: the file or folder, and what happened.
+
+    Parameters
+    ----------
+    error : OSError
+    folder : Path or str, optional
+        Named where the error names no file.
+    """
+    where = error.filename if isinstance(error.filename, str | Path) else ""
+    what = _DISK.get(error.errno or 0) or error.strerror or str(error)
+    place = str(where or folder)
+    return f"{place}: {what}" if place else what
+
+
+class LogFile(logging.FileHandler):
+    """A log.  Where it cannot be written, what it would hold is lost and nothing else."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing: what cannot be written here cannot be elsewhere, where it is said."""
 
 
 def last_line(path: Path) -> str:

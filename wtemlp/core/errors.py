@@ -3,6 +3,8 @@
 Every one of them is shown as one line; `wtemlp.cli` turns them into an exit code.
 """
 
+from collections.abc import Sequence
+
 
 class WtemlpError(Exception):
     """Base of the errors that are shown to the user as one line."""
@@ -29,6 +31,37 @@ class InputError(WtemlpError):
         self.where, self.problem, self.remedy = where, problem, remedy
         super().__init__(f"{where}: {problem}" + (f"; {remedy}" if remedy else ""))
 
+    @property
+    def each(self) -> "tuple[InputError, ...]":
+        """The errors that this one is made of: itself, or all of a file's."""
+        return (self,)
+
+
+class SeveralErrors(InputError):
+    """All that is wrong with a file, one line each.
+
+    Parameters
+    ----------
+    errors : sequence of InputError
+        One or more.
+    """
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        self._each = tuple(errors)
+        first = self._each[0]
+        super().__init__(first.where, first.problem, first.remedy)
+        self.args = ("\n".join(map(str, self._each)),)
+
+    @property
+    def each(self) -> tuple[InputError, ...]:
+        """The errors."""
+        return self._each
+
+
+def together(errors: Sequence[InputError]) -> InputError:
+    """One error of one or more."""
+    return errors[0] if len(errors) == 1 else SeveralErrors(errors)
+
 
 class NotRunnable(InputError):
     """The input is well-formed, but no run can be made of it: exit code 2 all the same.
@@ -50,5 +83,13 @@ class TransportError(WtemlpError):
     """A host, a queue or a file system did not answer as expected: exit code 1."""
 
 
+class FileSystemError(WtemlpError):
+    """The disk is full, the quota used up, a file system read-only or lost: exit code 1."""
+
+
 class CalculationError(WtemlpError):
     """A task ran and failed: exit code 1."""
+
+
+class DamagedFile(CalculationError):
+    """A file that wtemlp or an engine wrote is not what was written: exit code 1."""

@@ -55,6 +55,7 @@ POSCAR = "POSCAR"  #: what DP-GEN makes the input files of its ``fp_style`` from
 
 # -- files of a labelling folder
 LABELS = "labels.json"  #: outcome of every frame of the iteration
+LEFT = "left.json"  #: what failed calculations have left, by folder and file: size and time
 FAILED_JOBS = "failed_jobs.json"  #: what the jobs that failed said, by their folders
 
 # -- files of an iteration

@@ -103,8 +103,20 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def find(self, job: str) -> str | None:
-        """The id of a job whose submission was not seen to succeed, if it was submitted."""
+    def find(self, job: str, noted: str = "") -> str | None:
+        """The id of a job.
+
+        Parameters
+        ----------
+        job : str
+        noted : str
+            The id that is known; if it is none, as when the submission was not seen to succeed,
+            the job is looked for by its name.
+        """
+
+    @abstractmethod
+    def alive(self, job: str) -> str | None:
+        """The id under which the queue has a job that has not ended, by the job's name."""
 
     @abstractmethod
     def states(self, jobs: Mapping[str, str]) -> dict[str, str]:

@@ -64,8 +64,11 @@ def cancel_tasks(work_dir: Path, section: MachineSection, root: Path | None = No
                     settings.where,
                 )
             else:
-                ours[name] = entry.queue_id or backend.find(name) or ""
+                ours[name] = backend.find(name, entry.queue_id) or ""
         alive = _alive(backend, {name: queue_id for name, queue_id in ours.items() if queue_id})
+        for name in ours.keys() - alive.keys():  # those whose id was misread
+            if queue_id := backend.alive(name):
+                alive[name] = ours[name] = queue_id
         for name, queue_id in alive.items():
             backend.kill(name, queue_id)
         stubborn = _wait(backend, alive)

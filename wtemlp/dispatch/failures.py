@@ -30,7 +30,7 @@ class Cause:
     """A likely cause."""
 
     pattern: re.Pattern[str]  #: in what the engine or the queue said
-    cause: str
+    cause: str  #: may quote groups of the pattern, as re's templates do
     remedy: str
 
 
@@ -39,7 +39,7 @@ def _cause(pattern: str, cause: str, remedy: str) -> Cause:
 
 
 #: Exit statuses of what was ended from outside; None: nobody knows.
-KILLED = (None, 129, 130, 137, 143, 152)
+KILLED = (None, *script.ENDED_FROM_OUTSIDE)
 
 #: The first that matches is named: the more telling come first.
 CAUSES = (
@@ -107,6 +107,11 @@ CAUSES = (
         "make room, or take another remote_root",
     ),
     _cause(
+        r"wtemlp: (the engine (?:ended at step|has written no frame)[^\n]*)",
+        r"\1",
+        "look into its log for a time limit of its own, or a line that ends the script",
+    ),
+    _cause(
         r"wtemlp: the result .* was not made",
         "the engine ended well but left no result",
         "look into its log",
@@ -126,8 +131,8 @@ _BY_STATUS = {
     ),
     134: ("the engine aborted", "look into its log"),
     137: (
-        "the engine was killed, most often for want of memory",
-        "ask for more memory, or run fewer tasks at once",
+        "the engine was killed, most often for want of memory or at the queue's time limit",
+        "ask for more memory or more time, or run fewer tasks at once",
     ),
     139: ("the engine crashed (segmentation fault)", "check that its libraries fit together"),
     143: ("the engine was told to end, most often by the queue's time limit", "ask for more time"),
@@ -180,8 +185,8 @@ def _without_frames(lines: Iterable[str]) -> Iterator[str]:
 def likely_cause(text: str, status: int | None) -> tuple[str, str]:
     """Cause and remedy in plain words; empty when nothing is known."""
     for cause in CAUSES:
-        if cause.pattern.search(text):
-            return cause.cause, cause.remedy
+        if found := cause.pattern.search(text):
+            return found.expand(cause.cause), cause.remedy
     return _BY_STATUS.get(status, ("", ""))
 
 

@@ -11,21 +11,18 @@ from typing import TypeVar
 
 import paramiko
 
-from wtemlp.core.errors import InputError
+from wtemlp.core.errors import InputError, TransportError
 from wtemlp.dispatch import queues, script
 from wtemlp.dispatch.backend import Backend
 from wtemlp.dispatch.library import (
     ArgumentError,
-    JobStatus,
     Machine,
-    RetrySignal,
     redact,
     secrets_of,
-    without_retries,
 )
 from wtemlp.dispatch.retry import Patience, one_line
 from wtemlp.dispatch.settings import Settings, cores_at_hand
-from wtemlp.dispatch.ssh import FOLDERS_AT_ONCE, SSHContext
+from wtemlp.dispatch.ssh.connection import FOLDERS_AT_ONCE, SSHContext
 from wtemlp.dispatch.staging import StageFiles, expand
 from wtemlp.dispatch.task_status import Mark, parse_probe, read_mark
 from wtemlp.dispatch.tasks import Task
@@ -35,6 +32,7 @@ log = logging.getLogger("wtemlp.dispatch")
 T = TypeVar("T")
 
 GRACE_S = 10.0  #: how long to wait for a dead job's last words: network file systems lag behind
+LOOKS_S = (0.0, 1.0, 4.0)  #: before each look for a new job: a queue may take a moment to show it
 
 
 class HostBackend(Backend):
@@ -62,6 +60,7 @@ class HostBackend(Backend):
                 "connecting", lambda: Machine.load_from_dict(settings.machine)
             )
             self.resources = job_resources(settings)
+            self.queue = _queue(settings.batch)
             if type(self.machine).gen_script_command is Machine.gen_script_command:
                 self.machine.gen_script_command = job_commands  # not a job array's own
         except (ArgumentError, KeyError) as error:
@@ -122,8 +121,7 @@ class HostBackend(Backend):
         for name in queues.outputs(self._hash(job), UnitJob.queue_name(job), queue_id):
             if self._steady("reading", partial(self.context.check_file_exists, name)):
                 text = self._steady("reading", partial(self.context.read_file, name))
-                said = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-                return said[-4000:]
+                return (text.decode(errors="replace") if isinstance(text, bytes) else text)[-4000:]
         return ""
 
     def reset(self, task: Task) -> None:
@@ -150,41 +148,103 @@ class HostBackend(Backend):
         unit = self._unit(job, tasks, clean=clean)
         tried = [False]
 
-        def once() -> str:
+        def once() -> str | queues.Said:
             # After a doubtful answer the job may be there: ask before submitting again.
             known = self._find(job) if tried[0] else None
             tried[0] = True
             if known:
                 log.info("%s is in the queue: %s", UnitJob.queue_name(job), known)
                 return known
-            try:
-                return str(without_retries(self.machine.do_submit)(unit))
-            except RetrySignal as doubt:
-                raise TimeoutError(str(doubt)) from doubt
+            return self._hand_in(unit)
 
-        queue_id = self._steady("submitting", once)
+        said = self._steady("submitting", once)
+        queue_id = said if isinstance(said, str) else self._id_in(job, said)
+        if queue_id:
+            self._steady("submitting", lambda: self.context.write_file(_note(unit), queue_id))
         if self.resources.wait_time:
             time.sleep(self.resources.wait_time)
         return queue_id
 
-    def find(self, job: str) -> str | None:
-        """The id of a job whose submission was not seen to succeed, if it was submitted."""
+    def _hand_in(self, unit: UnitJob) -> queues.Said | str:
+        """Give a job to the queue; what it says, or "" when it takes no more jobs now."""
+        name = unit.script_file_name
+        if unit.resources.strategy.get("customized_script_header_template_file"):
+            naming = self.queue.naming.format(name=UnitJob.queue_name(unit.job))
+            unit.resources.custom_flags.insert(0, naming)  # else it is in the head
+        self.context.write_file(name, self.machine.gen_script(unit))
+        self.context.write_file(f"{name}.run", self.machine.gen_script_command(unit))
+        command = self.queue.submit.format(
+            script=shlex.quote(name), out=shlex.quote(f"{unit.job_hash}.out")
+        )
+        said = self._said(command)
+        if said.code == 0 or self.queue.new_ids(said.out):
+            return said  # a wrapper may fail after the job is in the queue
+        if queues.is_full(said.err):
+            return ""
+        raise RuntimeError(said.err.strip() or f"{self.queue.program}: exit status {said.code}")
+
+    def _id_in(self, job: str, said: queues.Said) -> str:
+        """The id of a job that the queue has taken; never submits.
+
+        Raises
+        ------
+        TransportError
+            There is none in its words, and the queue knows no job of that name.
+        """
+        printed = self.queue.new_ids(said.out) or self.queue.new_ids(said.err)
+        if said.code == 0 and len(printed) == 1:
+            return printed[0]
+        known = None
+        for pause in LOOKS_S:
+            time.sleep(pause)
+            known = known or self._steady(
+                "asking for jobs", lambda: self._by_name(job), question=True
+            )
+            if known or printed:
+                break
+        if known or (printed and said.code == 0):
+            return known or printed[-1]
+        words = redact(one_line(f"{said.out} {said.err}"), self.secrets) or "nothing"
+        end = "" if said.code == 0 else f" (exit status {said.code})"
+        raise TransportError(
+            f"submitting ({self.settings.where}): no job id is found in what "
+            f"{self.queue.program} says{end}: {words}; nor does the queue know a job named "
+            f"{UnitJob.queue_name(job)}: see whether it is there.  The same wtemlp command looks "
+            "for it first"
+        )
+
+    def find(self, job: str, noted: str = "") -> str | None:
+        """The noted one, if it is an id; else by the job's note and name."""
+        if noted and self.queue.is_id(noted):
+            return noted
         return self._steady("asking for jobs", lambda: self._find(job), question=True)
+
+    def alive(self, job: str) -> str | None:
+        """The id under which the queue has a job that has not ended, by the job's name."""
+        return self._steady(
+            "asking for jobs", lambda: self._by_name(job, ended=False), question=True
+        )
 
     def _find(self, job: str) -> str | None:
         note = f"{self._hash(job)}_job_id"
         if self.context.check_file_exists(note):
-            return str(self.context.read_file(note)).strip() or None
+            noted = str(self.context.read_file(note)).strip()
+            if self.queue.is_id(noted):
+                return noted
+        return self._by_name(job)
+
+    def _by_name(self, job: str, ended: bool = True) -> str | None:
         if self.settings.shell:
             for line in self._processes():
                 process, _, words = line.strip().partition(" ")
                 if f"{self._hash(job)}.sub" in words.split():
                     return process
             return None
-        command = queues.find_command(self.settings.batch, UnitJob.queue_name(job))
-        if command is None:
+        if not self.queue.find:
             return None  # the locks of the tasks see to it that nothing runs twice
-        ids = self._output(command).split()
+        name = UnitJob.queue_name(job)
+        command = queues.find_command(self.queue, name, self.resources.custom_flags, ended)
+        ids = self.queue.named_ids(self._said(command), name)
         return ids[0] if ids else None
 
     def states(self, jobs: Mapping[str, str]) -> dict[str, str]:
@@ -199,25 +259,19 @@ class HostBackend(Backend):
                 lines = self._steady("looking for jobs", self._processes, question=True)
             words = {word for line in lines for word in line.split()}
             return {job: _running(scripts[job] in words) for job in jobs}
-        command = queues.list_command(self.settings.batch)
-        if command is not None and jobs:
+        if self.queue.listing and jobs:
+            command = queues.list_command(self.queue, self.resources.custom_flags)
             text = self._steady("asking the queue", lambda: self._output(command), question=True)
-            return queues.parse_list(text.splitlines(), jobs)
-        return {
-            job: self._steady("asking the queue", partial(self._queue_state, job, q), question=True)
-            for job, q in jobs.items()
-        }
+            return queues.parse_list(self.queue, text, jobs)
+        return {job: self._queue_state(queue_id) for job, queue_id in jobs.items()}
 
-    def _queue_state(self, job: str, queue_id: str) -> str:
-        unit = self._unit(job, ())
-        unit.job_id = queue_id
-        try:
-            state = without_retries(self.machine.check_status)(unit)
-        except RetrySignal as doubt:
-            raise TimeoutError(str(doubt)) from doubt
-        if state in (JobStatus.finished, JobStatus.terminated, JobStatus.failed):
-            return "gone"
-        return _running(state in (JobStatus.running, JobStatus.completing), "waiting")
+    def _queue_state(self, queue_id: str) -> str:
+        command = self.queue.ask.format(id=shlex.quote(queue_id))
+        return self._steady(
+            "asking the queue",
+            lambda: self.queue.state_of(queue_id, self._said(command)),
+            question=True,
+        )
 
     def marks(self, tasks: Sequence[Task], locks: bool = True) -> dict[str, Mark]:
         """Read them here, or by one command for many folders."""
@@ -239,13 +293,10 @@ class HostBackend(Backend):
 
     def kill(self, job: str, queue_id: str) -> None:
         """End a job and everything that it started."""
-        if not self.settings.shell:
-            unit = self._unit(job, ())
-            unit.job_id = queue_id
-            self._steady("cancelling", lambda: self.machine.kill(unit))
-        elif self.states({job: queue_id})[job] == "running":
-            process = int(queue_id)  # the leader of a session, or without setsid just a process
-            self._call(f"kill -KILL -{process} 2>/dev/null || kill -KILL {process}")
+        if self.settings.shell and self.states({job: queue_id})[job] != "running":
+            return  # the number may be another process's by now
+        command = queues.kill_command(self.queue, queue_id, self.resources.custom_flags)
+        self._steady("cancelling", lambda: self._said(command))
 
     # -- helpers
 
@@ -273,11 +324,15 @@ class HostBackend(Backend):
         return self._steady("running a command", lambda: self._output(command))
 
     def _output(self, command: str) -> str:
+        said = self._said(command)
+        if said.code != 0:
+            program = command.split()[0]
+            raise RuntimeError(f"{program}: exit status {said.code}: {said.err.strip()}")
+        return said.out
+
+    def _said(self, command: str) -> queues.Said:
         code, _, out, err = self.context.block_call(command)
-        if code != 0:
-            complaint = err.read().decode(errors="replace").strip()
-            raise RuntimeError(f"{command.split()[0]}: exit status {code}: {complaint}")
-        return str(out.read().decode(errors="replace"))
+        return queues.Said(code, *(one.read().decode(errors="replace") for one in (out, err)))
 
     def _attempt(self, action: Callable[[], T]) -> T:
         try:
@@ -288,5 +343,17 @@ class HostBackend(Backend):
             raise
 
 
-def _running(yes: bool, otherwise: str = "gone") -> str:
-    return "running" if yes else otherwise
+def _running(yes: bool) -> str:
+    return "running" if yes else "gone"
+
+
+def _queue(batch: str) -> queues.Queue:
+    queue = queues.queue_of(batch)
+    if queue is None:
+        raise KeyError(batch)
+    return queue
+
+
+def _note(unit: UnitJob) -> str:
+    """Where dpdispatcher notes a job's id, beside its script."""
+    return f"{unit.job_hash}_job_id"

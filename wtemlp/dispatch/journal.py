@@ -7,10 +7,14 @@ has failed.
 """
 
 import json
-import os
+import logging
 import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from wtemlp.core.atomic_io import UNREADABLE, what_is_wrong, write_json
+
+log = logging.getLogger("wtemlp.dispatch")
 
 JOURNAL = "dispatch.json"
 
@@ -42,8 +46,8 @@ class Journal:
     def open(cls, work_dir: Path) -> "Journal":
         """Read a stage's journal, or begin one.
 
-        A journal that cannot be read (a crash of the machine) is begun anew: the tags in the
-        tasks' folders still tell what is finished.
+        A journal that cannot be read (a power failure) is put aside, and a line says so: the tags
+        in the tasks' folders still tell what is finished.
         """
         path = work_dir / JOURNAL
         if not path.is_file():
@@ -52,21 +56,24 @@ class Journal:
             data = json.loads(path.read_text())
             jobs = {name: JobEntry(**entry) for name, entry in data.pop("jobs").items()}
             return cls(path, jobs=jobs, **data)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            path.replace(path.with_suffix(".unreadable"))
+        except UNREADABLE as error:
+            aside = path.with_suffix(".unreadable")
+            log.warning(
+                "%s is damaged (%s) and is kept as %s: what is finished is known from the tasks' "
+                "folders, the other tasks are started again; jobs that the last call has left in "
+                "a queue are not known any more: end them there",
+                path,
+                what_is_wrong(path, error),
+                aside.name,
+            )
+            path.replace(aside)
             return cls(path)
 
     def save(self) -> None:
         """Write the journal, so that a reader sees the old one or the new one."""
         data = asdict(self)
         del data["path"]
-        temporary = self.path.with_suffix(".tmp")
-        with temporary.open("w") as stream:
-            json.dump(data, stream, indent=1)
-            stream.write("\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(self.path)
+        write_json(self.path, data)
 
     def forget_failures(self, names: set[str]) -> None:
         """Give tasks that were given up a fresh set of attempts."""

@@ -6,15 +6,14 @@ Python's global random generator.  Here its log goes to a file of the stage, wit
 file's secrets blanked out, and the generator is given back as it was.
 """
 
-import functools
-import inspect
 import logging
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from wtemlp.core.atomic_io import LogFile
 from wtemlp.core.imports import quiet_imports
 
 SECRET_KEYS = ("password", "passphrase", "totp_secret", "access_key", "app_key", "token", "ticket")
@@ -27,7 +26,6 @@ with quiet_imports("dpdispatcher"):
     from dpdispatcher.contexts.ssh_context import SSHContext as DispatcherSSHContext
     from dpdispatcher.contexts.ssh_context import SSHSession
     from dpdispatcher.utils.job_status import JobStatus
-    from dpdispatcher.utils.utils import RetrySignal
 
 __all__ = [
     "ArgumentError",
@@ -36,30 +34,13 @@ __all__ = [
     "JobStatus",
     "Machine",
     "Resources",
-    "RetrySignal",
     "SSHSession",
     "Submission",
     "Task",
     "contained",
     "redact",
     "secrets_of",
-    "without_retries",
 ]
-
-
-def without_retries(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of dpdispatcher's without its retries.
-
-    They sleep for minutes, cannot be interrupted, and repeat what may have been done: a
-    submission whose answer was lost.
-
-    Parameters
-    ----------
-    method : bound method
-    """
-    bound: Any = method
-    inner = inspect.getclosurevars(bound.__func__).nonlocals.get("func")
-    return functools.partial(inner, bound.__self__) if inner else method
 
 
 def secrets_of(machine: Mapping[str, Any]) -> tuple[str, ...]:
@@ -100,7 +81,7 @@ def contained(log: Path, secrets: Sequence[str] = ()) -> Iterator[None]:
     secrets : sequence of str
         Strings to blank out.
     """
-    handler = logging.FileHandler(log, delay=True)
+    handler = LogFile(log, delay=True)
     handler.setFormatter(_Redacted(secrets))
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [logger.propagate for logger in loggers]

@@ -8,6 +8,7 @@ a job's, in the environment that the machine file gives to it.
 import json
 import logging
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,7 +23,6 @@ import paramiko
 from wtemlp.config.records import MachineSection
 from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
 from wtemlp.core.errors import InputError, TransportError
-from wtemlp.dispatch.host_keys import HostKeys
 from wtemlp.dispatch.library import (
     ArgumentError,
     Machine,
@@ -33,7 +33,8 @@ from wtemlp.dispatch.library import (
 )
 from wtemlp.dispatch.retry import one_line
 from wtemlp.dispatch.settings import Settings, read_section
-from wtemlp.dispatch.ssh import VerifiedSession
+from wtemlp.dispatch.ssh.connection import VerifiedSession
+from wtemlp.dispatch.ssh.host_keys import HostKeys
 from wtemlp.dispatch.units import job_resources
 
 log = logging.getLogger("wtemlp.dispatch")
@@ -264,6 +265,12 @@ class Place:
         ]
         path = [line for line in self.resources.custom_flags if line.startswith("export PATH=")]
         return "\n".join([*flags, *path[-1:], text] if self.settings.local else [*flags, text])
+
+
+def find_program(word: str) -> str:
+    """A shell command that finds a program, tilde and variables in its name expanded."""
+    expand = word.startswith("~") or "$" in word
+    return f'w={word if expand else shlex.quote(word)}; command -v "$w" >/dev/null'
 
 
 def _machine(batch: str) -> Machine:

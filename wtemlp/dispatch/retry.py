@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import paramiko
 
+from wtemlp.core.atomic_io import is_of_disk
 from wtemlp.core.errors import TransportError, WtemlpError
 from wtemlp.core.formatting import duration
 
@@ -92,6 +93,8 @@ class Patience:
             except WtemlpError:
                 raise
             except _TRANSIENT as error:
+                if is_of_disk(error):  # of this machine's files: the other side did answer
+                    raise
                 said = one_line(clean(_complaint(error))) or type(error).__name__
                 lasted = time.monotonic() - begin
                 passing = _may_pass(error, question)

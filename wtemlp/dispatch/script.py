@@ -59,7 +59,8 @@ def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> s
     forward : sequence of str
         Inputs that must survive the cleaning, relative to the folder, wildcards expanded.
     clean : bool
-        Whether a second attempt starts from the files that were there before the first.
+        Whether a second attempt starts from the files that were there before the first; but one
+        that follows a killed attempt goes on from its checkpoint, if it has one.
 
     Returns
     -------
@@ -74,7 +75,8 @@ def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> s
         f"[ ! -s {TIMES} ] || echo - seen $({_newest(forward)}) >> {TIMES}",
     ]
     if clean:
-        lines += _cleaning(forward)
+        cleaning = _cleaning(forward)
+        lines += _unless_it_goes_on(task.checkpoint, cleaning) if task.checkpoint else cleaning
     lines += [
         f"[ ! -e {EXIT} ] || rm -f {EXIT}; echo {job} >> {LOCK}",
         f"echo {job} begin {_NOW} >> {TIMES}",
@@ -100,6 +102,32 @@ def task_command(task: Task, job: str, forward: Sequence[str], clean: bool) -> s
     return "\n".join(lines)
 
 
+#: Exit statuses of what was ended from outside.
+ENDED_FROM_OUTSIDE = (129, 130, 137, 143, 152)
+
+
+def _unless_it_goes_on(checkpoint: str, cleaning: Sequence[str]) -> list[str]:
+    """Lines that clean a folder, unless its last attempt was killed and can be gone on with.
+
+    How far that is, is noted before the command begins: an attempt that is killed in its turn has
+    gained something if it began farther than the one before.  After a failure of the task itself
+    its checkpoint may be what is wrong.
+    """
+    killed = "|".join(map(str, ENDED_FROM_OUTSIDE))
+    asked = shlex.join(("sh", "-c", checkpoint))
+    return [
+        "local come= last=137",
+        f"if [ -s {LOCK} ] && grep -qxF ./. {LOCK}; then",
+        f"  [ ! -s {EXIT} ] || read -r _ last < {EXIT}",
+        f"  case $last in {killed}) come=$({asked} 2>/dev/null);; esac",
+        "fi",
+        f'if [ -n "$come" ]; then echo "$come" > {PROGRESS}; else',
+        f"rm -f {PROGRESS}",
+        *cleaning,
+        "fi",
+    ]
+
+
 def _newest(forward: Sequence[str]) -> str:
     """Command that tells when the last of a task's own files changed: its killed attempt's end."""
     inputs = "".join(
@@ -118,7 +146,7 @@ def _cleaning(forward: Sequence[str]) -> list[str]:
     The first attempt, which is mostly the last one too, starts no process for it.  Its list of
     files ends with a line of its own: without it, it was killed before the command began.
     """
-    kept = sorted({f"./{part}" for name in forward for part in _with_parents(name)})
+    kept = sorted({line for name in forward for line in kept_lines(name)})
     keep = f"cat {LOCK}"
     if kept:
         names = " ".join(shlex.quote(name) for name in kept)
@@ -138,6 +166,11 @@ def _cleaning(forward: Sequence[str]) -> list[str]:
         f"  shopt -s {options}; printf './%s\\n' ** . > {LOCK}; shopt -u {options}",
         "fi",
     ]
+
+
+def kept_lines(name: str) -> list[str]:
+    """The lines of :data:`LOCK` that make a file one of those that were there before."""
+    return [f"./{part}" for part in _with_parents(name)]
 
 
 def _with_parents(name: str) -> list[str]:
@@ -205,6 +238,11 @@ def session_line() -> str:
 def path_line(folder: Path) -> str:
     """Line that puts a folder of programs first on the PATH."""
     return f'export PATH={shlex.quote(str(folder))}:"$PATH"'
+
+
+def default_line(name: str, value: Path) -> str:
+    """Line of a job script that sets an environment variable, unless it is set already."""
+    return f'[ -n "${{{name}:-}}" ] || export {name}={shlex.quote(str(value))}'
 
 
 def thread_variables(cpus: int, given: Mapping[str, object]) -> dict[str, object]:

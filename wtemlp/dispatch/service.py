@@ -145,8 +145,10 @@ class ServiceBackend(Backend):
             raise TransportError(f"{self.settings.where} took a job and gave no number for it")
         return str(number)
 
-    def find(self, job: str) -> str | None:
+    def find(self, job: str, noted: str = "") -> str | None:
         """The id that dpdispatcher has noted there; most services have no place for that."""
+        if noted:
+            return noted
         unit, _ = self._bound(job)
         note = f"{unit.job_hash}_job_id"
 
@@ -157,6 +159,10 @@ class ServiceBackend(Backend):
             return (text.decode() if isinstance(text, bytes) else str(text)).strip() or None
 
         return self._steady("asking for jobs", look, question=True)
+
+    def alive(self, job: str) -> str | None:
+        """A service cannot be asked by a name."""
+        return None
 
     def states(self, jobs: Mapping[str, str]) -> dict[str, str]:
         """As :meth:`Backend.states`; "gone" when the results are at home, too."""

@@ -8,9 +8,13 @@ from typing import Any
 
 from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import InputError
+from wtemlp.dispatch.ssh.config import options_of
 
 OWN_KEYS = ("poll_seconds", "outage_seconds")
-HOST_KEYS = ("strict_host_key_checking", "known_hosts_file")  #: for `wtemlp.dispatch.ssh`
+HOST_KEYS = (
+    "strict_host_key_checking",
+    "known_hosts_file",
+)  #: for `dispatch.ssh`
 DAY = 86_400.0
 #: Contexts whose folders can be asked and whose commands can be run.
 CONTEXTS = ("lazylocal", "local", "ssh")
@@ -96,6 +100,8 @@ def read_section(section: MachineSection, root: Path) -> Settings:
                 "give the path of a private SSH key",
             )
         profile["key_filename"] = str(key)
+    if settings.context == "ssh" and profile.get("hostname") and not profile.get("username"):
+        profile["username"] = options_of(profile).username  # dpdispatcher asks for it
     machine["remote_profile"] = profile
     if machine.get("known_hosts_file"):
         machine["known_hosts_file"] = str(root / Path(machine["known_hosts_file"]).expanduser())

@@ -145,7 +145,7 @@ class StageRun:
                 log.warning("a job of this stage was left in %s: %s", entry.where, entry.queue_id)
                 queue_id = None
             else:
-                queue_id = entry.queue_id or self.backend.find(name)
+                queue_id = self.backend.find(name, entry.queue_id)
             if queue_id and still_open:
                 self.jobs[name] = LiveJob(name, queue_id, "waiting", still_open, resumed=True)
                 self.backend.take_up(name, [self.tasks[task] for task in still_open])
@@ -277,6 +277,11 @@ class StageRun:
         if time.monotonic() - job.gone_since < self.backend.grace_s:
             return
         begun = [name for name in job.open if marks[name].started_by == job.name]
+        # Its id may not be what the queue calls it, or the list of the queue not have been one.
+        if not begun and (alive := self.backend.alive(job.name)):
+            job.queue_id, job.gone_since, job.state = alive, None, "waiting"
+            self.journal.jobs[job.name].queue_id = alive
+            return
         # Those that never began do not pay for the one that took the job with it.
         for name in job.open:
             if job.resumed:
@@ -326,9 +331,11 @@ class StageRun:
         self.journal.failures[name] = failed
         self.journal.progress[name] = mark.progress  # it may begin anew, and is to advance again
         if failed < self.settings.attempts:
+            goes_on = task.checkpoint and status in failures.KILLED
+            then = "goes on from its checkpoint, if it has one" if goes_on else "is started again"
             self.again.append(
                 f"{name} failed ({', '.join(filter(None, (how, place)))}), attempt {failed} of "
-                f"{self.settings.attempts}; it is started again"
+                f"{self.settings.attempts}; it {then}"
             )
             self.waiting.append(name)
             return

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wtemlp.dispatch import script
+from wtemlp.dispatch.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,36 @@ def note_finished(folder: Path, by: str) -> None:
     """Have a task count as finished, which another program has run."""
     if not has_finished(folder):
         (folder / script.DONE).write_text(f"{by} 0\n")
+    (folder / script.AGAIN).unlink(missing_ok=True)
+
+
+def is_mark(name: str) -> bool:
+    """Whether a file in a task's folder is the dispatcher's own."""
+    return name.startswith(script.TASK_HASH) or name in (script.OUT, script.ERR)
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether an attempt at a task may have begun: in its folder, or on another machine."""
+    if (folder / script.LOCK).exists():
+        return True
+    journal = Journal.open(folder.parent)
+    tasks = {name for job in journal.jobs.values() for name in job.tasks}
+    return folder.name in tasks | journal.failures.keys() | journal.failed.keys()
+
+
+def keep_files(folder: Path, names: Iterable[str]) -> None:
+    """Have another attempt leave files of the user's own where they are.
+
+    Parameters
+    ----------
+    folder : Path
+        The task's.
+    names : iterable of str
+        Relative to it.
+    """
+    if (folder / script.LOCK).exists():  # elsewhere the folder here is not cleaned
+        with (folder / script.LOCK).open("a") as stream:
+            stream.writelines(f"{line}\n" for name in names for line in script.kept_lines(name))
 
 
 def forget_finished(folder: Path) -> None:

@@ -17,6 +17,9 @@ class Task:
     forward: tuple[str, ...]  #: inputs, relative to the folder
     backward: tuple[str, ...]  #: results, relative to the folder; globs allowed
     logs: tuple[str, ...] = ()  #: engine logs to quote from when the task fails
+    checkpoint: str = ""
+    """Shell command that prints how far the checkpoint is that an attempt can go on from, and
+    nothing where there is none; "": each attempt begins again."""
     steps: int = 0  #: length in MD or training steps, for the progress display; 0: not known
 
 

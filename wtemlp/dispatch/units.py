@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from wtemlp.core import lammps_potentials
 from wtemlp.dispatch import script
 from wtemlp.dispatch.library import ArgumentError, Job, Machine, Resources, Submission, Task
+from wtemlp.dispatch.queues import without_names
 from wtemlp.dispatch.settings import Settings
 
 JOBS = ".dispatch"  #: folder of the job scripts, beside the tasks
@@ -29,13 +31,33 @@ def job_resources(settings: Settings) -> Resources:
         resources = Resources.load_from_dict(dict(settings.resources))
     except RuntimeError as error:  # two keys that do not go together
         raise ArgumentError(None, str(error)) from error
+    resources.custom_flags = without_names(resources.custom_flags)
+    resources.kwargs.pop("job_name", None)  # of Grid Engine: the same for all jobs
+    _try_template(resources)
     if settings.shell:
         resources.custom_flags.append(script.session_line())
     if settings.local:
         resources.custom_flags.append(script.path_line(Path(sys.prefix) / "bin"))
+        if (folder := lammps_potentials.potentials_folder()) is not None:
+            resources.custom_flags.append(script.default_line(lammps_potentials.VARIABLE, folder))
     if settings.local and settings.shell:
         resources.envs = script.thread_variables(max(1, resources.cpu_per_node), resources.envs)
     return resources
+
+
+def _try_template(resources: Resources) -> None:
+    """Raise ArgumentError if the head of the job scripts cannot be made of the user's file."""
+    template = resources.strategy.get("customized_script_header_template_file")
+    if template is None:
+        return
+    try:
+        Path(template).read_text().format(**resources.serialize())
+    except (OSError, ValueError, LookupError, AttributeError, TypeError) as error:
+        key = "strategy.customized_script_header_template_file"
+        reason = f"{type(error).__name__}: {error}"
+        hint = "braces of its own are written twice" if not isinstance(error, OSError) else ""
+        words = f"{key}: {template} cannot be used ({reason})" + (f"; {hint}" if hint else "")
+        raise ArgumentError(None, words) from error
 
 
 def job_commands(job: "UnitJob") -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,24 @@ def flat_mdata(mdata: Mapping[str, Any]) -> dict[str, Any]:
     """A machine dictionary with the flat keys (``train_command``, ...) that DP-GEN's steps read."""
     convert = import_quietly("dpgen.remote.decide_machine").convert_mdata
     return convert(copy.deepcopy(dict(mdata)))
+
+
+def refused_in_job_script(resources: Mapping[str, Any]) -> str | None:
+    """What dpdispatcher says when it writes resources into a job script; None: it writes them.
+
+    Parameters
+    ----------
+    resources : Mapping
+        Some of the keys of a machine section's ``resources``.
+    """
+    dpdispatcher = import_quietly("dpdispatcher")
+    given = dpdispatcher.Resources.load_from_dict({"group_size": 1, **resources})
+    shell = dpdispatcher.Machine.subclasses_dict["Shell"](context=SimpleNamespace(remote_root="."))
+    try:
+        shell.gen_script_env(SimpleNamespace(resources=given, job_hash="job"))
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return None
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,12 @@ def complete_plumed(lines: Sequence[str], plumed_file: str) -> list[str]:
 
 
 def make_exploration(
-    root: Path, iteration: int, jdata: Mapping[str, Any], mdata: Mapping[str, Any], seed: int
+    root: Path,
+    iteration: int,
+    jdata: Mapping[str, Any],
+    mdata: Mapping[str, Any],
+    seed: int,
+    read: Callable[[Path], dpdata.System],
 ) -> None:
     """Make the exploration folder of an iteration, by whatever engine, as DP-GEN does.
 
@@ -150,9 +155,37 @@ def make_exploration(
         :attr:`wtemlp.config.records.Machines.mdata`.
     seed : int
         Of whatever DP-GEN should draw.
+    read : callable
+        Reads a structure of ``sys_configs``, in the place of DP-GEN's own reading with dpdata.
     """
-    with run_folder(root, seed) as generator, redirect_stdout(io.StringIO()):
+    with (
+        run_folder(root, seed) as generator,
+        _reading(generator, read),
+        redirect_stdout(io.StringIO()),
+    ):
         generator.make_model_devi(iteration, copy.deepcopy(dict(jdata)), _machine(mdata))
+
+
+class _ReadingDpdata:
+    """dpdata as DP-GEN sees it, with another reader of structures."""
+
+    def __init__(self, read: Callable[[Path], dpdata.System]) -> None:
+        self._read = read
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(dpdata, name)
+
+    def System(self, file_name: str, **_: Any) -> dpdata.System:
+        return self._read(Path(file_name))
+
+
+@contextmanager
+def _reading(generator: ModuleType, read: Callable[[Path], dpdata.System]) -> Iterator[None]:
+    generator.dpdata = _ReadingDpdata(read)
+    try:
+        yield
+    finally:
+        generator.dpdata = dpdata
 
 
 def _machine(mdata: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 import copy
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import dpdata
@@ -58,7 +59,11 @@ def label_job(
     return jobs[0] if jobs else None
 
 
-def read_label(task: Path, jdata: Mapping[str, Any]) -> dpdata.LabeledSystem | None:
+def read_label(
+    task: Path,
+    jdata: Mapping[str, Any],
+    rewrites: Mapping[str, Callable[[str], str]] = MappingProxyType({}),
+) -> dpdata.LabeledSystem | None:
     """The label that DP-GEN reads from the outputs of one task.
 
     DP-GEN reads a whole iteration and ends at the first output that it does not understand, so
@@ -70,6 +75,9 @@ def read_label(task: Path, jdata: Mapping[str, Any]) -> dpdata.LabeledSystem | N
         The task's folder.
     jdata : Mapping
         :attr:`wtemlp.config.records.Params.jdata`.
+    rewrites : Mapping, optional
+        How the reader is to be shown an output, by its name in the folder: its text in, another
+        text out.  The file stays as it is.
 
     Returns
     -------
@@ -92,8 +100,8 @@ def read_label(task: Path, jdata: Mapping[str, Any]) -> dpdata.LabeledSystem | N
         root = Path(name)
         folder = root / "iter.000000" / "02.fp"
         folder.mkdir(parents=True)
-        (folder / "task.000.000000").symlink_to(task.resolve())
         try:
+            _show(task.resolve(), folder / "task.000.000000", rewrites)
             with run_folder(root, 0) as generator:
                 generator.post_fp(0, settings)
             found = sorted(path.parent for path in (folder / "data.000").rglob("type.raw"))
@@ -106,6 +114,23 @@ def read_label(task: Path, jdata: Mapping[str, Any]) -> dpdata.LabeledSystem | N
         except Exception as error:  # dpdata's readers raise whatever a broken output leads to
             said = str(error).strip().splitlines()
             raise ValueError(said[0] if said else type(error).__name__) from error
+
+
+def _show(task: Path, shown: Path, rewrites: Mapping[str, Callable[[str], str]]) -> None:
+    """A folder of links to what is in a task's, with other texts where they are asked for."""
+    shown.mkdir()
+    for entry in task.iterdir():
+        below = {
+            name.partition("/")[2]: rewrite
+            for name, rewrite in rewrites.items()
+            if name.partition("/")[0] == entry.name
+        }
+        if below and entry.is_dir():
+            _show(entry, shown / entry.name, below)
+        elif "" in below:
+            (shown / entry.name).write_text(below[""](entry.read_text(errors="replace")))
+        else:
+            (shown / entry.name).symlink_to(entry)
 
 
 def is_too_large(dump: Path, vacuum_A: float) -> bool:

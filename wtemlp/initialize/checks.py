@@ -8,7 +8,7 @@ from typing import Any
 from wtemlp.config.records import TOGETHER, InitParams
 from wtemlp.core.atomic_io import read_record, temporary
 from wtemlp.core.errors import InputError
-from wtemlp.md.packmol import find_packmol
+from wtemlp.initialize.packmol import find_packmol
 from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
 
 #: Keys that came later, with what folders without them were made with.
@@ -38,7 +38,7 @@ def check_init(params: InitParams, root: Path) -> None:
     where, file = f"{params.source.name}: output", output / PARAMETERS
     if file.is_file():
         mine = parameters_of(params)
-        remedy = f"remove {output}, or give another folder as output"
+        remedy = "put it back from a backup, or give another folder as output"
         other = {**_EARLIER, **read_record(file, remedy)}
         changed = sorted(key for key in mine | other if mine.get(key) != other.get(key))
         if changed:

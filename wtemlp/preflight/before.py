@@ -16,9 +16,10 @@ from wtemlp.core.errors import InputError, MissingEngine, WtemlpError
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.findings import Finding, Findings, Level
 from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.preflight.installed_engines import check_backend, check_machines
+from wtemlp.preflight.installed_engines import check_backend, check_machines, check_ranks
 from wtemlp.preflight.plumed_lines import jobs_with_lines, refusals
-from wtemlp.preflight.user_files import check_user_files
+from wtemlp.preflight.reference_trial import is_tried_here, try_reference
+from wtemlp.preflight.user_files import check_included, check_user_files
 from wtemlp.records.compatibility import check_run
 
 STAGES = ("train", "model_devi", "fp")
@@ -35,20 +36,30 @@ class Begin:
     params: Params | None = None
     explores: bool = False  #: whether walkers and labels of the parameter file are made
     goes_on: bool = False  #: whether it works on the run that may be in the folder
+    by_check: bool = False  #: whether all is wanted that can be told, not only what stops it
 
 
-def require(begin: Begin) -> None:
+def require(begin: Begin) -> list[Finding]:
     """Look at everything, and refuse what would fail.  Nothing is written.
+
+    Returns
+    -------
+    list of Finding
+        The warnings.
 
     Raises
     ------
     InputError, MissingEngine
         The first that is found.
     """
+    warnings = []
     for check in CHECKS:
         for found in check(begin):
             if isinstance(found, WtemlpError):
                 raise found
+            if found.level is Level.WARNING:
+                warnings.append(found)
+    return warnings
 
 
 def show(begin: Begin, findings: Findings) -> None:
@@ -71,10 +82,12 @@ def plumed(begin: Begin) -> Found:
     try:
         for refused in refusals(params, begin.machines, begin.root):
             good, error = False, refused.error
-            yield error if refused.certain else _warning(error)
+            if refused.certain or begin.by_check:
+                yield error if refused.certain else _warning(error)
     except MissingEngine as error:
-        why = f"is not looked at: {error.problem} on this machine"
-        yield Finding(Level.WARNING, where, why, error.remedy)
+        if begin.by_check:
+            why = f"is not looked at: {error.problem} on this machine"
+            yield Finding(Level.WARNING, where, why, error.remedy)
         return
     except InputError as error:
         yield error
@@ -87,6 +100,45 @@ def backend(begin: Begin) -> Found:
     """Whether the back end of the trainings is installed, if they run here."""
     if begin.params is not None and begin.machines is not None and "train" in begin.stages:
         yield from _raised(check_backend, begin.params, begin.machines)
+
+
+def ranks(begin: Begin) -> Found:
+    """Whether walkers run in as many processes as their PLUMED can."""
+    if begin.params is not None and begin.machines is not None and begin.explores:
+        yield from _raised(check_ranks, begin.params, begin.machines)
+
+
+def included(begin: Begin) -> Found:
+    """Whether the files that scripts include are those that travel under their names."""
+    if begin.params is not None and begin.machines is not None and begin.explores:
+        yield from _raised(check_included, begin.params, begin.machines, begin.root)
+
+
+def calculator(begin: Begin) -> Found:
+    """Whether the calculator of the labels can be made and obeys what it must, if it runs here."""
+    params, machines = begin.params, begin.machines
+    if params is None or machines is None or not begin.explores or params.ase_method is None:
+        return
+    where = f"{params.source.name}: fp_params.calculator"
+    if not is_tried_here(params, machines):
+        what = "is not tried here: the first labelling job tries it, before it labels"
+        yield Finding(Level.OK, where, what)
+        return
+    began = not begin.goes_on or RunPaths(begin.root).state.exists()
+    if began and not begin.by_check:
+        return  # it is tried when the run begins
+    if engine_problems(machines, ("fp",), begin.root) or list(user_files(begin)):
+        return  # told with these
+    try:
+        notes = try_reference(params, machines, begin.root)
+    except WtemlpError as error:
+        yield error
+        return
+    for note in notes:
+        yield Finding(Level.WARNING, where, note.removeprefix(f"{where}: "))
+    if not notes:
+        what = "was made and tried on the first structure of each system"
+        yield Finding(Level.OK, where, what)
 
 
 def labels(begin: Begin) -> Found:
@@ -132,12 +184,15 @@ def engines(begin: Begin) -> Found:
 
 #: In their order: the input files, the folder, this machine.
 CHECKS: tuple[Callable[[Begin], Found], ...] = (
+    included,
     plumed,
     backend,
+    ranks,
     labels,
     folder,
     user_files,
     engines,
+    calculator,
 )
 
 

@@ -42,7 +42,7 @@ def check_everything(
         machines = check_machine_file(machine, findings, to_run=not schema_only)
     if schema_only:
         return
-    show(Begin(root, machines, params=params, explores=True, goes_on=True), findings)
+    show(Begin(root, machines, params=params, explores=True, goes_on=True, by_check=True), findings)
     if machine is None or machines is None:
         return
     problems = engine_problems(machines, STAGES, root)

@@ -5,28 +5,13 @@ import shlex
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from wtemlp.config.machine.shell_command import LAUNCHERS, program_words
 from wtemlp.dispatch.failures import meaningful
-from wtemlp.dispatch.remote_shell import Answer, Place
+from wtemlp.dispatch.remote_shell import Answer, Place, find_program
 from wtemlp.preflight.findings import Findings
 
 ENGINE_S = 100  #: seconds that an engine may take to tell its version, from a cold disk
 TOOLS = ("flock", "find", "comm", "xargs", "tail", "sort")  #: of the job scripts
-#: Programs that start others: the engine's own word comes later.
-LAUNCHERS = (
-    "aprun",
-    "env",
-    "ibrun",
-    "jsrun",
-    "mpiexec",
-    "mpirun",
-    "nice",
-    "numactl",
-    "orterun",
-    "prun",
-    "srun",
-    "taskset",
-    "time",
-)
 _LOAD = "load it with module_list, source_list or prepend_script, or give its full path"
 
 _VERSIONS = {
@@ -48,20 +33,6 @@ class Engine:
     def ours(self) -> bool:
         """Whether it is a front end of wtemlp's."""
         return len(self.words) == 2
-
-
-def program_words(command: str) -> list[str]:
-    """A command without the variables that are set before it.
-
-    Raises
-    ------
-    ValueError
-        Its quotes are wrong.
-    """
-    words = shlex.split(command)
-    while words and re.match(r"[A-Za-z_]\w*=", words[0]):
-        words.pop(0)
-    return words
 
 
 def engine_of(command: str) -> Engine:
@@ -95,17 +66,12 @@ def check_engine(place: Place, where: str, deepmd_version: str, findings: Findin
         Takes what is found.
     """
     command = place.section.command
-    try:
-        word = next(iter(program_words(command)), "")
-        engine = engine_of(command)
-    except ValueError as error:
-        findings.error(where, f"{command}: {error}", "mend the quotes")
-        return
+    word, engine = next(iter(program_words(command)), ""), engine_of(command)
     wanted = list(dict.fromkeys([word, *engine.words[:1]]))
     tools = " ".join(TOOLS)
     answer = place.ask_in_job(
         "".join(
-            f"{_find(one)} && echo found {number} || echo missing {number}\n"
+            f"{find_program(one)} && echo found {number} || echo missing {number}\n"
             for number, one in enumerate(wanted)
         )
         + f"for t in {tools}; do command -v $t >/dev/null || echo tool $t; done"
@@ -124,7 +90,15 @@ def check_engine(place: Place, where: str, deepmd_version: str, findings: Findin
             before = _complaint(answer.before)
             findings.error(where, f"{one} is not found on {place.host}{before}", _LOAD)
     lacking = [line.removeprefix("tool ") for line in lines if line.startswith("tool ")]
-    if lacking:
+    if lacking and "PATH" in place.resources.envs:
+        findings.error(
+            where.removesuffix("command") + "resources.envs",
+            f"the value of PATH has no folder with {', '.join(lacking)}, which the job "
+            "scripts need",
+            "put the folders before those that there are, in "
+            'prepend_script, as "export PATH=/my/bin:$PATH"',
+        )
+    elif lacking:
         findings.error(
             where,
             f"{', '.join(lacking)} not found on {place.host}",
@@ -132,12 +106,6 @@ def check_engine(place: Place, where: str, deepmd_version: str, findings: Findin
         )
     if not any(line.startswith("missing") for line in lines):
         _check_version(place, engine, word, where, deepmd_version, findings)
-
-
-def _find(word: str) -> str:
-    """A shell command that finds a program, tilde and variables in its name expanded."""
-    expand = word.startswith("~") or "$" in word
-    return f'w={word if expand else shlex.quote(word)}; command -v "$w" >/dev/null'
 
 
 def _complaint(before: str) -> str:

@@ -75,12 +75,12 @@ class Findings:
         where : str
             For errors that do not know it themselves.
         """
-        if isinstance(error, InputError):
-            of_input = not isinstance(error, MissingEngine)
-            found = Finding(Level.ERROR, error.where, error.problem, error.remedy, of_input)
-        else:
-            found = Finding(Level.ERROR, where, str(error))
-        self.add(found)
+        if not isinstance(error, InputError):
+            self.add(Finding(Level.ERROR, where, str(error)))
+            return
+        for one in error.each:
+            of_input = not isinstance(one, MissingEngine)
+            self.add(Finding(Level.ERROR, one.where, one.problem, one.remedy, of_input))
 
     def count(self, level: Level) -> int:
         """How many there are of a level."""

@@ -5,12 +5,10 @@ when it makes the first inputs, which in a run is after hours of training and ex
 """
 
 import copy
-import difflib
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from dpdata.format import Format
 
 from wtemlp.config.label_files import with_absolute_paths
 from wtemlp.config.records import Machines, MachineSection, Params
@@ -22,6 +20,7 @@ from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.md.dump import write_dump
 from wtemlp.reference.dpgen_style import DpgenStyle
+from wtemlp.structures.read import format_remedy
 
 SPACING_A = 3.0  #: between the atoms of the made-up frame, one of each element
 
@@ -78,15 +77,10 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
 
 def _check_formats(params: Params) -> None:
     """The formats between which a program of the user's own translates."""
-    known = Format.get_formats()
     for key in ("input_fmt", "output_fmt"):
         name = params.jdata["fp_params"][key]
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            meant = f', did you mean "{near[0]}"?' if near else ""
-            raise InputError(
-                f"{params.source.name}: fp_params.{key}", f'"{name}" is no format of dpdata{meant}'
-            )
+        if (remedy := format_remedy(name)) is not None:
+            raise InputError(f"{params.source.name}: fp_params.{key}", f'"{name}"', remedy)
 
 
 def _check_command(machines: Machines, style: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.core.errors import TransportError, WtemlpError
-from wtemlp.dispatch.remote_shell import Place, quiet
+from wtemlp.dispatch.remote_shell import Place, RemoteShell, quiet
 from wtemlp.dispatch.service import open_machine
 from wtemlp.preflight.engines import check_engine
 from wtemlp.preflight.findings import Findings
@@ -127,6 +127,12 @@ def _connect(places: Sequence[Place], where: str, findings: Findings) -> bool:
         return False
     for place in places:
         place.shell = first.shell
+    if isinstance(first.shell, RemoteShell) and (unread := first.shell.session.options.unread):
+        findings.warning(
+            f"{where}.machine",
+            f"of what ssh_config says of {first.host}, {', '.join(unread)} is not read",
+            "see that you log in without it, or by a ProxyCommand",
+        )
     keys = first.shell.host_keys if first.shell is not None else None
     if keys is not None and keys.checking == "no":
         findings.warning(

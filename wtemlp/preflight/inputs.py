@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wtemlp.config.machine.sections import examine_machines
-from wtemlp.config.params import file_problems
+from wtemlp.config.params import look_at_files
 from wtemlp.config.records import Machines, Params
 from wtemlp.config.schema.wellformed import examine_params
 from wtemlp.core.errors import NotRunnable, WtemlpError
@@ -44,23 +44,26 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
     jobs, models = len(params.jobs), params.numb_models
     findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
     for line in params.warnings:
-        where, _, what = line.partition(": ")
-        findings.warning(where, what)
+        _warn(line, findings)
     templates = sum(job.template is not None for job in params.jobs)
     if templates:
         findings.ok(param.name, f"the scripts of {templates} iterations have all that is needed")
     if files:
-        problems = file_problems(params, root)
-        for problem in problems:
+        data, problems, notes = look_at_files(params, root)
+        for line in (*data.warnings, *notes):
+            _warn(line, findings)
+        for problem in (*data.shown, *problems):
             findings.refused(problem)
-        if not problems:
-            data = len(params.init_data_sys) + len(params.validation_data_sys)
+        for key, summary in data.summaries():
+            findings.ok(f"{param.name}: {key}", summary)
+        if not problems and not data.problems:
             used = {index for job in params.jobs for index in job.sys_idx}
             structures = sum(len(params.sys_configs[index]) for index in used)
             elements = ", ".join(params.type_map)
             findings.ok(
                 param.name,
-                f"{data} folders of data and {structures} structures are there, of {elements}",
+                f"{len(data.systems)} systems of data and {structures} "
+                f"structures are there, of {elements}",
             )
     return params
 
@@ -93,6 +96,12 @@ def check_machine_file(machine: Path, findings: Findings, to_run: bool) -> Machi
         return None
     findings.ok(machine.name, "keys and values are right")
     return machines
+
+
+def _warn(line: str, findings: Findings) -> None:
+    """Tell a warning of the parameter file."""
+    where, _, what = line.partition(": ")
+    findings.warning(where, what)
 
 
 def _tell_not_runnable(

@@ -4,15 +4,17 @@ Commands on other machines are not looked at here.
 """
 
 import os
-import shlex
+import re
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.config.machine.shell_command import program_words, ranks_of
+from wtemlp.config.records import OWN, Machines, MachineSection, Params
 from wtemlp.config.training import TENSORFLOW
 from wtemlp.core.errors import InputError, MissingEngine
+from wtemlp.dispatch.remote_shell import Place, find_program
 from wtemlp.dispatch.settings import read_section
 from wtemlp.lammps_plumed import kernel, lammps_library
 
@@ -59,7 +61,7 @@ def check_machines(machines: Machines, needed: tuple[str, ...], root: Path) -> N
         section: MachineSection = getattr(machines, stage)
         read_section(section, root)
         if is_local(section):
-            _check_command(section, f"{machines.source.name}: {stage}.command")
+            _check_command(section, f"{machines.source.name}: {stage}.command", root)
 
 
 def check_backend(params: Params, machines: Machines) -> None:
@@ -85,22 +87,53 @@ def check_backend(params: Params, machines: Machines) -> None:
         )
 
 
-def _check_command(section: MachineSection, where: str) -> None:
-    try:
-        words = shlex.split(section.command)
-    except ValueError as error:
-        raise InputError(where, f"{section.command}: {error}", "mend the quotes") from error
+def check_ranks(params: Params, machines: Machines) -> None:
+    """Refuse walkers of more than one MPI process where PLUMED has no MPI: in ``wtemlp lmp``.
+
+    Raises
+    ------
+    InputError
+    """
+    section = machines.model_devi
+    biased = any(job.template.plm if job.template else job.script == OWN for job in params.jobs)
+    if not biased or not re.search(r"(^|[\s/])wtemlp\s+lmp(\s|$)", section.command):
+        return
+    resources, queue = section.resources, section.machine["batch_type"].lower() != "shell"
+    given = resources["number_node"] * resources["cpu_per_node"] if queue else 1
+    ranks = ranks_of(section.command, given)
+    if ranks > 1:
+        raise InputError(
+            f"{machines.source.name}: model_devi.command",
+            f"{section.command}: {ranks} MPI ranks for a walker, but the PLUMED of wtemlp lmp "
+            "runs on one",
+            "start one process (wtemlp lmp alone, with its threads), or use a LAMMPS built with "
+            "its PLUMED package",
+        )
+
+
+def _check_command(section: MachineSection, where: str, root: Path) -> None:
+    words = program_words(section.command)
     for front_end, check in _FRONT_ENDS.items():
         if tuple(words[:2]) == front_end:
             check(section, where)
             return
-    program = next((word for word in words if "=" not in word), "")
-    if shutil.which(program, path=_search_path()) is None:
+    program = os.path.expandvars(next(iter(words), ""))
+    if program.startswith("~"):
+        program = os.path.expanduser(program)  # noqa: PTH111 (a name of a file, or of a program)
+    if shutil.which(program, path=_search_path()) is None and not _found_in_job(section, root):
         raise MissingEngine(
             where,
             f"{section.command}: {program} is not found on this machine",
-            "install it, or name another command",
+            "install it, or name another command, by its full path or with what "
+            "prepend_script puts on the PATH",
         )
+
+
+def _found_in_job(section: MachineSection, root: Path) -> bool:
+    """Whether the shell of a job knows the program: prepend_script may put it on the PATH."""
+    place = Place(section, root)
+    place.connect()
+    return place.ask_in_job(find_program(program_words(section.command)[0])).status == 0
 
 
 def _search_path() -> str:

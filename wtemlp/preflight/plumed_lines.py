@@ -8,7 +8,8 @@ from pathlib import Path
 
 from wtemlp.config.records import ExploreJob, Machines, Params
 from wtemlp.config.schema.section import show
-from wtemlp.config.structures import count_atoms
+from wtemlp.config.structures import starting_structure
+from wtemlp.config.templates.includes import place as at
 from wtemlp.core.errors import InputError
 from wtemlp.dispatch.staging import forwarded
 from wtemlp.lammps_plumed import kernel, plumed_trial
@@ -85,7 +86,7 @@ def _embedded(machines: Machines) -> bool:
 def _sizes(params: Params, job: ExploreJob) -> list[int]:
     """Numbers of atoms of the structures that an exploration starts from."""
     files = [file for system in job.sys_idx for file in params.sys_configs[system]]
-    return sorted({count_atoms(file, params.sys_format) for file in files})
+    return sorted({starting_structure(params, file).n_atoms for file in files})
 
 
 def _error(params: Params, index: int, n_atoms: int, words: str) -> InputError:
@@ -93,7 +94,7 @@ def _error(params: Params, index: int, n_atoms: int, words: str) -> InputError:
     extra = params.jobs[index].wte.extra
     place, where = plumed_trial.guilty(words, extra), f"model_devi_jobs[{index}].wte"
     if place is not None:
-        key = f"plumed, line {place + 1}: {extra.lines.splitlines()[place].strip()}"
+        key = f"plumed, {at(extra.lines, place)}: {extra.lines.splitlines()[place].strip()}"
     elif extra.variables:
         names = show([variable.name for variable in extra.variables])
         key = f"variables = {names}"

@@ -5,20 +5,10 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wtemlp.dispatch.queues import queue_of
 from wtemlp.dispatch.remote_shell import Place
 from wtemlp.preflight.findings import Findings
 
-#: What jobs are handed to, by batch system in lower case.
-SUBMITTERS = {
-    "slurm": "sbatch",
-    "slurmjobarray": "sbatch",
-    "pbs": "qsub",
-    "torque": "qsub",
-    "sge": "qsub",
-    "lsf": "bsub",
-    "fugaku": "pjsub",
-    "jh_unischeduler": "jsub",
-}
 _UP = ("idle", "mix", "alloc", "comp", "resv", "plnd", "planned")
 _LATER = re.compile(r"\bdown\b|drained|reserved|not responding", re.IGNORECASE)
 _TIME = re.compile(r"^\s*#SBATCH\s+(?:--time(?:=|\s+)|-t\s*)(\S+)")
@@ -102,10 +92,10 @@ def check_queue(place: Place, where: str, findings: Findings) -> None:
     findings : Findings
         Takes what is found.
     """
-    batch = place.settings.batch.lower()
-    program = SUBMITTERS.get(batch)
-    if program is None:
-        return  # processes of a shell
+    queue = queue_of(place.settings.batch)
+    if queue is None or place.settings.shell:
+        return
+    program = queue.program
     answer = place.ask(f"command -v {program}")
     if answer.status != 0:
         findings.error(

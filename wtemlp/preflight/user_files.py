@@ -4,12 +4,14 @@ What they mean is said where they are linked (:func:`wtemlp.dispatch.staging.wit
 """
 
 import fnmatch
+import os
 from pathlib import Path, PurePosixPath
 
-from wtemlp.config.records import Machines
+from wtemlp.config.records import Machines, Params
+from wtemlp.config.templates.includes import included, path_of
 from wtemlp.core import paths
 from wtemlp.core.errors import InputError
-from wtemlp.dispatch.staging import files_of
+from wtemlp.dispatch.staging import files_of, forwarded
 
 #: What the stages write into a task's folder themselves.
 RESERVED = (
@@ -90,3 +92,33 @@ def check_user_files(machines: Machines, root: Path) -> None:
                     f'"{pattern}" is also {taken}',
                     "that is an input of a task: be more exact",
                 )
+
+
+def check_included(params: Params, machines: Machines, root: Path) -> None:
+    """See that a file that scripts include is not another one that travels under its name.
+
+    Parameters
+    ----------
+    params : Params
+    machines : Machines
+    root : Path
+        The run's folder.
+
+    Raises
+    ------
+    InputError
+        If it is: the one is in the script, the other beside it.
+    """
+    travel = {file.name: file for file in forwarded(machines.model_devi, root)}
+    scripts = [job.wte.extra.lines for job in params.jobs]
+    scripts += [
+        text for job in params.jobs if job.template for text in (job.template.lmp, job.template.plm)
+    ]
+    for name in sorted(set().union(*map(included, scripts))):
+        file, other = path_of(name, root), travel.get(Path(name).name)
+        if other is not None and other.read_bytes() != file.read_bytes():
+            raise InputError(
+                f"{machines.source.name}: model_devi.user_forward_files",
+                f"{other} is not the file {name} that a script includes, and has its name",
+                f"remove it, or include it as {os.path.relpath(other, root)}",
+            )

@@ -41,14 +41,16 @@ def check_run(params: Params, machines: Machines, paths: RunPaths) -> None:
     ------
     InputError
         As :func:`wtemlp.records.state.load`, :func:`wtemlp.records.state.check_same` and
-        :func:`wtemlp.records.state.check_iterations`; or the run is of ``dpgen run``, and of other
-        elements or another number of models.
+        :func:`wtemlp.records.state.check_iterations`; or more is in the folder than is recorded;
+        or the
+        run is of ``dpgen run``, and of other elements or another number of models.
     """
     old = state.load(paths)
     new = first_state(params, machines, paths)
     if old is not None:
         state.check_same(paths, old, new)
     came = dpgen_came_to(paths, old)
+    check_whole(paths, old, came, new)
     if came is not None:
         _check_dpgens_models(paths, came, new)
     current = moved_to(old or new, came, new.n_iterations)
@@ -56,6 +58,25 @@ def check_run(params: Params, machines: Machines, paths: RunPaths) -> None:
         state.check_iterations(
             paths, replace(current, n_iterations=new.n_iterations, params=new.params)
         )
+
+
+def check_whole(paths: RunPaths, old: RunState | None, came: Done | None, new: RunState) -> None:
+    """As :func:`wtemlp.records.state.check_recorded`, unless wtemlp knows where the run stands.
+
+    Parameters
+    ----------
+    paths : RunPaths
+    old : RunState or None
+        The run's state, if it has one.
+    came : Done or None
+        :func:`dpgen_came_to`.
+    new : RunState
+        That of a run that has nothing behind it.
+    """
+    if came is not None:
+        state.check_recorded(paths, moved_to(old or new, came, new.n_iterations))
+    elif old is None:
+        state.check_recorded(paths, None)
 
 
 def dpgen_came_to(paths: RunPaths, old: RunState | None) -> Done | None:

@@ -65,6 +65,7 @@ class LabelOutcome:
     origin: FrameRecord
     label_eV: float | None = None  #: the reference energy, if it is labelled and known
     atoms: Mapping[str, int] | None = None  #: by element; None: not known
+    notes: tuple[str, ...] | None = None  #: what its user should know of the label; None: nothing
 
     @property
     def system(self) -> int:
@@ -73,17 +74,12 @@ class LabelOutcome:
 
     def as_json(self) -> dict[str, Any]:
         """A row of the file."""
-        found = {"frame": self.frame, "labelled": self.labelled, "reason": self.reason}
+        found: dict[str, Any] = {"frame": self.frame, "labelled": self.labelled}
+        found["reason"] = self.reason
         found |= self.origin.as_json()
-        return (
-            found
-            if self.atoms is None
-            else found
-            | {
-                "label_eV": self.label_eV,
-                "atoms": dict(self.atoms),
-            }
-        )
+        if self.atoms is not None:
+            found |= {"label_eV": self.label_eV, "atoms": dict(self.atoms)}
+        return found if self.notes is None else found | {"notes": list(self.notes)}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "LabelOutcome":
@@ -95,6 +91,7 @@ class LabelOutcome:
             origin=FrameRecord.from_json(row),
             label_eV=row.get("label_eV"),
             atoms=row.get("atoms"),
+            notes=None if row.get("notes") is None else tuple(row["notes"]),
         )
 
 

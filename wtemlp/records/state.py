@@ -4,12 +4,13 @@ The steps are DP-GEN's nine, with its numbers, so that ``record.dpgen`` can be k
 state and DP-GEN's own tools understand the folder.
 """
 
-import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
-from wtemlp.core.atomic_io import write_json, write_text
+from wtemlp.core.atomic_io import UNREADABLE, read_record, write_json, write_text
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 
@@ -86,10 +87,11 @@ def load(paths: RunPaths) -> RunState | None:
     """
     if not paths.state.exists():
         return None
+    content = read_record(paths.state, _instead(paths))
+    version = content.pop("format", None)
     try:
-        content = json.loads(paths.state.read_text())
-        if content.pop("format") != FORMAT:
-            raise ValueError("another format")
+        if version != FORMAT:
+            raise ValueError(f"its format is {version!r}")
         content["step"] = Step(content["step"])
         for key in ("type_map", "init_data"):
             content[key] = tuple(content[key])
@@ -99,7 +101,7 @@ def load(paths: RunPaths) -> RunState | None:
         if not isinstance(state.iteration, int) or state.iteration < 0:
             raise ValueError("no iteration")
         return state
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise InputError(
             str(paths.state),
             f"not a state file of this version ({error})",
@@ -107,10 +109,112 @@ def load(paths: RunPaths) -> RunState | None:
         ) from error
 
 
+def _instead(paths: RunPaths) -> str:
+    """What a run whose state is damaged can go on with."""
+    recorded = read_recorded(paths)
+    if recorded is not None:
+        return (
+            f"move it away, and the same command, with the same files, goes on from "
+            f"{paths.record.name}, which says that iteration {recorded.iteration}, "
+            f"{recorded.step.words}, is done"
+        )
+    if iterations(paths):
+        return (
+            f"put it back from a backup, or {paths.record.name}, which says the same; what the "
+            "run has made is not touched"
+        )
+    return "remove it: nothing is done yet"
+
+
 def _pairs(content: dict[str, Any]) -> list[Any]:
     """The trust levels; the first runs kept those of one system only."""
     levels = content["trust"]
     return [levels] if levels and not isinstance(levels[0], list) else levels
+
+
+def iterations(paths: RunPaths) -> list[int]:
+    """The iterations that have a folder with something in it."""
+    found = []
+    for folder in paths.root.glob("iter.*"):
+        number = re.fullmatch(r"iter\.(\d{6,})", folder.name)
+        if number and folder.is_dir() and any(folder.iterdir()):
+            found.append(int(number[1]))
+    return sorted(found)
+
+
+def check_recorded(paths: RunPaths, current: RunState | None) -> None:
+    """Refuse to go on by ``record.dpgen`` alone where more is in the folder: it would be lost.
+
+    Parameters
+    ----------
+    paths : RunPaths
+    current : RunState or None
+        Where the run goes on by the record; None: nothing says that there is a run.
+
+    Raises
+    ------
+    InputError
+        If there are iterations, or tasks of a stage, that come after that.
+    """
+    known = -1 if current is None else current.iteration
+    beyond = [paths.iteration(index) for index in iterations(paths) if index > known]
+    if current is not None and not current.finished:
+        beyond += _work_beyond(paths, current)
+    if not beyond:
+        return
+    what = f"{beyond[0].relative_to(paths.root)} is here, but"
+    if current is not None and (last := done(current)) is not None:
+        problem = (
+            f"{what} {paths.record.name} says that only iteration {last.iteration}, "
+            f"{last.step.words}, is done"
+        )
+    elif paths.record.exists():
+        problem = f"{what} {paths.record.name} is damaged: it holds no step that is done"
+    else:
+        problem = (
+            f"{what} {paths.state.name} and {paths.record.name}, which say how far the run "
+            "has come, are missing"
+        )
+    raise InputError(
+        str(paths.root),
+        problem,
+        f"nothing is changed; put one of {paths.state.name} and {paths.record.name} back (the last "
+        'line of the latter: iteration and step that are done, as "0 8"); or, to make again what '
+        "comes after that, move it away first; or run in another folder (-C DIR)",
+    )
+
+
+#: What the tasks of a stage leave, by the stage's folder: patterns of which one is enough.
+_RESULTS = {
+    "00.train": ("[0-9]*/lcurve.out", "[0-9]*/frozen_model*"),
+    "01.model_devi": ("task.*/model_devi*.out", "task.*/rc.mdout", "task.*/traj/*"),
+    "02.fp": (
+        "data.*",
+        "task.*/*task_tag_finished",
+        "task.*/OUTCAR",
+        "task.*/output",
+        "task.*/fp.log",
+        "task.*/labeled",
+        "task.*/task.out",
+    ),
+}
+
+
+def _work_beyond(paths: RunPaths, current: RunState) -> list[Path]:
+    """Folders of the stages that come later in an iteration and have tasks, or, where a stage is
+    to be prepared, have results."""
+    stages = [
+        paths.train(current.iteration),
+        paths.explore(current.iteration),
+        paths.label(current.iteration),
+    ]
+    now = current.step // 3
+    found = [folder for folder in stages[now + 1 :] if any(folder.glob("task.*"))]
+    if current.step % 3 == 0:
+        results = _RESULTS[stages[now].name]
+        if any(next(stages[now].glob(pattern), None) for pattern in results):
+            found.insert(0, stages[now])
+    return found
 
 
 def check_same(paths: RunPaths, old: RunState, new: RunState) -> None:
@@ -215,7 +319,7 @@ def _recorded_lines(paths: RunPaths) -> list[str]:
 
 def _step_of(line: str) -> Done | None:
     words = line.split()
-    if len(words) != 2 or not all(word.isascii() and word.isdigit() for word in words):
+    if len(words) != 2 or not all(re.fullmatch(r"[0-9]{1,9}", word) for word in words):
         return None
     iteration, step = map(int, words)
     return Done(iteration, Step(step)) if step <= max(Step) else None

@@ -1,9 +1,11 @@
 """An iteration's row of the final table, as it is kept in ``iter.*/summary.json``."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.formatting import duration
@@ -37,6 +39,14 @@ class Summary:
     """What the stages' tasks took, their time times the cores of the machine file."""
     gpu_hours: dict[str, float] = field(default_factory=dict)  #: likewise, of GPUs
 
+    def add_errors(self, models: Sequence[Mapping[str, float]]) -> None:
+        """Note the errors of the models: of each ``energy_rmse_meV_atom``, ``force_rmse_meV_A``."""
+        self.energy_rmse_models = [model["energy_rmse_meV_atom"] for model in models]
+        self.force_rmse_models = [model["force_rmse_meV_A"] for model in models]
+        if models:
+            self.energy_rmse_meV_atom = float(np.mean(self.energy_rmse_models))
+            self.force_rmse_meV_A = float(np.mean(self.force_rmse_models))
+
 
 def save_summary(path: Path, summary: Summary) -> None:
     """Write a summary; the caller's folder must exist."""
@@ -45,7 +55,7 @@ def save_summary(path: Path, summary: Summary) -> None:
 
 def load_summary(path: Path) -> Summary:
     """Read a summary that :func:`save_summary` wrote."""
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_bytes())
     walkers = [WalkerSummary.from_json(row) for row in content.pop("walkers", ())]
     lowered = [LoweredBias.from_json(row) for row in content.pop("lowered", ())]
     return Summary(**content, walkers=walkers, lowered=lowered)

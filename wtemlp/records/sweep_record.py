@@ -57,7 +57,7 @@ def load(path: Path) -> Sweep:
     OSError, ValueError, TypeError, KeyError
         If there is none that this version reads.
     """
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_bytes())
     if content.pop("format") != FORMAT:
         raise ValueError(f"{path}: another format")
     return Sweep(**{**content, "arms": tuple(Arm(**one) for one in content["arms"])})

@@ -149,7 +149,9 @@ def load(path: Path) -> Validation:
     OSError, ValueError, TypeError, KeyError
         If there is none that this version reads.
     """
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_bytes())
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: no record")
     if content.pop("format") != FORMAT:
         raise ValueError(f"{path}: another format")
     return Validation(

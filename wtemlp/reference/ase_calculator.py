@@ -1,20 +1,53 @@
 """Labels by a calculator of ASE: many frames in one process."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
-from wtemlp.config.records import AseMethod
-from wtemlp.core.atomic_io import write_json, write_text
+from wtemlp.config.records import AseMethod, Params
+from wtemlp.core.atomic_io import replacing, write_json, write_text
 from wtemlp.core.errors import CalculationError
+from wtemlp.dispatch.settings import read_section
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md.topology import whole_cluster
 from wtemlp.reference import ase_program as program
-from wtemlp.reference.base import Frames, Labels, LabelSetup, ManyFrames, checked_labels
+from wtemlp.reference.base import (
+    Frames,
+    Labels,
+    LabelSetup,
+    ManyFrames,
+    failure,
+    no_labels,
+    refusal,
+)
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
+KINDS = {
+    program.FREE_ENERGY: "the energy is the calculator's free_energy, of which the forces are the "
+    "slope",
+    program.ENERGY: "the energy is the calculator's energy: it has no free_energy",
+}
+NO_VIRIAL = "no virial: the calculator gives no stress, or one that is not a finite number"
+
+
+def trial_of(file: Path) -> dict[str, Any]:
+    """What a job says of its calculator: ``notes``, or an ``error`` and its ``remedy``.
+
+    Parameters
+    ----------
+    file : Path
+        The job's result; empty where it has labels.
+    """
+    try:
+        text = file.read_bytes()
+        return dict(json.loads(text)) if text[:1] == b"{" else {}
+    except (OSError, ValueError):
+        return {}
 
 
 @dataclass(frozen=True)
@@ -27,17 +60,25 @@ class AseCalculator(ManyFrames):
         ``fp_params``.
     type_map : tuple of str
         The run's elements.
+    task : str
+        What the jobs do: one of the constants of :mod:`wtemlp.reference.ase_program`.
+    seed : int
+        Of what a trial draws.
     """
 
     method: AseMethod
     type_map: tuple[str, ...]
+    task: str = program.LABEL
+    seed: int = 0
 
     @classmethod
     def of(cls, setup: LabelSetup) -> "AseCalculator":
-        """That of a run."""
-        if setup.params.ase_method is None:
-            raise CalculationError(f"fp_style {setup.params.fp_style} has no calculator")
-        return cls(setup.params.ase_method, setup.params.type_map)
+        """That of a run; the first jobs try it, where it has not been tried before the run."""
+        made = ase_calculator(setup.params)
+        place = read_section(setup.machines.fp, setup.root)
+        if setup.iteration == 0 and not (place.local and place.shell):
+            return replace(made, task=program.TRY_AND_LABEL, seed=setup.params.seed)
+        return made
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one job that labels all frames.
@@ -57,15 +98,16 @@ class AseCalculator(ManyFrames):
         folder.mkdir(parents=True, exist_ok=True)
         frames = self._as_labelled(frames)
         write_text(folder / SCRIPT, Path(program.__file__).read_text())
-        new = folder / f"new.{program.FRAMES}"
-        np.savez(new, coords=frames.coords, cells=frames.cells)
-        new.replace(folder / program.FRAMES)
+        with replacing(folder / program.FRAMES) as file:
+            np.savez(file, coords=frames.coords, cells=frames.cells)
         settings = {
             "calculator": self.method.calculator,
             "arguments": dict(self.method.arguments),
             "periodic": self.method.periodic,
             "symbols": [self.type_map[kind] for kind in frames.types],
             "names": list(frames.names),
+            "task": self.task,
+            "seed": self.seed,
         }
         write_json(folder / program.SETTINGS, settings)
         return Task(
@@ -97,12 +139,58 @@ class AseCalculator(ManyFrames):
             If they cannot be read.
         """
         file, frames = folder / program.LABELS, self._as_labelled(frames)
+        if said := self.refused(file):
+            raise CalculationError(f"{folder}: {'; '.join(said)}")
         try:
             with np.load(file) as found:
                 labels = {name: found[name] for name in found.files}
         except (OSError, ValueError, EOFError, BadZipFile) as error:
             raise CalculationError(f"{file} cannot be read: {error}") from error
-        return checked_labels(frames, **labels)
+        if labels["coords"].shape != frames.coords.shape:
+            return no_labels(frames, ["the labels are of other frames"] * len(frames))
+        moved = np.abs(labels["coords"] - frames.coords).max(axis=(1, 2))
+        reasons = [str(reason) for reason in labels["reasons"]]
+        refused = np.zeros(len(frames), dtype=bool)
+        for k, reason in enumerate(reasons):
+            if reason:
+                continue
+            reasons[k] = failure(labels["energies"][k], labels["forces"][k], moved[k])
+            if not reasons[k]:
+                reasons[k] = refusal(labels["forces"][k])
+                refused[k] = reasons[k] != ""
+        return Labels(
+            energies=labels["energies"],
+            forces=labels["forces"],
+            virials=labels["virials"],
+            ok=np.array([reason == "" for reason in reasons]),
+            reasons=tuple(reasons),
+            refused=refused,
+            frames=frames,
+            notes=self._notes(labels),
+        )
+
+    def refused(self, file: Path) -> tuple[str, ...]:
+        """What stands against all labels of a job, and the remedy; empty if nothing does.
+
+        Parameters
+        ----------
+        file : Path
+            The job's result.
+        """
+        said = trial_of(file)
+        if "error" not in said:
+            return ()
+        return f"the calculator {self.method.calculator} {said['error']}", said["remedy"]
+
+    def _notes(self, labels: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], ...]:
+        """Of each frame: which energy it is, whether it has a virial, what a trial found."""
+        whole = tuple(f"the calculator {note}" for note in labels.get("notes", ()))
+        kinds = labels.get("kinds", np.full(len(labels["energies"]), program.ENERGY))
+        lacks = ~np.isfinite(labels["virials"]).all(axis=(1, 2)) & self.method.periodic
+        return tuple(
+            (KINDS[str(kind)], *[NO_VIRIAL] * bool(none), *whole) if str(kind) else ()
+            for kind, none in zip(kinds, lacks, strict=True)
+        )
 
     def _as_labelled(self, frames: Frames) -> Frames:
         """The frames, with their cell; or in vacuum, where no bond may go through a face."""
@@ -112,3 +200,16 @@ class AseCalculator(ManyFrames):
         return replace(
             frames, coords=np.array([whole_cluster(*pair) for pair in pairs]), periodic=False
         )
+
+
+def ase_calculator(params: Params) -> AseCalculator:
+    """The calculator of a parameter file.
+
+    Raises
+    ------
+    CalculationError
+        If it has none.
+    """
+    if params.ase_method is None:
+        raise CalculationError(f"fp_style {params.fp_style} has no calculator")
+    return AseCalculator(params.ase_method, params.type_map)

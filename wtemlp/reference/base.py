@@ -42,11 +42,14 @@ class Labels:
 
     energies: np.ndarray  #: (n_frames,), eV
     forces: np.ndarray  #: (n_frames, n_atoms, 3), eV/Angstrom
-    virials: np.ndarray | None  #: (n_frames, 3, 3), eV, DeePMD's sign: sum over atoms of r f
+    #: (n_frames, 3, 3), eV, DeePMD's sign: sum over atoms of r f; NaN for a frame that has none
+    virials: np.ndarray | None
     ok: np.ndarray  #: (n_frames,), bool: the label may be used
     reasons: tuple[str, ...]  #: one a frame: why not; "" where ok
     refused: np.ndarray  #: (n_frames,), bool: not ok, and the frame is to blame, no calculation
     frames: Frames | None = None  #: the frames as the method had them; None: as they were sent
+    #: One for each frame, or empty: what a user should know of a label that may be used.
+    notes: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ import dpdata
 import numpy as np
 from numpy.typing import NDArray
 
+from wtemlp.core.atomic_io import sync_tree, write_text
 from wtemlp.reference.base import Frames, Labels
 
 T = TypeVar("T")
 TRAIN, VALIDATION = "train", "validation"
 PROVENANCE = "frames.csv"
+NO_VIRIAL = "no_virial"  #: folder of the frames without a virial, beside others that have one
 SET_FRAMES = 5000  #: of one ``set.*``, at most: dpdata's own choice
 SET_ATOM_FRAMES = 2_000_000  #: atoms in all its frames, at most: 48 MB of coordinates
 
@@ -108,18 +110,62 @@ def across_energies(energies: np.ndarray, count: int) -> NDArray[np.int_]:
 
 
 def labelled_system(dataset: Dataset) -> dpdata.LabeledSystem:
-    """The data in dpdata's form; the order of the atoms stays."""
+    """The data in dpdata's form, with virials if all frames have one; the order of atoms stays."""
     frames, labels = dataset.frames, dataset.labels
     data = {
         **_common(frames, dataset.type_map),
         "energies": labels.energies,
         "forces": labels.forces,
     }
-    if labels.virials is not None:
+    if labels.virials is not None and np.isfinite(labels.virials).all():
         data["virials"] = labels.virials
     if not frames.periodic:
         data["nopbc"] = True
     return dpdata.LabeledSystem(data=data)
+
+
+def by_virial(dataset: Dataset) -> list[Dataset]:
+    """The frames with a virial, and those without; no part is empty."""
+    n = len(dataset)
+    virials = dataset.labels.virials
+    has = np.isfinite(np.full((n, 1, 1), np.nan) if virials is None else virials).all(axis=(1, 2))
+    if has.all() or not has.any():
+        return [dataset] if n else []
+    return [dataset.pick(np.flatnonzero(has)), dataset.pick(np.flatnonzero(~has))]
+
+
+def write_systems(
+    folder: Path,
+    systems: Sequence[dpdata.LabeledSystem],
+    type_map: Sequence[str],
+    **options: object,
+) -> None:
+    """Write labelled systems as deepmd/npy and deepmd/raw; what is there is made again.
+
+    DeePMD trains on the virials of a system only if all of its frames have one, so those without
+    go to a folder of their own (:data:`NO_VIRIAL`), where others have one.
+
+    Parameters
+    ----------
+    folder : Path
+        ``data.SSS`` of an iteration.
+    systems : sequence of dpdata.LabeledSystem
+        In each, all frames have a virial, or none.
+    type_map : sequence of str
+    **options
+        For ``to_deepmd_npy``.
+    """
+    if folder.exists():
+        shutil.rmtree(folder)
+    has = [system for system in systems if "virials" in system.data]
+    lacks = [system for system in systems if "virials" not in system.data]
+    for place, part in ((folder, has), (folder / NO_VIRIAL if has else folder, lacks)):
+        if part:
+            found = dpdata.MultiSystems(*part, type_map=list(type_map))
+            found.to_deepmd_raw(str(place))
+            found.to_deepmd_npy(str(place), set_size=sum(map(len, part)), **options)
+    if systems:
+        sync_tree(folder)
 
 
 def write_data(folder: Path, dataset: Dataset, train: np.ndarray, validation: np.ndarray) -> None:
@@ -145,7 +191,7 @@ def write_data(folder: Path, dataset: Dataset, train: np.ndarray, validation: np
             f"{dataset.labels.energies[place]:.9f}"
             for k, place in enumerate(places)
         ]
-    (folder / PROVENANCE).write_text("\n".join(rows) + "\n")
+    write_text(folder / PROVENANCE, "\n".join(rows) + "\n")
 
 
 def _write_sets(folder: Path, dataset: Dataset, places: np.ndarray) -> None:

@@ -1,6 +1,5 @@
 """Labels by one of DP-GEN's ``fp_style``: a job for each frame, its files as DP-GEN makes them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,24 +13,16 @@ from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen.adapter import DpgenJob
-from wtemlp.dpgen.labelling import label_job, prepare_labels, read_label
+from wtemlp.dpgen.labelling import label_job, prepare_labels
 from wtemlp.md.topology import minimum_image, whole_cluster
+from wtemlp.reference import outputs
 from wtemlp.reference.base import Frames, Labels, LabelSetup, no_labels, refusal
 
-#: Between the frame sent and the frame labelled: the formats have 5 decimals or more.
+#: Between the frame sent and what an output prints of it: three decimals (the cell of CP2K).
 POSITION_TOLERANCE_A = 1e-3
+NO_VIRIAL = "no virial: there is no stress in the output"
 VACUUM = "gaussian"  #: the style without a cell: no bond may go through a face
 ATOM_CONFIG = "atom.config"  #: of PWmat; DP-GEN's code needs it and leaves it to PWmat's tools
-
-#: Where an engine says that its self-consistent field did not converge, and in which words.
-#: What DP-GEN's own readers look at (VASP) is not repeated.
-UNCONVERGED = {
-    "pwscf": ("output", r"convergence NOT achieved"),
-    "cp2k": ("output", r"SCF run NOT converged"),
-    "siesta": ("output", r"SCF_NOT_CONV|SCF did not converge"),
-    "gaussian": ("output", r"Convergence failure"),
-    "abacus": ("OUT.ABACUS/running_scf.log", r"(?i)convergence has not been achieved"),
-}
 
 
 @dataclass(frozen=True)
@@ -143,75 +134,107 @@ class DpgenStyle:
         Returns
         -------
         Labels
-            With the frame as the engine had it, so that the data are those that DP-GEN makes.
+            Of the frame that was sent, its atoms in the order of the output, as in DP-GEN's data.
         """
-        if reason := _unconverged(folder, self.jdata["fp_style"]):
+        label, reason, notes = outputs.read(folder, self.jdata)
+        if label is not None:
+            reason = take_sent(label, frames, self._type_map, notes)
+        if label is None or reason:
             return no_labels(frames, [reason])
-        try:
-            label = read_label(folder, self.jdata)
-        except ValueError as error:
-            return no_labels(frames, [f"its output cannot be read ({error})"])
-        if label is None or len(label) == 0:
-            return no_labels(frames, ["there is no converged label in its output"])
-        return _checked(label, frames, self._type_map)
+        reason = refusal(label["forces"][0])
+        good = np.array([reason == ""])
+        return Labels(
+            energies=label["energies"],
+            forces=label["forces"],
+            virials=label.data.get("virials"),
+            ok=good,
+            reasons=(reason,),
+            refused=~good,
+            frames=Frames(
+                coords=label["coords"],
+                cells=label["cells"],
+                types=_types(label, self._type_map),
+                names=frames.names,
+                periodic=not label.nopbc,
+            ),
+            notes=(tuple(notes),),
+        )
 
     @property
     def _type_map(self) -> tuple[str, ...]:
         return tuple(self.jdata["type_map"])
 
 
-def _unconverged(folder: Path, style: str) -> str:
-    """What an engine says if its self-consistent field did not converge; else ""."""
-    name, words = UNCONVERGED.get(style, ("", ""))
-    if not name or not (folder / name).is_file():
-        return ""
-    found = re.search(words, (folder / name).read_text(errors="replace"))
-    return f"the self-consistent field did not converge ({found[0]})" if found else ""
+def take_sent(
+    label: dpdata.LabeledSystem, frames: Frames, type_map: Sequence[str], notes: list[str]
+) -> str:
+    """Make an output the label of the frame that was sent, if it is.
 
+    Its positions and cell become those that were sent: programs print them with few digits (the
+    cell of CP2K with three, which is 16 meV/Angstrom in the forces across a face).  What is
+    printed says whether the label is of this frame.
 
-def _checked(label: dpdata.LabeledSystem, frames: Frames, type_map: Sequence[str]) -> Labels:
-    """The label of the frame that was sent, among those of an output."""
+    Parameters
+    ----------
+    label : dpdata.LabeledSystem
+        As it was read, one frame or more; changed in place: one is left.
+    frames : Frames
+        The frame.
+    type_map : sequence of str
+    notes : list of str
+        Takes what its user should know of the label.
+
+    Returns
+    -------
+    str
+        Why it is no label of this frame; "" if it is one.
+    """
     names = [label["atom_names"][kind] for kind in label["atom_types"]]
     if sorted(names) != sorted(type_map[kind] for kind in frames.types):
-        return no_labels(frames, ["the labelled atoms are not those that were sent"])
-    types = np.array([type_map.index(name) for name in names])
-    shifts = _shifts(label, types, frames)
+        return "the labelled atoms are not those that were sent"
+    types = _types(label, type_map)
+    # DP-GEN sorts the atoms by element, so they are compared in that order.
+    sent = np.empty_like(frames.coords[0])
+    sent[np.argsort(types, kind="stable")] = frames.coords[0][
+        np.argsort(frames.types, kind="stable")
+    ]
+    cell = frames.cells[0]
+    moved = minimum_image(sent - label["coords"], np.repeat(frames.cells, len(label), axis=0))
+    shifts = np.abs(moved).max(axis=(1, 2))
+    if not label.nopbc:
+        shifts = np.maximum(shifts, np.abs(label["cells"] - cell).max(axis=(1, 2)))
+    shifts = np.nan_to_num(shifts, nan=np.inf)
     best = int(np.argmin(shifts))
     if not shifts[best] <= POSITION_TOLERANCE_A:
-        moved = f"the labelled positions or cell differ by {shifts[best]:.3g} Angstrom from those"
-        return no_labels(frames, [f"{moved} sent"])
-    chosen = slice(best, best + 1)
-    energies, forces = label["energies"][chosen], label["forces"][chosen]
-    if not (np.isfinite(energies).all() and np.isfinite(forces).all()):
-        return no_labels(frames, ["the energy or a force is not a finite number"])
-    reason = refusal(forces[0])
-    good = np.array([reason == ""])
-    return Labels(
-        energies=energies,
-        forces=forces,
-        virials=label["virials"][chosen] if "virials" in label.data else None,
-        ok=good,
-        reasons=(reason,),
-        refused=~good,
-        frames=Frames(
-            coords=label["coords"][chosen],
-            cells=label["cells"][chosen],
-            types=types,
-            names=frames.names,
-            periodic=not label.nopbc,
-        ),
-    )
-
-
-def _shifts(label: dpdata.LabeledSystem, types: np.ndarray, frames: Frames) -> np.ndarray:
-    """How far each frame of an output is from the one that was sent, Angstrom.
-
-    DP-GEN sorts the atoms by element, so they are compared in that order.
-    """
-    sent = frames.coords[:, np.argsort(frames.types, kind="stable")]
-    found = label["coords"][:, np.argsort(types, kind="stable")]
-    cells = np.repeat(frames.cells, len(label), axis=0)
-    shifts = np.abs(minimum_image(found - sent, cells)).max(axis=(1, 2))
+        return (
+            f"the labelled positions or cell differ by {shifts[best]:.3g} Angstrom from those sent"
+        )
+    label.data.update(label.sub_system([best]).data)
+    if not (np.isfinite(label["energies"]).all() and np.isfinite(label["forces"]).all()):
+        return "the energy or a force is not a finite number"
+    _mind_virial(label, cell, notes)
+    label.data["coords"] = label["coords"] + moved[best]
     if not label.nopbc:
-        shifts = np.maximum(shifts, np.abs(label["cells"] - cells).max(axis=(1, 2)))
-    return np.asarray(np.nan_to_num(shifts, nan=np.inf))
+        label.data["cells"] = frames.cells.copy()
+    return ""
+
+
+def _mind_virial(label: dpdata.LabeledSystem, cell: np.ndarray, notes: list[str]) -> None:
+    """Leave a virial out that is none; have it in the volume that was sent."""
+    if label.nopbc:
+        return
+    if "virials" not in label.data:
+        if outputs.NO_STRESS not in notes:
+            notes.append(NO_VIRIAL)
+    elif not np.isfinite(label["virials"]).all():
+        del label.data["virials"]
+        notes.append(outputs.NO_STRESS)
+    else:
+        # Readers multiply the stress by the volume that is printed.
+        printed = abs(np.linalg.det(label["cells"][0]))
+        label.data["virials"] = label["virials"] * (abs(np.linalg.det(cell)) / printed)
+
+
+def _types(label: dpdata.LabeledSystem, type_map: Sequence[str]) -> np.ndarray:
+    names = [label["atom_names"][kind] for kind in label["atom_types"]]
+    return np.array([type_map.index(name) for name in names])

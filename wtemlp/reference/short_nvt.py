@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import dpdata
-
 from wtemlp.config.records import Params
+from wtemlp.config.structures import starting_structure
 from wtemlp.core.atomic_io import write_text
 from wtemlp.core.errors import InputError
 from wtemlp.core.seeds import derive_seed
@@ -33,17 +32,13 @@ def inputs(params: Params, structure: Path, temperature_K: float, steps: int) ->
     """
     if params.force_field is None:
         raise ValueError("there is no reference force field")
+    system = starting_structure(params, structure).system()
     try:
-        system = dpdata.System(
-            str(structure), fmt=params.sys_format, type_map=list(params.type_map)
-        )
-        system.rot_lower_triangular()
         coords, cell, types = system["coords"][:1], system["cells"][:1], system["atom_types"]
         topology = water_topology(types, coords[0], cell[0], params.type_map)
-    except (ValueError, IndexError, KeyError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except ValueError as error:
         raise InputError(
-            str(structure), f"cannot be run with the reference force field ({reason})"
+            str(structure), f"cannot be run with the reference force field ({error})"
         ) from None
     whole = make_whole(coords, cell, topology)[0]
     script = reference_runs.nvt(

@@ -5,7 +5,6 @@ what could not be read is named in :attr:`RunData.notes`.
 """
 
 import re
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from wtemlp.core.errors import CalculationError
 from wtemlp.core.formatting import finite
 from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
+from wtemlp.md.text_table import read_table
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import read_record
 from wtemlp.records import validation_record
@@ -141,15 +141,20 @@ def _read_iteration(run: paths.RunPaths, index: int, notes: list[str]) -> Iterat
     curves = []
     for folder in sorted(run.train(index).glob("[0-9][0-9][0-9]")):
         if (folder / paths.LCURVE).is_file():
-            columns = read_lcurve(folder / paths.LCURVE)
+            file = folder / paths.LCURVE
+            columns, left_out = read_lcurve(file)
+            if left_out:
+                notes.append(
+                    f"{file.relative_to(run.root)}: {left_out} rows are cut or damaged and left out"
+                )
             if columns:
                 curves.append(LearningCurve(int(folder.name), columns))
     frames = None
     if run.explored(index).is_file():
         try:
             frames = load_frames(run.explored(index))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            notes.append(f"{run.explored(index).relative_to(run.root)}: {error}")
+        except (OSError, CalculationError) as error:
+            notes.append(str(error).replace(f"{run.root}/", ""))
     walkers = _read_walkers(run, index, frames, summary) if frames is not None else []
     outcomes = _read_outcomes(run, index)
     trouble = read_trouble(run, index, outcomes)
@@ -163,35 +168,33 @@ def _read_outcomes(run: paths.RunPaths, index: int) -> list[LabelOutcome]:
         return []
 
 
-def read_lcurve(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Columns of an ``lcurve.out`` by name; rows cut short are left out.
+def read_lcurve(path: Path) -> tuple[dict[str, NDArray[np.float64]], int]:
+    """Columns of an ``lcurve.out`` by name.
+
+    A training that went on writes a header of its own, whose columns may be others, and some steps
+    again: the last of them counts.
 
     Returns
     -------
     dict of ndarray, shape (n_rows,)
         Empty when there is no row yet.  The names are DeePMD-kit's: ``step``, ``rmse_e_val``,
-        ``rmse_f_trn``, ``lr``, ...
+        ``rmse_f_trn``, ``lr``, ...; NaN where the header of a row has no such column.
+    int
+        Rows that are cut or damaged, which are left out.
     """
-    names: list[str] = []
-    rows: dict[float, list[float]] = {}
-    for line in path.read_text(errors="replace").splitlines():
-        words = line.lstrip("#").split()
-        if line.startswith("#"):
-            names = words if words[:1] == ["step"] else names
-        elif (row := _numbers(words)) is not None and names and len(row) == len(names):
-            rows[row[0]] = row  # a restarted training writes some steps again
-    if not rows:
-        return {}
-    table = np.array([rows[step] for step in sorted(rows)])
-    return {name: table[:, i] for i, name in enumerate(names)}
+    table = read_table(path.read_text(errors="replace"), _lcurve_names)
+    if "step" not in table.columns:
+        return {}, table.left_out
+    steps = table.columns["step"]
+    _, last = np.unique(steps[::-1], return_index=True)
+    rows = len(steps) - 1 - last
+    rows = rows[np.isfinite(steps[rows])]
+    return {name: values[rows] for name, values in table.columns.items()}, table.left_out
 
 
-def _numbers(words: list[str]) -> list[float] | None:
-    """The words as numbers, or ``None``: the last line of a file in use may be cut anywhere."""
-    try:
-        return [float(word) for word in words]
-    except ValueError:
-        return None
+def _lcurve_names(comment: str) -> list[str] | None:
+    names = comment.lstrip("#").split()
+    return names if names[:1] == ["step"] else None
 
 
 def _read_walkers(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from wtemlp.core.atomic_io import is_of_disk
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.report.citations import Used, bibtex, citations
@@ -85,6 +86,9 @@ def write_report(root: Path, facts: RunFacts, target: Path | None = None) -> Pat
         new.write_text(text)
         new.replace(target)
     except OSError as error:
+        if is_of_disk(error):
+            error.filename = str(target)
+            raise
         raise InputError(
             str(target), f"cannot be written ({error.strerror})", "give another file with -o"
         ) from error

@@ -1,12 +1,14 @@
 """The lock of a run's folder: one wtemlp at a time works in it."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
 from wtemlp.core import shell_hints
-from wtemlp.core.errors import InputError, WtemlpError
+from wtemlp.core.atomic_io import in_words, is_of_disk
+from wtemlp.core.errors import FileSystemError, InputError, WtemlpError
 from wtemlp.core.paths import RunPaths
 from wtemlp.session.progress import read_live
 
@@ -34,6 +36,10 @@ def locked(paths: RunPaths) -> Iterator[None]:
             raise _held_error(paths) from error
         raise _unwritable(paths, "no file can be made in it") from error
     except OSError as error:
+        if error.errno != errno.EROFS and is_of_disk(error):
+            raise FileSystemError(
+                f"{in_words(error, paths.root)}; put that right and give the same command again"
+            ) from error
         raise _unwritable(paths, error.strerror or str(error)) from error
     try:
         yield

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from wtemlp.core.atomic_io import write_json
+from wtemlp.core.atomic_io import write_passing
 from wtemlp.core.formatting import duration
 from wtemlp.dispatch.tasks import Progress, Task
 
@@ -245,7 +245,7 @@ class Reporter:
     def _write_live(self, line: str, *, ended: bool = False, error: str = "", **stage: Any) -> None:
         if self._live is None:
             return
-        write_json(
+        write_passing(
             self._live,
             {
                 "command": self._command,

@@ -10,10 +10,13 @@ from pathlib import Path
 from rich.console import Console
 
 from wtemlp.core import shell_hints
-from wtemlp.core.errors import InputError, WtemlpError
+from wtemlp.core.atomic_io import LogFile, in_words
+from wtemlp.core.errors import FileSystemError, InputError, WtemlpError
 from wtemlp.core.paths import RunPaths
 from wtemlp.session.lock import locked
 from wtemlp.session.progress import Reporter
+
+SAID = ("wtemlp.dispatch", "wtemlp.stages")  #: loggers whose warnings are said
 
 
 class _ToUser(logging.Handler):
@@ -38,18 +41,19 @@ def run_log(paths: RunPaths, say: Callable[[str], object]) -> Iterator[None]:
 
     What the dispatcher warns of (it waits for a host, a task is tried again) is also said.
     """
-    to_file = logging.FileHandler(paths.log)
+    to_file = LogFile(paths.log)
     to_file.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
     to_file.setLevel(logging.INFO)
     added: list[tuple[logging.Logger, logging.Handler]] = [
-        (logging.getLogger("wtemlp.dispatch"), _ToUser(say)),
+        *((logging.getLogger(name), _ToUser(say)) for name in SAID),
         *((logging.getLogger(name), to_file) for name in LOGGERS),
     ]
     for logger, handler in added:
         logger.addHandler(handler)
     try:
         yield
-    except WtemlpError:
+    except WtemlpError as error:
+        logging.getLogger("wtemlp").error("%s", error)
         raise
     except Exception:
         logging.getLogger("wtemlp").exception("unexpected error")
@@ -103,6 +107,19 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 @contextmanager
+def _files_named(root: Path, again: str) -> Iterator[None]:
+    """Have an error of the file system say what happened to which file, and how to go on."""
+    try:
+        yield
+    except BrokenPipeError:  # nobody reads what is said
+        raise
+    except OSError as error:
+        raise FileSystemError(
+            f"{in_words(error, root)}; what is done is kept: put that right and go on with: {again}"
+        ) from error
+
+
+@contextmanager
 def at_work(
     paths: RunPaths,
     command: str,
@@ -133,14 +150,14 @@ def at_work(
     files = [shell_hints.kept(file, paths.root) for file in (param, machine)]
     console = Console(quiet=True) if quiet else None
     reporter = Reporter(paths.live, console, command=command, files=files)
-    with _ended_by_sigterm(), locked(paths), run_log(paths, reporter.say):
-        reporter.begin()
+    again = again or shell_hints.command(command, paths.root, *files)
+    with _ended_by_sigterm(), locked(paths):
         try:
-            yield reporter
+            with _files_named(paths.root, again), run_log(paths, reporter.say):
+                reporter.begin()
+                yield reporter
         except WtemlpError as error:
-            logging.getLogger("wtemlp").error("%s", error)
-            again = again or shell_hints.command(command, paths.root, *files)
-            if not isinstance(error, InputError):
+            if not isinstance(error, InputError | FileSystemError):
                 reporter.say(f"stopped; go on with: {again}")
             reporter.end(str(error))
             raise

@@ -23,13 +23,15 @@ def sort_frames(criteria: Criteria, system: int, table: FrameTable) -> NDArray[n
     ndarray of int, shape (n_frames,)
     """
     f_hi, v_hi = criteria.f_hi[system], criteria.v_hi[system]
+    # Where no virials were computed, the forces decide alone.
+    virials = np.where(np.isnan(table.max_devi_v), 0.0, table.max_devi_v)
     many = criteria.adaptive
     if many is None:
         return classify(
             table.max_devi_f,
             criteria.f_lo[system],
             f_hi,
-            table.max_devi_v,
+            virials,
             criteria.v_lo[system],
             v_hi,
         )
@@ -37,7 +39,7 @@ def sort_frames(criteria: Criteria, system: int, table: FrameTable) -> NDArray[n
     order[np.lexsort((table.step, table.task))] = np.arange(len(table))
     return classify_adaptive(
         table.max_devi_f,
-        table.max_devi_v,
+        virials,
         f_hi,
         v_hi,
         (many.numb_f, many.numb_v),

@@ -1,20 +1,17 @@
 """Labelling: the chosen frames in, labelled frames or failures with a reason out."""
 
-import json
 import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import dpdata
 import numpy as np
 
-from wtemlp.analysis.frames import Decision, FrameTable, load_frames
+from wtemlp.analysis.frames import FrameTable, load_frames
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_json
-from wtemlp.core.errors import CalculationError
-from wtemlp.core.formatting import finite
+from wtemlp.core.atomic_io import read_json, reading, replacing, write_json
+from wtemlp.core.errors import CalculationError, DamagedFile
 from wtemlp.core.paths import FRAME_DUMP, RunPaths
 from wtemlp.dispatch.failures import meaningful, read_tail
 from wtemlp.dispatch.task_status import forget_finished, has_finished
@@ -23,16 +20,33 @@ from wtemlp.md.dump import Dump, read_dump
 from wtemlp.records.labels import (
     FrameRecord,
     LabelOutcome,
-    read_frame_record,
+    read_outcomes,
     write_frame_record,
     write_outcomes,
 )
 from wtemlp.records.state import Step
 from wtemlp.reference.base import Frames, Labeller, Labels, no_labels
-from wtemlp.reference.dataset import Dataset, Origin, accepted, labelled_system
+from wtemlp.reference.dataset import (
+    Dataset,
+    Origin,
+    accepted,
+    by_virial,
+    labelled_system,
+    write_systems,
+)
 from wtemlp.reference.styles import labeller_of
-from wtemlp.stages import select
+from wtemlp.stages import labels_by_hand, select
 from wtemlp.stages.context import RunContext, links_in
+from wtemlp.stages.label_frames import (
+    CHOOSE_AGAIN,
+    are_of,
+    chosen_frame,
+    frame_folders,
+    frame_record,
+    places,
+    provenance,
+    selected_rows,
+)
 from wtemlp.stages.protocols import Submit
 
 
@@ -54,44 +68,13 @@ def prepare(context: RunContext, iteration: int, table: FrameTable) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     select.record(context, iteration, table)
-    for system, rows in _selected(table).items():
+    for system, rows in selected_rows(table).items():
         texts = select.frame_texts(context.paths, iteration, table, rows)
         for number, row in enumerate(rows):
             _prepare_frame(context, iteration, table, row, (system, number), texts[int(row)])
     _labeller(context, iteration).write_inputs(
         frame_folders(context.paths, iteration), context.seed("label", iteration)
     )
-
-
-def frame_folders(run: RunPaths, iteration: int) -> list[Path]:
-    """The folders of the frames that were chosen, one each."""
-    chosen = _selected(load_frames(run.explored(iteration)))
-    return [
-        folder
-        for system, rows in chosen.items()
-        for folder in _places(run, iteration, system, len(rows))
-    ]
-
-
-def _places(run: RunPaths, iteration: int, system: int, count: int) -> list[Path]:
-    """The folders of a system's chosen frames, in the order of the table.
-
-    They are numbered from 0, but for those of ``dpgen run``, which leaves the numbers of frames
-    with a bad box out.
-    """
-    found = sorted(run.label(iteration).glob(f"task.{system:03d}.??????"))
-    if len(found) == count:
-        return found
-    return [run.label_task(iteration, system, number) for number in range(count)]
-
-
-def _selected(table: FrameTable) -> dict[int, np.ndarray]:
-    """The chosen rows of each system that has some, in the table's order."""
-    chosen = table.decision == Decision.SELECTED
-    return {
-        int(system): np.flatnonzero(chosen & (table.system == system))
-        for system in np.unique(table.system[chosen])
-    }
 
 
 def _prepare_frame(
@@ -105,7 +88,15 @@ def _prepare_frame(
     folder = context.paths.label_task(iteration, *place)
     folder.mkdir()
     source = select.frame_folder(context.paths, iteration, table, row)
-    (folder / paths.FRAME_DUMP).write_bytes(dump)
+    kept = folder / paths.FRAME_DUMP
+    with replacing(kept) as file:
+        file.write(dump)
+    with reading(
+        kept,
+        f"so is the frame of step {int(table.step[row])} of {source}; move its "
+        "01.model_devi away: the same command explores again",
+    ):
+        read_dump(kept)
     # DP-GEN's links: its tools ask them where a frame is from.
     job = context.paths.root / source / paths.JOB
     stored = job.parent / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
@@ -115,40 +106,14 @@ def _prepare_frame(
     write_frame_record(folder, provenance(context, source, table, row))
 
 
-def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -> FrameRecord:
-    """Where a frame is from.
-
-    Parameters
-    ----------
-    context : RunContext
-    source : Path
-        The exploration task that it is from, relative to the run's folder.
-    table : FrameTable
-    row : int
-    """
-    return FrameRecord(
-        task=str(source),
-        step=int(table.step[row]),
-        phase=int(table.phase[row]),
-        walker=int(table.walker[row]),
-        biasfactor=finite(float(table.biasfactor[row])),
-        temperature_K=finite(float(table.temperature_K[row])),
-        energy_eV=finite(float(table.energy_eV[row])),
-        bias_eV=finite(float(table.bias_eV[row])),
-        max_devi_f=finite(float(table.max_devi_f[row])),
-        verdict=Decision(table.verdict[row]).name.lower(),
-        selection=context.params.selection.method,
-    )
-
-
 def _batches(context: RunContext, iteration: int, together: bool) -> dict[Path, Frames]:
     """The frames of each job, by its folder: those with the same atoms, or each in its own."""
     found: dict[Path, Frames] = {}
     table = load_frames(context.paths.explored(iteration))
-    for system, rows in _selected(table).items():
+    for system, rows in selected_rows(table).items():
         alike: dict[bytes, list[tuple[str, Dump]]] = {}
-        for folder in _places(context.paths, iteration, system, len(rows)):
-            dump = read_dump(folder / paths.FRAME_DUMP)
+        for folder in places(context.paths, iteration, system, len(rows)):
+            dump = chosen_frame(context, iteration, folder)
             if together:
                 alike.setdefault(dump.types.tobytes(), []).append((folder.name, dump))
             else:
@@ -172,6 +137,25 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
         labeller.prepare(folder, frames, command)
         for folder, frames in _batches(context, iteration, labeller.together).items()
     ], []
+
+
+def take_by_hand(context: RunContext, iteration: int) -> list[str]:
+    """Take the outputs that a user has put into the folders of frames, before they are labelled.
+
+    Returns
+    -------
+    list of str
+        What is done with them, a line each.
+
+    Raises
+    ------
+    CalculationError
+        If one is no label of its frame, after the calculation there has failed; it stays.
+    """
+    labeller = _labeller(context, iteration)
+    given, _ = tasks(context, iteration)
+    batches = _batches(context, iteration, labeller.together)
+    return labels_by_hand.take(labeller, [(task, batches[task.folder]) for task in given])
 
 
 def may_fail(context: RunContext, iteration: int) -> bool:
@@ -215,19 +199,35 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
             labels = _labels(labeller, folder, frames)
         failed = np.flatnonzero(~labels.ok & ~labels.refused)
         broken |= {frames.names[index]: folder for index in failed}
-        made = [read_frame_record(folder.parent / name) for name in frames.names]
+        made = [frame_record(context, iteration, folder.parent / name) for name in frames.names]
         outcomes += _outcomes(context, frames, labels, made)
         origins = [Origin(_number(frame.biasfactor), frame.step) for frame in made]
         system = int(folder.name.split(".")[1])
         kept[system].append(accepted(frames, labels, origins, context.params.type_map))
     for system, datasets in kept.items():
-        _write_data(context, iteration, system, datasets)
+        parts = [labelled_system(part) for dataset in datasets for part in by_virial(dataset)]
+        write_systems(context.paths.label_data(iteration, system), parts, context.params.type_map)
     labelled = sum(len(dataset) for datasets in kept.values() for dataset in datasets)
     outcomes.sort(key=lambda outcome: outcome.frame)
     write_outcomes(context.paths.label(iteration), outcomes)
     reasons = {one.frame: one.reason for one in outcomes if not one.labelled}
     _judge(context, iteration, broken, reasons, said, labelled + len(reasons))
     return labelled, reasons
+
+
+def remarks(context: RunContext, iteration: int) -> list[str]:
+    """What a user should know of the labels that :func:`collect` has read, a line each."""
+    with reading(context.paths.label(iteration) / paths.LABELS, CHOOSE_AGAIN):
+        outcomes = read_outcomes(context.paths.label(iteration))
+    labelled = [outcome for outcome in outcomes if outcome.labelled]
+    found: dict[str, list[str]] = defaultdict(list)
+    for outcome in labelled:
+        for note in dict.fromkeys(outcome.notes or ()):
+            found[note].append(outcome.frame)
+    return [
+        f"{len(names)} of {len(labelled)} labels ({names[0]}{', ...' * (len(names) > 1)}): {note}"
+        for note, names in found.items()
+    ]
 
 
 def _number(value: float | None) -> float:
@@ -248,7 +248,10 @@ def _labels(labeller: Labeller, folder: Path, frames: Frames) -> Labels:
 def _failed_jobs(context: RunContext, iteration: int) -> dict[str, str]:
     """What the failed jobs said, by the names of their folders."""
     file = context.paths.label(iteration) / paths.FAILED_JOBS
-    return json.loads(file.read_text()) if file.exists() else {}
+    try:
+        return dict(read_json(file, "")) if file.exists() else {}
+    except DamagedFile:
+        return {}  # the jobs' own logs say the same
 
 
 def _outcomes(
@@ -257,11 +260,18 @@ def _outcomes(
     """What became of each frame of a job."""
     elements = [context.params.type_map[kind] for kind in frames.types]
     atoms = {name: elements.count(name) for name in sorted(set(elements))}
+    notes = labels.notes or [()] * len(frames)
     return [
-        LabelOutcome(name, bool(ok), reason, origin, float(energy) if ok else None, atoms)
-        for name, ok, reason, energy, origin in zip(
-            frames.names, labels.ok, labels.reasons, labels.energies, made, strict=True
+        LabelOutcome(
+            frame=name,
+            labelled=bool(labels.ok[k]),
+            reason=labels.reasons[k],
+            origin=made[k],
+            label_eV=float(labels.energies[k]) if labels.ok[k] else None,
+            atoms=atoms,
+            notes=tuple(notes[k]) if labels.ok[k] else (),
         )
+        for k, name in enumerate(frames.names)
     ]
 
 
@@ -276,6 +286,7 @@ def _judge(
     """End the run if too many calculations failed; they are then to be done again."""
     if len(broken) <= context.params.ratio_failed * total:
         return
+    labels_by_hand.note_left(context.paths.label(iteration), set(broken.values()))
     for folder in broken.values():
         forget_finished(folder)
     name, folder = next(iter(broken.items()))
@@ -299,22 +310,6 @@ def _last_words(folder: Path) -> str:
     return "".join(f"\n  {name}: {line}" for name, line in lines)
 
 
-def _write_data(context: RunContext, iteration: int, system: int, datasets: list[Dataset]) -> None:
-    """Write the accepted labels of a system to ``data.SSS``; what is there is made anew."""
-    folder = context.paths.label_data(iteration, system)
-    if folder.exists():
-        shutil.rmtree(folder)
-    found = [labelled_system(dataset) for dataset in datasets if len(dataset)]
-    if not found:
-        return
-    if not all("virials" in label.data for label in found):
-        for label in found:  # dpdata wants all of them, or none
-            label.data.pop("virials", None)
-    systems = dpdata.MultiSystems(*found, type_map=list(context.params.type_map))
-    systems.to("deepmd/raw", str(folder))
-    systems.to("deepmd/npy", str(folder), set_size=sum(map(len, datasets)))
-
-
 class FrameLabelling:
     """Labels whole frames: the selector chooses them, the labeller of ``fp_style`` labels them.
 
@@ -332,6 +327,21 @@ class FrameLabelling:
         decided = select.decide(context, iteration, self.collect_frames(context, iteration))
         prepare(context, iteration, decided)
         return decided
+
+    def choose_again(self, context: RunContext, iteration: int) -> FrameTable | None:
+        """Decide again on the frames, whose table is lost; the same ones must be chosen."""
+        table = select.decide(context, iteration, self.collect_frames(context, iteration))
+        if not are_of(context, iteration, table):
+            raise CalculationError("the frames that were chosen are others")
+        return table
+
+    def by_hand(self, context: RunContext, iteration: int) -> list[str]:
+        """Take the outputs that a user has put into the folders of frames."""
+        return take_by_hand(context, iteration)
+
+    def remarks(self, context: RunContext, iteration: int) -> list[str]:
+        """What a user should know of the labels."""
+        return remarks(context, iteration)
 
     def run(self, context: RunContext, iteration: int, submit: Submit) -> list[TaskResult]:
         """Label them with the reference method."""

@@ -43,6 +43,21 @@ class Labelling(Protocol):
     def choose(self, context: RunContext, iteration: int) -> FrameTable:
         """Decide on every frame, and write the inputs of the labels, in place of what is there."""
 
+    def choose_again(self, context: RunContext, iteration: int) -> FrameTable | None:
+        """Make the table of frames again, whose file is damaged; None: that cannot be done.
+
+        Raises
+        ------
+        CalculationError, OSError
+            If what it is made of is missing, or other frames would be chosen.
+        """
+
+    def by_hand(self, context: RunContext, iteration: int) -> list[str]:
+        """Take outputs that a user has put into the folders of frames; a line for each."""
+
+    def remarks(self, context: RunContext, iteration: int) -> list[str]:
+        """What a user should know of the labels that :meth:`collect` has read, a line each."""
+
     def run(self, context: RunContext, iteration: int, submit: Submit) -> list[TaskResult]:
         """Label the chosen frames; the failed tasks that ``ratio_failed`` allows.
 
@@ -110,6 +125,20 @@ class Explorer(Protocol):
         """Read what the walkers left: their frames, and how each fared.
 
         The frames are None where only :attr:`labelling` reads them.
+        """
+
+    def remarks(self, context: RunContext, iteration: int) -> list[str]:
+        """What a user should know of what the walkers left, a line each."""
+
+    def list_again(self, context: RunContext, iteration: int, explored: bool) -> None:
+        """Make the list of walkers again, which is damaged, from their folders.
+
+        Parameters
+        ----------
+        context : RunContext
+        iteration : int
+        explored : bool
+            Whether they have run.
         """
 
     def needed(self, paths: RunPaths, iteration: int, step: Step) -> list[Path]:

@@ -1,12 +1,11 @@
 """Which object explores in a run, by the names in its parameter file and in its folder."""
 
-import json
-
 from wtemlp.config.records import Params
 from wtemlp.core import plugins
+from wtemlp.core.atomic_io import read_json
 from wtemlp.core.paths import RunPaths
 from wtemlp.stages.dpgen.explorer import DpgenExplorer
-from wtemlp.stages.exploration.explore import WALKERS
+from wtemlp.stages.exploration.explore import EXPLORE_AGAIN, WALKERS
 from wtemlp.stages.exploration.explorer import LammpsExplorer
 from wtemlp.stages.protocols import Explorer
 
@@ -22,7 +21,7 @@ def explorer_that_made(run: RunPaths, iteration: int) -> Explorer | None:
     listed = run.explore(iteration) / WALKERS
     if not listed.exists():
         return None
-    content = json.loads(listed.read_text())
+    content = read_json(listed, EXPLORE_AGAIN)
     if name := content.get("explorer"):
         made: Explorer = plugins.load(plugins.EXPLORERS, name)()
         return made

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
 from wtemlp.config.records import Params
 from wtemlp.core import paths, plugins
+from wtemlp.core.atomic_io import write_text
 from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen.labelling import is_bad_box, is_too_large
 from wtemlp.md.dump import DumpFrame, parse_dump
@@ -125,7 +126,7 @@ def record(context: RunContext, iteration: int, table: FrameTable) -> None:
                 f"{frame_folder(context.paths, iteration, table, row)} {table.step[row]}\n"
                 for row in rng.permutation(rows)
             ]
-            (folder / f"{name}.shuffled.{system:03d}.out").write_text("".join(lines))
+            write_text(folder / f"{name}.shuffled.{system:03d}.out", "".join(lines))
 
 
 def frame_folder(run: RunPaths, iteration: int, table: FrameTable, row: int) -> Path:

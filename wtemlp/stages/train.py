@@ -4,26 +4,27 @@ DP-GEN prepares the folders and knows the commands; wtemlp adds the validation d
 of each model on it, and runs everything through its dispatcher.
 """
 
-import json
 import math
 import re
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import dpdata
 import numpy as np
 
 from wtemlp.analysis.epochs import steps_per_epoch
+from wtemlp.config.data.files import TYPE_INDEX, System, systems_in
 from wtemlp.config.records import Params
 from wtemlp.config.training import EPOCHS
+from wtemlp.config.training_input import overrule
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import last_line, leading_int, write_json
+from wtemlp.core.atomic_io import last_line, leading_int, read_json, reading, write_json
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
-from wtemlp.dispatch.tasks import Task
+from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.dpgen import adapter
 from wtemlp.md import dp
 from wtemlp.stages.context import RunContext
@@ -32,6 +33,8 @@ VALIDATION = "data.valid"  #: links to the validation systems, in the stage's fo
 DATA = ("data.init", "data.iters")  #: DP-GEN's links to the labelled frames, likewise
 TEST_LOG = "validation.log"
 JAX_SUFFIX = ".savedmodel"  #: JAX's own is another, and DP-GEN does not ask for it
+#: What to do about a damaged training input.
+TRAIN_AGAIN = "put it back, or move its iteration's 00.train away: the same command trains again"
 COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
 
 
@@ -54,21 +57,29 @@ def prepare(context: RunContext, iteration: int) -> None:
 def complete(context: RunContext, iteration: int) -> None:
     """Add to DP-GEN's training folders what wtemlp trains with; what is there already stays."""
     folder = context.paths.train(iteration)
-    params, root = context.params, context.paths.root
+    params = context.params
     if (folder / COPIED).exists():
         return
     if (folder / VALIDATION).exists():
         shutil.rmtree(folder / VALIDATION)
     if params.validation_data_sys:
         (folder / VALIDATION).mkdir()
-    for index, system in enumerate(params.validation_data_sys):
-        (folder / VALIDATION / f"{index:03d}").symlink_to((root / system).resolve())
+    held_out = _validation_systems(context)
+    for index, system in enumerate(held_out):
+        (folder / VALIDATION / f"{index:03d}").symlink_to(system.resolve())
     for model in range(params.numb_models):
         file = context.paths.model(iteration, model) / paths.TRAIN_INPUT
-        content = json.loads(file.read_text())
-        _add_validation(content["training"], len(params.validation_data_sys))
+        content = read_json(file, TRAIN_AGAIN)
+        _add_validation(content["training"], len(held_out))
+        overrule(content["training"])
         _epochs_to_steps(content["training"], file.parent, _reused_steps(params.jdata, iteration))
         write_json(file, content)
+
+
+def _validation_systems(context: RunContext) -> list[Path]:
+    """The folders of all validation systems, also those below a folder that is named."""
+    named = [context.paths.root / name for name in context.params.validation_data_sys]
+    return [system.path for folder in named for system in systems_in(folder)]
 
 
 def _add_validation(training: dict[str, Any], n_systems: int) -> None:
@@ -106,24 +117,65 @@ def _epochs_to_steps(training: dict[str, Any], folder: Path, instead: int | None
         return
     data = training["training_data"]
     measured = [_measure(folder, system) for system in data["systems"]]
-    frames, atoms = zip(*measured, strict=True)
-    training["numb_steps"] = math.ceil(epochs * steps_per_epoch(frames, atoms, data["batch_size"]))
-
-
-def _measure(folder: Path, system: str) -> tuple[int, int]:
-    """Frames and atoms of a system of a training's input; ``FILE#GROUP`` is in an HDF5 file."""
-    if "#" in system:
-        read = dpdata.LabeledSystem(str(folder / system), fmt="deepmd/hdf5")
-        return len(read), read.get_natoms()
-    return (
-        count_frames(folder / system),
-        len((folder / system / "type.raw").read_text().split()),
+    sets, atoms = zip(*measured, strict=True)
+    training["numb_steps"] = math.ceil(
+        epochs
+        * steps_per_epoch(
+            sets,
+            atoms,
+            data["batch_size"],
+            sys_probs=data.get("sys_probs"),
+            auto_prob=data.get("auto_prob", "prob_sys_size"),
+        )
     )
+
+
+def _measure(folder: Path, system: str) -> tuple[list[int], int]:
+    """Frames of each set and atoms of a system of a training's input.
+
+    ``FILE#GROUP`` is in an HDF5 file.
+    """
+    path, _, group = system.partition("#")
+    data = System(folder / path, group or None)
+    return _frames_of_sets(data), len(data.words(TYPE_INDEX) or [])
+
+
+def _frames_of_sets(data: System) -> list[int]:
+    return [len(data.array(one["energy"])) for one in data.sets().values()]
 
 
 def count_frames(folder: Path) -> int:
     """Labelled frames in DeePMD data (deepmd/npy) at or below a folder."""
     return sum(np.load(file, mmap_mode="r").shape[0] for file in folder.glob("**/set.*/energy.npy"))
+
+
+def damaged_array(run: RunPaths, iteration: int) -> Path | None:
+    """An array of an iteration's labelled frames that is not what was written; None if all are."""
+    for energy in sorted(run.label(iteration).glob("data.*/**/set.*/energy.npy")):
+        rows = _sound_rows(energy)
+        for file in (energy, *sorted(energy.parent.glob("*.npy"))):
+            if rows is None or _sound_rows(file) != rows:
+                return file
+    return None
+
+
+def _sound_rows(file: Path) -> int | None:
+    """The frames in an array of labelled data; None if it is not what was written."""
+    try:
+        array = np.load(file, mmap_mode="r")
+        rows = len(array)
+        if file.name in ("box.npy", "coord.npy"):
+            # A page of zeros in the place of some frames.
+            return rows if np.asarray(array).reshape(rows, -1).any(axis=1).all() else None
+    except (OSError, ValueError, EOFError, TypeError):
+        return None
+    return rows
+
+
+def zero_energies(run: RunPaths, iteration: int) -> int:
+    """Labelled frames of an iteration whose energy is exactly 0."""
+    found = sorted(run.label(iteration).glob("data.*/**/set.*/energy.npy"))
+    return sum(int((np.load(file) == 0).sum()) for file in found)
 
 
 def count_labelled(run: RunPaths, iteration: int) -> int:
@@ -137,8 +189,8 @@ def count_labelled(run: RunPaths, iteration: int) -> int:
 def frames_before(context: RunContext, iteration: int) -> int:
     """Labelled frames in the initial data and of the iterations before one."""
     folders = [context.paths.root / system for system in context.params.init_data_sys]
-    labelled = sum(count_labelled(context.paths, index) for index in range(iteration))
-    return labelled + sum(map(count_frames, folders))
+    initial = [sum(_frames_of_sets(one)) for folder in folders for one in systems_in(folder)]
+    return sum(initial) + sum(count_labelled(context.paths, index) for index in range(iteration))
 
 
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
@@ -156,7 +208,8 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     section = context.machines.train
     model_file = _frozen(params)
     test = ""
-    common, backward = list(job.forward_common), list(job.backward)
+    # Without its learning curve a model is as good, so that is fetched as a log is.
+    common, backward = list(job.forward_common), [x for x in job.backward if x != paths.LCURVE]
     if params.validation_data_sys:
         test = f"test -m {model_file} -s ../{VALIDATION} -n 0 -l {TEST_LOG}"
         common += _validation_files(context.paths.train(iteration))
@@ -169,7 +222,8 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
             command=f"{{ {command}; }} > {paths.TRAIN_LOG} 2>&1",
             forward=job.forward,
             backward=tuple(backward),
-            logs=(paths.TRAIN_LOG,),
+            logs=(paths.TRAIN_LOG, paths.LCURVE),
+            checkpoint=_checkpoint(job.commands),
             steps=_steps(job.work_path / name),
         )
         for name in job.run_tasks
@@ -180,7 +234,8 @@ def _validation_files(folder: Path) -> list[str]:
     return [
         str(path.relative_to(folder))
         for system in sorted((folder / VALIDATION).iterdir())
-        for path in sorted([*system.glob("set.*"), *system.glob("type*.raw")])
+        for pattern in ("nopbc", "set.*", "type*.raw")
+        for path in sorted(system.glob(pattern))
     ]
 
 
@@ -206,30 +261,65 @@ def _command(program: str, commands: Sequence[str], test: str) -> str:
     if program != dp.FRONT_END:
         tested = [f"{program} {test}"] if test else []
         return " && ".join([*commands, *tested])
-    training, then = _train_command(commands[0])
-    if not all(part.startswith(f"{program} ") for part in (training, *commands[1:])):
+    training = _train_command(commands[0])
+    first = (training.begin, training.go_on)
+    if not all(part.startswith(f"{program} ") for part in (*first, *commands[1:])):
         tested = [f"{program} {test}"] if test else []
         return " && ".join([*commands, *tested])
-    arguments = [part.removeprefix(program).strip() for part in (training, *commands[1:])]
-    separator = f" {dp.SEPARATOR} "
-    return f"{program} {separator.join([*arguments, *([test] if test else [])])}{then}"
+    rest = [part.removeprefix(program).strip() for part in commands[1:]]
+    rest += [test] if test else []
+    begin, go_on = (
+        f"{program} {f' {dp.SEPARATOR} '.join([one.removeprefix(program).strip(), *rest])}"
+        for one in first
+    )
+    there = f"[ -f {training.checkpoint} ]"
+    return f"{{ if {there}; then {go_on}; else {begin}; fi; }}{training.then}"
 
 
-def _train_command(shell: str) -> tuple[str, str]:
-    """The ``dp train`` command in DP-GEN's ``if``, and what comes after that.
+@dataclass(frozen=True)
+class _Training:
+    """DP-GEN's shell command of a training, taken apart."""
 
-    A task always starts in a clean folder.
-    """
+    checkpoint: str  #: the file that is there if there is a checkpoint
+    begin: str  #: the command without one
+    go_on: str  #: and with one
+    then: str  #: what comes after either
+
+
+def _train_command(shell: str) -> _Training:
+    """The parts of DP-GEN's ``if``."""
     script = shlex.split(shell)[-1]
-    found = re.search(r"then (.+?); else .*?; fi }(.*)", script)
+    found = re.search(r"if \[ ! -f (\S+) \]; then (.+?); else (.*?); fi }(.*)", script)
     if found is None:
         raise CalculationError(f"DP-GEN's training command is not understood: {shell}")
-    return found.group(1), found.group(2)
+    return _Training(*found.groups())
+
+
+def _checkpoint(commands: Sequence[str]) -> str:
+    """Shell command that prints the step of a training's checkpoint, if it has one."""
+    named = r"sed -n '1s/.*model[.]ckpt-\([0-9][0-9]*\).*/\1/p' checkpoint"
+    curve = f"awk '!/^#/ {{ s = $1 }} END {{ print s + 0 }}' {paths.LCURVE}"
+    there = _train_command(commands[0]).checkpoint
+    return f"[ ! -f {there} ] || {{ {named} | grep . || {curve}; }}"
 
 
 def _steps(folder: Path) -> int:
-    training = json.loads((folder / paths.TRAIN_INPUT).read_text())["training"]
+    file = folder / paths.TRAIN_INPUT
+    with reading(file, TRAIN_AGAIN):
+        training = read_json(file, TRAIN_AGAIN)["training"]
     return int(training.get("numb_steps") or training.get("stop_batch") or 0)
+
+
+def how_far(failed: TaskResult, tasks: Sequence[Task]) -> TaskResult:
+    """The end of a training that failed, with the step that it came to."""
+    task = next(one for one in tasks if one.name == failed.name)
+    first, *quoted = failed.message.split("\n")
+    came = (
+        f"{first}\n  it came to step {done_steps(task.folder)} of {task.steps}; where its job was "
+        "killed (a time limit?), the same command goes on from its last checkpoint (every "
+        "save_freq steps), if it has one; else it begins again"
+    )
+    return replace(failed, message="\n".join([came, *quoted]))
 
 
 def done_steps(folder: Path) -> int:
@@ -250,6 +340,12 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
     adapter.post_train(context.paths.root, iteration, params.jdata, context.machines.mdata)
     if (folder / COPIED).exists() and params.dp_compress:
         _link_compressed(folder, params)
+    return read_errors(context, iteration)
+
+
+def read_errors(context: RunContext, iteration: int) -> list[dict[str, float]]:
+    """The models' errors on the validation data, as :func:`collect` gives them."""
+    params, folder = context.params, context.paths.train(iteration)
     logs = [folder / f"{model:03d}" / TEST_LOG for model in range(params.numb_models)]
     tested = params.validation_data_sys and any(log.exists() for log in logs)
     return [_errors(log) for log in logs] if tested else []

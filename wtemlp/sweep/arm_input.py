@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.templates.includes import is_expanded
+from wtemlp.config.templates.plumed import read_lines
+from wtemlp.core.errors import InputError
 from wtemlp.records.sweep_record import RANDOM, Arm
 
 Move = Callable[[str], str]  #: a path, from the run's folder to the arm's
@@ -78,8 +81,8 @@ def _moved(given: Mapping[str, Any], root: Path, folder: Path) -> dict[str, Any]
         for key in OF_FP_PARAMS:
             _move_at(param["fp_params"], key, move)
     for job in param["model_devi_jobs"]:
-        if isinstance(job.get("wte"), dict) and isinstance(job["wte"].get("plumed"), str):
-            _move_at(job["wte"], "plumed", move)
+        if isinstance(job.get("wte"), dict) and job["wte"].get("plumed"):
+            _move_plumed(job["wte"], root, move)
     _move_training(param["default_training_param"], root / TASK, folder / TASK)
     return param
 
@@ -90,6 +93,15 @@ def _move_at(holder: dict[str, Any], key: str, move: Move) -> None:
         holder[key] = move(value)
     elif isinstance(value, list):
         holder[key] = [move(one) if isinstance(one, str) else one for one in value]
+
+
+def _move_plumed(block: dict[str, Any], root: Path, move: Move) -> None:
+    """Write out PLUMED lines that include files: the names are relative to the run's folder."""
+    text = read_lines(block["plumed"], root, lambda why: InputError("plumed", why))
+    if is_expanded(text):
+        block["plumed"] = text.splitlines()
+    elif isinstance(block["plumed"], str):
+        _move_at(block, "plumed", move)
 
 
 def _move_training(training: Any, old: Path, new: Path) -> None:

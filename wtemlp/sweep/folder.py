@@ -19,7 +19,7 @@ from typing import Any
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core import shell_hints
-from wtemlp.core.atomic_io import read_record, write_json
+from wtemlp.core.atomic_io import UNREADABLE, read_record, what_is_wrong, write_json
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
@@ -85,11 +85,11 @@ def load_sweep(folder: Path) -> Sweep | None:
         return None
     try:
         return sweep_record.load(file)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except UNREADABLE as error:
         raise InputError(
             str(file),
-            f"is not a sweep's record of this version ({error})",
-            "take another folder (-o OUT)",
+            f"is damaged, or of another version ({what_is_wrong(file, error)})",
+            "move it away: the same wtemlp sweep writes it again, and goes on with its runs",
         ) from None
 
 
@@ -110,11 +110,13 @@ def check_folder(folder: Path, given: Given, name: str) -> None:
     """
     if states.load(RunPaths(folder)) is not None:
         raise InputError(str(folder), "is the folder of a run", "take another one (-o OUT)")
+    states.check_recorded(RunPaths(folder), None)
     if not (folder / GIVEN).exists():
         if load_sweep(folder) is not None:
             raise InputError(
                 str(folder / GIVEN), "has gone", "put it back, or take another folder (-o OUT)"
             )
+        _refuse_unrecorded(folder)
         return
     load_sweep(folder)
     old = load_given(folder)
@@ -127,6 +129,18 @@ def check_folder(folder: Path, given: Given, name: str) -> None:
         raise InputError(
             str(given.root), f"the sweep in {shell_hints.shown(folder)} is of {old.root}", OTHER
         )
+
+
+def _refuse_unrecorded(folder: Path) -> None:
+    """Refuse a folder with runs in it that no record of a sweep names."""
+    for run in sorted(folder.glob("*")):
+        paths = RunPaths(run)
+        if run.is_dir() and (paths.state.exists() or states.iterations(paths)):
+            raise InputError(
+                str(folder),
+                f"the run {run.name} is in it, but {GIVEN} and {sweep_record.FILE} are missing",
+                f"nothing is changed; put them back, or {OTHER.split(', or ')[1]}",
+            )
 
 
 def merged(old: Sweep | None, new: Sweep) -> Sweep:
@@ -162,7 +176,11 @@ def make_arm(folder: Path, start: Path, given: Given, arm: Arm, machine: Path) -
     if states.load(paths) is not None:
         return
     _write_param(folder, arm_param(given.param, arm, given.root, folder))
-    state = first_state(load_params(folder / PARAM, folder), load_machines(machine, folder), paths)
+    state = first_state(
+        load_params(folder / PARAM, folder, check_files=False),  # its `wtemlp run` checks them
+        load_machines(machine, folder),
+        paths,
+    )
     _take_over(RunPaths(start), paths, state)
 
 
@@ -179,6 +197,9 @@ def _take_over(start: RunPaths, arm: RunPaths, fresh: RunState) -> None:
     The state is written last: a call that was killed before that does all of it again.
     """
     trained = states.load(start)
+    # What it has of the start may be the half of a copy; what comes after that is its own work.
+    begun = replace(fresh, iteration=0, step=Step.MAKE_TRAIN)
+    states.check_recorded(arm, begun)
     shutil.rmtree(arm.iteration(0), ignore_errors=True)
     shutil.copytree(
         start.iteration(0),

@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import dpdata
-import numpy as np
 from dpdata.formats.lammps.lmp import from_system_data
 
 from wtemlp.config.records import Params
+from wtemlp.config.structures import starting_structure
 from wtemlp.core.errors import InputError
 from wtemlp.md.reference_script import water_data
 from wtemlp.md.topology import make_whole, water_topology
 
 
 @dataclass(frozen=True)
-class Structure:
+class ValidationStructure:
     """A structure in LAMMPS's orientation."""
 
     file: Path
@@ -23,7 +22,7 @@ class Structure:
     elements: tuple[str, ...]  #: of each atom; their order is that of both files
 
 
-def read_structure(params: Params) -> Structure:
+def read_structure(params: Params) -> ValidationStructure:
     """The first structure of the system that the ``validation`` block names.
 
     Raises
@@ -41,28 +40,20 @@ def read_structure(params: Params) -> Structure:
             else "there is no structure to start MD from",
             "put one there, or name another system with validation.sys_idx",
         )
-    try:
-        read = dpdata.System(str(files[0]), fmt=params.sys_format, type_map=list(params.type_map))
-        read.rot_lower_triangular()
-        conf = from_system_data(read.data)
-    except (ValueError, IndexError, KeyError, NotImplementedError, AssertionError) as error:
-        raise _unusable(files[0], "cannot be read", error) from None
+    given = starting_structure(params, files[0])
+    read = given.system()
+    conf = from_system_data(read.data)
     water = ""
     if params.force_field is not None and params.validation.reference:
         try:
             coords, cell, types = read["coords"][:1], read["cells"][:1], read["atom_types"]
             topology = water_topology(types, coords[0], cell[0], params.type_map)
         except ValueError as error:
-            what = "cannot be run with the reference force field"
-            raise _unusable(files[0], what, error) from None
+            raise InputError(
+                str(files[0]),
+                f"cannot be run with the reference force field ({error})",
+                "name another system with validation.sys_idx",
+            ) from None
         whole = make_whole(coords, cell, topology)[0]
         water = water_data(params.force_field, whole, cell[0], topology)
-    names = np.array(read["atom_names"])[read["atom_types"]]
-    return Structure(files[0], conf, water, tuple(map(str, names)))
-
-
-def _unusable(file: Path, what: str, error: Exception) -> InputError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return InputError(
-        str(file), f"{what} ({reason})", "name another system with validation.sys_idx"
-    )
+    return ValidationStructure(files[0], conf, water, given.symbols)

@@ -1,19 +1,14 @@
-"""The loop: train, explore, select, label, and again, until the models agree.
-
-Each of DP-GEN's nine steps is repeatable: ``make`` rebuilds its folder, ``run`` continues where the
-dispatcher's journal says, ``post`` reads and replaces files."""
+"""The loop: train, explore, select, label, until the models agree; each step can be repeated."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-import numpy as np
-
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
 from wtemlp.config.records import DEVIATION, RANDOM, MachineSection
 from wtemlp.core.errors import CalculationError
-from wtemlp.dispatch.tasks import StageTasks, TaskResult
+from wtemlp.dispatch.tasks import StageTasks, TaskResult, failure_of
 from wtemlp.dispatch.times import stage_hours
 from wtemlp.records import state as states
 from wtemlp.records.compatibility import EXHAUSTED
@@ -27,7 +22,7 @@ from wtemlp.stages.exploration.biasfactor_limits import held_back
 from wtemlp.stages.exploration.clean_trajectories import clean
 from wtemlp.stages.protocols import Submit
 from wtemlp.stages.registry import explorer_of
-from wtemlp.workflow.resume import begin, restore_labels
+from wtemlp.workflow.resume import begin
 
 CONVERGED = "converged"
 
@@ -82,14 +77,13 @@ class Loop:
             If labelled frames are missing, and what they were read from, too.
         """
         loop = cls(context, begin(context, reporter.say), reporter, on_change)
-        for line in context.params.warnings:
+        for line in (*context.params.warnings, *context.machines.warnings):
             reporter.say(f"warning: {line}")
-        if not loop.state.finished:
-            restore_labels(context, loop.state.iteration, reporter.say)
-            if loop.state.step in (Step.RUN_EXPLORE, Step.POST_EXPLORE):
-                changed = loop.explorer.changed(context, loop.state.iteration)
-                if changed:
-                    reporter.say(changed)
+        exploring = loop.state.step in (Step.RUN_EXPLORE, Step.POST_EXPLORE)
+        if exploring and not loop.state.finished:
+            changed = loop.explorer.changed(context, loop.state.iteration)
+            if changed:
+                reporter.say(changed)
         return loop
 
     def run(self) -> RunState:
@@ -146,18 +140,18 @@ class Loop:
         """Train, freeze, compress and test them."""
         tasks, common = train.tasks(self.context, self.state.iteration)
         stage = StageTasks(tasks, self.paths.train(self.state.iteration), common, train.done_steps)
-        # An ensemble needs all its models, whatever ratio_failed says.
-        self._run(stage, self.context.machines.train)
+        failed = self._run(stage, self.context.machines.train, allowed=len(tasks))
+        if failed:  # an ensemble needs all its models, whatever ratio_failed says
+            raise failure_of(
+                stage.folder, [train.how_far(one, tasks) for one in failed], len(tasks)
+            )
 
     def post_train(self) -> None:
         """Link the models and note their errors."""
         errors = train.collect(self.context, self.state.iteration)
         with self._summary() as row:
-            row.energy_rmse_models = [model["energy_rmse_meV_atom"] for model in errors]
-            row.force_rmse_models = [model["force_rmse_meV_A"] for model in errors]
+            row.add_errors(errors)
             if errors:
-                row.energy_rmse_meV_atom = float(np.mean(row.energy_rmse_models))
-                row.force_rmse_meV_A = float(np.mean(row.force_rmse_models))
                 self._say(
                     f"validation: {row.energy_rmse_meV_atom:.2f} meV/atom, "
                     f"{row.force_rmse_meV_A:.0f} meV/A"
@@ -185,6 +179,8 @@ class Loop:
         stopped = [walker for walker in walkers if walker.stopped]
         for walker in stopped:
             self._say(f"walker {walker.name} was stopped: {walker.stopped}")
+        for line in self.explorer.remarks(self.context, self.state.iteration):
+            self._say(line)
         with self._summary() as row:
             row.walkers = walkers
             row.explored = row.explored if frames is None else len(frames)
@@ -245,6 +241,8 @@ class Loop:
 
     def run_label(self) -> None:
         """Label them with the reference method."""
+        for line in self.explorer.labelling.by_hand(self.context, self.state.iteration):
+            self._say(line)
         submit = self._submit(self.context.machines.fp)
         self._say_failed(self.explorer.labelling.run(self.context, self.state.iteration, submit))
 
@@ -259,6 +257,8 @@ class Loop:
             row.labelled, row.label_failures = labelled, len(reasons)
         for name, reason in reasons.items():
             self._say(f"no label for {name}: {reason}")
+        for line in self.explorer.labelling.remarks(self.context, self.state.iteration):
+            self._say(line)
         self._say(f"{labelled} frames labelled")
         if cleaned := clean(self.context, self.state.iteration):
             self._say(f"trajectories of {len(cleaned)} walkers are removed (model_devi_clean_traj)")

@@ -4,23 +4,21 @@ A file that an earlier step made and that has gone since (a clean-up, a full dis
 that need it invalid; the run goes back to the step that makes it, in the same iteration.
 """
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.core import paths as names
-from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
-from wtemlp.records.compatibility import EXHAUSTED, dpgen_came_to, first_state
+from wtemlp.records.compatibility import EXHAUSTED, check_whole, dpgen_came_to, first_state
 from wtemlp.records.state import RunState, Step
-from wtemlp.records.summary import read_summary
 from wtemlp.stages import train
 from wtemlp.stages.context import RunContext, links_in
 from wtemlp.stages.exploration.explore import WALKERS
 from wtemlp.stages.protocols import Say
 from wtemlp.stages.registry import explorer_of, explorer_that_made
 from wtemlp.workflow.import_dpgen import take_over
+from wtemlp.workflow.repair import repair
 
 #: For each step, the step that makes what it needs.
 MAKER = {
@@ -53,6 +51,7 @@ def begin(context: RunContext, say: Say) -> RunState:
     fresh = first_state(context.params, context.machines, paths)
     old = states.load(paths)
     came = dpgen_came_to(paths, old)
+    check_whole(paths, old, came, fresh)
     if old is not None:
         states.check_same(paths, old, fresh)
     if came is not None:
@@ -75,6 +74,7 @@ def begin(context: RunContext, say: Say) -> RunState:
     if current.finished:
         return current
     states.check_iterations(paths, current)
+    repair(context, current, say)
     if made_otherwise(context, current):
         say(
             f"iteration {current.iteration} explores anew: whether DP-GEN "
@@ -142,37 +142,3 @@ def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
 def _model(folder: Path, name: str) -> Path:
     """A model's file, whatever its format."""
     return next(folder.glob(f"{name}.*"), folder / f"{name.rstrip('*')}.pb")
-
-
-def restore_labels(context: RunContext, n_iterations: int, say: Say) -> None:
-    """See that the labels of the first iterations are all there; read lost ones anew.
-
-    Parameters
-    ----------
-    context : RunContext
-    n_iterations : int
-        Iterations that the run has behind it.
-    say : callable
-        Told what had gone.
-
-    Raises
-    ------
-    CalculationError
-        If labelled frames have gone, and the results of the jobs that made them, too.
-    """
-    for index in range(n_iterations):
-        row = read_summary(context.paths.summary(index))
-        if row is None or row.labelled is None:
-            continue
-        folder = context.paths.label(index)
-        if train.count_labelled(context.paths, index) == row.labelled:
-            continue
-        say(f"{folder}: labelled frames have gone: reading them anew")
-        with suppress(CalculationError, FileNotFoundError):
-            explorer = explorer_that_made(context.paths, index) or explorer_of(context.params)
-            explorer.labelling.collect(context, index)
-        if (found := train.count_labelled(context.paths, index)) != row.labelled:
-            raise CalculationError(
-                f"{folder}: {found} labelled frames, but the run has made {row.labelled}; put "
-                "its data.* folders back, or start in another folder"
-            )

@@ -47,9 +47,11 @@ def run(params: Params, machines: Machines, root: Path, *, quiet: bool = False) 
         If tasks failed, or a host or queue did; the state is saved.
     """
     root = run_folder(root)
-    require(Begin(root, machines, params=params, explores=True, goes_on=True))
+    warnings = require(Begin(root, machines, params=params, explores=True, goes_on=True))
     paths, page = RunPaths(root), LivePage(root)
     with at_work(paths, "run", params.source, machines.source, quiet=quiet) as reporter:
+        for found in warnings:
+            reporter.say(f"warning: {found.where}: {found.what}")
         try:
             context = RunContext(params, machines, paths)
             state = Loop.open(context, reporter, page.keep).run()

@@ -1,20 +1,33 @@
 """Reading the machine file: where and how the tasks run."""
 
+import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from wtemlp.config.machine.shapes import in_one_shape
+from wtemlp.config.machine.shell_command import parts_of, take_apart
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING, STAGES, WORDS, machine_schema
 from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.read_files import Kind, read_object
-from wtemlp.config.schema.section import Section
-from wtemlp.core.errors import InputError, NotRunnable
+from wtemlp.config.schema.section import Section, wrong_value
+from wtemlp.core.errors import InputError, NotRunnable, together
 from wtemlp.dpgen import adapter
 
 USER_FILES = ("user_forward_files", "user_backward_files")
+#: Lists of words that dpdispatcher takes as they are, and what they are to the shell.
+_STATIC = {
+    "source_list": "source",
+    "module_list": "module load",
+    "module_unload_list": "module unload",
+}
+#: In a value that a shell would expand, and that dpdispatcher hands on as it is.
+_EXPANDED = re.compile(r"\$(\w|\{|\()|`")
+_HOME = re.compile(r"(^|:)~(/|:|$)")
 
 
 def load_machines(path: Path, root: Path) -> Machines:
@@ -37,9 +50,10 @@ def load_machines(path: Path, root: Path) -> Machines:
     InputError
         At the first mistake.  Nothing is written.
     """
-    machines, _, problems = examine_machines(path)
+    machines, ignored, problems = examine_machines(path)
     for problem in problems:
         raise problem
+    machines = replace(machines, warnings=tuple(map(str, ignored)))
     return machines
 
 
@@ -65,17 +79,31 @@ def examine_machines(
     Raises
     ------
     InputError
-        At the first mistake.
+        With all that is wrong, one line each.
     """
     schema = machine_schema()
     shape = in_one_shape(read_object(path, Kind.MACHINE), path.name, schema)
+    wrong = list(shape.wrong)
     try:
         data = Section(path.name, validated(schema, shape.data, path.name))
-        problems = list(_problems_with_versions(data))
-        for stage in STAGES:
-            _check_values(data.section(stage))
     except InputError as error:
-        raise shape.as_written(error) from None
+        raise together([*wrong, *map(shape.as_written, error.each)]) from None
+    if wrong:
+        raise together(wrong)
+    problems: list[NotRunnable] = []
+    try:
+        problems += _problems_with_versions(data)
+    except InputError as error:
+        wrong.append(error)
+    for stage in STAGES:
+        try:
+            _check_values(data.section(stage))
+            _prepare_in_the_job(data.data[stage])
+            _refuse_several_programs(data.section(stage))
+        except InputError as error:
+            wrong += map(shape.as_written, error.each)
+    if wrong:
+        raise together(wrong)
     for stage in STAGES:
         problems += map(shape.as_written, _problems(data.section(stage)))
     train, model_devi, fp = (_record(data.section(stage), stage) for stage in STAGES)
@@ -125,8 +153,22 @@ def _record(section: Section, stage: str) -> MachineSection:
 
 
 def _check_values(section: Section) -> None:
+    _refuse_zero_bytes(section)
+    try:
+        shlex.split(section["command"])
+    except ValueError as error:
+        raise section.wrong("command", f"correct its quotes ({error})") from error
     machine = section.section("machine")
     machine.integer("retry_count", 0)
+    if machine.get("remote_profile"):
+        profile = machine.section("remote_profile")
+        for key, lowest, highest in (
+            ("port", 1, 65535),
+            ("timeout", 1, 86400),
+            ("archive_chunk_size", 0, 2**31 - 1),
+        ):
+            if key in profile:
+                profile.integer(key, lowest, highest)
     for key in ("poll_seconds", "outage_seconds"):
         if key in machine and not 0 <= machine[key] < float("inf"):
             raise machine.wrong(key, "must be 0 or more (s)")
@@ -134,6 +176,24 @@ def _check_values(section: Section) -> None:
     if checking not in HOST_KEY_CHECKING:
         raise machine.wrong("strict_host_key_checking", f"must be one of {WORDS}")
     _check_resources(section.section("resources"))
+
+
+def _refuse_zero_bytes(section: Section) -> None:
+    """No shell, file name or queue takes them."""
+
+    def look(value: Any, path: tuple[str | int, ...]) -> None:
+        if isinstance(value, str) and "\0" in value:
+            raise wrong_value(section.file, path, value, "must not have a NUL character")
+        items = (
+            ()
+            if isinstance(value, str)
+            else (value.items() if isinstance(value, Mapping) else enumerate(value))
+        )
+        for key, item in items:
+            if isinstance(item, str | list | Mapping):
+                look(item, (*path, key))
+
+    look(section.data, section.path)
 
 
 def _problems(section: Section) -> Iterator[NotRunnable]:
@@ -160,6 +220,25 @@ def _problems(section: Section) -> Iterator[NotRunnable]:
                 yield NotRunnable.of(resources.wrong(key, remedy))
 
 
+def _prepare_in_the_job(section: dict[str, Any]) -> None:
+    """Move what a command prepares into the job script, which runs it once and before all."""
+    lines, section["command"] = take_apart(section["command"])
+    if lines:
+        resources = section["resources"]
+        resources["prepend_script"] = [*resources.get("prepend_script", ()), *lines]
+
+
+def _refuse_several_programs(section: Section) -> None:
+    """Arguments are put behind the commands of these stages, and more than once."""
+    stage = section.path[-1]
+    if stage != "fp" and len(parts_of(section["command"])) > 1:
+        remedy = (
+            "must be one program, arguments are put behind it: write what comes before it into "
+            f"{stage}.resources.prepend_script, or all of it into a script of your own"
+        )
+        raise section.wrong("command", remedy)
+
+
 def _check_resources(resources: Section) -> None:
     for key in ("number_node", "para_deg"):
         resources.integer(key)
@@ -167,10 +246,39 @@ def _check_resources(resources: Section) -> None:
         resources.integer(key, 0)
     if resources["wait_time"] < 0:
         raise resources.wrong("wait_time", "must be 0 or more (s)")
+    strategy = resources.data.get("strategy") or {}
+    if not 0 <= strategy.get("ratio_unfinished", 0) < 1:
+        remedy = "must be 0 or more and less than 1"
+        raise resources.section("strategy").wrong("ratio_unfinished", remedy)
+    for key, command in _STATIC.items():
+        for index, word in enumerate(resources.get(key) or ()):
+            if adapter.refused_in_job_script({key: [word]}):
+                line = json.dumps(f"{command} {word}", ensure_ascii=False)
+                remedy = (
+                    "dpdispatcher takes plain words only, with quotes in pairs: write what the "
+                    f"shell is to read into prepend_script, as {line}"
+                )
+                raise resources.wrong(key, remedy, index)
     for name, value in resources["envs"].items():
-        if not re.fullmatch(r"[A-Za-z_]\w*", name):
-            remedy = f"{name!r} is not the name of an environment variable"
+        _check_variable(resources, name, value)
+
+
+def _check_variable(resources: Section, name: str, value: Any) -> None:
+    """A variable of ``envs``, whose value may be secret."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        remedy = f"{name!r} is not the name of an environment variable"
+        raise resources.wrong("envs", remedy)
+    scalars = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, (str, int, float)) for item in scalars):
+        raise resources.wrong("envs", f"the value of {name} must be a string")
+    for text in map(str, scalars):
+        home = name.endswith("PATH") and _HOME.search(text)
+        if home or _EXPANDED.search(text):
+            what = "a ~" if home else "a variable or command of the shell"
+            remedy = (
+                f"the value of {name} has {what}, which stays as it is written: put it into "
+                f'prepend_script, as "export {name}=..." with double quotes about the value'
+            )
             raise resources.wrong("envs", remedy)
-        scalars = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, (str, int, float)) for item in scalars):
-            raise resources.wrong("envs", f"the value of {name} must be a string")
+        if reason := adapter.refused_in_job_script({"envs": {name: text}}):
+            raise resources.wrong("envs", f"the value of {name}: {reason}")

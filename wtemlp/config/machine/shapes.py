@@ -1,7 +1,7 @@
 """The shapes that DP-GEN takes a machine file in, brought into the one that its schema knows."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,10 @@ from dargs import Argument
 
 from wtemlp.config.schema.dpgen_schema import STAGES
 from wtemlp.config.schema.section import Section, wrong_value
-from wtemlp.core.errors import InputError
+from wtemlp.config.schema.unknown_keys import is_foreign
+from wtemlp.core.errors import InputError, together
 
+FOREIGN = "has no effect: neither DP-GEN nor dpdispatcher nor wtemlp reads it; remove it"
 OLD = "is of DP-GEN's dispatcher before api_version 1.0"
 #: Keys of that dispatcher, and what is written now.
 _OLD_MACHINE = {
@@ -40,6 +42,7 @@ class OneShape:
     data: dict[str, Any]
     flat: frozenset[str]  #: stages that are written as ``train_machine``, not ``train.machine``
     ignored: tuple[InputError, ...]  #: what is there without any effect, to DP-GEN as here
+    wrong: tuple[InputError, ...] = ()  #: batch systems that are not known
 
     def as_written(self, error: InputError) -> InputError:
         """An error with the names of the keys that are in the file."""
@@ -68,7 +71,7 @@ def in_one_shape(given: Mapping[str, Any], file: str, schema: Argument) -> OneSh
     Raises
     ------
     InputError
-        If the file is for DP-GEN's old dispatcher, or has no batch system that is known.
+        If the file is for DP-GEN's old dispatcher.
     """
     data = copy.deepcopy(dict(given))
     ignored: list[InputError] = []
@@ -86,14 +89,18 @@ def in_one_shape(given: Mapping[str, Any], file: str, schema: Argument) -> OneSh
         if isinstance(section, dict):
             data[stage] = {k: v for k, v in section.items() if "comments" not in k}
     shape = OneShape(data, frozenset(flat), ())
-    try:
-        _refuse_old(data, file)
-        for stage in STAGES:
-            if isinstance(data.get(stage), dict):
-                ignored += _tidy(data[stage], file, schema, stage)
-    except InputError as error:
-        raise shape.as_written(error) from None
-    return OneShape(data, frozenset(flat), tuple(map(shape.as_written, ignored)))
+    if old := list(_old_keys(data, file)):
+        raise together([shape.as_written(error) for error in old])
+    wrong: list[InputError] = []
+    ignored += _drop_foreign(data, file, schema)
+    for stage in STAGES:
+        if isinstance(data.get(stage), dict):
+            for part in ((), ("machine",), ("resources",)):
+                there = data[stage].get(part[0]) if part else data[stage]
+                ignored += _drop_foreign(there, file, schema, (stage, *part))
+            ignored += _tidy(data[stage], file, schema, stage, wrong)
+    ignored, wrong = ([shape.as_written(error) for error in errors] for errors in (ignored, wrong))
+    return OneShape(data, frozenset(flat), tuple(ignored), tuple(wrong))
 
 
 def _gather(data: dict[str, Any], stage: str) -> bool:
@@ -112,30 +119,43 @@ def _gather(data: dict[str, Any], stage: str) -> bool:
     return alone
 
 
-def _refuse_old(data: Mapping[str, Any], file: str) -> None:
+def _old_keys(data: Mapping[str, Any], file: str) -> Iterator[InputError]:
     for stage in STAGES:
         section = data.get(stage)
         if not isinstance(section, dict):
             continue
         for part, keys in (("machine", _OLD_MACHINE), ("resources", _OLD_RESOURCES)):
-            _refuse_keys(section.get(part), keys, file, (stage, part))
-    _refuse_keys(data, _OLD_TOP, file, ())
+            yield from _old_ones(section.get(part), keys, file, (stage, part))
+    yield from _old_ones(data, _OLD_TOP, file, ())
 
 
-def _refuse_keys(data: Any, keys: Mapping[str, str], file: str, path: tuple[str, ...]) -> None:
+def _old_ones(
+    data: Any, keys: Mapping[str, str], file: str, path: tuple[str, ...]
+) -> Iterator[InputError]:
     for key, instead in keys.items():
         if isinstance(data, Mapping) and key in data:
             remedy = f"{OLD}: {instead} (machines/ of wtemlp has examples)"
-            raise wrong_value(file, (*path, key), data[key], remedy)
+            yield wrong_value(file, (*path, key), data[key], remedy)
 
 
-def _tidy(section: dict[str, Any], file: str, schema: Argument, stage: str) -> list[InputError]:
+def _tidy(
+    section: dict[str, Any], file: str, schema: Argument, stage: str, wrong: list[InputError]
+) -> list[InputError]:
     """What dpdispatcher fills in, or leaves alone, where it loads the two parts of a section."""
     machine, resources = section.get("machine"), section.get("resources")
     if not isinstance(machine, dict):
+        if isinstance(resources, dict):
+            _as_shell(resources)
         return []
     machine.setdefault("local_root", "./")
-    _check_batch_type(Section(file, machine, (stage, "machine")), schema, stage)
+    try:
+        _check_batch_type(Section(file, machine, (stage, "machine")), schema, stage)
+    except InputError as error:
+        wrong.append(error)
+        # So that the rest can be looked at, but for what depends on it.
+        machine["batch_type"] = "Shell"
+        if isinstance(resources, dict):
+            _as_shell(resources)
     if not isinstance(resources, dict):
         return []
     # dpdispatcher's strict schema chooses the batch system here.
@@ -144,6 +164,36 @@ def _tidy(section: dict[str, Any], file: str, schema: Argument, stage: str) -> l
     return [
         *_drop_misplaced(machine, "machine", "resources", fields, file, stage),
         *_drop_misplaced(resources, "resources", "machine", fields, file, stage),
+    ]
+
+
+def _as_shell(resources: dict[str, Any]) -> None:
+    """Have the rest of `resources` looked at, where its batch system is not known."""
+    resources.pop("kwargs", None)
+    resources["batch_type"] = "Shell"
+
+
+def _drop_foreign(
+    data: Any, file: str, schema: Argument, path: tuple[str, ...] = ()
+) -> list[InputError]:
+    """Keys that only other tools read, as forks of DP-GEN and dpgen2.
+
+    One that is like a key of this place, or is known at another, is a slip, and stays: it is
+    refused.
+    """
+    if not isinstance(data, dict):
+        return []
+    here = schema["/".join(path)] if path else schema
+    fields = dict(here.sub_fields)
+    names = [*here.sub_variants]
+    for variant in here.sub_variants.values():
+        for choice in variant.choice_dict.values():
+            fields |= choice.sub_fields
+    names += [*fields, *(alias for field in fields.values() for alias in field.alias)]
+    return [
+        wrong_value(file, (*path, key), data.pop(key), FOREIGN)
+        for key in list(data)
+        if key not in names and not key.startswith(("_", "$")) and is_foreign(key, names, schema)
     ]
 
 

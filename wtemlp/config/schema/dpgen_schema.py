@@ -92,7 +92,10 @@ def machine_schema() -> Argument:
         section = schema.sub_fields[stage]
         doc = "Tasks in one job, where resources.group_size is 1."
         section.extend_subfields([Argument("group_size", int, optional=True, doc=doc)])
-        section.sub_fields["machine"].extend_subfields(_own_machine_keys())
+        machine = section.sub_fields["machine"]
+        machine.extend_subfields(_own_machine_keys())
+        ssh = machine.sub_variants["context_type"].choice_dict["SSHContext"]
+        ssh.sub_fields["remote_profile"].sub_fields["username"].optional = True  # ~/.ssh/config
         batches = section.sub_fields["resources"].sub_variants["batch_type"].choice_dict
         for batch in batches.values():
             kwargs = batch.sub_fields.get("kwargs")

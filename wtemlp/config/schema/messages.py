@@ -5,6 +5,7 @@ value nor the way out.
 """
 
 import copy
+import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
@@ -14,8 +15,10 @@ from dargs.dargs import ArgumentError, Variant
 
 from wtemlp.config.schema import unknown_keys
 from wtemlp.config.schema.section import key_path, wrong_value
-from wtemlp.core.errors import InputError
+from wtemlp.core.errors import InputError, together
 
+LIKELY = 0.65  #: likeness of a choice and what was meant by it
+_DID_YOU_MEAN = re.compile(r'did you mean "([^"]*)"\?')
 COMMENTS = "_*"  #: keys that are comments, to DP-GEN and here
 
 
@@ -39,7 +42,7 @@ def validated(schema: Argument, data: Mapping[str, Any], file: str) -> dict[str,
     Raises
     ------
     InputError
-        At the first thing that is wrong.
+        With all that is wrong, one line each.
     """
     _refuse_references(file, data)
     checker = _Checker(file, schema)
@@ -66,67 +69,144 @@ def _refuse_references(file: str, data: Any, path: tuple[str | int, ...] = ()) -
 
 
 class _Checker:
-    """The hooks that dargs calls on its way through a schema."""
+    """The hooks that dargs calls on its way through a schema; what they find is told together."""
 
     def __init__(self, file: str, schema: Argument) -> None:
         self.file, self.schema = file, schema
         self.data: dict[str, Any] = {}
+        self.problems: list[InputError] = []
+        self.open: set[tuple[str, ...]] = set()  #: objects whose choice is not known
+        self.unjudged: set[tuple[str, ...]] = set()  #: what only that choice gives a meaning to
+        self.meant: set[tuple[str, ...]] = set()  #: keys that are there, but for a slip
+        self.entries: dict[tuple[str, ...], list[int]] = {}  #: unknown keys of a list's entries
 
     def check(self, data: dict[str, Any]) -> None:
-        """Raise an InputError at the first mistake."""
-        self.data, schema = data, self.schema
-        schema.traverse_value(
-            data,
-            key_hook=self._key_is_there,
-            value_hook=self._value_fits,
-            sub_hook=self._keys_are_known,
-        )
+        """Raise an InputError of all mistakes; `data` may then have been changed."""
+        self.data, schema = copy.deepcopy(data), self.schema
+        try:
+            schema.traverse_value(
+                data,
+                key_hook=self._key_is_there,
+                value_hook=self._value_fits,
+                sub_hook=self._keys_are_known,
+            )
+        except ArgumentError:
+            if not self.problems:
+                raise
+        if self.problems:
+            raise together(self.problems)
+
+    def _wrong(self, path: Sequence[str], value: Any, remedy: str) -> None:
+        self.problems.append(wrong_value(self.file, path, value, remedy))
+
+    def _is_judged(self, path: Sequence[str]) -> bool:
+        return not any(tuple(path[:length]) in self.unjudged for length in range(len(path) + 1))
 
     def _key_is_there(self, argument: Argument, data: dict[str, Any], path: list[str]) -> None:
         if argument.optional or any(name in data for name in (argument.name, *argument.alias)):
             return
+        if tuple(path) in self.open or not self._is_judged(path):
+            return
+        if (*path, argument.name) in self.meant:
+            return
         where = key_path([*path, argument.name])
-        raise InputError(self.file, f"{where} is missing", f"add it: {describe(argument)}")
+        error = InputError(self.file, f"{where} is missing", f"add it: {describe(argument)}")
+        self.problems.append(error)
 
     def _value_fits(self, argument: Argument, value: Any, path: list[str]) -> None:
         here = [*path, argument.name]
+        if not self._is_judged(here):
+            return
         if not any(_matches(value, kind) for kind in argument.dtype):
             place, item, kinds = _culprit(value, argument.dtype, here)
-            raise wrong_value(self.file, place, item, f"must be {in_words(kinds)}")
+            self._wrong(place, item, f"must be {in_words(kinds)}")
+            return
         if argument.repeat and isinstance(value, list):
             for index, item in enumerate(value):
                 if not isinstance(item, dict):
-                    raise wrong_value(self.file, [*here, str(index)], item, "must be an object")
+                    self._wrong([*here, str(index)], item, "must be an object")
+                    value[index] = {}  # so that the others can be looked at
+                    self.open.add((*here, str(index)))
         if argument.extra_check is not None and not argument.extra_check(value):
             remedy = argument.extra_check_errmsg.strip().rstrip(".")
-            raise wrong_value(self.file, here, value, remedy or "not a valid value")
+            self._wrong(here, value, remedy or "not a valid value")
 
     def _keys_are_known(self, argument: Argument, data: dict[str, Any], path: list[str]) -> None:
+        if not self._is_judged(path):
+            return
+        others: set[str] = set()
         for variant in argument.sub_variants.values():
-            self._choice_is_known(variant, data, path)
+            others |= self._look_at_choice(argument, variant, data, path)
         fields = argument.flatten_sub(data, path)
         if not fields:
             return
         names = [*fields, *(alias for field in fields.values() for alias in field.alias)]
         for key in data:
             if key not in names and key != "$schema" and not key.startswith("_"):
-                instead = unknown_keys.remedy(key, path, names, self.schema, self.data)
-                raise wrong_value(self.file, [*path, key], data[key], f"unknown key, {instead}")
+                if key in others:
+                    continue
+                self._unknown(key, data[key], path, names)
 
-    def _choice_is_known(self, variant: Variant, data: dict[str, Any], path: list[str]) -> None:
+    def _unknown(self, key: str, value: Any, path: list[str], names: Sequence[str]) -> None:
+        instead = unknown_keys.remedy(key, path, names, self.schema, self.data)
+        if slip := _DID_YOU_MEAN.fullmatch(instead):
+            self.meant.add((*path, slip[1]))
+        same = (*(part for part in path if not part.isdigit()), key, instead)
+        if same in self.entries:  # another entry of the same list
+            self.entries[same][1] += 1
+            place, more = self.entries[same]
+            error = self.problems[place]
+            remedy = f"unknown key, {instead} (and in {more} more)"
+            self.problems[place] = InputError(error.where, error.problem, remedy)
+            return
+        self.entries[same] = [len(self.problems), 0]
+        self._wrong([*path, key], value, f"unknown key, {instead}")
+
+    def _look_at_choice(
+        self, argument: Argument, variant: Variant, data: dict[str, Any], path: list[str]
+    ) -> set[str]:
+        """See that a choice is known; if it is not, the keys that go with any of them."""
         choices = sorted(variant.choice_dict)
+        near = None
         if variant.flag_name not in data:
-            if not variant.optional:
-                where = key_path([*path, variant.flag_name])
-                raise InputError(self.file, f"{where} is missing", f"add it: {_one_of(choices)}")
-            return
-        tag = data[variant.flag_name]
-        if isinstance(tag, str) and (tag in variant.choice_dict or tag in variant.choice_alias):
-            return
-        remedy = f"must be {_one_of(choices)}"
-        if isinstance(tag, str) and (near := unknown_keys.nearest(tag, choices)):
-            remedy += f'; did you mean "{near}"?'
-        raise wrong_value(self.file, [*path, variant.flag_name], tag, remedy)
+            if variant.optional or tuple(path) in self.open:
+                return set()
+            where = key_path([*path, variant.flag_name])
+            error = InputError(self.file, f"{where} is missing", f"add it: {_one_of(choices)}")
+            self.problems.append(error)
+        else:
+            tag = data[variant.flag_name]
+            if isinstance(tag, str) and (tag in variant.choice_dict or tag in variant.choice_alias):
+                return set()
+            remedy = f"must be {_one_of(choices)}"
+            near = unknown_keys.nearest(tag, choices, LIKELY) if isinstance(tag, str) else None
+            if near:
+                remedy += f'; did you mean "{near}"?'
+            elif variant.flag_name in unknown_keys.OF_FORKS:
+                remedy += "; another one is of another version of DP-GEN, or of a fork"
+            self._wrong([*path, variant.flag_name], tag, remedy)
+        data[variant.flag_name] = near or variant.default_tag or choices[0]
+        if near:
+            return set()
+        keys = {
+            name
+            for choice in variant.choice_dict.values()
+            for field in choice.flatten_sub(_chosen(choice), path).values()
+            for name in (field.name, *field.alias)
+        } - {variant.flag_name}
+        fields = argument.sub_fields.values()
+        common = {name for field in fields for name in (field.name, *field.alias)}
+        self.open.add(tuple(path))
+        self.unjudged |= {(*path, key) for key in keys - common}
+        return keys
+
+
+def _chosen(argument: Argument) -> dict[str, str]:
+    """A choice for each variant, so that its keys can be listed."""
+    return {
+        variant.flag_name: variant.default_tag or min(variant.choice_dict)
+        for variant in argument.sub_variants.values()
+    }
 
 
 def describe(argument: Argument) -> str:

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.schema import json_mistakes
 from wtemlp.config.schema.section import key_path, wrong_value
 from wtemlp.core.errors import InputError
 
@@ -16,11 +17,31 @@ _FINITE = "write a finite number"
 
 
 class Kind(Enum):
-    """The kinds of input file, each with a key that no other kind has."""
+    """The kinds of input file, each with keys that no other kind has."""
 
-    RUN = ("a parameter file of wtemlp run", "default_training_param")
-    INIT = ("a parameter file of wtemlp init", "n_molecules")
-    MACHINE = ("a machine file", "train")
+    RUN = (
+        "a parameter file of wtemlp run",
+        ("default_training_param", "model_devi_jobs", "init_data_sys", "sys_configs"),
+    )
+    INIT = ("a parameter file of wtemlp init", ("n_molecules",))
+    MACHINE = ("a machine file", ("train", "model_devi", "fp", "train_machine"))
+
+
+#: Files of other programs of the family, by keys that they must have, and what to do with them.
+_STRANGE = (
+    ("an input file of dpgen2", ("dflow_config", "inputs", "default_step_config", "step_configs")),
+    (
+        "an input file of dpgen init_bulk or init_surf",
+        ("super_cell", "relax_incar", "scale", "md_incar"),
+    ),
+    (
+        "an input file of dpgen autotest, or of APEX",
+        ("structures", "interaction", "relaxation", "properties"),
+    ),
+    ("a training input of DeePMD-kit", ("model", "learning_rate", "loss", "training")),
+    ("a submission of dpdispatcher", ("work_base", "machine", "resources", "task_list")),
+)
+_ENOUGH = 2  #: so many of the keys tell a file
 
 
 def read_object(path: Path, wanted: Kind) -> dict[str, Any]:
@@ -62,11 +83,19 @@ def read_object(path: Path, wanted: Kind) -> dict[str, Any]:
 
 
 def _refuse_other_kind(path: Path, data: Mapping[str, Any], wanted: Kind) -> None:
-    """One clear line when two files were given in the wrong order."""
-    if wanted.value[1] in data:
+    """One clear line for a file of another kind, as when two were given in the wrong order."""
+    if any(key in data for key in wanted.value[1] if wanted is not Kind.MACHINE):
+        return
+    for name, keys in _STRANGE:
+        found = [key for key in keys if key in data]
+        if len(found) >= _ENOUGH:
+            raise InputError(
+                path.name, f"is {name} ({', '.join(found)})", f"give {wanted.value[0]}"
+            )
+    if any(key in data for key in wanted.value[1]):
         return
     for kind in Kind:
-        if kind.value[1] in data:
+        if any(key in data for key in kind.value[1]):
             remedy = f"give {wanted.value[0]} here (the order is PARAM MACHINE)"
             raise InputError(path.name, f"is {kind.value[0]}", remedy)
 
@@ -77,6 +106,9 @@ def _shortened(literal: str) -> str:
 
 
 def _parse_json(path: Path, text: str) -> Any:
+    def at(literal: str) -> str:
+        return f"{_FINITE} (line {json_mistakes.line_of(text, literal)})"
+
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         for key in keys:
@@ -85,17 +117,17 @@ def _parse_json(path: Path, text: str) -> Any:
         return dict(pairs)
 
     def finite(name: str) -> float:
-        raise InputError(path.name, f"{name} is not a number of JSON", _FINITE)
+        raise InputError(path.name, f"{name} is not a number of JSON", at(name))
 
     def in_range(literal: str) -> float:
         value = float(literal)
         if math.isinf(value):
-            raise InputError(path.name, f"{_shortened(literal)} is too large", _FINITE)
+            raise InputError(path.name, f"{_shortened(literal)} is too large", at(literal))
         return value
 
     def whole(literal: str) -> int:
         if len(literal) > MAX_DIGITS:
-            raise InputError(path.name, f"{_shortened(literal)} is too large", _FINITE)
+            raise InputError(path.name, f"{_shortened(literal)} is too large", at(literal))
         return int(literal)
 
     try:
@@ -108,9 +140,9 @@ def _parse_json(path: Path, text: str) -> Any:
         )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise InputError(
-            path.name, f"not valid JSON: {where}: {error.msg}", "correct the text there"
-        ) from None
+        said = "there is a byte order mark" if text.startswith("\ufeff") else error.msg
+        remedy = json_mistakes.guess(text, error)
+        raise InputError(path.name, f"not valid JSON: {where}: {said}", remedy) from None
     except RecursionError:
         raise InputError(path.name, "not valid JSON: nested too deeply") from None
 
@@ -127,12 +159,29 @@ def _parse_yaml(path: Path, text: str) -> Any:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         problem = f"not valid YAML: {where}{error.problem}"
-        raise InputError(path.name, problem, "correct the text there") from None
+        raise InputError(path.name, problem, _yaml_guess(text, error)) from None
     except YAMLError as error:
         problem = f"not valid YAML: {str(error).splitlines()[0]}"
         raise InputError(path.name, problem, "correct the text") from None
     except (ValueError, RecursionError) as error:
         raise InputError(path.name, f"not valid YAML: {error}", "correct the text") from None
+
+
+def _yaml_guess(text: str, error: Any) -> str:
+    """What to do about a text that is not YAML."""
+    said, mark = str(error.problem), error.context_mark
+    opened = f"line {mark.line + 1}" if mark else "a line before"
+    if "\\t" in said:
+        return "indent by spaces, YAML allows no tabs"
+    if "flow sequence" in str(error.context) or "flow mapping" in str(error.context):
+        return f"a bracket of {opened} is not closed, or a comma is missing"
+    if "quoted scalar" in str(error.context):
+        return f"a quote is missing: the text that begins in {opened} has no end"
+    if "mapping values are not allowed" in said:
+        return "a quote or an indentation is wrong: a key stands in a line of its own"
+    if "could not find expected ':'" in said:
+        return f"a colon, and a space behind it, is missing after the key of {opened}"
+    return "correct the text there"
 
 
 def _refuse_infinite(path: Path, value: Any, keys: tuple[str | int, ...] = ()) -> None:
@@ -144,4 +193,7 @@ def _refuse_infinite(path: Path, value: Any, keys: tuple[str | int, ...] = ()) -
     if isinstance(value, (dict, list)):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
+            if isinstance(value, dict) and not isinstance(key, str):
+                where = key_path((*keys, str(key)))
+                raise InputError(path.name, f"{where}: the key is not a text", "write it in quotes")
             _refuse_infinite(path, item, (*keys, key))

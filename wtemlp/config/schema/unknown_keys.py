@@ -1,6 +1,7 @@
 """What to do about a key that is not known where it stands."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,21 @@ from wtemlp.config.schema.section import key_path
 FEW = 8  #: so many keys can be told in one line
 SURE = 0.8  #: likeness of two words that are the same but for a slip
 
-#: Keys that DP-GEN knew once.
+#: Choices of which forks of DP-GEN have more.
+OF_FORKS = ("model_devi_engine", "fp_style", "mlp_engine")
+_NO_EFFECT = "DP-GEN does not know it any more, it has no effect: remove it"
+_DPGEN2 = "dpgen2 has it, and DP-GEN does not: remove it"
+#: Keys that DP-GEN knew once, or that a program of the same family has.
 _GONE = {
+    "model_devi_e_trust_lo": _NO_EFFECT,
+    "model_devi_e_trust_hi": _NO_EFFECT,
+    "dflow_config": _DPGEN2,
+    "dflow_s3_config": _DPGEN2,
+    "default_step_config": _DPGEN2,
+    "step_configs": _DPGEN2,
+    "bohrium_config": _DPGEN2,
+    "upload_python_packages": _DPGEN2,
+    "inputs": _DPGEN2,
     "train_param": "DP-GEN takes the training input from default_training_param: remove it",
     "training_reuse_decay_steps": "DP-GEN does not know it any more: remove it",
     "use_multi_systems": "DP-GEN does not know it any more: remove it",
@@ -32,9 +46,20 @@ class Home:
 
 def nearest(word: str, words: Sequence[str], likeness: float = 0.6) -> str | None:
     """The word that was meant, if one is near."""
-    lower = {name.lower(): name for name in words}
-    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=likeness)
-    return lower[near[0]] if near else None
+    found = max(words, key=lambda name: _likeness(word, name), default=None)
+    return found if found is not None and _likeness(word, found) >= likeness else None
+
+
+def _likeness(word: str, name: str) -> float:
+    """Likeness of two keys, 0 to 1; their parts may be in another order."""
+    one, other = (re.findall(r"[^_]+|^$", text.lower()) for text in (word, name))
+    pairs = (("_".join(one), "_".join(other)), ("_".join(sorted(one)), "_".join(sorted(other))))
+    return max(difflib.SequenceMatcher(None, its, given).ratio() for given, its in pairs)
+
+
+def is_foreign(key: str, names: Sequence[str], schema: Argument) -> bool:
+    """Whether an unknown key is like none of `names`, and known nowhere in a file."""
+    return nearest(key, names) is None and next(_homes(schema, key), None) is None
 
 
 def remedy(
@@ -62,7 +87,7 @@ def remedy(
     """
     parent = tuple(part for part in path if not part.isdigit())
     gone = _GONE.get(key) or _OF_STYLE.get((str(data.get("fp_style")), key))
-    if gone and not parent:
+    if gone and (not parent or gone == _NO_EFFECT):
         return gone
     homes = list(_homes(schema, key))
     if words := _with_other_choice(homes, parent, data):
@@ -72,9 +97,27 @@ def remedy(
         return words
     if near := near or nearest(key, names):
         return f'did you mean "{near}"?'
+    if words := _near_elsewhere(schema, key, data):
+        return words
     known = f"known here: {', '.join(sorted(names))}" if len(names) <= FEW else ""
     comment = "the key of a comment starts with an underscore"
     return f"remove it ({known or comment})"
+
+
+def _near_elsewhere(schema: Argument, key: str, data: Mapping[str, Any]) -> str:
+    """A slip, and in another place than the key that was meant."""
+    near = nearest(key, sorted(set(_all_names(schema))), SURE)
+    words = _at_another_place(list(_homes(schema, near)), data) if near else ""
+    return f'did you mean "{near}"? {words}' if words else ""
+
+
+def _all_names(argument: Argument) -> Iterator[str]:
+    for field in argument.sub_fields.values():
+        yield from (field.name, *field.alias)
+        yield from _all_names(field)
+    for variant in argument.sub_variants.values():
+        for choice in variant.choice_dict.values():
+            yield from _all_names(choice)
 
 
 def _homes(

@@ -1,12 +1,16 @@
 """What a user's scripts must have, so that their walkers can be read and their bias is right."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 from wtemlp.config.records import Revision, Template
 from wtemlp.config.schema.section import wrong_value
 from wtemlp.config.templates import plumed_output
-from wtemlp.config.templates.text import Action, actions, commands, occurs, replaced
+from wtemlp.config.templates.includes import origin
+from wtemlp.config.templates.lammps_checks import check_lammps
+from wtemlp.config.templates.plumed_text import Action, effective
+from wtemlp.config.templates.text import commands, occurs, replaced
 from wtemlp.core import paths
 from wtemlp.core.errors import InputError
 
@@ -34,6 +38,10 @@ class ScriptPlace:
     numb_models: int
     wte: bool
     suffix: str  #: of the models
+    type_map: tuple[str, ...]
+    mass_map: tuple[float, ...]  #: g/mol
+    devi_words: str  #: more words of ``pair_style deepmd``
+    inputs: Mapping[str, str] = field(default_factory=dict)  #: other PLUMED inputs, by their names
 
     def wrong(self, remedy: str) -> InputError:
         """The error of the LAMMPS script."""
@@ -55,15 +63,33 @@ def check_scripts(place: ScriptPlace, template: Template) -> None:
     """
     _check_pair_style(place, [line.split() for line in template.lmp.splitlines()])
     _check_units(place, template)
+    # Of wtemlp's own words only this one is in what is looked at.
+    known = {"V_TRJ_FREQ": place.trj_freq}
     for revision in _distinct(template):
-        # Of wtemlp's own words only this one is in what is looked at.
-        known = {"V_TRJ_FREQ": place.trj_freq}
-        lines = commands(replaced(template.lmp, {**known, **revision.lmp}))
-        inputs = actions(replaced(template.plm, {**known, **revision.all}))
+        text = replaced(template.lmp, {**known, **revision.lmp})
+        plumed = replaced(template.plm, {**known, **revision.all})
+        check_lammps(text, place.type_map, place.mass_map, place.wrong)
+        lines, inputs = commands(text), effective(plumed)
         _check_full_line(place, lines)
         _check_dump(place, lines)
         _check_plumed(place, lines, inputs, bool(template.plm))
-        _check_input(place, inputs)
+        _check_input(inputs, partial(_wrong_plm, place, plumed))
+    for name, text in place.inputs.items():
+        _check_input(effective(text), partial(_wrong_other, place, name, text))
+
+
+def _wrong_plm(place: ScriptPlace, text: str, one: Action, why: str) -> InputError:
+    return place.wrong_plm(_at(text, one) + why)
+
+
+def _wrong_other(place: ScriptPlace, name: str, text: str, one: Action, why: str) -> InputError:
+    return place.wrong(f"{name}: {_at(text, one)}{why}")
+
+
+def _at(text: str, action: Action) -> str:
+    """Where an action is, if it is in an included file."""
+    name, number = origin(text, action.first)
+    return f"{name}, line {number}: " if name else ""
 
 
 def _distinct(template: Template) -> list[Revision]:
@@ -82,10 +108,17 @@ def _check_pair_style(place: ScriptPlace, lines: Iterable[Sequence[str]]) -> Non
     full = [is_full(words, place.numb_models) for words in found]
     if len(found) > 1 and not (place.wte and all(full)):
         raise place.wrong(f'has {len(found)} lines "pair_style deepmd": there must be one')
+    if len(found) > 1 and place.devi_words:
+        raise place.wrong(
+            f'its lines "pair_style deepmd" are {len(found)}: write one, alone: '
+            f"the models and {place.devi_words} (use_relative) are filled in"
+        )
 
 
 def _check_full_line(place: ScriptPlace, lines: Iterable[Sequence[str]]) -> None:
     """A full line is left as it is: its models must be all, and its output what is read."""
+    if place.devi_words:
+        return  # the line is filled in anew
     models = {f"../graph.{model:03d}{place.suffix}" for model in range(place.numb_models)}
     for words in lines:
         if words[:2] != ["pair_style", "deepmd"] or not is_full(words, place.numb_models):
@@ -155,29 +188,35 @@ def _check_plumed(
             raise place.wrong(f'add "fix_modify {words[1]} energy no" after that fix: else {why}')
 
 
-def _check_input(place: ScriptPlace, inputs: Sequence[Action]) -> None:
-    if any(one.name == "RESTART" for one in inputs):
-        raise place.wrong_plm(
-            "remove RESTART: a walker begins in a clean folder, also when it is tried again"
-        )
-    for file in plumed_output.written_files(inputs):
-        if "/" in file:
-            raise place.wrong_plm(f"it writes {file}: a walker's files must be in its own folder")
+def _check_input(inputs: Sequence[Action], wrong: Callable[[Action, str], InputError]) -> None:
+    units = plumed_output.energy_unit(inputs), plumed_output.time_unit(inputs)
     for one in inputs:
+        if not one.closed:
+            raise wrong(one, f'{one.name} goes on by ... and has no end: add a line "..."')
+        if one.name == "RESTART":
+            raise wrong(
+                one,
+                "remove RESTART: a walker begins in a clean folder, also when it is tried again",
+            )
+        if one.name == "PLUMED":
+            raise wrong(
+                one,
+                "PLUMED runs another input, in which nothing can be looked at: write "
+                "its lines here",
+            )
+        for file in plumed_output.written_files([one]):
+            if "/" in file.removeprefix("./"):
+                raise wrong(one, f"it writes {file}: a walker's files must be in its own folder")
+            if file in (paths.COLVAR_NVT, paths.COLVAR_WTE) and units != (1.0, 1.0):
+                raise wrong(one, f"{file} is read in eV and ps: add {_UNITS}, or rename it")
         if "WALKERS_DIR" in one.keywords:
             remedy = "remove WALKERS_DIR: hills outside of a walker's own folder are not cleaned"
-            raise place.wrong_plm(f"{remedy} when it is tried again")
-        for file in (paths.COLVAR_NVT, paths.COLVAR_WTE):
-            if file not in one.keywords.get("FILE", "").split(","):
-                continue
-            units = plumed_output.energy_unit(inputs), plumed_output.time_unit(inputs)
-            if units != (1.0, 1.0):
-                raise place.wrong_plm(f"{file} is read in eV and ps: add {_UNITS}, or rename it")
+            raise wrong(one, f"{remedy} when it is tried again")
 
 
 def _check_units(place: ScriptPlace, template: Template) -> None:
     """wtemlp's own energies are in eV."""
-    if not template.plm or plumed_output.energy_unit(actions(template.plm)) == 1.0:
+    if not template.plm or plumed_output.energy_unit(effective(template.plm)) == 1.0:
         return
     for name in _IN_EV:
         if name in template.own and occurs(name, template.plm):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wtemlp.config.templates.text import Action
+from wtemlp.config.templates.plumed_text import Action
 from wtemlp.core.units import ENERGY_IN_EV
 
 _EV = {name.lower(): factor for name, factor in ENERGY_IN_EV.items()}

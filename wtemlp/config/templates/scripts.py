@@ -1,14 +1,21 @@
 """``template``, ``rev_mat`` and ``sys_rev_mat``: scripts of the user's own, in DP-GEN's way."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from wtemlp.config.elements import read_mass_map, read_type_map
+from wtemlp.config.md_options import read_md_options
 from wtemlp.config.records import Revision, Template
 from wtemlp.config.schema.dpgen_schema import ENGINE
 from wtemlp.config.schema.section import Section, wrong_value
+from wtemlp.config.templates import plumed_text
+from wtemlp.config.templates import text as template_text
 from wtemlp.config.templates.checks import ScriptPlace, check_scripts
+from wtemlp.config.templates.includes import Grammar, expanded
+from wtemlp.config.templates.includes import place as place_of
 from wtemlp.config.templates.text import left_over, occurs
 from wtemlp.config.training import model_suffix
 from wtemlp.core.errors import InputError, NotRunnable
@@ -74,7 +81,7 @@ def _template(
     section = job.section("template")
     if LMP not in section:
         raise section.missing(LMP, "add it: the LAMMPS script")
-    lmp = _read_script(section, LMP, root)
+    lmp = _read_script(section, LMP, root, template_text.GRAMMAR)
     plm = _read_plumed(params, section, root, wte)
     plm_path = _read_plumed_path(params, section, root, plm is not None)
     revisions = {index: _revisions(job, index, plm is not None, own, wte) for index in systems}
@@ -82,7 +89,8 @@ def _template(
     template = Template(lmp, plm or "", revisions, tuple(own), plm_path)
     for index in systems:
         _check_words(job, template, index)
-    place = ScriptPlace(
+    type_map = read_type_map(params)
+    source = ScriptPlace(
         section.file,
         (*section.path, LMP),
         (*section.path, PLM),
@@ -92,10 +100,34 @@ def _template(
         params["numb_models"],
         wte,
         model_suffix(params),
+        type_map,
+        read_mass_map(params, type_map),
+        read_md_options(params).devi_words,
+        dict(_named_inputs(lmp, root, partial(section.wrong, LMP))),
     )
-    check_scripts(place, template)
+    check_scripts(source, template)
     used = (name for name in own if occurs(name, lmp) or occurs(name, template.plm))
     return replace(template, own=tuple(used))
+
+
+def _named_inputs(
+    lmp: str, root: Path, wrong: Callable[[str], InputError]
+) -> Iterator[tuple[str, str]]:
+    """Names and texts of the PLUMED inputs that the script's own ``fix plumed`` names.
+
+    Those that are in the run's folder: the others are made by the script.
+    """
+    for words in template_text.commands(lmp):
+        if words[0] != "fix" or "plumedfile" not in words[:-1]:
+            continue
+        name = words[words.index("plumedfile") + 1]
+        if template_text.made_by(lmp, name):
+            continue
+        try:
+            text = (root / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        yield name, expanded(text, root, plumed_text.GRAMMAR, wrong)
 
 
 def _read_plumed(params: Section, section: Section, root: Path, wte: bool) -> str | None:
@@ -104,7 +136,7 @@ def _read_plumed(params: Section, section: Section, root: Path, wte: bool) -> st
     if PLM in section:
         if not plumed:
             return None  # as DP-GEN has it
-        return _read_script(section, PLM, root)
+        return _read_script(section, PLM, root, plumed_text.GRAMMAR)
     if plumed and not wte:
         raise section.missing(PLM, "add it: model_devi_plumed is true")
     return None
@@ -120,7 +152,7 @@ def _read_plumed_path(params: Section, section: Section, root: Path, plumed: boo
     return _read_script(section, PLM_PATH, root)
 
 
-def _read_script(section: Section, key: str, root: Path) -> str:
+def _read_script(section: Section, key: str, root: Path, grammar: Grammar | None = None) -> str:
     try:
         text = (root / section[key]).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -129,7 +161,9 @@ def _read_script(section: Section, key: str, root: Path) -> str:
         raise section.wrong(key, remedy) from None
     if not text.strip():
         raise section.wrong(key, "is empty")
-    return text
+    if grammar is None:
+        return text
+    return expanded(text, root, grammar, partial(section.wrong, key))
 
 
 def _revisions(
@@ -226,15 +260,17 @@ def _check_words(job: Section, template: Template, system: int) -> None:
         (PLM, template.plm, {*first.all, *template.own}),
     ):
         if (found := left_over(text, names)) is not None:
-            raise _left_over(section, kind, *found, system)
+            raise _left_over(section, kind, text, *found, system)
 
 
-def _left_over(section: Section, kind: str, line: int, word: str, system: int) -> InputError:
+def _left_over(
+    section: Section, kind: str, text: str, line: int, word: str, system: int
+) -> InputError:
     if word.startswith("V_"):
-        what = f"{word} in line {line} is replaced by nothing"
+        what = f"{word} in {place_of(text, line - 1)} is replaced by nothing"
         remedy = f"give it in rev_mat.{kind}, or for system {system} in sys_rev_mat"
     else:
-        what = f"{word} in line {line} is not replaced, for only whole words are"
+        what = f"{word} in {place_of(text, line - 1)} is not replaced, for only whole words are"
         remedy = "part them, as with a dot"
     return section.wrong(kind, f"{what}: {remedy}")
 

@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from wtemlp.config.templates.includes import Grammar, Include
+
 _VARIABLE = re.compile(r"(?<!\w)V_\w+", re.ASCII)
+_QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _WORD = re.compile(r"\w", re.ASCII)
 
 
@@ -18,7 +21,7 @@ def replaced(text: str, values: Mapping[str, object]) -> str:
     return _pattern(values).sub(lambda found: str(values[found[0]]), text)
 
 
-def _pattern(names: Iterable[str]) -> re.Pattern:
+def _pattern(names: Iterable[str]) -> re.Pattern[str]:
     """Any of the names as a whole word, the longest that fits."""
     words = []
     for name in sorted(names, key=len, reverse=True):
@@ -73,52 +76,68 @@ def _without_comments(text: str) -> Iterator[str]:
         yield line[:end]
 
 
-def commands(text: str) -> list[list[str]]:
-    """The words of each LAMMPS command: comments taken away, lines that go on (``&``) joined."""
-    found: list[list[str]] = []
-    goes_on = False
-    for line in _without_comments(text):
-        stripped = line.rstrip()
-        words = stripped.removesuffix("&").split()
-        if goes_on:
-            found[-1] += words
-        else:
-            found.append(words)
-        goes_on = stripped.endswith("&")
-    return [words for words in found if words]
-
-
 @dataclass(frozen=True)
-class Action:
-    """One line of a PLUMED input."""
+class Command:
+    """One command of a LAMMPS script."""
 
-    label: str
-    name: str
-    keywords: Mapping[str, str]  #: ``KEY=value``
+    words: tuple[str, ...]
+    text: str
+    first: int  #: its lines, from 0
+    end: int  #: the line after it
 
-
-def actions(text: str) -> list[Action]:
-    """The actions of a PLUMED input, those that take several lines (``...``) joined."""
-    found: list[Action] = []
-    words: list[str] = []
-    inside = False
-    for line in text.splitlines():
-        new = line.partition("#")[0].split()
-        if inside and new[:1] == ["..."]:
-            inside, new = False, []
-        elif new[-1:] == ["..."]:
-            inside, new = True, new[:-1]
-        words += new
-        if words and not inside:
-            found.append(_action(words))
-            words = []
-    return found + ([_action(words)] if words else [])
+    @property
+    def nested(self) -> list[list[str]]:
+        """The commands that it has LAMMPS do: in quotes, of ``if`` and ``run ... every``."""
+        if self.words[0] not in ("if", "run"):
+            return []
+        found = (double or single for double, single in _QUOTED.findall(self.text))
+        return [words for words in map(str.split, found) if words]
 
 
-def _action(words: list[str]) -> Action:
-    label = ""
-    if words[0].endswith(":"):
-        label, words = words[0][:-1], words[1:]
-    pairs = [word.partition("=") for word in words[1:]]
-    keywords = {key: value for key, equals, value in pairs if equals}
-    return Action(keywords.get("LABEL", label), words[0] if words else "", keywords)
+def lammps_commands(text: str) -> list[Command]:
+    """The commands of a LAMMPS script: comments taken away, lines that go on (``&``) joined."""
+    found: list[Command] = []
+    parts: list[str] = []
+    first = 0
+    for number, line in enumerate(_without_comments(text)):
+        if not parts:
+            first = number
+        stripped = line.rstrip()
+        parts.append(stripped.removesuffix("&"))
+        if stripped.endswith("&"):
+            continue
+        found.append(_command(parts, first, number + 1))
+        parts = []
+    if parts:
+        found.append(_command(parts, first, first + len(parts)))
+    return [one for one in found if one.words]
+
+
+def _command(parts: list[str], first: int, end: int) -> Command:
+    text = " ".join(parts)
+    return Command(tuple(text.split()), text, first, end)
+
+
+def commands(text: str) -> list[list[str]]:
+    """The words of each command of :func:`lammps_commands`."""
+    return [list(one.words) for one in lammps_commands(text)]
+
+
+def made_by(text: str, name: str) -> bool:
+    """Whether a script makes a file itself, as far as can be seen: another command names it."""
+    read = re.compile(rf"\b(include|jump|plumedfile)\s+[\"']?{re.escape(name)}(?![\w.])")
+    return any(
+        name in re.split(r"[\s\"'>]+", read.sub("", one.text)) for one in lammps_commands(text)
+    )
+
+
+def _includes(text: str) -> list[Include]:
+    found = [
+        Include(one.first, one.end, one.words[1].strip("\"'"))
+        for one in lammps_commands(text)
+        if one.words[0] == "include" and len(one.words) > 1
+    ]
+    return [one for one in found if not made_by(text, one.name)]
+
+
+GRAMMAR = Grammar(_includes, str)

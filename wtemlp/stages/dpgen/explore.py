@@ -8,7 +8,6 @@ of their labels.  Its jobs are done by wtemlp's dispatcher, its random numbers c
 run's seed, and each label is read alone, so that one output that is broken costs one frame.
 """
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -22,22 +21,29 @@ from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frame
 from wtemlp.config.atoms import by_atoms
 from wtemlp.config.foreign import AMBER, CALYPSO
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_json
+from wtemlp.core.atomic_io import read_json, write_json
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.task_status import forget_finished
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen import exploration
 from wtemlp.dpgen.adapter import DpgenJob
-from wtemlp.dpgen.labelling import label_job, read_label
-from wtemlp.records.labels import LabelOutcome, read_frame_record, write_outcomes
+from wtemlp.dpgen.labelling import label_job
+from wtemlp.records.labels import FrameRecord, LabelOutcome, write_outcomes
 from wtemlp.records.walkers import WalkerSummary
-from wtemlp.reference.base import refusal
+from wtemlp.reference import outputs
+from wtemlp.reference.base import Frames, refusal
+from wtemlp.reference.dataset import write_systems
+from wtemlp.reference.dpgen_style import take_sent
 from wtemlp.stages.context import RunContext
-from wtemlp.stages.dpgen import frames
+from wtemlp.stages.dpgen import frames as foreign_frames
+from wtemlp.stages.exploration.starting_structures import given_structure
 from wtemlp.stages.select import LISTS
 
 WALKERS = "walkers.json"  #: as of wtemlp's own explorations
+#: What to do about damaged files.
+EXPLORE_AGAIN = "put it back, or move its folder away, and the same command explores again"
+CHOOSE_AGAIN = "put it back, or move the folder 02.fp away, and the same command chooses again"
 RECORD = "record.calypso"  #: DP-GEN's: how far CALYPSO has come
 #: Results without which a walker has failed; what else DP-GEN names may be missing.
 NEEDED = (
@@ -62,9 +68,10 @@ def prepare(context: RunContext, iteration: int) -> None:
     exploration.make_exploration(
         context.paths.root,
         iteration,
-        frames.absolute(params.jdata, context.paths.root),
+        foreign_frames.absolute(params.jdata, context.paths.root),
         context.machines.mdata,
         context.seed("explore", iteration),
+        lambda file: given_structure(context.params, file).system(),
     )
     for script in folder.glob("task.*/input.lammps") if by_atoms(params.jdata) else ():
         if not re.search(r"^pair_style +deepmd\b.*\batomic\b", script.read_text(), re.M):
@@ -90,7 +97,7 @@ def adopt_choice(context: RunContext, iteration: int) -> FrameTable:
     OSError, ValueError, KeyError
         If they cannot be read.
     """
-    table = frames.decided(context, iteration)
+    table = foreign_frames.decided(context, iteration)
     save_frames(context.paths.explored(iteration), table)
     return table
 
@@ -100,7 +107,7 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     job = exploration.exploration_job(
         context.paths.root,
         iteration,
-        frames.absolute(context.params.jdata, context.paths.root),
+        foreign_frames.absolute(context.params.jdata, context.paths.root),
         context.machines.mdata,
     )
     return as_tasks(job)
@@ -166,7 +173,7 @@ def run_calypso(
 
 def walkers(context: RunContext, iteration: int) -> list[WalkerSummary]:
     """How each task fared."""
-    results = frames.results(context.paths, iteration, context.params.engine)
+    results = foreign_frames.results(context.paths, iteration, context.params.engine)
     return [
         WalkerSummary(
             name=task.name,
@@ -174,7 +181,7 @@ def walkers(context: RunContext, iteration: int) -> list[WalkerSummary]:
             method=context.params.engine,
             biasfactor=1.0,
             biases_energy=False,
-            temperature_K=frames.temperatures(task)[0],
+            temperature_K=foreign_frames.temperatures(task)[0],
         )
         for task in results
     ]
@@ -191,7 +198,7 @@ def choose(context: RunContext, iteration: int) -> FrameTable:
     folder = context.paths.label(iteration)
     if folder.exists():
         shutil.rmtree(folder)
-    jdata = frames.absolute(context.params.jdata, context.paths.root)
+    jdata = foreign_frames.absolute(context.params.jdata, context.paths.root)
     seed = context.seed("select", iteration)
     try:
         exploration.choose(context.paths.root, iteration, jdata, seed)
@@ -212,7 +219,7 @@ def choose(context: RunContext, iteration: int) -> FrameTable:
 
 def label_tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     """The labelling tasks, and the files that they share."""
-    jdata = frames.absolute(context.params.jdata, context.paths.root)
+    jdata = foreign_frames.absolute(context.params.jdata, context.paths.root)
     job = label_job(context.paths.root, iteration, jdata, context.machines.mdata)
     return ([], []) if job is None else as_tasks(job)
 
@@ -239,15 +246,16 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     reasons, outcomes = {}, []
     folders = label_folders(context.paths, iteration)
     for folder in folders:
-        made = read_frame_record(folder)
-        label, reason = _read(folder, context.params.jdata)
+        made = FrameRecord.from_json(read_json(folder / paths.FRAME, CHOOSE_AGAIN))
+        label, reason, notes = _read(folder, context.params.jdata)
         if (
             label is not None
             and made.electron_temperature_K is not None
             and not ({"fparam", "aparam"} & label.data.keys())
         ):
             label, reason = None, "its job.json has gone, and the electron temperature with it"
-        outcomes.append(LabelOutcome(folder.name, not reason, reason, made))
+        noted = () if reason else tuple(notes)
+        outcomes.append(LabelOutcome(folder.name, not reason, reason, made, notes=noted))
         if label is None:
             reasons[folder.name] = reason
         else:
@@ -266,18 +274,23 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     return len(folders) - len(reasons), reasons
 
 
-def _read(folder: Path, jdata: Mapping[str, Any]) -> tuple[dpdata.LabeledSystem | None, str]:
-    """A label, or why there is none."""
-    try:
-        label = read_label(folder, jdata)
-    except ValueError as error:
-        return None, f"its output cannot be read ({error})"
-    if label is None or len(label) == 0:
-        return None, "there is no converged label in its output"
+def _read(
+    folder: Path, jdata: Mapping[str, Any]
+) -> tuple[dpdata.LabeledSystem | None, str, list[str]]:
+    """A label, or why there is none; and what a user should know of it."""
+    label, reason, notes = outputs.read(folder, jdata)
+    if label is None:
+        return None, reason, notes
     if not (np.isfinite(label["energies"]).all() and np.isfinite(label["forces"]).all()):
-        return None, "the energy or a force is not a finite number"
+        return None, "the energy or a force is not a finite number", notes
+    if (folder / paths.POSCAR).exists():
+        type_map = jdata["type_map"]
+        sent = dpdata.System(str(folder / paths.POSCAR), fmt="vasp/poscar", type_map=type_map)
+        frames = Frames(sent["coords"], sent["cells"], sent["atom_types"], (folder.name,))
+        if reason := take_sent(label, frames, type_map, notes):
+            return None, reason, notes
     reason = refusal(label["forces"][0])
-    return (None, reason) if reason else (label, "")
+    return (None if reason else label), reason, notes
 
 
 def _write(
@@ -289,9 +302,7 @@ def _write(
     precise = {"prec": np.float64} if context.params.engine == AMBER else {}
     for system, labels in kept.items():
         folder = context.paths.label_data(iteration, int(system))
-        systems = dpdata.MultiSystems(*labels, type_map=list(context.params.type_map))
-        systems.to("deepmd/raw", str(folder))
-        systems.to("deepmd/npy", str(folder), set_size=len(labels), **precise)
+        write_systems(folder, labels, context.params.type_map, **precise)
 
 
 def needed(run: RunPaths, iteration: int, *, explored: bool, chosen: bool) -> list[Path]:
@@ -314,10 +325,10 @@ def needed(run: RunPaths, iteration: int, *, explored: bool, chosen: bool) -> li
         return found if len(found) >= n else [*found, run.label(iteration) / f"task.* ({n})"]
     if not listed.exists():
         return [listed]
-    content = json.loads(listed.read_text())
+    content = read_json(listed, EXPLORE_AGAIN)
     folders = [run.explore(iteration) / name for name in content["tasks"]]
     if not explored:
         return folders
     if content["engine"] == CALYPSO:
-        return [run.explore(iteration) / frames.CALYPSO_RESULTS / "Model_Devi.out"]
-    return [folder / frames.DEVIATIONS[content["engine"]] for folder in folders]
+        return [run.explore(iteration) / foreign_frames.CALYPSO_RESULTS / "Model_Devi.out"]
+    return [folder / foreign_frames.DEVIATIONS[content["engine"]] for folder in folders]

@@ -12,6 +12,7 @@ from wtemlp.dispatch.tasks import StageTasks, Task, TaskResult, failure_of
 from wtemlp.records.state import Step
 from wtemlp.records.summary import Summary, read_summary, save_summary
 from wtemlp.records.walkers import LoweredBias, WalkerSummary
+from wtemlp.stages import label
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen import explore
 from wtemlp.stages.protocols import Say, Submit
@@ -56,6 +57,14 @@ class DpgenExplorer:
     def collect(self, context: RunContext, iteration: int) -> tuple[None, list[WalkerSummary]]:
         """Who explored; the frames are DP-GEN's to read."""
         return None, explore.walkers(context, iteration)
+
+    def remarks(self, context: RunContext, iteration: int) -> list[str]:
+        """Nothing: the records are DP-GEN's to read."""
+        return []
+
+    def list_again(self, context: RunContext, iteration: int, explored: bool) -> None:
+        """List the tasks that DP-GEN has made."""
+        explore.adopt(context, iteration)
 
     def needed(self, paths: RunPaths, iteration: int, step: Step) -> list[Path]:
         """The walkers' folders, or their deviations."""
@@ -107,6 +116,17 @@ class DpgenLabelling:
             except CalculationError as error:
                 raise failure_of(stage.folder, failed, len(tasks)) from error
         return failed
+
+    def choose_again(self, context: RunContext, iteration: int) -> None:
+        """Nothing: DP-GEN's choice is not made twice."""
+
+    def by_hand(self, context: RunContext, iteration: int) -> list[str]:
+        """Nothing: each output is read as it is."""
+        return []
+
+    def remarks(self, context: RunContext, iteration: int) -> list[str]:
+        """What a user should know of the labels."""
+        return label.remarks(context, iteration)
 
     def collect(self, context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
         """Read the labels, each alone."""

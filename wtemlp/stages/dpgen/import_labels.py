@@ -16,18 +16,14 @@ import numpy as np
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.config.records import Criteria
 from wtemlp.core import paths
+from wtemlp.core.atomic_io import temporary
 from wtemlp.dispatch.script import declared
 from wtemlp.dispatch.task_status import note_finished
 from wtemlp.md.dump import Dump, read_dump, write_dump
 from wtemlp.md.topology import minimum_image
-from wtemlp.records.labels import (
-    LabelOutcome,
-    read_frame_record,
-    write_frame_record,
-    write_outcomes,
-)
+from wtemlp.records.labels import LabelOutcome, write_frame_record, write_outcomes
 from wtemlp.reference.dpgen_style import POSITION_TOLERANCE_A
-from wtemlp.stages import label, select
+from wtemlp.stages import label, label_frames, select
 from wtemlp.stages.classification import sort_frames
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen import import_walkers
@@ -70,7 +66,7 @@ def adopt(context: RunContext, iteration: int) -> str:
         row = int(_rows(table, place)[0])
         table.decision[row] = int(Decision.SELECTED)
         source = select.frame_folder(context.paths, iteration, table, row)
-        write_frame_record(task, label.provenance(context, source, table, row))
+        write_frame_record(task, label_frames.provenance(context, source, table, row))
     save_frames(context.paths.explored(iteration), table)
     return ""
 
@@ -85,7 +81,7 @@ def _is_known(context: RunContext, iteration: int, tasks: Sequence[Path]) -> boo
         return False
     if not all((task / paths.FRAME).exists() for task in tasks):
         return False
-    return len(label.frame_folders(context.paths, iteration)) == len(tasks)
+    return len(label_frames.frame_folders(context.paths, iteration)) == len(tasks)
 
 
 def _rows(table: FrameTable, place: Place) -> np.ndarray:
@@ -159,7 +155,7 @@ def _write_frame(context: RunContext, task: Path) -> None:
     kept, linked = task / paths.FRAME_DUMP, task / paths.DPGEN_DUMP
     if kept.exists():
         return
-    new = kept.with_name(f"{kept.name}.tmp")
+    new = temporary(kept)
     if linked.exists() and linked.read_text(errors="replace").startswith("ITEM: TIMESTEP"):
         shutil.copyfile(linked, new)
     else:
@@ -194,7 +190,7 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
     systems = [int(data.name.split(".")[1]) for data in sorted(folder.glob("data.[0-9]*"))]
     data = {system: _labelled(context, iteration, system) for system in systems}
     total = sum(len(one) for one in data.values())
-    for task in label.frame_folders(context.paths, iteration):
+    for task in label_frames.frame_folders(context.paths, iteration):
         frame = read_dump(task / paths.FRAME_DUMP)
         energy = _take(data.get(int(task.name.split(".")[1]), []), frame)
         elements = [context.params.type_map[kind - 1] for kind in frame.types]
@@ -203,9 +199,10 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
                 frame=task.name,
                 labelled=energy is not None,
                 reason="" if energy is not None else "dpgen run has no label of it",
-                origin=read_frame_record(task),
+                origin=label_frames.frame_record(context, iteration, task),
                 label_eV=energy,
                 atoms={name: elements.count(name) for name in sorted(set(elements))},
+                notes=(),
             )
         )
     write_outcomes(folder, outcomes)

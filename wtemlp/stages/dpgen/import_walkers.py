@@ -13,16 +13,20 @@ from typing import Any
 import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable
+from wtemlp.config.structures import starting_structure
 from wtemlp.config.templates.plumed_output import energy_file, written_files
-from wtemlp.config.templates.text import actions
+from wtemlp.config.templates.plumed_text import effective
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_json
+from wtemlp.core.errors import InputError
 from wtemlp.md.trajectory import trajectory
 from wtemlp.md.walker_record import DPGEN, TEMPLATE, as_json
 from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import explore, template_scripts
 from wtemlp.stages.exploration import walker_results as one
+from wtemlp.structures.lammps_data import read_data
+from wtemlp.structures.text import Unreadable, read_lines
 
 
 def adopt(context: RunContext, iteration: int, done: bool, stored: bool) -> str:
@@ -53,7 +57,7 @@ def adopt(context: RunContext, iteration: int, done: bool, stored: bool) -> str:
         return f"{folder} has no tasks"
     _mend_links(context, iteration)
     for task in tasks:
-        if why := _unfit(task, done, stored):
+        if why := _unfit(task, done, stored) or _other_elements(context, task):
             return why
     for task in tasks:
         content = _job_file(task)
@@ -79,6 +83,19 @@ def _unfit(task: Path, done: bool, stored: bool) -> str:
     return ""
 
 
+def _other_elements(context: RunContext, task: Path) -> str:
+    """Whether DP-GEN has taken the numbers of types for others than their file tells; "" if not."""
+    conf, source = task / paths.CONF, _source(task)
+    try:
+        meant = starting_structure(context.params, source)
+        types = read_data(read_lines(conf)).types
+    except (InputError, Unreadable):
+        return ""  # gone, or changed since: nothing can be told
+    if sorted(types - 1) == sorted(meant.types):
+        return ""
+    return f"{conf} has other elements than {source} tells: DP-GEN takes the numbers of its types"
+
+
 def _has_frames(task: Path) -> bool:
     frames = trajectory(task)
     return frames.is_file() or next(frames.glob("*.lammpstrj*"), None) is not None
@@ -102,7 +119,7 @@ def _adopted(
 ) -> dict[str, Any]:
     """``job.json`` of a task of DP-GEN's with what wtemlp writes there."""
     plumed = task / paths.PLUMED_INPUT
-    inputs = actions(plumed.read_text(errors="replace")) if plumed.exists() else ()
+    inputs = effective(plumed.read_text(errors="replace")) if plumed.exists() else ()
     ensemble = str(content.get("ensemble", ""))
     native = "temps" in content
     known = {
@@ -135,10 +152,14 @@ def _adopted(
     }
 
 
+def _source(task: Path) -> Path:
+    """The file that a task's structure is of."""
+    return (task / paths.CONF).resolve().with_suffix(".poscar").resolve()
+
+
 def _structure(context: RunContext, task: Path) -> str:
     """What a task started from, as the parameter file names it."""
-    source = (task / paths.CONF).resolve().with_suffix(".poscar")
-    found = source.resolve()
+    found = _source(task)
     root = context.paths.root.resolve()
     return str(found.relative_to(root) if found.is_relative_to(root) else found)
 

@@ -30,7 +30,7 @@ def adopt_finished(context: RunContext, iteration: int, say: Say) -> None:
         if context.paths.label(iteration).is_dir():
             write_outcomes(context.paths.label(iteration), [])
         return
-    _summarise(context, iteration, labelled)
+    summarise(context, iteration, labelled)
 
 
 def adopt_current(context: RunContext, iteration: int, step: Step, say: Say) -> Step:
@@ -67,11 +67,11 @@ def _adopt_labelling(context: RunContext, iteration: int, step: Step, say: Say) 
         return Step.MAKE_LABEL
     if step is Step.POST_LABEL:
         import_labels.note_results(context, iteration)
-    _summarise(context, iteration, None)
+    summarise(context, iteration, None)
     return step
 
 
-def _summarise(context: RunContext, iteration: int, labelled: int | None) -> None:
+def summarise(context: RunContext, iteration: int, labelled: int | None) -> None:
     """The row of the final table, as far as DP-GEN's files tell it."""
     file = context.paths.summary(iteration)
     row = read_summary(file) or Summary(iteration)

@@ -1,6 +1,6 @@
 """Exploration: models in, trajectories out, each frame stamped with who made it."""
 
-import json
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,13 +10,14 @@ from typing import Any
 from wtemlp.analysis.frames import FrameTable
 from wtemlp.config.records import OWN, SHIFT, WTE, ExploreJob
 from wtemlp.core import paths, plugins
-from wtemlp.core.atomic_io import last_line, leading_int, write_json
+from wtemlp.core.atomic_io import last_line, leading_int, read_json, reading, write_json, write_text
 from wtemlp.core.paths import RunPaths
-from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.dispatch.task_status import has_finished
+from wtemlp.dispatch.tasks import NAMED, Task, TaskResult
 from wtemlp.md import wte_script
 from wtemlp.md.trajectory import root_mean_square_force, trajectory
 from wtemlp.md.walker import SharedHills, Walker
-from wtemlp.md.walker_record import WalkerRecord, as_json, read_record, write_record
+from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, as_json, read_record, write_record
 from wtemlp.records.walkers import LoweredBias, WalkerSummary
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import dpgen_scripts
@@ -27,10 +28,14 @@ from wtemlp.stages.exploration.previous_hills import PreviousHills, find_hills
 from wtemlp.stages.exploration.scripts import ToWrite, scripts_of, scripts_that_made
 from wtemlp.stages.exploration.starting_structures import write_structures
 
+log = logging.getLogger("wtemlp.stages")  # whose warnings are said
+
 CONFS = "confs"
 CUR_JOB = "cur_job.json"  #: the job as DP-GEN has it
 #: Fields of a job that came later.
 _LATER = ("template", "script", "timestep_ps", "thermostat_ps", "neigh_delay", "n_beads")
+#: What to do about damaged files of an exploration.
+EXPLORE_AGAIN = "put it back, or move its 01.model_devi away: the same command explores again"
 WALKERS = "walkers.json"  #: the task folders and their job; written when all are there
 
 
@@ -93,7 +98,7 @@ def _job_as_json(job: ExploreJob) -> dict[str, Any]:
 def changed_job(context: RunContext, iteration: int) -> str:
     """How the parameter file differs from what the walkers were prepared with; "": not."""
     listed = context.paths.explore(iteration) / WALKERS
-    if json.loads(listed.read_text())["job"] == _job_as_json(context.params.jobs[iteration]):
+    if read_json(listed, EXPLORE_AGAIN).get("job") == _job_as_json(context.params.jobs[iteration]):
         return ""
     return (
         f"model_devi_jobs[{iteration}] has changed, but its walkers go on as they were "
@@ -168,9 +173,16 @@ def _prepare_task(
         walker = _walker(context, iteration, job, c, c.temperature_K, models, previous)
     files, made = scripts_of(job).write(ToWrite(context, iteration, c, models, walker, made))
     for name, text in files.items():
-        (folder / name).write_text(text)
+        write_text(folder / name, text)
     if previous:
-        shutil.copyfile(previous.file, folder / wte_script.PREVIOUS_HILLS)
+        write_text(folder / wte_script.PREVIOUS_HILLS, previous.text)
+        if previous.left_out:
+            log.warning(
+                "%s: %d rows are cut or damaged; %s begins with the others",
+                previous.file,
+                previous.left_out,
+                folder.name,
+            )
         made = replace(made, hills_from=str(previous.file.relative_to(context.paths.root)))
     write_record(folder, made)
 
@@ -228,7 +240,14 @@ def task_folders(run: RunPaths, iteration: int) -> list[Path]:
         If the exploration has not been prepared to its end.
     """
     folder = run.explore(iteration)
-    return [folder / name for name in json.loads((folder / WALKERS).read_text())["tasks"]]
+    with reading(folder / WALKERS, EXPLORE_AGAIN):
+        return [folder / name for name in read_json(folder / WALKERS, EXPLORE_AGAIN)["tasks"]]
+
+
+def finished_of(tasks: Sequence[Path]) -> list[Path]:
+    """Those of an iteration's walkers that have finished, of whichever program."""
+    tagged = [task for task in tasks if has_finished(task)]
+    return tagged or [task for task in tasks if (task / paths.MODEL_DEVI).exists()]
 
 
 def frames_of(task: Path) -> Path:
@@ -239,7 +258,7 @@ def frames_of(task: Path) -> Path:
 def leave_out(context: RunContext, iteration: int, failed: Sequence[TaskResult]) -> None:
     """Have the iteration go on without walkers that failed; they stay named in the list."""
     listed = context.paths.explore(iteration) / WALKERS
-    content = json.loads(listed.read_text())
+    content = read_json(listed, EXPLORE_AGAIN)
     known = content.setdefault("failed", {})
     known |= {result.name: result.message.splitlines()[0] for result in failed}
     content["tasks"] = [name for name in content["tasks"] if name not in known]
@@ -252,15 +271,20 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     folder = context.paths.explore(iteration)
     common = sorted(path.name for path in folder.glob("graph.*"))
     job = context.params.jobs[iteration]
+    # As they were prepared: the parameter file may have changed since.
+    prepared = read_json(folder / WALKERS, EXPLORE_AGAIN).get("job") or {}
+    every = max(1, int(prepared.get("trj_freq") or job.trj_freq or 1))
     found = []
     for task in task_folders(context.paths, iteration):
         made = read_record(task)
         scripts = scripts_that_made(made)
+        last = made.nvt_steps + made.nsteps if made.method != TEMPLATE else 0
+        last -= last % every
         found.append(
             Task(
                 name=task.name,
                 folder=task,
-                command=scripts.command(context.machines.model_devi.command, made),
+                command=scripts.command(context.machines.model_devi.command, made, last),
                 forward=scripts.inputs(made),
                 backward=scripts.results(made, context.params.md.merge_traj),
                 logs=(paths.LMP_LOG, scripts.plumed_log),
@@ -308,6 +332,19 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[Walke
     frames = FrameTable.concatenate(tables)
     skip = context.params.criteria[iteration].skip
     return frames.where(frames.step >= skip), [walker for _, walker in read]
+
+
+def remarks(context: RunContext, iteration: int) -> list[str]:
+    """What of the walkers' records is left out, in a line for each kind, with the walkers."""
+    walkers: dict[str, list[str]] = {}
+    for folder in task_folders(context.paths, iteration):
+        for what in one.remarks(folder):
+            walkers.setdefault(what, []).append(folder.name)
+    return [
+        f"{', '.join(names[:NAMED])}{f' and {len(names) - NAMED} more' * (len(names) > NAMED)}: "
+        f"{what}"
+        for what, names in walkers.items()
+    ]
 
 
 def write_distributions(context: RunContext, iteration: int) -> None:

@@ -73,6 +73,18 @@ class LammpsExplorer:
         """The frames that are chosen from."""
         return explore.collect(context, iteration)[0]
 
+    def remarks(self, context: RunContext, iteration: int) -> list[str]:
+        """What of the walkers' records is left out."""
+        return explore.remarks(context, iteration)
+
+    def list_again(self, context: RunContext, iteration: int, explored: bool) -> None:
+        """List the walkers whose folders are there."""
+        folder = context.paths.explore(iteration)
+        tasks = sorted(task for task in folder.glob("task.*") if (task / names.JOB).exists())
+        if explored:  # those that failed are not among them
+            tasks = explore.finished_of(tasks)
+        explore.list_walkers(context, iteration, [task.name for task in tasks])
+
     def needed(self, paths: RunPaths, iteration: int, step: Step) -> list[Path]:
         """The walkers' inputs, or what they left."""
         listed = paths.explore(iteration) / explore.WALKERS

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wtemlp.core import paths
-from wtemlp.md import wte_script
+from wtemlp.md import colvar, wte_script
 from wtemlp.md.walker_record import WalkerRecord, read_record
 
 #: What two walkers must have in common: the same system in the same conditions, and hills on the
@@ -30,6 +30,8 @@ class PreviousHills:
 
     file: Path
     mean_eV: float  #: mean energy of that walker's unbiased part
+    text: str  #: those that are whole, with their header
+    left_out: int  #: rows that are cut or damaged
 
 
 def find_hills(folders: Iterable[Path], job: WalkerRecord) -> PreviousHills | None:
@@ -58,4 +60,7 @@ def _of(folder: Path) -> PreviousHills | None:
     if (folder / paths.STOPPED).exists() or not hills.exists() or not sigma.exists():
         return None
     mean_eV, *_ = wte_script.parse_sigma(sigma.read_text())
-    return PreviousHills(hills, mean_eV) if math.isfinite(mean_eV) else None
+    if not math.isfinite(mean_eV):
+        return None
+    text, left_out = colvar.whole_rows(hills)
+    return PreviousHills(hills, mean_eV, text, left_out)

@@ -56,9 +56,9 @@ class Generated:
         seeds = {name: getattr(to.walker, name) for name in ("velocity_seed", "thermostat_seed")}
         return wte_script.files(to.walker), replace(to.made, **seeds)
 
-    def command(self, lmp: str, made: WalkerRecord) -> str:
-        """The shell command of its job."""
-        return wte_command.command(lmp)
+    def command(self, lmp: str, made: WalkerRecord, last: int) -> str:
+        """The shell command of its job; `last`: the step of its last frame, 0: not known."""
+        return wte_command.command(lmp, last)
 
     def inputs(self, made: WalkerRecord) -> tuple[str, ...]:
         """The files that its job needs beside the models."""
@@ -87,9 +87,9 @@ class FromTemplate(Generated):
         made = template_scripts.provenance(job.template, revision, files, to.made, to.walker)
         return files, made
 
-    def command(self, lmp: str, made: WalkerRecord) -> str:
+    def command(self, lmp: str, made: WalkerRecord, last: int) -> str:
         """LAMMPS from the beginning."""
-        return wte_command.template_command(lmp, made.n_beads)
+        return wte_command.template_command(lmp, made.n_beads, last)
 
     def inputs(self, made: WalkerRecord) -> tuple[str, ...]:
         """The structure and the scripts."""

@@ -21,14 +21,17 @@ from typing import Any
 import dpdata
 import numpy as np
 
-from wtemlp.config.records import GIVEN, LABELLED, ExploreJob
+from wtemlp.config.records import GIVEN, LABELLED, ExploreJob, Params
+from wtemlp.config.structures import starting_structure
 from wtemlp.core import paths
-from wtemlp.core.errors import CalculationError
+from wtemlp.core.atomic_io import what_is_wrong
+from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.md.dump import read_dump
 from wtemlp.records.labels import LabelOutcome, read_outcomes
 from wtemlp.reference.dataset import across_energies
 from wtemlp.stages.context import RunContext
+from wtemlp.structures.record import Structure
 
 ORIGIN = ("iteration", "frame", "task", "step", "phase", "biasfactor", "temperature_K", "label_eV")
 
@@ -151,11 +154,7 @@ def spread(frames: Sequence[LabelledFrame], count: int) -> list[LabelledFrame]:
 def _given(context: RunContext, iteration: int, system: int, folder: Path) -> list[Start]:
     params, found = context.params, []
     for index, structure in enumerate(params.sys_configs[system]):
-        read = dpdata.System(
-            str(context.paths.root / structure),
-            fmt=params.sys_format,
-            type_map=list(params.type_map),
-        )
+        read = given_structure(params, context.paths.root / structure).system()
         conf = f"{system:03d}.{index:04d}.lmp"
         if params.md.shuffle:
             rng = np.random.default_rng(context.seed("shuffle", iteration, system, index))
@@ -167,6 +166,20 @@ def _given(context: RunContext, iteration: int, system: int, folder: Path) -> li
         link.symlink_to(os.path.relpath(context.paths.root / structure, folder))
         found.append(Start(conf, str(structure), None))
     return found
+
+
+def given_structure(params: Params, file: Path) -> Structure:
+    """Read a structure of ``sys_configs``, within a run.
+
+    Raises
+    ------
+    CalculationError
+        If MD cannot start from it.
+    """
+    try:
+        return starting_structure(params, file)
+    except InputError as error:  # it was right when the command began
+        raise CalculationError(str(error)) from error
 
 
 def _labelled(context: RunContext, frame: LabelledFrame, conf: Path) -> Start:
@@ -190,7 +203,9 @@ def _labelled(context: RunContext, frame: LabelledFrame, conf: Path) -> Start:
 
 
 def _lost(file: Path, error: Exception) -> CalculationError:
-    why = "has gone" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+    why = "has gone"
+    if not isinstance(error, FileNotFoundError):
+        why = f"cannot be read ({what_is_wrong(file, error.__cause__ or error)})"
     return CalculationError(
         f'{file} {why}, from which "start" of the wte block takes structures; put it back, or '
         f'have this iteration start from the "{GIVEN}" ones'

@@ -9,7 +9,8 @@ from dataclasses import replace
 from wtemlp.config.records import Revision, Template
 from wtemlp.config.templates.checks import DUMP_ID, FIX_ID, is_bare, is_full
 from wtemlp.config.templates.plumed_output import energy_file, written_files
-from wtemlp.config.templates.text import actions, commands, replaced
+from wtemlp.config.templates.plumed_text import effective
+from wtemlp.config.templates.text import commands, replaced
 from wtemlp.core import paths
 from wtemlp.dpgen import exploration
 from wtemlp.md import template_words
@@ -89,7 +90,7 @@ def _completed(
         trj_freq,
         context.machines.deepmd_version,
         context.params.jdata,
-        pair_style=not is_full(styles[0], len(graphs)),
+        pair_style=bool(context.params.md.devi_words) or not is_full(styles[0], len(graphs)),
         dump=dump,
     )
 
@@ -127,7 +128,7 @@ def provenance(
     WalkerRecord
         As `made`, with None for what only the script knows.
     """
-    inputs = actions(files.get(paths.PLUMED_INPUT, ""))
+    inputs = effective(files.get(paths.PLUMED_INPUT, ""))
     found = replace(
         made,
         method=TEMPLATE,

@@ -1,7 +1,7 @@
 """What a walker's job left in its folder: its frames, and how it fared."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,13 +14,23 @@ from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
 from wtemlp.md import colvar, energy_file, plumed_input, wte_script
+from wtemlp.md.text_table import TextTable, read_table
 from wtemlp.md.trajectory import are_stored, join_beads, trajectory
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, read_record
 from wtemlp.records.walkers import WalkerSummary
 
 Series = Mapping[str, np.ndarray]  #: recorded columns by name, each (n,)
-_COLUMNS = 7  #: of model_devi.out: the step, and largest, smallest and mean of virial and force
+#: Of a model_devi.out whose header does not name them: those of DeePMD-kit 2 and later.
+_COLUMNS = (
+    "step",
+    "max_devi_v",
+    "min_devi_v",
+    "avg_devi_v",
+    "max_devi_f",
+    "min_devi_f",
+    "avg_devi_f",
+)
 #: What PLUMED says when a variable is where METAD has no grid.
 _OFF_GRID = re.compile(r"outside the grid along the \d+ dimension \(arg name: ([^)\s]+)\)")
 
@@ -45,22 +55,61 @@ def read_rows(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     that went on from a checkpoint has another trajectory from there on, so what was written after
     the checkpoint before is left out, as its energies are (:func:`wtemlp.md.colvar.read_series`):
     those frames are not of the walker that came to the end, or was stopped.  The last row of a
-    stopped job may be cut: an incomplete row is dropped.
+    stopped job may be cut: an incomplete row is dropped.  Columns are read by their names: where
+    DeePMD-kit 1 has written deviations of the energy, there are none of the virial.
 
     Returns
     -------
     np.ndarray, np.ndarray, np.ndarray
-        Steps, (n,); largest virial deviations, (n,), eV/atom; largest force deviations, (n,),
-        eV/Angstrom.
+        Steps, (n,); largest virial deviations, (n,), eV/atom, NaN where there are none; largest
+        force deviations, (n,), eV/Angstrom.
     """
-    rows = [line for line in file.read_text().splitlines() if not line.startswith("#")]
-    rows = [line for line in rows if len(line.split(maxsplit=_COLUMNS)) >= _COLUMNS]
-    if not rows:
+    table = _deviations(file).columns
+    if "max_devi_f" not in table:
         return np.empty(0, dtype=int), np.empty(0), np.empty(0)
-    table = np.loadtxt(rows, usecols=(0, 1, 4), ndmin=2)
-    later = np.minimum.accumulate(table[::-1, 0])[::-1]  # the earliest step from each row on
-    table = table[np.append(table[:-1, 0] < later[1:], True)]
-    return table[:, 0].astype(int), table[:, 1], table[:, 2]
+    known = np.isfinite(table["step"])
+    steps, forces = table["step"][known], table["max_devi_f"][known]
+    virials = np.full(len(steps), np.nan)
+    if "max_devi_v" in table:
+        # NaN is what nobody has computed; a deviation that is no number is as bad as infinite.
+        virials = table["max_devi_v"][known]
+        energies = table.get("max_devi_e", np.full(len(table["step"]), np.nan))[known]
+        virials[np.isnan(virials) & np.isnan(energies)] = np.inf
+    later = np.minimum.accumulate(steps[::-1])[::-1]  # the earliest step from each row on
+    last = np.append(steps[:-1] < later[1:], True) if len(steps) else np.empty(0, dtype=bool)
+    return steps[last].astype(int), virials[last], forces[last]
+
+
+def _deviations(file: Path) -> TextTable:
+    """The table in a ``model_devi.out``."""
+    return read_table(file.read_text(errors="replace"), _deviation_names, _COLUMNS, more=True)
+
+
+def _deviation_names(comment: str) -> Sequence[str] | None:
+    """The columns that a header names, as far as all rows have them (not those of atoms)."""
+    names = comment.lstrip("#").split()
+    if "max_devi_f" in names:
+        return ["step", *names[1 : len(_COLUMNS)]]
+    return _COLUMNS if names[:1] == ["step"] else None
+
+
+def remarks(folder: Path) -> list[str]:
+    """What of a walker's records is cut or damaged, or is not what it is today, in words."""
+    found = []
+    for name in (paths.COLVAR_NVT, paths.COLVAR_WTE, paths.HILLS):
+        if rows := colvar.rows_left_out(folder / name):
+            found.append(f"{rows} rows of {name} are cut or damaged and left out")
+    file = folder / paths.MODEL_DEVI
+    if file.is_file():
+        table = _deviations(file)
+        if table.left_out:
+            found.append(f"{table.left_out} rows of {file.name} are cut or damaged and left out")
+        if "max_devi_e" in table.columns and "max_devi_v" not in table.columns:
+            found.append(
+                f"{file.name} is of DeePMD-kit 1, with deviations of the energy and none of the "
+                "virial: its frames are judged by the forces alone"
+            )
+    return found
 
 
 def read_walker(
@@ -185,6 +234,8 @@ def write_distributions(folder: Path) -> None:
         bias = np.zeros(len(energies))
     else:
         return
+    if not np.isfinite(bias).all():
+        return  # a part of the record has no bias
     found = distributions(equilibrated(nvt["ene"]), energies, bias, temperature_K, biasfactor)
     if found is not None:
         stopped = (folder / paths.STOPPED).exists()

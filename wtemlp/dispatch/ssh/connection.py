@@ -18,8 +18,9 @@ import paramiko
 from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
 from wtemlp.core.errors import TransportError
 from wtemlp.dispatch import script
-from wtemlp.dispatch.host_keys import HostKeys
 from wtemlp.dispatch.library import DispatcherSSHContext, SSHSession, Submission
+from wtemlp.dispatch.ssh.config import options_of
+from wtemlp.dispatch.ssh.host_keys import HostKeys
 
 log = logging.getLogger("wtemlp.dispatch")
 
@@ -35,13 +36,18 @@ class VerifiedSession(SSHSession):  # type: ignore[misc]
     host_keys : HostKeys
         The keys to trust.
     profile
-        dpdispatcher's ``remote_profile``.
+        dpdispatcher's ``remote_profile``; the host's ``ssh_config`` says what it does not.
     """
 
     def __init__(self, host_keys: HostKeys, **profile: Any) -> None:
         self.host_keys = host_keys
+        self.options = options_of(profile)
         self._sftp: paramiko.SFTPClient | None = None
-        super().__init__(**profile)
+        reached = {
+            key: getattr(self.options, key)
+            for key in ("hostname", "port", "username", "proxy_command")
+        }
+        super().__init__(**{**profile, **reached})
 
     @property
     def silence_s(self) -> float:
@@ -53,8 +59,8 @@ class VerifiedSession(SSHSession):  # type: ignore[misc]
         self.drop()
         client = self.host_keys.client()
         name = self.hostname if self.port == 22 else f"[{self.hostname}]:{self.port}"
-        proxy = paramiko.ProxyCommand(self.proxy_command) if self.proxy_command else None
         try:
+            proxy = paramiko.ProxyCommand(self.proxy_command) if self.proxy_command else None
             client.connect(
                 self.hostname,
                 self.port,
@@ -130,19 +136,22 @@ class VerifiedSession(SSHSession):  # type: ignore[misc]
         return False
 
     def private_keys(self) -> Iterator[paramiko.PKey]:
-        """Private keys to try: the one that is named, or else the agent's and the usual files."""
+        """Private keys to try: the named one, or the agent's, ``ssh_config``'s and the usual."""
         if self.key_filename:
             yield _private_key(Path(self.key_filename), self.passphrase)
             return
-        yield from paramiko.Agent().get_keys()
-        if self.look_for_keys:
-            for kind in ("ed25519", "ecdsa", "rsa"):
-                file = Path(f"~/.ssh/id_{kind}").expanduser()
-                if file.is_file():
-                    try:
-                        yield _private_key(file, self.passphrase)
-                    except TransportError as error:
-                        log.info("%s", error)
+        files = list(self.options.key_files)
+        if not self.options.only_these:
+            yield from paramiko.Agent().get_keys()
+            if self.look_for_keys:
+                kinds = ("ed25519", "ecdsa", "rsa")
+                files += [Path(f"~/.ssh/id_{kind}").expanduser() for kind in kinds]
+        for file in dict.fromkeys(files):
+            if file.is_file():
+                try:
+                    yield _private_key(file, self.passphrase)
+                except TransportError as error:
+                    log.info("%s", error)
 
 
 class _Login:

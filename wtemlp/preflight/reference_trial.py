@@ -1,0 +1,167 @@
+"""The labelling method of ``fp_style: ase``, tried before a run where its command runs here.
+
+A calculator that cannot be made, does not know an element, or is no method for these frames is
+otherwise found out after hours of training and exploration, or never: a calculator that is blind
+to the cell gives labels, and wrong ones.  Where the command runs on another machine, the first
+labelling job tries the same on its first frame (:mod:`wtemlp.reference.styles`).
+"""
+
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import dpdata
+import numpy as np
+
+from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.config.schema.dpgen_schema import ASE
+from wtemlp.core.errors import InputError
+from wtemlp.dispatch.cancel import discard_stage
+from wtemlp.dispatch.dispatcher import Stopped, run_tasks
+from wtemlp.dispatch.staging import with_user_files
+from wtemlp.dispatch.tasks import Task
+from wtemlp.preflight.installed_engines import is_local
+from wtemlp.reference import ase_program as program
+from wtemlp.reference.ase_calculator import AseCalculator, ase_calculator, trial_of
+from wtemlp.reference.base import Frames
+
+PATIENCE_S = 600.0  #: how long all trials together may take, seconds
+SPACING_A = 3.0  #: between the atoms of a made-up frame
+
+
+def is_tried_here(params: Params, machines: Machines) -> bool:
+    """Whether the method is one that :func:`try_reference` can try."""
+    return params.fp_style == ASE and is_local(machines.fp)
+
+
+def try_reference(
+    params: Params, machines: Machines, root: Path, patience_s: float = PATIENCE_S
+) -> list[str]:
+    """Make the calculator and try it on the first structure of each system, where it runs here.
+
+    Parameters
+    ----------
+    params : Params
+    machines : Machines
+    root : Path
+        The run's folder; nothing is left in it.
+    patience_s : float
+        How long it may take, seconds.
+
+    Returns
+    -------
+    list of str
+        What its user should know of the method.
+
+    Raises
+    ------
+    InputError
+        If the calculator cannot be made, or its labels would be good for nothing.
+    """
+    if not is_tried_here(params, machines):
+        return []
+    frames = _first_frames(params, root)
+    calculators = {
+        name: replace(ase_calculator(params), task=program.TRY, seed=params.seed) for name in frames
+    }
+    if lacking := _elements_without(params, frames):
+        names = ", ".join(params.type_map[kind] for kind in lacking.types)
+        made_up = f"a made-up frame of {names}, which no structure that was tried has"
+        frames[made_up] = lacking
+        calculators[made_up] = replace(ase_calculator(params), task=program.TRY_ELEMENTS)
+    section = replace(machines.fp, machine={**machines.fp.machine, "retry_count": 0})
+    notes: list[str] = []
+    # With real paths: the jobs are told them.
+    with tempfile.TemporaryDirectory(prefix="wtemlp.") as place:
+        work_dir = Path(place).resolve() / "trial"
+        tasks = [
+            calculators[name].prepare(work_dir / f"{number:03d}", frames[name], section.command)
+            for number, name in enumerate(frames)
+        ]
+        late = _run(with_user_files(tasks, section, root), work_dir, section, root, patience_s)
+        for name, task in zip(frames, tasks, strict=True):
+            notes += _found(params, name, calculators[name], task, late)
+    return notes
+
+
+def _first_frames(params: Params, root: Path) -> dict[str, Frames]:
+    """The first structure of each system that is explored, by its file."""
+    found = {}
+    for system in sorted({index for job in params.jobs for index in job.sys_idx}):
+        for file in params.sys_configs[system][:1]:
+            try:
+                read = dpdata.System(
+                    str(root / file), fmt=params.sys_format, type_map=list(params.type_map)
+                )
+                found[str(file)] = Frames(
+                    read["coords"][:1], read["cells"][:1], read["atom_types"], (file.name,)
+                )
+            except Exception:  # (a structure that cannot be read is told elsewhere)
+                continue
+    return found
+
+
+def _elements_without(params: Params, frames: Mapping[str, Frames]) -> Frames | None:
+    """A frame of the elements of ``type_map`` that no frame has."""
+    there = {int(kind) for one in frames.values() for kind in one.types}
+    types = np.array(sorted(set(range(len(params.type_map))) - there))
+    if not len(types):
+        return None
+    n = len(types)
+    coords = np.column_stack([SPACING_A * (np.arange(n) + 0.5), np.full((n, 2), SPACING_A)])
+    cell = np.diag([SPACING_A * max(n, 3), 3 * SPACING_A, 3 * SPACING_A])
+    return Frames(coords[None], cell[None], types, ("elements",))
+
+
+def _run(
+    tasks: list[Task], work_dir: Path, section: MachineSection, root: Path, patience_s: float
+) -> bool:
+    """Run the trials; whether they took too long."""
+    begin, done = time.monotonic(), False
+    try:
+        run_tasks(
+            tasks,
+            work_dir=work_dir,
+            common_files=(),
+            section=section,
+            root=root,
+            should_stop=lambda: time.monotonic() - begin > patience_s,
+        )
+        done = True
+    except Stopped:
+        return True
+    finally:
+        if not done:
+            discard_stage(work_dir, section, root)
+    return False
+
+
+def _found(
+    params: Params, name: str, calculator: AseCalculator, task: Task, late: bool
+) -> list[str]:
+    """What a trial says.
+
+    Raises
+    ------
+    InputError
+        If it stands against all labels.
+    """
+    where, file = f"{params.source.name}: fp_params.calculator", task.folder / program.LABELS
+    if refused := calculator.refused(file):
+        if calculator.task == program.TRY_ELEMENTS:
+            return [f"{where}: {refused[0]} ({name})"]
+        raise InputError(where, f"{refused[0]} ({name})", refused[1])
+    said = trial_of(file)
+    if said:
+        return [f"{where}: the calculator {note} ({name})" for note in said["notes"]]
+    if late:
+        return [f"{where}: is not tried on {name}: it takes longer than {PATIENCE_S / 60:.0f} min"]
+    log = task.folder / task.logs[0]
+    words = log.read_text(errors="replace").strip().splitlines() if log.is_file() else []
+    raise InputError(
+        where,
+        f"the command of the labels did not try it ({name}): {(words or ['no word'])[-1]}",
+        "the command must be a Python that has NumPy and ASE",
+    )

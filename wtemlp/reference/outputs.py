@@ -1,0 +1,291 @@
+"""What a program's output says beside what DP-GEN's readers look at, and in their words.
+
+DP-GEN reads numbers; whether the program ended as it should is not asked, and a unit or a layout
+that its readers do not know loses a virial, or the label.  So an output is looked at before, and
+the readers are shown it in the layout that they know.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+import dpdata
+
+from wtemlp.dpgen.labelling import read_label
+
+#: Where a program says that its self-consistent field did not converge, and in which words.
+#: What DP-GEN's own readers look at (VASP) is not repeated.
+UNCONVERGED = {
+    "pwscf": ("output", r"convergence NOT achieved"),
+    "cp2k": ("output", r"SCF run NOT converged"),
+    "siesta": ("output", r"SCF_NOT_CONV|SCF did not converge"),
+    "gaussian": ("output", r"Convergence failure"),
+    "abacus": ("OUT.ABACUS/running_scf.log", r"(?i)convergence has not been achieved"),
+}
+#: Where a program says that it ended with an error, and in which words.
+ERRORS = {
+    "vasp": (
+        ("OUTCAR", "fp.log"),
+        r"I REFUSE TO CONTINUE WITH THIS SICK JOB.*|VERY BAD NEWS.*|Error EDDDAV.*",
+    ),
+    "pwscf": (("output",), r"Error in routine .*"),
+    "cpx": (("output",), r"Error in routine .*"),
+    "cp2k": (("output",), r"\[ABORT\].*"),
+    "siesta": (("output",), r"Stopping Program from Node.*|ABNORMAL_TERMINATION"),
+    "gaussian": (("output",), r"Error termination.*"),
+    "abacus": (("output",), r"CHECK IN FILE.*"),
+}
+#: The words with which a program's output ends when it has done all of its work.
+ENDS = {
+    "pwscf": ("output", r"JOB DONE"),
+    "cp2k": ("output", r"PROGRAM ENDED AT"),
+    "siesta": ("output", r">> End of run|Job completed"),
+    "gaussian": ("output", r"Normal termination"),
+}
+EXTXYZ = ("extxyz", "quip/gap/xyz", "quip/gap/xyz_file")
+FREE_ENERGY = "the free_energy (force consistent) is taken, not the energy beside it"
+VIRIAL = "the virial is taken, not the stress beside it"
+NO_STRESS = "no virial: the stress in the output is not a finite number"
+
+_GPA = {
+    "gpa": 1.0,
+    "mpa": 1e-3,
+    "kpa": 1e-6,
+    "pa": 1e-9,
+    "bar": 1e-4,
+    "kbar": 0.1,
+    "mbar": 100.0,
+    "atm": 1.01325e-4,
+    "a.u.": 29421.02648438959,
+    "hartree/bohr^3": 29421.02648438959,
+    "ev/angstrom^3": 160.2176634,
+}
+_HARTREE = {"a.u.": 1.0, "hartree": 1.0, "ry": 0.5, "ev": 1 / 27.211386245988}
+_HARTREE_BOHR = {"a.u.": 1.0, "hartree/bohr": 1.0, "ev/angstrom": 0.529177210903 / 27.211386245988}
+
+Notes = list[str]
+
+
+class Rewrite(Protocol):
+    """Shows a reader an output's text as it knows it."""
+
+    def __call__(self, text: str, notes: Notes) -> str:
+        """Another text; what its user should know is added to the notes."""
+
+
+def read(folder: Path, jdata: Mapping[str, Any]) -> tuple[dpdata.LabeledSystem | None, str, Notes]:
+    """The label in a task's outputs, or why there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        The task's, after its job.
+    jdata : Mapping
+        :attr:`wtemlp.config.records.Params.jdata`.
+
+    Returns
+    -------
+    dpdata.LabeledSystem or None
+        As DP-GEN reads it, one frame or more.
+    str
+        Why there is no label; "" if there is one.
+    list of str
+        What its user should know of the label.
+    """
+    style, notes = jdata["fp_style"], Notes()
+    if reason := _complaint(folder, style):
+        return None, reason, notes
+    try:
+        label = read_label(
+            folder,
+            jdata,
+            {
+                name: partial(rewrite, notes=notes)
+                for name, rewrite in _rewrites(style, jdata).items()
+            },
+        )
+    except ValueError as error:
+        return None, f"its output cannot be read ({error}){_versions(folder, style)}", notes
+    if label is None or len(label) == 0:
+        return None, "there is no converged label in its output", notes
+    return label, "", notes
+
+
+def _complaint(folder: Path, style: str) -> str:
+    """Why a program's own words say that there is no label; "" if they do not."""
+    name, words = UNCONVERGED.get(style, ("", ""))
+    if found := _search(folder / name, words) if name else None:
+        return f"the self-consistent field did not converge ({found})"
+    names, words = ERRORS.get(style, ((), ""))
+    for name in names:
+        if found := _search(folder / name, words):
+            return f"the program ended with an error ({name}: {found})"
+    name, words = ENDS.get(style, ("", ""))
+    if name and (folder / name).is_file() and not _search(folder / name, words):
+        plain = words.split("|")[0]
+        return f'the program did not end normally (there is no "{plain}" in {name})'
+    return ""
+
+
+def _search(file: Path, words: str) -> str:
+    if not file.is_file():
+        return ""
+    found = re.search(words, file.read_text(errors="replace"))
+    return " ".join(found[0].split()) if found else ""
+
+
+def _versions(folder: Path, style: str) -> str:
+    """Whose versions do not go together, where an output cannot be read."""
+    reader = "cp2kdata" if style == "cp2k" else "dpdata"
+    try:
+        by = f"{reader} {version(reader)}"
+    except PackageNotFoundError:
+        by = reader
+    program = _search(folder / "output", r"CP2K version \S+") if style == "cp2k" else ""
+    return f": {by} may not know the layout of {program or 'this version of the program'}"
+
+
+def _rewrites(style: str, jdata: Mapping[str, Any]) -> Mapping[str, Rewrite]:
+    """By the output's name: how a style's reader is shown it."""
+    if style == "custom":
+        params = jdata["fp_params"]
+        return {params["output_fn"]: _extxyz} if params["output_fmt"] in EXTXYZ else {}
+    return REWRITES.get(style, {})
+
+
+def _numbers(words: str) -> list[float] | None:
+    """The numbers of a line, also where they touch; None where one is none, or not finite."""
+    try:
+        values = [float(word) for word in re.sub(r"(?<=\d)-(?=\d)", " -", words).split()]
+    except ValueError:
+        return None
+    return values if all(map(math.isfinite, values)) else None
+
+
+def _unit(factors: Mapping[str, float], unit: str, what: str) -> float:
+    try:
+        return factors[unit.lower()]
+    except KeyError:
+        raise ValueError(f"its {what} is in [{unit}], which is not known") from None
+
+
+# -- CP2K: the layouts of 2023 to 2025, and any unit, as the layout of 2023 in GPa and a.u.
+
+_CP2K_ENERGY = re.compile(
+    r"^( ENERGY\| Total FORCE_EVAL \( \w+ \) energy) +[\[(](\S+?)[\])]:? +(\S+) *$", re.M
+)
+_CP2K_FORCES = re.compile(
+    r"^ FORCES\| Atomic forces \[(\S+?)\].*\n((?: FORCES\|.*\n)+)", re.M | re.I
+)
+_CP2K_STRESS = re.compile(
+    r"^ *(?:STRESS\| *)?(?:\w+ )?STRESS TENSOR \[(\S+?)\] *\n"
+    r"((?:(?: *STRESS\|)?[ xyz]*\n)*(?: *(?:STRESS\|)? *[xyz] +\S.*\n){3})",
+    re.M | re.I,
+)
+
+
+def _cp2k(text: str, notes: Notes) -> str:
+    text = _CP2K_ENERGY.sub(_cp2k_energy, text)
+    text = _CP2K_FORCES.sub(_cp2k_forces, text)
+    return _CP2K_STRESS.sub(lambda found: _cp2k_stress(found, notes), text)
+
+
+def _cp2k_energy(found: re.Match[str]) -> str:
+    factor = _unit(_HARTREE, found[2], "energy")
+    number = found[3] if factor == 1 else f"{float(found[3]) * factor:.15f}"
+    return f"{found[1]} [a.u.]: {number:>28}"
+
+
+def _cp2k_forces(found: re.Match[str]) -> str:
+    factor = _unit(_HARTREE_BOHR, found[1], "forces")
+    rows = [line.split()[1:5] for line in found[2].splitlines()]
+    lines = [
+        f"{int(number):7d}      1      X " + "".join(f" {float(x) * factor:18.12f}" for x in xyz)
+        for number, *xyz in filter(lambda row: row and row[0].isdigit(), rows)
+    ]
+    head = " ATOMIC FORCES in [a.u.]\n\n # Atom   Kind   Element          X              Y\n"
+    return head + "\n".join([*lines, " SUM OF ATOMIC FORCES", ""])
+
+
+def _cp2k_stress(found: re.Match[str], notes: Notes) -> str:
+    lines = (line.replace("STRESS|", " ").split() for line in found[2].splitlines())
+    rows = [
+        _numbers(" ".join(words[1:4]))
+        for words in lines
+        if len(words) >= 2 and words[1].lower() != "y"
+    ]
+    if any(row is None or len(row) != 3 for row in rows):
+        notes.append(NO_STRESS)
+        return "\n"
+    factor = _unit(_GPA, found[1], "stress")
+    text = " STRESS| Analytical stress tensor [GPa]\n STRESS|      x      y      z\n"
+    for name, row in zip("xyz", rows, strict=True):
+        text += f" STRESS|      {name}" + "".join(f" {factor * x:20.11E}" for x in row or ()) + "\n"
+    return text
+
+
+# -- the others: a stress that is none must not take the label with it
+
+
+def _vasp(text: str, notes: Notes) -> str:
+    """As many numbers, NaN where VASP has printed stars: the virial is then left out."""
+    return re.sub(r"^( +in kB)(.*)$", lambda row: row[1] + _six(row[2]), text, flags=re.M)
+
+
+def _six(words: str) -> str:
+    values = _numbers(words)
+    if values is None or len(values) != 6:
+        return 6 * " NaN"
+    return "".join(f" {value}" for value in values)
+
+
+def _pwscf(text: str, notes: Notes) -> str:
+    def block(found: re.Match[str]) -> str:
+        return found[1] + "".join(_six(row) + "\n" for row in found[2].splitlines())
+
+    return re.sub(r"(^ *total   stress .*\n)((?:.*\S.*\n){3})", block, text, flags=re.M)
+
+
+def _abacus(text: str, notes: Notes) -> str:
+    """Without the blocks that the reader would find no rows in, or rows of another unit."""
+
+    def block(found: re.Match[str]) -> str:
+        rows = [_numbers(row.strip(" |")) for row in found[3].splitlines()]
+        if found[2].lower() == "kbar" and all(row is not None and len(row) == 3 for row in rows):
+            return found[0]
+        notes.append(NO_STRESS)
+        return found[1].replace("TOTAL-STRESS", "NO-STRESS") + "\n"
+
+    head = r"(^[ #]*TOTAL-STRESS *\((\S+?)\).*\n(?:[^\n\d]*\n)?)((?: *[-+|\d*NnIi].*\n){3})"
+    return re.sub(head, block, text, flags=re.M)
+
+
+# -- extended XYZ of a program of the user's own
+
+
+def _extxyz(text: str, notes: Notes) -> str:
+    """With the energy that the forces are the slope of, as ASE's calculators name it."""
+    lines = text.split("\n")
+    for index, line in enumerate(lines):
+        if "Properties=" not in line:
+            continue
+        keys = set(re.findall(r"(?<![\w-])([\w-]+)=", line))
+        if "free_energy" in keys and keys & {"energy", "Energy"}:
+            lines[index] = re.sub(r"(?<![\w-])[Ee]nergy=", "energy_not_taken=", line)
+            notes.append(FREE_ENERGY)
+        if keys & {"virial", "virials"} and keys & {"stress", "stresses"}:
+            notes.append(VIRIAL)
+    return "\n".join(lines)
+
+
+#: By style, and by the output's name.
+REWRITES: Mapping[str, Mapping[str, Rewrite]] = {
+    "cp2k": {"output": _cp2k},
+    "vasp": {"OUTCAR": _vasp},
+    "pwscf": {"output": _pwscf},
+    "abacus": {"OUT.ABACUS/running_scf.log": _abacus},
+}

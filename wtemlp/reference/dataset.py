@@ -162,8 +162,8 @@ def write_systems(
     for place, part in ((folder, has), (folder / NO_VIRIAL if has else folder, lacks)):
         if part:
             found = dpdata.MultiSystems(*part, type_map=list(type_map))
-            found.to_deepmd_raw(str(place))
-            found.to_deepmd_npy(str(place), set_size=sum(map(len, part)), **options)
+            found.to("deepmd/raw", str(place))
+            found.to("deepmd/npy", str(place), set_size=sum(map(len, part)), **options)
     if systems:
         sync_tree(folder)
 

@@ -226,5 +226,10 @@ class WteBlock:
     guard: Annotated[Guard, Key()] = field(default_factory=Guard)
     window_K: tuple[float, float] | None = None  #: temperatures to cover
 
+    @property
+    def known_biasfactors(self) -> tuple[float, ...]:
+        """Those that are given; none where they come from the window."""
+        return tuple(factor for factor in self.biasfactors if factor is not None)
+
 
 UNBIASED = WteBlock((1.0,), nvt_steps=0)  #: MD without a bias

@@ -76,6 +76,10 @@ STAGES = {
 STAGE_IMPORTS = {"label": {"select"}}
 
 
+#: Modules under names of before the packages, for one release.
+RENAMED = {"summary", "validation_record", "sweep_record"}
+
+
 def modules() -> list[Path]:
     return sorted(path for path in ROOT.rglob("*.py"))
 
@@ -114,7 +118,7 @@ def own_rooms_of(name: str) -> set[str]:
 
 def test_every_room_is_known():
     assert {room(path) for path in modules()} == set(ALLOWED)
-    assert len(set(ALLOWED) - {"summary", "validation_record", "sweep_record"}) <= 24
+    assert len(set(ALLOWED) - RENAMED) <= 24
 
 
 def test_the_list_of_imports_is_exact():
@@ -122,7 +126,7 @@ def test_the_list_of_imports_is_exact():
     for name, allowed in ALLOWED.items():
         if allowed is not None:
             assert own_rooms_of(name) == allowed, name
-    arrows = sum(len(own_rooms_of(name)) for name in ALLOWED)
+    arrows = sum(len(own_rooms_of(name)) for name in ALLOWED if name not in RENAMED)
     assert arrows <= 120
 
 

@@ -109,7 +109,7 @@ class Extra:
         return cls(content["lines"], variables, content["energy"])
 
 
-class Hills(Choice):
+class OldHills(Choice):
     """What becomes of the hills when the models have changed."""
 
     DROP = "drop"
@@ -212,7 +212,7 @@ class WteBlock:
     ] = None
     height_kT: Annotated[float, replace(HEIGHT, name="height")] = AUTO_HEIGHT_KT
     pace: Annotated[int, PACE] = DEFAULT_PACE
-    hills: Annotated[Hills, Key()] = Hills.DROP
+    hills: Annotated[OldHills, Key()] = OldHills.DROP
     #: Sigma comes from the last 3/4 of them
     nvt_steps: Annotated[int, STEPS] = 2000
     walkers: Annotated[int, COUNT] = 1

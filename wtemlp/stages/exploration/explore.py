@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.analysis.frames import FrameTable
-from wtemlp.config.keys.wte import Hills, Method
+from wtemlp.config.keys.wte import Method, OldHills
 from wtemlp.config.records import OWN, ExploreJob
 from wtemlp.core import paths, plugins
 from wtemlp.core.atomic_io import last_line, leading_int, read_json, reading, write_json, write_text
@@ -142,7 +142,7 @@ def _provenance(context: RunContext, job: ExploreJob, c: Combination) -> WalkerR
 def _previous_hills(
     context: RunContext, iteration: int, job: ExploreJob, made: WalkerRecord
 ) -> PreviousHills | None:
-    if job.wte.hills != Hills.SHIFT or iteration == 0 or made.biasfactor == 1:
+    if job.wte.hills != OldHills.SHIFT or iteration == 0 or made.biasfactor == 1:
         return None
     try:
         return find_hills(task_folders(context.paths, iteration - 1), made)

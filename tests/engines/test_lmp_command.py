@@ -68,7 +68,7 @@ def test_potentials_of_the_wheel_are_found_by_name(lmp: Run, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("style", ["xtc", "dcd", "xyz", "atom"])
 def test_trajectories_of_every_format_are_written(lmp: Run, tmp_path: Path, style: str) -> None:
-    """Python brings the C library's ``xdr_float``, with which LAMMPS's ``dump xtc`` writes nothing."""
+    """Also xtc: with the C library's ``xdr_float``, which Python brings, nothing is written."""
     lmp(crystal(tmp_path, random=0.03) + f"dump 1 all {style} 5 trajectory\nrun 10\n")
     read = {"atom": "LAMMPSDUMP"}.get(style, style.upper())
     frames = MDAnalysis.coordinates.core.reader(str(tmp_path / "trajectory"), format=read)

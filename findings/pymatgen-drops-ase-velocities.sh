@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # pymatgen-core 2026.10.16 and ASE 3.29.0: pymatgen reads a POSCAR that ASE wrote without its velocities, and says nothing.
 #
-# ASE writes a line `Cartesian` before the velocities, pymatgen an empty one; VASP reads both. pymatgen splits a file at empty lines, so
+# ASE writes a line `Cartesian` before the velocities, pymatgen an empty one; VASP's manual has both. pymatgen splits a file at empty lines, so
 # the velocities of an ASE file are lines behind the positions that nobody reads: `Poscar.velocities` is None. The other way round
 # ASE reads them, in the right unit. A structure that goes from ASE through pymatgen back starts its MD at rest.
 #

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wtemlp.analysis.reweighting import hills_bias
-from wtemlp.config.records import Extra, ExtraVariable, Guard
+from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard
 from wtemlp.md import colvar, wte_command, wte_guard, wte_script
 from wtemlp.md.walker import Walker
 

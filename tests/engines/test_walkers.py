@@ -283,14 +283,18 @@ def test_a_killed_walker_at_constant_pressure_goes_on(run):
 
 
 def test_hills_of_another_model_are_moved_to_its_mean_energy(run):
-    """The first bias that acts is that of the other model's hills, shifted; they stay in HILLS."""
+    """The first bias that acts is that of the other model's hills, shifted; they stay in HILLS.
+
+    PLUMED weighs them with the bias factor of the walker that reads them, not with their own.
+    """
     calm = Guard(1e6, 3, 1e3, 1e6)
     settings = {"biasfactor": 4.0, "guard": calm, "pace": 10}
     walk(run, "hills.first", **settings)
     first = run.folder / "iter.000000/01.model_devi/hills.first"
     mean, *_ = wte_script.parse_sigma((first / "sigma.out").read_text())
     other_mean = mean - 7.5  # as if the other model's energies were lower
-    task = prepare_walk(run, "hills.second", previous_mean_eV=other_mean, **settings)
+    other = settings | {"biasfactor": 2.5}  # as a window's may be, for another sigma
+    task = prepare_walk(run, "hills.second", previous_mean_eV=other_mean, **other)
     (task / "previous.hills").write_text((first / "HILLS").read_text())
     assert finish_walk(task)[0] == ""
     old, all_ = colvar.read(first / "HILLS"), colvar.read(task / "HILLS")

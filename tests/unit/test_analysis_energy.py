@@ -126,3 +126,39 @@ def test_reweighting_without_bias_is_uniform():
     weights = energy.reweighting_weights(np.zeros(10), 300.0)
     assert weights == pytest.approx(np.full(10, 0.1))
     assert energy.effective_size(weights) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("independent", [10, 25, 50])
+def test_sigma_of_a_short_run_is_unbiased(independent):
+    """A run of 25 independent energies has s / sigma = 0.98 and one of 10 0.95 uncorrected."""
+    rng, decay = np.random.default_rng(11), 0.95
+    n = round(independent * (1 + decay) / (1 - decay))
+    found = [energy.moments(ar1(rng, n, 0.5, decay)).std for _ in range(200)]
+    error = np.std(found) / np.sqrt(200)
+    assert np.mean(found) == pytest.approx(0.5, abs=2 * error + 0.01)
+
+
+def test_the_error_of_sigma_is_honest_from_50_independent_energies_on():
+    rng, decay = np.random.default_rng(12), 0.95
+    n = round(energy.ENOUGH * (1 + decay) / (1 - decay))
+    found = [energy.moments(ar1(rng, n, 0.5, decay)) for _ in range(300)]
+    for value, error, exact in (("std", "std_error", 0.5), ("mean", "mean_error", 0.0)):
+        inside = [abs(getattr(m, value) - exact) < 2 * getattr(m, error) for m in found]
+        assert 0.92 <= np.mean(inside) <= 0.985
+
+
+def test_below_ten_independent_energies_there_is_no_error():
+    rng = np.random.default_rng(13)
+    found = energy.moments(ar1(rng, 150, 0.4, 0.98))
+    assert found.independent < energy.FEWEST and np.isfinite(found.std)
+    assert np.isnan(found.std_error) and np.isnan(found.mean_error)
+
+
+def test_short_runs_together_know_their_inefficiency():
+    """Ten walkers of ten independent energies each, of models with zeros of their own."""
+    rng, decay = np.random.default_rng(14), 0.95
+    runs = [ar1(rng, 390, 0.5, decay) + 100 * rng.normal() for _ in range(10)]
+    found = energy.pooled_moments(runs, own_means=True)
+    assert found.inefficiency == pytest.approx(39, rel=0.35)
+    assert found.std == pytest.approx(0.5, abs=3 * found.std_error)
+    assert found.std_error < 0.06

@@ -41,7 +41,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import trapezoid
 from scipy.optimize import brentq
 
-from wtemlp.analysis.energy import heat_capacity, sigma_wte, temperature_window
+from wtemlp.analysis.energy import heat_capacity, pooled_moments, sigma_wte, temperature_window
 from wtemlp.core.units import KB_EV
 
 FILLED = 0.9  #: the energies count as filled when their spread is this much of its final value
@@ -56,7 +56,7 @@ class Fluctuations:
     spacing_ps: float  #: between them
     temperature_K: float  #: the thermostat's
     mean_eV: float
-    mean_error_eV: float
+    mean_error_eV: float  #: NaN, as that of sigma, below ten independent energies
     sigma_eV: float
     sigma_error_eV: float
     inefficiency: float  #: statistical inefficiency, in energies
@@ -124,49 +124,19 @@ def fluctuations(
         The errors know the correlation within the runs; that of sigma comes from the squared
         deviations and assumes no Gaussian.
     """
-    arrays = (np.asarray(run, dtype=float) for run in runs)
-    series = [array for array in arrays if len(array) > 0]
-    values = np.concatenate(series) if series else np.empty(0)
-    if len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"{len(values)} energies, or some that are not finite")
-    n, mean, sigma = len(values), float(values.mean()), float(values.std(ddof=1))
-    inefficiency = _inefficiency([run - mean for run in series])
-    squares = [(run - mean) ** 2 for run in series]
-    scatter = np.concatenate(squares)
-    of_squares = _inefficiency([run - scatter.mean() for run in squares])
-    square_error = float(scatter.std(ddof=1) * np.sqrt(of_squares / n))
+    found = pooled_moments(runs)
+    if found.n < 2 or not np.isfinite(found.mean):
+        raise ValueError(f"{found.n} energies, or some that are not finite")
     return Fluctuations(
-        n=n,
+        n=found.n,
         spacing_ps=spacing_ps,
         temperature_K=temperature_K,
-        mean_eV=mean,
-        mean_error_eV=sigma * float(np.sqrt(inefficiency / n)),
-        sigma_eV=sigma,
-        sigma_error_eV=square_error / (2 * sigma) if sigma > 0 else 0.0,
-        inefficiency=inefficiency,
+        mean_eV=found.mean,
+        mean_error_eV=found.mean_error,
+        sigma_eV=found.std,
+        sigma_error_eV=found.std_error,
+        inefficiency=found.inefficiency,
     )
-
-
-def _inefficiency(centred: Sequence[NDArray[np.float64]], min_lag: int = 3) -> float:
-    """Statistical inefficiency of several series of one mean, which is taken off already.
-
-    That of :func:`wtemlp.analysis.energy.statistical_inefficiency`, with the products of all
-    series in one autocorrelation function (Chodera et al., J. Chem. Theory Comput. 3, 26, 2007).
-    """
-    longest = max(len(run) for run in centred)
-    n = sum(len(run) for run in centred)
-    variance = sum(float(run @ run) for run in centred) / n
-    if longest < 3 or variance == 0:
-        return 1.0
-    size = 1 << (2 * longest - 1).bit_length()
-    spectrum = np.sum([np.abs(np.fft.rfft(run, size)) ** 2 for run in centred], axis=0)
-    lags = np.arange(1, longest)
-    pairs = np.sum([np.maximum(len(run) - lags, 0) for run in centred], axis=0)
-    correlation = np.fft.irfft(spectrum, size)[1:longest] / (pairs * variance)
-    ends = np.flatnonzero((correlation <= 0) & (lags > min_lag))
-    last = int(ends[0]) if len(ends) else len(lags)
-    total = 2 * np.sum(pairs[:last] / n * correlation[:last])
-    return float(np.clip(1 + total, 1.0, n))
 
 
 def biasfactor_for_window(sigma_nvt_eV: float, temperature_K: float, half_window_K: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wtemlp.analysis.energy import moments, statistical_inefficiency
+from wtemlp.analysis.energy import moments
 from wtemlp.core.units import AMU_G
 
 PS_PER_NS = 1000.0
@@ -24,6 +24,7 @@ class Slope:
 
     value: float
     error: float
+    independent: float = np.inf  #: values that it is worth
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class TemperatureStability:
     expected_std_K: float  #: of the canonical ensemble, at the temperature wanted
     drift_K_ns: Slope
     inefficiency: float  #: statistical inefficiency, in values
+
+    @property
+    def independent(self) -> float:
+        """Number of independent temperatures."""
+        return self.n / self.inefficiency
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,8 @@ def slope(time: ArrayLike, series: ArrayLike) -> Slope:
     if len(t) < 3:
         return Slope(value, float("nan"))
     variance = float(residuals @ residuals) / (len(t) - 2) / square
-    return Slope(value, float(np.sqrt(variance * statistical_inefficiency(residuals))))
+    inefficiency = moments(residuals).inefficiency
+    return Slope(value, float(np.sqrt(variance * inefficiency)), len(t) / inefficiency)
 
 
 def temperature_stability(

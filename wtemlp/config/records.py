@@ -214,14 +214,15 @@ class ValidationBounds:
 
     temperature: float = 0.02  #: of the mean in NVT from the target, relative
     temperature_std: float = 0.1  #: of the fluctuation from the canonical one, relative
-    drift_K_ns: float = 100.0  #: of the temperature in NVT
     energy_drift_meV_atom_ns: float = 10.0  #: of the total energy in NVE
+    energy_mean_meV_atom: float = 2.0  #: of the mean energy from the reference's, offset removed
     energy_std: float = 0.2  #: of the energy's fluctuation from the reference's, relative
     rdf: float = 0.05  #: distance of g(r) from the reference's
     diffusion: float = 0.2  #: from the reference's, relative
+    pressure_bar: float = 400.0  #: of the pressure in NVT from the reference's
     density: float = 0.02  #: from the reference's, relative
     energy_rmse_meV_atom: float = 3.0  #: the mean offset removed
-    force_rmse_meV_A: float | None = None  #: None: the lower trust level
+    force_rmse_meV_A: float = 100.0  #: of the components
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ class ValidationSettings:
 
     system: int | None = None  #: index in ``sys_configs``; None: there is none to start from
     temps_K: tuple[float, ...] = ()  #: empty: none is known
-    ensembles: tuple[str, ...] = ("nvt", "nve")
+    ensembles: tuple[str, ...] = ("nvt", "nve", "npt")
     pressure_bar: float = 1.0  #: of NPT
     models: int = 4  #: how many run MD: the first ones
     reference: bool = True  #: whether the reference force field runs the same

@@ -107,9 +107,8 @@ def _analysis() -> list[Argument]:
         _field(
             "viscosity_mPa_s",
             [float, list[float]],
-            "Shear viscosity, for the finite-size correction of self-diffusion: a number, or one "
-            "per temperature.  If not given, that of TIP3P water near 298 K, where it is the "
-            "reference; else there is no correction.",
+            "Shear viscosity of the liquid itself, for the finite-size correction of "
+            "self-diffusion: a number, or one per temperature.  If not given, there is none.",
         ),
         Argument(
             "vacf",
@@ -131,8 +130,6 @@ def _analysis() -> list[Argument]:
 def _bounds() -> list[Argument]:
     def field(name: str, doc: str) -> Argument:
         default = getattr(ValidationBounds, name)
-        if default is None:
-            return _field(name, float, doc)
         return Argument(name, float, optional=True, default=default, doc=doc)
 
     return [
@@ -141,14 +138,19 @@ def _bounds() -> list[Argument]:
             "temperature_std",
             "Deviation of the temperature's fluctuation in NVT, fraction of the canonical one.",
         ),
-        field("drift_K_ns", "Drift of the temperature in NVT, K/ns."),
         field("energy_drift_meV_atom_ns", "Drift of the total energy in NVE, meV/atom/ns."),
+        field(
+            "energy_mean_meV_atom",
+            "Deviation of the mean potential energy in NVT from the reference's, without the mean "
+            "offset on validation_data_sys, meV/atom.",
+        ),
         field(
             "energy_std",
             "Deviation of the potential energy's fluctuation in NVT, fraction of the reference's.",
         ),
         field("rdf", "Distance of a radial distribution function from the reference's."),
         field("diffusion", "Deviation of self-diffusion, fraction of the reference's."),
+        field("pressure_bar", "Deviation of the pressure in NVT from the reference's, bar."),
         field("density", "Deviation of the density, fraction of the reference's."),
         field(
             "energy_rmse_meV_atom",
@@ -156,7 +158,6 @@ def _bounds() -> list[Argument]:
         ),
         field(
             "force_rmse_meV_A",
-            "Error of the forces on validation_data_sys, meV/Angstrom; if not given, "
-            "model_devi_f_trust_lo of the system.",
+            "Error of the components of the forces on validation_data_sys, meV/Angstrom.",
         ),
     ]

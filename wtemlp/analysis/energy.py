@@ -119,13 +119,15 @@ def _inefficiency(
     return float(np.clip(1 + total, 1.0, n))
 
 
-def moments(series: ArrayLike) -> Moments:
+def moments(series: ArrayLike, fitted: int = 1) -> Moments:
     """Mean and standard deviation of a series, with errors that know its correlation.
 
     Parameters
     ----------
     series : array_like, shape (n,)
         Values at equal intervals; those that are not finite are left out.
+    fitted : int
+        Parameters that the values have been freed of, the mean included: 2 for residuals of a line.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def moments(series: ArrayLike) -> Moments:
         As :func:`pooled_moments` has them; NaN where there are too few values.
     """
     values = np.asarray(series, dtype=float)
-    return pooled_moments([values[np.isfinite(values)]])
+    return _moments([values[np.isfinite(values)]], False, fitted)
 
 
 def pooled_moments(runs: Sequence[ArrayLike], own_means: bool = False) -> Moments:
@@ -156,6 +158,10 @@ def pooled_moments(runs: Sequence[ArrayLike], own_means: bool = False) -> Moment
         the inefficiency of the squared deviations, so it does not assume a Gaussian, and is
         at least that of a Gaussian whose correlation decays exponentially, ``sigma/2 sqrt(g/n)``.
     """
+    return _moments(runs, own_means, 1)
+
+
+def _moments(runs: Sequence[ArrayLike], own_means: bool, fitted: int) -> Moments:
     kept = [values for run in runs if len(values := np.asarray(run, dtype=float))]
     n = sum(len(run) for run in kept)
     whole = np.concatenate(kept) if kept else np.empty(0)
@@ -163,7 +169,7 @@ def pooled_moments(runs: Sequence[ArrayLike], own_means: bool = False) -> Moment
     if n < 2:
         return Moments(n, mean, np.nan, np.nan, np.nan, 1.0)
     centred = [run - (run.mean() if own_means else mean) for run in kept]
-    means = len(kept) if own_means else 1
+    means = len(kept) if own_means else fitted
     squares = [run**2 for run in centred]
     variance = float(np.concatenate(squares).mean())
     if _constant(whole, variance):
@@ -285,13 +291,57 @@ def gaussian(energies_eV: ArrayLike, sigma_eV: float, mean_eV: float = 0.0) -> N
     return np.asarray(np.exp(-0.5 * reduced**2) / (sigma_eV * np.sqrt(2 * np.pi)))
 
 
-def sigma_wte(sigma_nvt_eV: float, biasfactor: float) -> float:
-    """Standard deviation of the energy in the well-tempered ensemble, eV.
+def _shape(sigma_nvt_eV: float, temperature_K: float) -> float:
+    """Heat capacity over the Boltzmann constant, ``k = C / k_B = (sigma_NVT / k_B T)^2``."""
+    return float((sigma_nvt_eV / (KB_EV * temperature_K)) ** 2)
 
-    ``sqrt(biasfactor) sigma_NVT``: WTE samples ``P(U) ** (1 / biasfactor)``, which for a Gaussian
-    ``P`` is a Gaussian of the same mean (Bonomi and Parrinello 2010).
+
+def sigma_ratio(biasfactor: float, sigma_nvt_eV: float, temperature_K: float) -> float:
+    """sigma_WTE / sigma_NVT for energies of constant heat capacity, ``sqrt(g (k - 1 + g) / k)``.
+
+    Energies of ``k = C / k_B`` have a gamma distribution of shape ``k`` and scale ``k_B T``;
+    ``P(U) ** (1 / g)`` is one of shape ``(k - 1)/g + 1`` and scale ``g k_B T``.  For ``g`` much
+    below ``k`` it is ``sqrt(g)``, as of a Gaussian (Bonomi and Parrinello 2010).
     """
-    return float(np.sqrt(biasfactor) * sigma_nvt_eV)
+    k = _shape(sigma_nvt_eV, temperature_K)
+    return float(np.sqrt(biasfactor * (k - 1 + biasfactor) / k))
+
+
+def sigma_wte(sigma_nvt_eV: float, biasfactor: float, temperature_K: float) -> float:
+    """Standard deviation of the energy in the well-tempered ensemble, eV: :func:`sigma_ratio`."""
+    return sigma_nvt_eV * sigma_ratio(biasfactor, sigma_nvt_eV, temperature_K)
+
+
+def window_ends(
+    sigma_nvt_eV: float, temperature_K: float, biasfactor: float
+) -> tuple[float, float]:
+    """Temperatures whose mean energies are one standard deviation about the mean of WTE, K.
+
+    With constant heat capacity the mean energy at ``T'`` is ``k k_B T'``, that of WTE
+    ``s k_B T`` with ``s = k - 1 + g``, and its deviation ``sqrt(g s) k_B T``:
+    ``T (s -+ sqrt(g s)) / k``.  The lower end never comes below half of ``T (k - 1)/k``.
+    """
+    k = _shape(sigma_nvt_eV, temperature_K)
+    s = max(k - 1, 0.0) + biasfactor
+    spread = float(np.sqrt(biasfactor * s))
+    return temperature_K * (s - spread) / k, temperature_K * (s + spread) / k
+
+
+def biasfactor_for_ends(
+    sigma_nvt_eV: float, temperature_K: float, low_K: float, high_K: float
+) -> float:
+    """The bias factor whose window reaches both ends, the inverse of :func:`window_ends`.
+
+    ``(c - k + 1)^2 / (2 c - k + 1)`` with ``c = k T' / T``, of the end that needs more; infinite
+    where the lower one is out of reach.  Below 1 where the unbiased run covers both.
+    """
+    k = _shape(sigma_nvt_eV, temperature_K)
+    rest, factors = max(k - 1, 0.0), []
+    for end_K in (low_K, high_K):
+        c = k * end_K / temperature_K
+        if (end_K < temperature_K) == (c < rest):
+            factors.append((c - rest) ** 2 / (2 * c - rest) if 2 * c > rest else np.inf)
+    return float(max(factors, default=0.0))
 
 
 def heat_capacity(sigma_nvt_eV: float, temperature_K: float) -> float:

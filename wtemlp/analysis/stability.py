@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wtemlp.analysis.energy import moments
+from wtemlp.analysis.energy import FEWEST, moments
 from wtemlp.core.units import AMU_G
 
 PS_PER_NS = 1000.0
@@ -86,7 +86,7 @@ def slope(time: ArrayLike, series: ArrayLike) -> Slope:
     -------
     Slope
         In units of the series per unit of time.  The error is that of independent residuals
-        times the square root of their statistical inefficiency; NaN for fewer than three values.
+        times the square root of their statistical inefficiency; NaN below ten independent ones.
 
     Raises
     ------
@@ -104,9 +104,10 @@ def slope(time: ArrayLike, series: ArrayLike) -> Slope:
     residuals = values - values.mean() - value * centred
     if len(t) < 3:
         return Slope(value, float("nan"))
-    variance = float(residuals @ residuals) / (len(t) - 2) / square
-    inefficiency = moments(residuals).inefficiency
-    return Slope(value, float(np.sqrt(variance * inefficiency)), len(t) / inefficiency)
+    of = moments(residuals, fitted=2)
+    known = of.independent >= FEWEST or of.std == 0
+    error = of.std * float(np.sqrt(of.inefficiency / square)) if known else float("nan")
+    return Slope(value, error, of.independent)
 
 
 def temperature_stability(

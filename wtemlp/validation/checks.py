@@ -131,8 +131,7 @@ def _mean_temperature(run: MdRun, bound: float) -> Answer | Missing:
     mean = run.temperature_K
     if mean is None:
         return _not_measured(run)
-    off = mean.value - run.target_K
-    text = f"{in_words(mean, 1)} K"
+    off, text = mean.value - run.target_K, f"{in_words(mean, 1)} K"
     return Answer(run.model, text, off, bound * run.target_K, mean.error, fewest(mean))
 
 
@@ -396,6 +395,5 @@ def parity_checks(parities: Sequence[Parity], bounds: ValidationBounds) -> list[
 
 
 def _rmse(one: Parity, value: float, bound: float, unit: str, decimals: int) -> Answer:
-    error = value / math.sqrt(2 * one.n_frames)
-    text = f"{value:.{decimals}f} {unit}"
+    text, error = f"{value:.{decimals}f} {unit}", value / math.sqrt(2 * one.n_frames)
     return Answer(one.model, text, value, bound, error, one.n_frames)

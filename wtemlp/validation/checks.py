@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wtemlp.analysis.structure import BlockedRdf, RdfDistance, rdf_distance
-from wtemlp.config.records import ValidationBounds, ValidationSettings
+from wtemlp.config.keys.validation import ValidationBounds, ValidationSettings
 from wtemlp.md.validation_script import NPT, NVE, NVT
 from wtemlp.records.validation_record import (
     GOOD,

@@ -15,6 +15,7 @@ from tests.loop.conftest import Run
 from wtemlp.records.validation_record import Validation, load
 
 VALIDATION = {
+    "ensembles": ["nvt", "nve"],
     "temps": [300],
     "equil_steps": 100,
     "nvt_steps": 400,

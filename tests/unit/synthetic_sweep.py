@@ -11,6 +11,7 @@ from wtemlp.records import state, sweep_record
 from wtemlp.records import validation_record as validations
 from wtemlp.records.sweep_record import Arm, Sweep
 from wtemlp.records.validation_record import (
+    GOOD,
     BinError,
     Diffusion,
     Estimate,
@@ -120,7 +121,7 @@ def _validation(arm: Arm) -> Validation:
         models=(0, 1),
         reference="TIP3P",
         verdict="the models hold",
-        ok=True,
+        answer=GOOD,
         md=md,
         parity=tuple(Parity("held-out", m, 80, 2.0, 1.5, 50.0, bins) for m in range(2)),
         rdf_distance={"O-O 300 K": Estimate(0.03, 0.004)},

@@ -3,6 +3,8 @@
 import numpy as np
 
 from wtemlp.records.validation_record import (
+    GOOD,
+    NOT_GOOD,
     BinError,
     Check,
     Curve,
@@ -93,12 +95,12 @@ def validation(temperatures: tuple[float, ...] = (300.0, 350.0), seed: int = 3) 
         for model in (0, 1)
     ]
     checks = (
-        Check("temperature at 300 K (NVT, model 0)", "300.4 K", "within 3 errors of 300 K", True),
+        Check("temperature at 300 K (NVT, model 0)", "300.4 K", "within 3 errors of 300 K", GOOD),
         Check(
             "stability at 350 K (NVT, model 1)",
             "8000 of 40000 steps",
             "all steps",
-            False,
+            NOT_GOOD,
             "temperature 1204 K at step 8000",
         ),
     )
@@ -107,7 +109,7 @@ def validation(temperatures: tuple[float, ...] = (300.0, 350.0), seed: int = 3) 
         (0, 1),
         "flexible TIP3P",
         "The models are not to be trusted at 350 K.",
-        False,
+        NOT_GOOD,
         tuple(md),
         tuple(parity),
         checks,

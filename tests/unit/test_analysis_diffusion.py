@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.signal import lfilter
 
 from wtemlp.analysis.diffusion import finite_size_correction, self_diffusion
 from wtemlp.analysis.displacement import msd, unwrap, without_drift
@@ -44,7 +46,6 @@ def test_ballistic_motion_is_the_square_of_velocity_times_time():
     assert found.msd.msd_A2 == pytest.approx(9.0 * found.msd.lag_ps**2, abs=1e-9)
     assert found.d is None
     assert "not diffusive" in found.reason
-    assert found.exponent == pytest.approx(2.0)
 
 
 def test_an_angstrom_squared_a_picosecond_is_ten_units():
@@ -81,21 +82,49 @@ def test_error_bars_are_as_large_as_the_errors():
 
 
 def test_the_window_begins_after_the_cage():
-    # a Brownian path with jitter: <r^2> = 6 D t + 6 w^2, an exponent above 0.9 from 4 ps on
+    # a Brownian path with jitter: <r^2> = 6 D t + 6 w^2, the slope is right from the first lag on
     positions = walkers(4, 4001, 40, 0.5, 0.05) + 0.6 * np.random.default_rng(5).normal(
         size=(4001, 40, 3)
     )
     found = self_diffusion(positions, 0.05, masses=None)
     assert found.d == pytest.approx(5.0, abs=4 * found.error)
-    assert found.fit_ps[0] > 1.5
     assert found.fit_ps[1] <= 20.0
-    assert 0.85 < found.exponent < 1.05
+
+
+def soft_cages(seed, n_frames, n_atoms, width, tau_ps, d_A2_ps=0.3, spacing_ps=0.05):
+    """Brownian paths of centres, and atoms that relax within ``tau_ps`` about them."""
+    rng = np.random.default_rng(seed)
+    decay = np.exp(-spacing_ps / tau_ps)
+    kicks = rng.normal(size=(n_frames, n_atoms, 3)) * np.sqrt(1 - decay**2)
+    kicks[0] = rng.normal(size=(n_atoms, 3))
+    about = width * lfilter([1.0], [1.0, -decay], kicks, axis=0)
+    return walkers(rng, n_frames, n_atoms, d_A2_ps, spacing_ps) + about
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "width", "tau_ps"),
+    [(1000, 0.0, 1.0), (240, 0.0, 1.0), (1000, 0.5, 0.5), (240, 0.7, 1.0)],
+)
+def test_students_error_bar_holds_the_truth(n_frames, width, tau_ps):
+    """Also of soft cages, and of runs too short to have left them."""
+    inside = []
+    for seed in range(20):
+        positions = soft_cages(seed, n_frames, 32, width, tau_ps)
+        found = self_diffusion(positions, 0.05, masses=None)
+        inside.append(abs(found.d - 3.0) < stats.t.ppf(0.975, found.n_blocks - 1) * found.error)
+    assert sum(inside) >= 17  # of 20, where 95 % are expected
+
+
+def test_a_converged_slope_is_known_though_the_exponent_is_below_one():
+    """Jitter leaves an intercept: <r^2> = 6 D t + 6 w^2, of a run of 12 ps."""
+    found = self_diffusion(soft_cages(3, 240, 32, 0.7, 0.01), 0.05, masses=None)
+    assert found.exponent < 0.9
+    assert found.d == pytest.approx(3.0, abs=3 * found.error) and found.error < 0.6
 
 
 def test_atoms_that_stay_do_not_diffuse():
     found = self_diffusion(caged(6, 400, 30), 0.1, masses=None)
-    assert found.d is None
-    assert "not diffusive within a tenth of the run: <r^2> ~ t^(" in found.reason
+    assert abs(found.d) < 3 * found.error and found.error < 0.1
     assert abs(found.exponent) < 0.1
     still = self_diffusion(np.ones((200, 3, 3)), 0.1, masses=None)
     assert still.reason == "the atoms do not move"
@@ -106,8 +135,8 @@ def test_a_short_run_and_a_lonely_atom_say_so():
     assert short.d is None
     assert short.reason == "60 frames; at least 81 are needed"
     lonely = self_diffusion(walkers(8, 400, 1, 0.5, 0.1), 0.1, masses=None)
-    assert lonely.d is None
-    assert "too few independent displacements" in lonely.reason
+    # of a single atom there is little to know, and the error says so
+    assert lonely.d == pytest.approx(5.0, abs=3 * lonely.error) and lonely.error > 0.2 * lonely.d
     single = self_diffusion(np.zeros((1, 4, 3)), 0.1, masses=None)
     assert single.reason.startswith("1 frames")
 

@@ -86,7 +86,37 @@ def test_histogram_is_a_density_on_shared_bins():
 
 @pytest.mark.parametrize(("g", "ratio"), [(16, 4.0), (32, 5.657), (64, 8.0), (256, 16.0)])
 def test_width_of_the_well_tempered_ensemble(g, ratio):
-    assert energy.sigma_wte(0.5529, g) / 0.5529 == pytest.approx(ratio, rel=1e-4)
+    """That of a Gaussian, where the heat capacity is large; above it by the exact law elsewhere."""
+    assert energy.sigma_ratio(g, 100.0, 300.0) == pytest.approx(ratio, rel=1e-3)
+    k = 288.0  # 192 oscillators: times 1.10 at g = 64, 1.38 at 256
+    above = energy.sigma_ratio(g, np.sqrt(k) * KB_EV * 300, 300.0) / ratio
+    assert above == pytest.approx(np.sqrt(1 + (g - 1) / k), rel=1e-3)
+
+
+@pytest.mark.parametrize("g", [1.0, 16.0, 64.0, 1000.0])
+def test_the_window_of_oscillators_is_that_of_their_gamma_law(g):
+    """Moments of P(U)^(1/g) by quadrature, and the temperatures of those mean energies."""
+    k, kt = 142.5, KB_EV * 300  # 96 atoms, the centre of mass at rest
+    u = np.linspace(1e-9, 3000 * k**0.5 * kt, 2_000_000)
+    log_p = ((k - 1) * np.log(u) - u / kt) / g
+    p = np.exp(log_p - log_p.max())
+    mean = np.sum(p * u) / p.sum()
+    std = np.sqrt(np.sum(p * (u - mean) ** 2) / p.sum())
+    low, high = energy.window_ends(np.sqrt(k) * kt, 300.0, g)
+    assert low == pytest.approx((mean - std) / (k * KB_EV), rel=1e-3)
+    assert high == pytest.approx((mean + std) / (k * KB_EV), rel=1e-3)
+    assert 0 < low < 300 < high
+    both = energy.biasfactor_for_ends(np.sqrt(k) * kt, 300.0, low, high)
+    assert both == pytest.approx(g, rel=1e-6)
+
+
+def test_the_cold_end_of_a_window_needs_more_than_the_hot_one():
+    sigma = np.sqrt(142.5) * KB_EV * 300
+    cold = energy.biasfactor_for_ends(sigma, 300.0, 200.0, 300.0)
+    hot = energy.biasfactor_for_ends(sigma, 300.0, 300.0, 400.0)
+    assert cold > 40 and hot < 13  # sqrt(g) has 16 for both
+    assert energy.biasfactor_for_ends(sigma, 300.0, 140.0, 300.0) == np.inf
+    assert energy.biasfactor_for_ends(sigma, 300.0, 299.0, 302.0) < 1
 
 
 def test_temperature_window_of_64_waters_and_of_1000():
@@ -126,3 +156,39 @@ def test_reweighting_without_bias_is_uniform():
     weights = energy.reweighting_weights(np.zeros(10), 300.0)
     assert weights == pytest.approx(np.full(10, 0.1))
     assert energy.effective_size(weights) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("independent", [10, 25, 50])
+def test_sigma_of_a_short_run_is_unbiased(independent):
+    """A run of 25 independent energies has s / sigma = 0.98 and one of 10 0.95 uncorrected."""
+    rng, decay = np.random.default_rng(11), 0.95
+    n = round(independent * (1 + decay) / (1 - decay))
+    found = [energy.moments(ar1(rng, n, 0.5, decay)).std for _ in range(200)]
+    error = np.std(found) / np.sqrt(200)
+    assert np.mean(found) == pytest.approx(0.5, abs=2 * error + 0.01)
+
+
+def test_the_error_of_sigma_is_honest_from_50_independent_energies_on():
+    rng, decay = np.random.default_rng(12), 0.95
+    n = round(energy.ENOUGH * (1 + decay) / (1 - decay))
+    found = [energy.moments(ar1(rng, n, 0.5, decay)) for _ in range(300)]
+    for value, error, exact in (("std", "std_error", 0.5), ("mean", "mean_error", 0.0)):
+        inside = [abs(getattr(m, value) - exact) < 2 * getattr(m, error) for m in found]
+        assert 0.92 <= np.mean(inside) <= 0.985
+
+
+def test_below_ten_independent_energies_there_is_no_error():
+    rng = np.random.default_rng(13)
+    found = energy.moments(ar1(rng, 150, 0.4, 0.98))
+    assert found.independent < energy.FEWEST and np.isfinite(found.std)
+    assert np.isnan(found.std_error) and np.isnan(found.mean_error)
+
+
+def test_short_runs_together_know_their_inefficiency():
+    """Ten walkers of ten independent energies each, of models with zeros of their own."""
+    rng, decay = np.random.default_rng(14), 0.95
+    runs = [ar1(rng, 390, 0.5, decay) + 100 * rng.normal() for _ in range(10)]
+    found = energy.pooled_moments(runs, own_means=True)
+    assert found.inefficiency == pytest.approx(39, rel=0.35)
+    assert found.std == pytest.approx(0.5, abs=3 * found.std_error)
+    assert found.std_error < 0.06

@@ -79,10 +79,10 @@ def test_energies_that_cannot_be_used():
 
 def test_the_table_of_64_waters_by_hand():
     rows = planning.table(known(), [1, 4, 16, 64], Hills(0.5, None, 100), 0.0005, 4e-4)
-    # k T^2 / sigma = 8.617e-5 * 9e4 / 0.5529 = 14.03 K, times sqrt(g)
-    assert [row.half_window_K for row in rows] == pytest.approx([14.03, 28.05, 56.1, 112.2], 1e-3)
-    assert rows[2].spread_eV == pytest.approx(4 * 0.5529, rel=1e-4)
-    assert rows[2].half_window_error_K == pytest.approx(0.05 * 56.1, rel=1e-3)
+    # K = (0.5529 / (8.617e-5 * 300))^2 = 457.4; (K + 15 -+ sqrt(16 (K + 15))) / K = 0.843, 1.223
+    assert (rows[2].low_K, rows[2].high_K) == pytest.approx((252.8, 366.9), rel=1e-3)
+    assert rows[2].spread_eV == pytest.approx(4 * 0.5529 * np.sqrt(472.4 / 457.4), rel=1e-4)
+    assert rows[2].high_error_K == pytest.approx(0.05 * 66.9, rel=1e-2)
     assert rows[0].steps == 0 and rows[0].seconds == 0
     hills = planning.hills_to_fill(16, 0.5, 1.0)
     assert rows[2].steps == pytest.approx(100 * hills + 16 * 0.15 / 0.0005)

@@ -163,9 +163,11 @@ def test_bias_factors_and_a_window(folder, plan, records):
     arguments = ("--from", "init", "--biasfactor", 7, 25.5, "--window", 250, 360)
     (found,) = records(*arguments)
     window = found["window"]
-    # the farther end is 60 K from 310 K: (60 * sigma / (k 310^2))^2
-    sigma = found["nvt"]["sigma_eV"]
-    assert window["exact"] == pytest.approx((60 * sigma / (8.617333e-5 * 310**2)) ** 2, rel=1e-5)
+    # the colder end needs more, though 360 K is as far from 310 K
+    k = (found["nvt"]["sigma_eV"] / (8.617333e-5 * 310)) ** 2
+    c = k * 250 / 310
+    assert window["exact"] == pytest.approx((c - k + 1) ** 2 / (2 * c - k + 1), rel=1e-4)
+    assert all(0 < row["low_K"] < row["high_K"] for row in found["biasfactors"])
     assert 0 <= window["biasfactor"] - window["exact"] < 1
     factors = [row["biasfactor"] for row in found["biasfactors"]]
     assert factors == sorted([7, 25.5, window["biasfactor"]])

@@ -76,7 +76,7 @@ def test_runs_without_curves_and_numbers_that_are_none():
 def test_tables():
     found = validation()
     checks, runs = check_table(found), run_table(found)
-    assert checks.warned == {1} and checks.rows[1][3] == "no"
+    assert checks.warned == {1} and checks.rows[1][3] == "not good"
     titles = [column.title for column in runs.columns]
     assert "density" not in titles and "D" in titles
     assert next(row for i, row in enumerate(runs.rows) if i in runs.warned)[-1].startswith("temp")

@@ -249,11 +249,12 @@ def test_all_paths_lead_to_the_same_files(tmp_path):
 def test_the_temperature_is_the_end_of_the_window(params):
     # C = sigma^2 / k T^2; dT = sqrt(g k T^2 / C) = sqrt(g) k T^2 / sigma, countable by hand.
     unbiased = reach.Unbiased(0.5, 300.0, "here")
-    expected = 300 + 4 * KB_EV * 300**2 / 0.5
-    assert unbiased.highest_K(300.0, 16.0) == round(expected) == 362
+    k = (0.5 / (KB_EV * 300)) ** 2
+    expected = 300 * (k + 15 + (16 * (k + 15)) ** 0.5) / k
+    assert unbiased.highest_K(300.0, 16.0) == round(expected) == 375
     # The same heat capacity at another temperature: the window grows with it.
     assert unbiased.highest_K(330.0, 16.0) == round(330 + (expected - 300) * 1.1)
-    assert reach.window_K(unbiased, params, 16.0) == 362
+    assert reach.window_K(unbiased, params, 16.0) == 375
     with pytest.raises(InputError, match="highT: bias factor 16 reaches"):
         reach.window_K(reach.Unbiased(1e-9, 300.0, "here"), params, 16.0)
 

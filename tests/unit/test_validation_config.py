@@ -27,7 +27,7 @@ def test_without_a_block_all_is_from_the_rest_of_the_file(tmp_path):
     found = read(tmp_path, model_devi_jobs=jobs, model_devi_dt=0.001)
     assert found.temps_K == (270, 300, 330)
     assert (found.system, found.models, found.reference) == (0, 4, True)
-    assert found.ensembles == ("nvt", "nve")
+    assert found.ensembles == ("nvt", "nve", "npt")
     lengths = (found.equil_steps, found.nvt_steps, found.nve_steps)
     assert lengths == (5000, 20_000, 50_000)  # 5, 20 and 50 ps
     assert (found.trj_freq, found.thermo_freq) == (50, 10)
@@ -75,7 +75,7 @@ def test_what_is_given_is_taken(tmp_path):
         ({"ensembles": ["nvt", "nph"]}, 'ensembles[1] = "nph"; must be "nvt", "nve" or "npt"'),
         ({"ensembles": []}, 'must have one or more of "nvt"'),
         ({"ensembles": ["nvt"], "nve_steps": 5}, 'nve_steps = 5; ensembles has no "nve"'),
-        ({"npt_steps": 5}, 'npt_steps = 5; ensembles has no "npt"'),
+        ({"ensembles": ["nvt"], "npt_steps": 5}, 'npt_steps = 5; ensembles has no "npt"'),
         ({"ensembles": ["nvt"], "vacf": True}, 'vacf = true; velocities are recorded in "nve"'),
         ({"models": 5}, "models = 5; must be numb_models (4) or less"),
         ({"models": 0}, "models = 0; must be a positive integer"),

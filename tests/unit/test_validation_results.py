@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from tests.loop.conftest import PARAM
 from tests.waters import water_box
-from wtemlp.analysis.structure import rdf_with_errors
+from wtemlp.analysis.structure import RdfDistance, rdf_with_errors
 from wtemlp.config.keys.validation import ValidationBounds
 from wtemlp.config.params import load_params
 from wtemlp.core.errors import CalculationError
@@ -17,28 +18,35 @@ from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import validation_script as md
 from wtemlp.md.dump import write_dump
 from wtemlp.records.validation_record import (
+    CANNOT_TELL,
+    GOOD,
     MODEL,
+    NOT_GOOD,
     REFERENCE,
+    UNTESTED,
     Check,
+    Diffusion,
     Estimate,
+    MdRun,
     Parity,
     Validation,
     load,
     save,
 )
 from wtemlp.validation import checks
+from wtemlp.validation.answers import CheckResult, Length, Missing, ask
 from wtemlp.validation.jobs import MdJob
-from wtemlp.validation.measure import measure
+from wtemlp.validation.measure import Measured, measure
 from wtemlp.validation.outputs import read_parts, read_series, read_trajectory, read_velocities
 from wtemlp.validation.page import as_text
 from wtemlp.validation.parity import read_details
-from wtemlp.validation.verdict import _checks, _verdict
-from wtemlp.validation.viscosity import viscosity
+from wtemlp.validation.verdict import _checks, _verdict, overall
 
 N_SIDE, BOX_A = 3, 9.32
 N_ATOMS = 3 * N_SIDE**3
 DT_PS = 0.0005
 BLOCK = {
+    "ensembles": ["nvt", "nve"],
     "equil_steps": 100,
     "nvt_steps": 2000,
     "nve_steps": 2000,
@@ -94,7 +102,8 @@ def write_part(
     free = 3 * N_ATOMS - 3
     temperature = mean_K * rng.gamma(free / 2, 2 / free, len(step)) + drift * step
     potential = (-10 + 0.1 * rng.normal(size=len(step))) * scale
-    total = np.full(len(step), 5.0) + 1e-4 * rng.normal(size=len(step))
+    spread = 0.4 if ensemble == md.NVT else 1e-4  # canonical; conserved
+    total = 5.0 + spread * rng.normal(size=len(step))
     table = np.column_stack(
         [step, temperature, potential, total, np.ones(len(step)), np.ones(len(step))]
     )
@@ -152,19 +161,31 @@ def test_self_diffusion_of_walkers_is_theirs(tmp_path):
     # <dx^2> = 0.05^2 in 20 steps of 0.5 fs: D = 0.125 A2/ps = 1.25e-5 cm2/s
     assert found.d_pbc.value == pytest.approx(1.25, abs=4 * found.d_pbc.error)
     assert 0 < found.d_pbc.error < 0.3
-    # 2.837297 kT / (6 pi eta L), eta 0.321 mPa s, L 9.32 A
-    more = 2.837297 * 1.380649e-23 * 300 / (6 * np.pi * 0.321e-3 * 9.32e-10) * 1e9
-    assert found.d_corrected.value - found.d_pbc.value == pytest.approx(more)
-    assert found.viscosity_mPa_s == 0.321
+    # without the liquid's own viscosity there is no correction, and the record says so
+    assert found.d_corrected is None and "there is no finite-size correction" in nve.notes[0]
+    given = replace(params, validation=replace(params.validation, viscosity_mPa_s=(0.49,)))
+    (corrected,) = measure(job, given, tmp_path, N_ATOMS)[1].run.diffusion
+    # 2.837297 kT / (6 pi eta L), L 9.32 A
+    more = 2.837297 * 1.380649e-23 * 300 / (6 * np.pi * 0.49e-3 * 9.32e-10) * 1e9
+    assert corrected.d_corrected.value - found.d_pbc.value == pytest.approx(more)
+    assert corrected.viscosity_mPa_s == 0.49
 
 
-def test_viscosity_is_known_near_298_K_or_given(tmp_path):
-    params = params_of(tmp_path)
-    assert viscosity(params, 300.0).mPa_s == 0.321 and viscosity(params, 350.0) is None
-    given = params_of(tmp_path, temps=[280, 350], viscosity_mPa_s=[0.4, 0.2])
-    assert viscosity(given, 350.0).mPa_s == 0.2
-    other = replace(params, force_field=None)
-    assert viscosity(other, 300.0) is None
+def test_the_error_of_self_diffusion_holds_that_of_the_start(tmp_path):
+    """NVE from one start has a temperature of its own; D changes by some 2 per cent a kelvin."""
+    params = params_of(tmp_path, nve_steps=8000, trj_freq=20)
+    found, means = [], []
+    for model, nve_K in enumerate((300.0, 315.0)):
+        job = job_of(tmp_path, params, model=model)
+        write_part(job, md.NVT, 100, 2000)
+        write_part(job, md.NVE, 2100, 8000, noise=0.0, mean_K=nve_K)
+        nve = measure(job, params, tmp_path, N_ATOMS)[1].run
+        found += nve.diffusion
+        means.append(nve.temperature_K.value)
+    at_300, at_315 = (one.d_pbc for one in found)
+    assert at_315.value == at_300.value
+    of_start = at_315.value * 6 * (means[1] - 300) / 300
+    assert at_315.error == pytest.approx(np.hypot(at_300.error, of_start), rel=0.1)
 
 
 def test_an_exploded_run_says_when_and_why(tmp_path):
@@ -238,16 +259,67 @@ def test_velocities_are_in_angstrom_per_ps(tmp_path):
         np.testing.assert_allclose(found.values[1, 0], np.array([0.1, 0.2, 4]) * scale)
 
 
-def everything(tmp_path, params, jobs):
-    runs = [m for job in jobs for m in measure(job, params, tmp_path, N_ATOMS)]
-    found, distances, noises = _checks(params, runs, ())
-    ok = all(check.ok for check in found)
+HELD_OUT = {"energy_rmse_shifted_meV_atom": 1.0, "force_rmse_meV_A": 60.0}
+D = "self-diffusion of O at 300 K"
+MEAN_ENERGY = "mean potential energy, the models' mean offset removed at 300 K"
+
+
+def parity_of(model: int, offset: float = 0.0, n_frames: int = 500) -> Parity:
+    return Parity("v", model, n_frames, 5.0, **HELD_OUT, energy_offset_meV_atom=offset)
+
+
+@cache
+def radial(seed: int, noise: float):
+    """g(r) of all pairs of some frames of jittered water."""
+    types, coords, _ = water_box(N_SIDE, BOX_A, shuffle=False)
+    frames = coords + np.random.default_rng(seed).normal(scale=noise, size=(100, N_ATOMS, 3))
+    cells, names = np.tile(BOX_A * np.eye(3), (100, 1, 1)), np.array(["O", "H"])[types]
+    pairs = (("O", "O"), ("O", "H"), ("H", "H"))
+    return {"-".join(p): rdf_with_errors(frames, cells, names, p, 4.6, 23) for p in pairs}
+
+
+def job_measured(potential, model, seed=1, **change) -> list[Measured]:
+    """The parts of a long run, its numbers known to half of a bound or better."""
+    of = {"T": 300.0, "D": 2.5, "rho": 1.0, "P": 1.0, "U": -10.0, "noise": 0.3, "worth": 200}
+    of |= change
+    common = {"potential": potential, "model": model, "target_K": 300.0, "folder": "x"}
+    common |= {"timestep_fs": 0.5, "n_atoms": N_ATOMS, "steps": 40_000, "steps_done": 40_000}
+    scale = np.sqrt(200 / of["worth"])
+    known = {
+        name: Estimate(value, error * scale, of["worth"])
+        for name, value, error in (
+            ("temperature_K", of["T"], 1.5),
+            ("energy_mean_eV", of["U"], 0.03),
+            ("energy_std_eV", 0.1, 0.005),
+            ("pressure_bar", of["P"], 60.0),
+        )
+    }
+    known |= {"temperature_std_K": 27.4, "temperature_std_expected_K": 27.39}
+    diffusion = ()
+    if of["D"] is not None:
+        found = Estimate(of["D"], 0.04 * of["D"] * scale, 20)
+        diffusion = (Diffusion("O", found, None, None, (0.5, 5.0)),)
+    notes = () if diffusion else ("no self-diffusion of O: the atoms do not move",)
+    drift = {"total_energy_drift_meV_atom_ns": Estimate(0.1, 0.1 * scale, of["worth"])}
+    density = {"density_g_cm3": Estimate(of["rho"], 0.004 * scale, of["worth"])}
+    nve = drift | {"diffusion": diffusion, "notes": notes}
+    return [
+        Measured(MdRun(ensemble="nvt", **common, **known), radial(seed, of["noise"]), 1.0 * scale),
+        Measured(MdRun(ensemble="nve", **common, **nve)),
+        Measured(MdRun(ensemble="npt", **common, **density)),
+    ]
+
+
+def judged(tmp_path, runs, parities=(), models=1, **changes):
+    changes = {"ensembles": ["nvt", "nve", "npt"], "bounds": {"rdf": 0.2}, **changes}
+    params = params_of(tmp_path, models=models, **changes)
+    found, distances, noises = _checks(params, runs, parities)
     record = Validation(
         iteration=0,
         models=(0, 1),
         reference="tip3p-flexible",
-        ok=ok,
-        verdict=_verdict(params, found, ok),
+        answer=overall(found),
+        verdict=_verdict(params, found),
         md=tuple(m.run for m in runs),
         checks=tuple(found),
         rdf_distance=distances,
@@ -258,67 +330,161 @@ def everything(tmp_path, params, jobs):
     return record
 
 
+def compared(tmp_path, offset=0.0, **change):
+    """One model against the reference, all that the verdict asks for measured."""
+    runs = [*job_measured(MODEL, 0, **change), *job_measured(REFERENCE, None, seed=3)]
+    return judged(tmp_path, runs, [parity_of(0, offset)])
+
+
+def answers(found: Validation, answer: str) -> dict[str, Check]:
+    return {check.name: check for check in found.checks if check.answer == answer}
+
+
 def test_models_like_the_reference_are_good(tmp_path):
-    params = params_of(tmp_path, models=2)
-    jobs = [
-        whole(job_of(tmp_path, params, MODEL, 0), seed=1),
-        whole(job_of(tmp_path, params, MODEL, 1), seed=2),
-        whole(job_of(tmp_path, params, REFERENCE, None), seed=3),
+    """The second one's energies are off by 10 meV/atom, on the held-out data, too."""
+    runs = [
+        *job_measured(MODEL, 0, seed=1),
+        *job_measured(MODEL, 1, seed=2, U=-10 + 0.81),
+        *job_measured(REFERENCE, None, seed=3),
     ]
-    found = everything(tmp_path, params, jobs)
-    assert found.ok, [check for check in found.checks if not check.ok]
-    assert found.verdict.startswith("good: 2 models at 300 K within all")
+    found = judged(tmp_path, runs, [parity_of(0), parity_of(1, 10.0)], models=2)
+    assert found.ok, [check for check in found.checks if check.answer != GOOD]
+    assert found.verdict == f"good: 2 models at 300 K within all {len(found.checks)} bounds"
     assert set(found.rdf_distance) == {"O-O 300 K", "O-H 300 K", "H-H 300 K"}
-    assert all(one.error is not None for one in found.rdf_distance.values())
     text = as_text(found)
     lines = [line.split("  ")[0] for line in text.splitlines()]
     assert lines[1:5] == ["model 0", "model 1", "their mean +- spread", "reference"]
-    assert "NO" not in lines
+    assert NOT_GOOD not in lines
+
+
+def test_the_error_of_the_models_distance_is_a_standard_error():
+    one, other = (RdfDistance(v, 0.01, 0.02, (1, 4)) for v in (0.03, 0.05))
+    found = checks.mean_distance([one, other])
+    # two values 0.02 apart: standard deviation 0.0141, standard error of the mean 0.01
+    assert (found.value, found.error) == (pytest.approx(0.04), pytest.approx(0.01))
+    assert checks.mean_distance([one]).error == 0.01
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"mean_K": 330}, "mean temperature at 300 K: 3"),
-        ({"drift": 0.1}, "temperature drift at 300 K"),
-        ({"noise": 0.3}, "g(r) of O-H at 300 K"),
+        ({"T": 330}, "mean temperature at 300 K: 330"),
+        ({"noise": 0.8}, "g(r) of O-O at 300 K"),
+        ({"D": 0.25}, f"{D}: 0.250"),
+        ({"D": 0.0}, f"{D}: 0.000"),
+        ({"D": None}, f"{D}: none"),
+        ({"rho": 0.9}, "density at 300 K: 0.900"),
+        ({"P": 2000}, "pressure at 300 K: 2000"),
+        ({"U": -9.0}, MEAN_ENERGY),
+        ({"offset": 12.0}, MEAN_ENERGY),
     ],
 )
 def test_what_differs_is_told(tmp_path, change, complaint):
-    params = params_of(tmp_path, models=1)
-    jobs = [
-        whole(job_of(tmp_path, params, MODEL, 0), **change),
-        whole(job_of(tmp_path, params, REFERENCE, None), seed=3),
+    """Frozen, slow, of another density, pressure or energy: each by its own name."""
+    found = compared(tmp_path, **change)
+    assert found.answer == NOT_GOOD and found.verdict.startswith("not good: ")
+    failed = answers(found, NOT_GOOD).values()
+    assert complaint in [f"{c.name}: {c.value}"[: len(complaint)] for c in failed]
+
+
+def test_a_number_that_only_the_reference_has_is_a_failure(tmp_path):
+    found = compared(tmp_path, D=None)
+    note = answers(found, NOT_GOOD)[D].note
+    assert "the reference has one, and model 0 has none" in note
+    assert "the atoms do not move" in note and "the atoms do not move" in found.verdict
+
+
+def test_what_was_not_tested_is_not_good(tmp_path):
+    model, reference = job_measured(MODEL, 0), job_measured(REFERENCE, None, seed=3)
+    alone = judged(tmp_path, model, [parity_of(0)])
+    assert alone.answer == CANNOT_TELL and "is untested" in alone.verdict
+    assert all("no MD of the reference" in c.note for c in answers(alone, UNTESTED).values())
+    without = judged(tmp_path, [*model, *reference])
+    assert without.answer == CANNOT_TELL
+    assert set(answers(without, UNTESTED)) == {MEAN_ENERGY, "errors on held-out data"}
+    nothing = [*model, *job_measured(REFERENCE, None, seed=3, D=None)]
+    no_d = judged(tmp_path, nothing, [parity_of(0)])
+    assert set(answers(no_d, UNTESTED)) == {D} and no_d.answer == CANNOT_TELL
+    nvt_nve = judged(tmp_path, [*model, *reference], [parity_of(0)], ensembles=["nvt", "nve"])
+    assert answers(nvt_nve, UNTESTED)["density at 300 K"].note == 'ensembles has no "npt"'
+
+
+@pytest.mark.parametrize("change", [{}, {"D": 2.0}, {"D": 1.8}])
+def test_a_short_run_cannot_tell_and_says_what_would(tmp_path, change):
+    """Also of a model that is a fifth off, where nothing shows it for certain."""
+    runs = [
+        *job_measured(MODEL, 0, worth=12, **change),
+        *job_measured(REFERENCE, None, seed=3, worth=12),
     ]
-    found = everything(tmp_path, params, jobs)
-    assert not found.ok and found.verdict.startswith("not good: ")
-    assert complaint in [f"{c.name}: {c.value}"[: len(complaint)] for c in found.checks if not c.ok]
+    found = judged(tmp_path, runs, [parity_of(0)])
+    assert found.answer == CANNOT_TELL and " would do" in found.verdict, found.verdict
+    told = answers(found, CANNOT_TELL)
+    assert told[D].note.startswith("nve_steps of ")
+    assert "cannot tell" in as_text(found)
 
 
 def test_the_verdict_begins_with_an_explosion(tmp_path):
-    params = params_of(tmp_path, models=2)
-    jobs = [job_of(tmp_path, params, MODEL, model) for model in range(2)]
-    whole(jobs[0], mean_K=400)
-    (jobs[1].folder / md.STOPPED).write_text("temperature 1e9 K at step 200 of the run, in NVT")
-    found = everything(tmp_path, params, jobs)
+    """Also with one that comes late, in the last part."""
+    late = job_measured(MODEL, 1)
+    failed = replace(late[2].run, failed="exploded at 70 ps (temperature 9999 K)")
+    late[2] = Measured(replace(failed, density_g_cm3=None))
+    runs = [*job_measured(MODEL, 0, T=400), *late, *job_measured(REFERENCE, None, seed=3)]
+    found = judged(tmp_path, runs, [parity_of(0), parity_of(1)], models=2)
     assert found.verdict.startswith(
-        "not good: model 1 at 300 K exploded at 0.1 ps (temperature 1000000000 K) in NVT; "
-        "mean temperature"
+        "not good: model 1 at 300 K exploded at 70 ps (temperature 9999 K) in NPT; "
+        "mean temperature at 300 K: 400.0"
     )
 
 
-def test_a_bound_allows_for_the_error():
-    def answer(off, error):
-        return checks.CheckResult(0, "x", off, 1.0, error)
+def asked(off, error, bound=1.0, **more):
+    return ask(
+        "q", "b", [CheckResult(0, "x", off, bound, error, **more)], Length("nvt_steps", 1000)
+    )
 
-    assert checks.ask("q", "b", [answer(0.9, 0.0)])[0].ok
-    assert not checks.ask("q", "b", [answer(1.1, 0.0)])[0].ok
-    doubtful = checks.ask("q", "b", [answer(4.5, 1.5)])[0]
-    assert doubtful.ok and doubtful.note == checks.TOO_SHORT
-    assert not checks.ask("q", "b", [answer(6.0, 1.5)])[0].ok
-    assert not checks.ask("q", "b", [answer(float("nan"), float("nan"))])[0].ok
-    assert not checks.ask("q", "b", [answer(2.0, float("nan"))])[0].ok
-    assert checks.ask("q", "b", []) == []
+
+@pytest.mark.parametrize(
+    ("off", "error", "answer"),
+    [
+        (0.9, 0.0, GOOD),
+        (1.1, 0.0, NOT_GOOD),
+        (0.0, 0.6, GOOD),  # 1.645 * 0.6 < 1: two one-sided tests at 5 %
+        (0.0, 0.62, CANNOT_TELL),
+        (-0.5, 0.31, CANNOT_TELL),
+        (4.5, 1.5, CANNOT_TELL),  # not three standard errors beyond the bound
+        (-6.0, 1.5, NOT_GOOD),
+        (float("nan"), float("nan"), NOT_GOOD),
+        (0.1, float("nan"), CANNOT_TELL),
+        (0.1, None, CANNOT_TELL),
+    ],
+)
+def test_a_bound_is_a_question_of_equivalence(off, error, answer):
+    assert asked(off, error).answer == answer
+
+
+def test_the_length_that_would_do_is_told():
+    # 1.645 * 1.0 is to become 1.0
+    assert asked(0.0, 1.0).note == "nvt_steps of 2800 would do"
+    assert asked(0.0, 1.0, independent=5).note == "nvt_steps of 4600 would do"  # Student's
+    assert asked(0.0, None, independent=5).note == "nvt_steps of 10000 would do"
+    assert asked(0.99, 0.1).note == "nvt_steps of 1500 would do"  # not a length without end
+    assert asked(0.0, 0.5, independent=3).answer == CANNOT_TELL
+
+
+def test_the_worst_model_answers():
+    name = ("q", "b")
+    good, bad = CheckResult(0, "x", 0.1, 1.0), CheckResult(1, "y", 2.0, 1.0)
+    assert ask(*name, [good, bad]).value == "y (model 1, the worst of 2)"
+    assert ask(*name, [good, Missing(1, "why")]).note == "why"
+    assert ask(*name, []).answer == UNTESTED
+
+
+@pytest.mark.parametrize(("true", "least"), [(1.0, 0.9), (1.25, 0.9), (0.5, 0.9)])
+def test_the_verdict_of_a_known_error(true, least):
+    """D known to 4 %: a model that is right is good, one 25 % off hardly ever."""
+    rng = np.random.default_rng(1)
+    found = [asked(d - 1, 0.056, 0.2, independent=20).answer for d in rng.normal(true, 0.056, 300)]
+    share = np.mean([one == GOOD for one in found])
+    assert share > least if true == 1.0 else share < 0.05
 
 
 def test_structure_is_compared_beyond_the_bonds():
@@ -352,14 +518,16 @@ def test_details_of_dp_test_are_read_system_by_system(tmp_path):
         read_details(e, f)
 
 
-def test_parity_is_checked_against_the_trust_level():
+def test_components_of_forces_have_a_bound_of_components():
     parities = [
-        Parity("v", model, 10, 5.0, energy, force)
+        Parity("v", model, 1000, 5.0, energy, force)
         for model, (energy, force) in enumerate([(1.0, 80.0), (2.0, 120.0)])
     ]
-    energy, force = checks.parity_checks(parities, ValidationBounds(), 100.0)
-    assert energy.ok and "2.00 meV/atom (model 1, the worst of 2)" in energy.value
-    assert not force.ok and force.value.startswith("120 meV/A (model 1")
+    energy, force = checks.parity_checks(parities, ValidationBounds())
+    assert energy.answer == GOOD and "2.00 meV/atom (model 1, the worst of 2)" in energy.value
+    assert force.answer == NOT_GOOD and force.value.startswith("120 meV/A (model 1")
+    (force,) = checks.parity_checks([Parity("v", 0, 10, 5.0, 1.0, 80.0)], ValidationBounds())[1:]
+    assert force.answer == CANNOT_TELL and force.note == "frames in v: a number of 15 would do"
 
 
 def test_records_of_the_first_version_are_read(tmp_path):
@@ -368,12 +536,14 @@ def test_records_of_the_first_version_are_read(tmp_path):
         (0,),
         "",
         "good",
-        True,
-        checks=(Check("a", "b", "c", True),),
+        GOOD,
+        checks=(Check("a", "b", "c", GOOD), Check("d", "e", "f", NOT_GOOD)),
         rdf_distance={"O-O 300 K": Estimate(0.1, None)},
     )
     save(tmp_path / "v.json", record)
-    content = json.loads((tmp_path / "v.json").read_text())
-    del content["rdf_noise"]
+    content = json.loads((tmp_path / "v.json").read_text()) | {"format": 1}
+    for one in (content, *content["checks"]):
+        one["ok"] = one.pop("answer") == GOOD
+    del content["rdf_noise"], content["rdf_distance"]["O-O 300 K"]["independent"]
     (tmp_path / "v.json").write_text(json.dumps(content))
     assert load(tmp_path / "v.json") == record

@@ -1,17 +1,19 @@
 """Self-diffusion from the mean square displacement (Einstein), with its error and its window.
 
-``D = lim d<r^2>/dt / 6``.  A straight line is fitted, with an intercept, to the mean square
-displacement over a window of lags that is chosen from the data:
+``D = lim d<r^2>/dt / 6``.  A straight line is fitted, with an intercept (that of the cage), to the
+mean square displacement over a window of lags that is chosen from the data by its *slope*:
 
 - it ends at a tenth of the trajectory at most, beyond which there are too few independent
   displacements, and at ten times its start, for longer lags only add scatter;
-- it begins at the shortest lag from which on, at every lag, the exponent between a lag and its
-  double, ``log2(<r^2(2t)> / <r^2(t)>)``, is 1 within 0.1 or two standard errors.  Shorter lags are
-  ballistic (2) or of an atom in its cage (below 1).
+- it begins at the shortest lag whose window has the slope of all windows that begin later, within
+  one standard error of the difference (Lepski, Theory Probab. Appl. 35, 454, 1991), which comes
+  from the same parts of the trajectory.  So what is ballistic or of an atom in its cage is left
+  out as far as the data can tell it.
 
 The error comes from the scatter of the same fit over parts of the trajectory, at least twice as
-long as the window, hence nearly independent.  It leaves out the displacements from one part
-to the next, which the value has: for Brownian motion it is too large by up to 20 per cent.
+long as the window, hence nearly independent: few, so that Student's factor belongs to it.  Where
+the slope still changes at the longest lags, between the last two octaves, by more than its
+standard error, what may still come is part of the error (:data:`REMAINDER` times that excess).
 
 Finite size: Yeh and Hummer, J. Phys. Chem. B 108, 15873 (2004).
 """
@@ -31,9 +33,9 @@ from wtemlp.analysis.displacement import (
 )
 from wtemlp.core.units import A2_PS_IN_1E5_CM2_S, KB_J
 
-TOLERANCE = 0.1  #: by which the exponent may differ from 1, however small its error
-ERRORS = 2.0  #: standard errors by which it may
-LARGEST_ERROR = 0.1  #: of an exponent that can still be told from another
+WITHIN = 1.0  #: standard errors within which slopes are alike
+REMAINDER = 1.5  #: of a change that is seen over the last octave: an exponential's rest
+UNSETTLED = 0.6  #: of the slope: with more to come there is no telling
 WIDEST = 10.0  #: the end of the window over its start
 FEWEST_LAGS = 8  #: in a tenth of the trajectory
 FEWEST_POINTS = 4  #: of a fit
@@ -48,7 +50,7 @@ class SelfDiffusion:
     d: float | None  #: 1e-5 cm2/s
     error: float | None  #: its standard error
     fit_ps: tuple[float, float] | None  #: first and last lag of the fit
-    exponent: float | None  #: of ``<r^2> ~ t^exponent`` in the window, or at the longest lags
+    exponent: float | None  #: of ``<r^2> ~ t^exponent`` in the window; below 1 with a cage's offset
     exponent_error: float | None
     n_blocks: int  #: parts of the trajectory that the errors come from
     reason: str  #: why there is none, in words; "" if there is one
@@ -81,8 +83,8 @@ def self_diffusion(
     Returns
     -------
     SelfDiffusion
-        With ``d`` None and a ``reason`` where the trajectory is too short, its displacements too
-        few, or the motion not diffusive within a tenth of it.
+        With ``d`` None and a ``reason`` where the trajectory is too short, nothing moves,
+        or the motion is far from diffusive within a tenth of it.
 
     Raises
     ------
@@ -95,23 +97,26 @@ def self_diffusion(
     longest = whole.parts_A2.shape[1] - 1
     if fit_ps is not None:
         first, last = _given(fit_ps, spacing_ps, longest)
+    elif longest < FEWEST_LAGS:
+        needed = round(FEWEST_LAGS / LONGEST_LAG) + 1
+        return _none(whole, f"{whole.n_frames} frames; at least {needed} are needed")
     else:
-        if longest < FEWEST_LAGS:
-            needed = round(FEWEST_LAGS / LONGEST_LAG) + 1
-            return _none(whole, f"{whole.n_frames} frames; at least {needed} are needed")
-        found = _window(whole)
-        if isinstance(found, SelfDiffusion):
-            return found
-        first, last = found
+        first, last = _window(whole)
+    if not whole.msd_A2[: longest + 1].any():
+        return _none(whole, "the atoms do not move")
     n_blocks = int(np.clip((whole.n_frames - 1) // (2 * last), *BLOCKS))
     window = slice(first, last + 1)
     lags = whole.lag_ps[window]
     parts = [mean_square(paths[p], last + 1)[window] for p in segments(whole.n_frames, n_blocks)]
     slopes = np.array([_slope(lags, part) for part in parts]) / 6 * A2_PS_IN_1E5_CM2_S
+    to_come = _to_come(whole) if fit_ps is None else 0.0
+    slope, scatter = _slope(lags, whole.msd_A2[window]), 6 * _standard_error(slopes)
+    if to_come > max(UNSETTLED * abs(slope), 2 * scatter / A2_PS_IN_1E5_CM2_S):
+        return _none(whole, "not diffusive within a tenth of the run: the slope still changes")
     exponents = np.array([_exponent(lags, part) for part in parts])
     return SelfDiffusion(
-        d=_slope(lags, whole.msd_A2[window]) / 6 * A2_PS_IN_1E5_CM2_S,
-        error=_standard_error(slopes),
+        d=slope / 6 * A2_PS_IN_1E5_CM2_S,
+        error=float(np.hypot(_standard_error(slopes), to_come / 6 * A2_PS_IN_1E5_CM2_S)),
         fit_ps=(float(lags[0]), float(lags[-1])),
         exponent=_exponent(lags, whole.msd_A2[window]),
         exponent_error=_standard_error(exponents),
@@ -135,41 +140,38 @@ def _given(fit_ps: tuple[float, float], spacing_ps: float, longest: int) -> tupl
     return first, last
 
 
-def _window(whole: MeanSquareDisplacement) -> tuple[int, int] | SelfDiffusion:
-    """First and last lag, in frames, of the diffusive part; or why there is none."""
-    n_parts, longest = len(whole.parts_A2), whole.parts_A2.shape[1] - 1
-    lags = np.unique(np.geomspace(1, longest // 2, 24).astype(int))
-    exponents = _doubling(whole.msd_A2, lags)
-    errors = np.std([_doubling(part, lags) for part in whole.parts_A2], axis=0, ddof=1)
-    errors /= np.sqrt(n_parts)
-    where = f"at {whole.lag_ps[lags[-1]]:.3g} to {whole.lag_ps[2 * lags[-1]]:.3g} ps"
-    last_exponent = f"<r^2> ~ t^({exponents[-1]:.2f} +- {errors[-1]:.2f}) {where}"
-    of_last = float(exponents[-1]), float(errors[-1])
-    if not np.isfinite(exponents).all():
-        return _none(whole, "the atoms do not move")
-    if not errors[-1] <= LARGEST_ERROR:
-        return _none(whole, f"too few independent displacements: {last_exponent}", *of_last)
-    diffusive = np.abs(exponents - 1) <= np.maximum(TOLERANCE, ERRORS * errors)
-    if not diffusive[-1]:
-        return _none(whole, f"not diffusive within a tenth of the run: {last_exponent}", *of_last)
-    wrong = np.flatnonzero(~diffusive)
-    first = int(lags[wrong[-1] + 1]) if len(wrong) else 1
-    return first, min(longest, max(int(WIDEST * first), first + FEWEST_POINTS - 1))
+def _window(whole: MeanSquareDisplacement) -> tuple[int, int]:
+    """First and last lag, in frames, of the window."""
+    longest = whole.parts_A2.shape[1] - 1
+    starts = np.unique(np.geomspace(1, longest // 2, 16).astype(int))
+    windows = [
+        (int(s), min(longest, max(int(WIDEST * s), int(s) + FEWEST_POINTS - 1))) for s in starts
+    ]
+    slopes = np.array([_slopes(whole, *window) for window in windows])
+    for place, own in enumerate(slopes):
+        differences = own - slopes[place + 1 :]
+        if all(abs(one[0]) <= WITHIN * _standard_error(one[1:]) for one in differences):
+            return windows[place]
+    return windows[-1]
 
 
-def _none(
-    whole: MeanSquareDisplacement,
-    reason: str,
-    exponent: float | None = None,
-    error: float | None = None,
-) -> SelfDiffusion:
-    return SelfDiffusion(None, None, None, exponent, error, 0, reason, whole)
+def _to_come(whole: MeanSquareDisplacement) -> float:
+    """By how much the slope may change beyond the longest lags, Angstrom^2/ps."""
+    longest = whole.parts_A2.shape[1] - 1
+    half, quarter = longest // 2, longest // 4
+    change = _slopes(whole, half, longest) - _slopes(whole, quarter, half)
+    return REMAINDER * max(abs(float(change[0])) - WITHIN * _standard_error(change[1:]), 0.0)
 
 
-def _doubling(values: NDArray[np.float64], lags: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Exponent between each lag and its double; NaN where nothing has moved."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log2(values[2 * lags] / values[lags])
+def _slopes(whole: MeanSquareDisplacement, first: int, last: int) -> NDArray[np.float64]:
+    """Slope in a window, of the whole trajectory and of each of its parts."""
+    window = slice(first, last + 1)
+    curves = [whole.msd_A2[window], *whole.parts_A2[:, window]]
+    return np.array([_slope(whole.lag_ps[window], curve) for curve in curves])
+
+
+def _none(whole: MeanSquareDisplacement, reason: str) -> SelfDiffusion:
+    return SelfDiffusion(None, None, None, None, None, 0, reason, whole)
 
 
 def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

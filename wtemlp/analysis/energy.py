@@ -1,7 +1,8 @@
 """Fluctuations of the potential energy: errors of correlated series, and what WTE predicts.
 
 Sources: statistical inefficiency, Chodera et al., J. Chem. Theory Comput. 3, 26 (2007) and
-Chodera, J. Chem. Theory Comput. 12, 1799 (2016); block averaging, Flyvbjerg and Petersen,
+Chodera, J. Chem. Theory Comput. 12, 1799 (2016); the variance of a correlated sample, Anderson,
+The Statistical Analysis of Time Series (1971), chapter 8; block averaging, Flyvbjerg and Petersen,
 J. Chem. Phys. 91, 461 (1989); the well-tempered ensemble, Bonomi and Parrinello,
 Phys. Rev. Lett. 104, 190601 (2010).
 """
@@ -17,6 +18,11 @@ from wtemlp.core.units import KB_EV
 
 NVT_EQUILIBRATION = 0.25  #: first part of an NVT run, which no average counts
 WTE_FILLING = 0.5  #: first part of a WTE run, in which the bias is still being filled
+
+FEWEST = 10  #: independent values below which there is no error bar
+ENOUGH = 50  #: independent values from which on two error bars of sigma hold it in 95 % of cases
+LARGEST_SHARE = 0.5  #: of the fluctuation that a mean can have taken off
+ROUNDS = 6  #: in which the inefficiency and the share settle
 
 
 def equilibrated(nvt: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -35,17 +41,23 @@ class Moments:
 
     n: int  #: number of (finite) values
     mean: float
-    mean_error: float
-    std: float
+    mean_error: float  #: NaN below :data:`FEWEST` independent values, as `std_error`
+    std: float  #: unbiased, in spite of the correlation
     std_error: float
-    inefficiency: float  #: statistical inefficiency of the series: n / inefficiency independent
+    inefficiency: float  #: statistical inefficiency of the series
+
+    @property
+    def independent(self) -> float:
+        """Number of independent values that the series is worth."""
+        return self.n / self.inefficiency
 
 
 def statistical_inefficiency(series: ArrayLike, min_lag: int = 3) -> float:
     """Number of successive values that are worth one independent value.
 
     ``g = 1 + 2 sum_t (1 - t/N) C(t)``, with the normalised autocorrelation ``C(t)``; the sum ends
-    where ``C`` first is zero or negative beyond ``min_lag``, as in pymbar.
+    where ``C`` first is zero or negative beyond ``min_lag``, as in pymbar.  In a short series it
+    is too small: see :func:`moments`.
 
     Parameters
     ----------
@@ -60,64 +72,134 @@ def statistical_inefficiency(series: ArrayLike, min_lag: int = 3) -> float:
         Between 1 (uncorrelated) and ``n``; 1 for a constant series or fewer than three values.
     """
     values = np.asarray(series, dtype=float)
-    n = len(values)
-    if n < 3:
+    if len(values) < 3:
         return 1.0
     if not np.isfinite(values).all():
         raise ValueError("statistical inefficiency of a series with values that are not finite")
     centred = values - values.mean()
-    variance = float(np.mean(centred**2))
-    if variance <= (1e-12 * max(1.0, float(np.abs(values).max()))) ** 2:
+    if _constant(values, float(np.mean(centred**2))):
         return 1.0
-    correlation = _autocovariance(centred) / variance
-    lags = np.arange(1, n)
-    ends = np.flatnonzero((correlation[1:] <= 0) & (lags > min_lag))
-    last = int(ends[0]) if len(ends) else n - 1
-    weights = 1 - lags[:last] / n
-    return float(np.clip(1 + 2 * np.sum(weights * correlation[1 : last + 1]), 1.0, n))
+    return _inefficiency(*_autocovariance([centred]), min_lag=min_lag)
 
 
-def _autocovariance(centred: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Autocovariance at each lag, shape (n,), of a series of mean zero; zero-padded FFT."""
-    n = len(centred)
+def _constant(values: NDArray[np.float64], variance: float) -> bool:
+    """Whether a variance is the rounding of the values."""
+    return variance <= (1e-12 * max(1.0, float(np.abs(values).max()))) ** 2
+
+
+def _autocovariance(
+    centred: Sequence[NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Autocovariance at each lag of several series together, and the pairs that it is from.
+
+    Both have the longest series' shape; zero-padded FFT.
+    """
+    n = max(len(run) for run in centred)
     size = 1 << (2 * n - 1).bit_length()
-    spectrum = np.fft.rfft(centred, size)
-    products = np.fft.irfft(np.abs(spectrum) ** 2, size)[:n]
-    return products / (n - np.arange(n))
+    spectrum = np.sum([np.abs(np.fft.rfft(run, size)) ** 2 for run in centred], axis=0)
+    pairs = np.sum([np.maximum(len(run) - np.arange(n), 0) for run in centred], axis=0).astype(
+        float
+    )
+    return np.fft.irfft(spectrum, size)[:n] / pairs, pairs
 
 
-def moments(series: ArrayLike) -> Moments:
+def _inefficiency(
+    covariance: NDArray[np.float64],
+    pairs: NDArray[np.float64],
+    shift: float = 0.0,
+    min_lag: int = 3,
+) -> float:
+    """The sum over an autocovariance, ``shift`` added to it."""
+    n = pairs[0]
+    correlation = (covariance[1:] + shift) / (covariance[0] + shift or 1.0)
+    lags = np.arange(1, len(covariance))
+    ends = np.flatnonzero((correlation <= 0) & (lags > min_lag))
+    last = int(ends[0]) if len(ends) else len(lags)
+    total = 2 * np.sum(pairs[1 : last + 1] / n * correlation[:last])
+    return float(np.clip(1 + total, 1.0, n))
+
+
+def moments(series: ArrayLike, fitted: int = 1) -> Moments:
     """Mean and standard deviation of a series, with errors that know its correlation.
 
     Parameters
     ----------
     series : array_like, shape (n,)
         Values at equal intervals; those that are not finite are left out.
+    fitted : int
+        Parameters that the values have been freed of, the mean included: 2 for residuals of a line.
 
     Returns
     -------
     Moments
-        NaN where there are too few values.  The error of the standard deviation comes from the
-        scatter and the statistical inefficiency of the squared deviations, so it does not
-        assume a Gaussian.
+        As :func:`pooled_moments` has them; NaN where there are too few values.
     """
     values = np.asarray(series, dtype=float)
-    values = values[np.isfinite(values)]
-    n = len(values)
+    return _moments([values[np.isfinite(values)]], False, fitted)
+
+
+def pooled_moments(runs: Sequence[ArrayLike], own_means: bool = False) -> Moments:
+    """Moments of several independent series of one process.
+
+    Parameters
+    ----------
+    runs : sequence of array_like, each of shape (n_i,)
+        Finite values at one interval.
+    own_means : bool
+        Whether each series has a mean of its own, as energies of different models have.
+
+    Returns
+    -------
+    Moments
+        A mean taken from ``n`` correlated values takes part of the fluctuation with it: of their
+        mean square deviation ``s^2`` and statistical inefficiency ``g``, the variance is
+        ``s^2 / (1 - g/n)``, and the autocovariance at each lag is too small by the difference.
+        ``g`` is solved for with both.  The standard error of sigma comes from the scatter and
+        the inefficiency of the squared deviations, so it does not assume a Gaussian, and is
+        at least that of a Gaussian whose correlation decays exponentially, ``sigma/2 sqrt(g/n)``.
+    """
+    return _moments(runs, own_means, 1)
+
+
+def _moments(runs: Sequence[ArrayLike], own_means: bool, fitted: int) -> Moments:
+    kept = [values for run in runs if len(values := np.asarray(run, dtype=float))]
+    n = sum(len(run) for run in kept)
+    whole = np.concatenate(kept) if kept else np.empty(0)
+    mean = float(whole.mean()) if n else np.nan
     if n < 2:
-        return Moments(n, float(values[0]) if n else np.nan, np.nan, np.nan, np.nan, 1.0)
-    mean, std = float(values.mean()), float(values.std(ddof=1))
-    inefficiency = statistical_inefficiency(values)
-    squares = (values - mean) ** 2
-    square_error = squares.std(ddof=1) * np.sqrt(statistical_inefficiency(squares) / n)
+        return Moments(n, mean, np.nan, np.nan, np.nan, 1.0)
+    centred = [run - (run.mean() if own_means else mean) for run in kept]
+    means = len(kept) if own_means else fitted
+    squares = [run**2 for run in centred]
+    variance = float(np.concatenate(squares).mean())
+    if _constant(whole, variance):
+        return Moments(n, mean, 0.0, 0.0, 0.0, 1.0)
+    inefficiency = _corrected(centred, means)
+    sigma = float(np.sqrt(variance / (1 - min(means * inefficiency / n, LARGEST_SHARE))))
+    if n / inefficiency < FEWEST:
+        return Moments(n, mean, np.nan, sigma, np.nan, inefficiency)
+    of_squares = _corrected([run - variance for run in squares], 1)
+    scatter = float(np.concatenate(squares).std(ddof=1) * np.sqrt(of_squares / n)) / (2 * sigma)
     return Moments(
         n=n,
         mean=mean,
-        mean_error=std * float(np.sqrt(inefficiency / n)),
-        std=std,
-        std_error=float(square_error / (2 * std)) if std > 0 else 0.0,
+        mean_error=sigma * float(np.sqrt(inefficiency / n)),
+        std=sigma,
+        std_error=max(scatter, 0.5 * sigma * float(np.sqrt(inefficiency / n))),
         inefficiency=inefficiency,
     )
+
+
+def _corrected(centred: Sequence[NDArray[np.float64]], means: int) -> float:
+    """Statistical inefficiency, what the means took off the autocovariance put back."""
+    covariance, pairs = _autocovariance(centred)
+    if len(covariance) < 3:
+        return 1.0
+    found = _inefficiency(covariance, pairs)
+    for _ in range(ROUNDS):
+        share = min(means * found / pairs[0], LARGEST_SHARE)
+        found = _inefficiency(covariance, pairs, float(covariance[0]) * share / (1 - share))
+    return found
 
 
 def block_errors(
@@ -209,13 +291,57 @@ def gaussian(energies_eV: ArrayLike, sigma_eV: float, mean_eV: float = 0.0) -> N
     return np.asarray(np.exp(-0.5 * reduced**2) / (sigma_eV * np.sqrt(2 * np.pi)))
 
 
-def sigma_wte(sigma_nvt_eV: float, biasfactor: float) -> float:
-    """Standard deviation of the energy in the well-tempered ensemble, eV.
+def _shape(sigma_nvt_eV: float, temperature_K: float) -> float:
+    """Heat capacity over the Boltzmann constant, ``k = C / k_B = (sigma_NVT / k_B T)^2``."""
+    return float((sigma_nvt_eV / (KB_EV * temperature_K)) ** 2)
 
-    ``sqrt(biasfactor) sigma_NVT``: WTE samples ``P(U) ** (1 / biasfactor)``, which for a Gaussian
-    ``P`` is a Gaussian of the same mean (Bonomi and Parrinello 2010).
+
+def sigma_ratio(biasfactor: float, sigma_nvt_eV: float, temperature_K: float) -> float:
+    """sigma_WTE / sigma_NVT for energies of constant heat capacity, ``sqrt(g (k - 1 + g) / k)``.
+
+    Energies of ``k = C / k_B`` have a gamma distribution of shape ``k`` and scale ``k_B T``;
+    ``P(U) ** (1 / g)`` is one of shape ``(k - 1)/g + 1`` and scale ``g k_B T``.  For ``g`` much
+    below ``k`` it is ``sqrt(g)``, as of a Gaussian (Bonomi and Parrinello 2010).
     """
-    return float(np.sqrt(biasfactor) * sigma_nvt_eV)
+    k = _shape(sigma_nvt_eV, temperature_K)
+    return float(np.sqrt(biasfactor * (k - 1 + biasfactor) / k))
+
+
+def sigma_wte(sigma_nvt_eV: float, biasfactor: float, temperature_K: float) -> float:
+    """Standard deviation of the energy in the well-tempered ensemble, eV: :func:`sigma_ratio`."""
+    return sigma_nvt_eV * sigma_ratio(biasfactor, sigma_nvt_eV, temperature_K)
+
+
+def window_ends(
+    sigma_nvt_eV: float, temperature_K: float, biasfactor: float
+) -> tuple[float, float]:
+    """Temperatures whose mean energies are one standard deviation about the mean of WTE, K.
+
+    With constant heat capacity the mean energy at ``T'`` is ``k k_B T'``, that of WTE
+    ``s k_B T`` with ``s = k - 1 + g``, and its deviation ``sqrt(g s) k_B T``:
+    ``T (s -+ sqrt(g s)) / k``.  The lower end never comes below half of ``T (k - 1)/k``.
+    """
+    k = _shape(sigma_nvt_eV, temperature_K)
+    s = max(k - 1, 0.0) + biasfactor
+    spread = float(np.sqrt(biasfactor * s))
+    return temperature_K * (s - spread) / k, temperature_K * (s + spread) / k
+
+
+def biasfactor_for_ends(
+    sigma_nvt_eV: float, temperature_K: float, low_K: float, high_K: float
+) -> float:
+    """The bias factor whose window reaches both ends, the inverse of :func:`window_ends`.
+
+    ``(c - k + 1)^2 / (2 c - k + 1)`` with ``c = k T' / T``, of the end that needs more; infinite
+    where the lower one is out of reach.  Below 1 where the unbiased run covers both.
+    """
+    k = _shape(sigma_nvt_eV, temperature_K)
+    rest, factors = max(k - 1, 0.0), []
+    for end_K in (low_K, high_K):
+        c = k * end_K / temperature_K
+        if (end_K < temperature_K) == (c < rest):
+            factors.append((c - rest) ** 2 / (2 * c - rest) if 2 * c > rest else np.inf)
+    return float(max(factors, default=0.0))
 
 
 def heat_capacity(sigma_nvt_eV: float, temperature_K: float) -> float:

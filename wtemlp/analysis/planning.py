@@ -1,11 +1,10 @@
 """What an unbiased run says about well-tempered-ensemble runs to come: windows, steps, cost.
 
-The well-tempered ensemble of bias factor ``g`` keeps the mean of the potential energy and makes
-its standard deviation ``sqrt(g) sigma_NVT`` (Bonomi and Parrinello, Phys. Rev. Lett. 104, 190601,
-2010).  With the heat capacity ``C = sigma_NVT^2 / (k T^2)`` that spread is the change of the mean
-energy over ``dT = sqrt(g) sigma_NVT / C = sqrt(g k T^2 / C)``: the half-width of the temperature
-window that is covered, as far as ``C`` is constant over it.  ``C`` is proportional to the number
-of atoms, so the same window needs ``g`` proportional to it.
+The well-tempered ensemble of bias factor ``g`` has a spread of energies of ``sqrt(g) sigma_NVT``,
+or more where ``g`` is not small beside the heat capacity over the Boltzmann constant, and covers
+the temperatures whose mean energies lie within it: :func:`wtemlp.analysis.energy.window_ends`, for
+a constant heat capacity, which is proportional to the number of atoms.  The same window needs
+``g`` proportional to it, and its cold end more than its hot one.
 
 **How many hills.**  In the well-tempered rule (Barducci, Bussi and Parrinello, Phys. Rev. Lett.
 100, 020603, 2008) a hill is lower by ``exp(-V / ((g - 1) kT))`` where the bias is ``V``.  For
@@ -41,7 +40,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import trapezoid
 from scipy.optimize import brentq
 
-from wtemlp.analysis.energy import heat_capacity, sigma_wte, temperature_window
+from wtemlp.analysis.energy import heat_capacity, pooled_moments, sigma_wte, window_ends
 from wtemlp.core.units import KB_EV
 
 FILLED = 0.9  #: the energies count as filled when their spread is this much of its final value
@@ -56,7 +55,7 @@ class Fluctuations:
     spacing_ps: float  #: between them
     temperature_K: float  #: the thermostat's
     mean_eV: float
-    mean_error_eV: float
+    mean_error_eV: float  #: NaN, as that of sigma, below ten independent energies
     sigma_eV: float
     sigma_error_eV: float
     inefficiency: float  #: statistical inefficiency, in energies
@@ -96,9 +95,11 @@ class Row:
     """What one bias factor gives and costs."""
 
     biasfactor: float
-    spread_eV: float  #: standard deviation of the energy, sqrt(biasfactor) sigma_NVT
-    half_window_K: float
-    half_window_error_K: float
+    spread_eV: float  #: standard deviation of the energy
+    low_K: float  #: ends of the temperature window
+    high_K: float
+    low_error_K: float
+    high_error_K: float
     steps: float  #: to fill it, estimated; 0 where NVT has the spread already
     seconds: float | None  #: wall time of those steps; None where the cost of a step is not known
 
@@ -124,49 +125,19 @@ def fluctuations(
         The errors know the correlation within the runs; that of sigma comes from the squared
         deviations and assumes no Gaussian.
     """
-    arrays = (np.asarray(run, dtype=float) for run in runs)
-    series = [array for array in arrays if len(array) > 0]
-    values = np.concatenate(series) if series else np.empty(0)
-    if len(values) < 2 or not np.isfinite(values).all():
-        raise ValueError(f"{len(values)} energies, or some that are not finite")
-    n, mean, sigma = len(values), float(values.mean()), float(values.std(ddof=1))
-    inefficiency = _inefficiency([run - mean for run in series])
-    squares = [(run - mean) ** 2 for run in series]
-    scatter = np.concatenate(squares)
-    of_squares = _inefficiency([run - scatter.mean() for run in squares])
-    square_error = float(scatter.std(ddof=1) * np.sqrt(of_squares / n))
+    found = pooled_moments(runs)
+    if found.n < 2 or not np.isfinite(found.mean):
+        raise ValueError(f"{found.n} energies, or some that are not finite")
     return Fluctuations(
-        n=n,
+        n=found.n,
         spacing_ps=spacing_ps,
         temperature_K=temperature_K,
-        mean_eV=mean,
-        mean_error_eV=sigma * float(np.sqrt(inefficiency / n)),
-        sigma_eV=sigma,
-        sigma_error_eV=square_error / (2 * sigma) if sigma > 0 else 0.0,
-        inefficiency=inefficiency,
+        mean_eV=found.mean,
+        mean_error_eV=found.mean_error,
+        sigma_eV=found.std,
+        sigma_error_eV=found.std_error,
+        inefficiency=found.inefficiency,
     )
-
-
-def _inefficiency(centred: Sequence[NDArray[np.float64]], min_lag: int = 3) -> float:
-    """Statistical inefficiency of several series of one mean, which is taken off already.
-
-    That of :func:`wtemlp.analysis.energy.statistical_inefficiency`, with the products of all
-    series in one autocorrelation function (Chodera et al., J. Chem. Theory Comput. 3, 26, 2007).
-    """
-    longest = max(len(run) for run in centred)
-    n = sum(len(run) for run in centred)
-    variance = sum(float(run @ run) for run in centred) / n
-    if longest < 3 or variance == 0:
-        return 1.0
-    size = 1 << (2 * longest - 1).bit_length()
-    spectrum = np.sum([np.abs(np.fft.rfft(run, size)) ** 2 for run in centred], axis=0)
-    lags = np.arange(1, longest)
-    pairs = np.sum([np.maximum(len(run) - lags, 0) for run in centred], axis=0)
-    correlation = np.fft.irfft(spectrum, size)[1:longest] / (pairs * variance)
-    ends = np.flatnonzero((correlation <= 0) & (lags > min_lag))
-    last = int(ends[0]) if len(ends) else len(lags)
-    total = 2 * np.sum(pairs[:last] / n * correlation[:last])
-    return float(np.clip(1 + total, 1.0, n))
 
 
 def biasfactor_for_window(sigma_nvt_eV: float, temperature_K: float, half_window_K: float) -> float:
@@ -274,16 +245,19 @@ def table(
     width = 1.0 if hills.width_eV is None else hills.width_eV / nvt.sigma_eV
     rows = []
     for g in biasfactors:
-        window_K = temperature_window(nvt.sigma_eV, nvt.temperature_K, g)
+        low_K, high_K = window_ends(nvt.sigma_eV, nvt.temperature_K, g)
+        relative = nvt.sigma_error_eV / nvt.sigma_eV
         n_hills = hills_to_fill(g, hills.height_kT, width)
         diffusion = g * nvt.correlation_time_ps / timestep_ps if n_hills else 0.0
         steps = n_hills * hills.pace + diffusion
         rows.append(
             Row(
                 biasfactor=g,
-                spread_eV=sigma_wte(nvt.sigma_eV, g),
-                half_window_K=window_K,
-                half_window_error_K=window_K * nvt.sigma_error_eV / nvt.sigma_eV,
+                spread_eV=sigma_wte(nvt.sigma_eV, g, nvt.temperature_K),
+                low_K=low_K,
+                high_K=high_K,
+                low_error_K=abs(nvt.temperature_K - low_K) * relative,
+                high_error_K=abs(high_K - nvt.temperature_K) * relative,
                 steps=steps,
                 seconds=None if seconds_per_step is None else steps * seconds_per_step,
             )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wtemlp.analysis.energy import moments, statistical_inefficiency
+from wtemlp.analysis.energy import FEWEST, moments
 from wtemlp.core.units import AMU_G
 
 PS_PER_NS = 1000.0
@@ -24,6 +24,7 @@ class Slope:
 
     value: float
     error: float
+    independent: float = np.inf  #: values that it is worth
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class TemperatureStability:
     expected_std_K: float  #: of the canonical ensemble, at the temperature wanted
     drift_K_ns: Slope
     inefficiency: float  #: statistical inefficiency, in values
+
+    @property
+    def independent(self) -> float:
+        """Number of independent temperatures."""
+        return self.n / self.inefficiency
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ def slope(time: ArrayLike, series: ArrayLike) -> Slope:
     -------
     Slope
         In units of the series per unit of time.  The error is that of independent residuals
-        times the square root of their statistical inefficiency; NaN for fewer than three values.
+        times the square root of their statistical inefficiency; NaN below ten independent ones.
 
     Raises
     ------
@@ -98,8 +104,10 @@ def slope(time: ArrayLike, series: ArrayLike) -> Slope:
     residuals = values - values.mean() - value * centred
     if len(t) < 3:
         return Slope(value, float("nan"))
-    variance = float(residuals @ residuals) / (len(t) - 2) / square
-    return Slope(value, float(np.sqrt(variance * statistical_inefficiency(residuals))))
+    of = moments(residuals, fitted=2)
+    known = of.independent >= FEWEST or of.std == 0
+    error = of.std * float(np.sqrt(of.inefficiency / square)) if known else float("nan")
+    return Slope(value, error, of.independent)
 
 
 def temperature_stability(

@@ -1,5 +1,6 @@
 """A plan in words and as JSON."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -97,7 +98,7 @@ def _table(plan: Plan) -> list[str]:
         (
             f"{row.biasfactor:g}",
             f"{row.spread_eV:.3g} eV",
-            f"{plan.nvt.temperature_K:g} +- {row.half_window_K:.0f} K",
+            f"{row.low_K:.0f} to {row.high_K:.0f} K",
             _two_digits(row.steps) if row.steps else UNKNOWN,
             duration(row.seconds) if row.steps and row.seconds is not None else UNKNOWN,
         )
@@ -114,8 +115,14 @@ def _explained(plan: Plan) -> list[str]:
     hills, nvt = plan.hills, plan.nvt
     width = "sigma_NVT" if hills.width_eV is None else f"{hills.width_eV:.3g} eV"
     lines = [
-        "The spread is sqrt(g) sigma_NVT and the half window sqrt(g k T^2 / C), both known to"
-        f" {100 * nvt.sigma_error_eV / nvt.sigma_eV:.0f} %.",
+        "The spread is sqrt(g (K - 1 + g) / K) sigma_NVT with K = C/k, sqrt(g) sigma_NVT where g is"
+        " small beside it;",
+        "the window has the temperatures whose mean energies lie within it. "
+        + (
+            f"Both are known to {100 * nvt.sigma_error_eV / nvt.sigma_eV:.0f} %."
+            if math.isfinite(nvt.sigma_error_eV)
+            else "How well they are known the run is too short to tell."
+        ),
         "C grows with the number of atoms N, so at one g the window shrinks as 1/sqrt(N):",
         "the same window needs g proportional to N.",
         "Steps to fill are an estimate, for one walker: until the spread is"
@@ -144,9 +151,8 @@ def _window(plan: Plan, window: Window) -> list[str]:
     nvt = plan.nvt
     relative = 2 * nvt.sigma_error_eV / nvt.sigma_eV
     lines = [
-        f"{window.low_K:g} to {window.high_K:g} K is {window.reach_K:g} K from"
-        f" {nvt.temperature_K:g} K to the farther end: g = (dT sigma / k T^2)^2 ="
-        f" {_pm(window.exact, relative * window.exact)}."
+        f"{window.low_K:g} to {window.high_K:g} K about {nvt.temperature_K:g} K, of the end that"
+        f" needs more: g = {_pm(window.exact, relative * window.exact)}."
     ]
     if plan.n_molecules:
         lines.append(

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from wtemlp.analysis.energy import ENOUGH, biasfactor_for_ends
 from wtemlp.analysis.planning import (
     Fluctuations,
     Hills,
     Row,
-    biasfactor_for_window,
     fluctuations,
     table,
 )
@@ -19,7 +19,6 @@ from wtemlp.planning.sources import UnbiasedRun
 from wtemlp.planning.tables import MIN_ENERGIES
 
 BIASFACTORS = (1.0, 4.0, 16.0, 64.0, 256.0)
-ENOUGH = 50  #: independent energies; with fewer, sigma is known to worse than 10 %
 WATER_ATOMS = 3
 LINEAR = 0.4  #: of T: half windows beyond it need more than a constant heat capacity
 
@@ -30,8 +29,7 @@ class Window:
 
     low_K: float
     high_K: float
-    reach_K: float  #: from the temperature to the farther end
-    exact: float  #: (reach sigma / k T^2)^2
+    exact: float  #: that reaches both ends
     biasfactor: float  #: rounded up
     nsteps: int | None  #: of an exploration that is filled in its first half
 
@@ -146,9 +144,14 @@ def check_window(window_K: tuple[float, float] | None, temperature_K: float) -> 
 def _window(nvt: Fluctuations, low_K: float, high_K: float) -> Window:
     temperature = nvt.temperature_K
     check_window((low_K, high_K), temperature)
-    reach = max(temperature - low_K, high_K - temperature)
-    exact = biasfactor_for_window(nvt.sigma_eV, temperature, reach)
-    return Window(low_K, high_K, reach, exact, float(max(1, math.ceil(exact - 1e-9))), None)
+    exact = biasfactor_for_ends(nvt.sigma_eV, temperature, low_K, high_K)
+    if not math.isfinite(exact):
+        raise InputError(
+            "--window",
+            f"{low_K:g} {high_K:g}",
+            f"no bias factor reaches {low_K:g} K from {temperature:g} K: explore at a lower one",
+        )
+    return Window(low_K, high_K, exact, float(max(1, math.ceil(exact - 1e-9))), None)
 
 
 def _round_up(steps: float, multiple: int) -> int:
@@ -162,10 +165,11 @@ def _warnings(nvt: Fluctuations, rows: Sequence[Row], timestep_ps: float) -> lis
     if nvt.independent < ENOUGH:
         needed = ENOUGH * nvt.inefficiency * nvt.spacing_ps
         found.append(
-            f"the run is worth only {nvt.independent:.0f} independent energies; {ENOUGH} need"
+            f"the run is worth only {nvt.independent:.0f} independent energies (sigma scatters, its"
+            f" error is too small); {ENOUGH} need"
             f" {needed:.3g} ps ({_round_up(needed / timestep_ps, 1000)} steps) after equilibration"
         )
-    wide = [row for row in rows if row.half_window_K > LINEAR * nvt.temperature_K]
+    wide = [row for row in rows if row.high_K - nvt.temperature_K > LINEAR * nvt.temperature_K]
     if wide:
         found.append(
             f"from bias factor {wide[0].biasfactor:g} on the window is wide for a constant heat"

@@ -9,9 +9,10 @@ from wtemlp.core.atomic_io import write_json
 
 FOLDER = "validation"  #: in the run's folder
 FILE = "validation.json"
-FORMAT = 1
+FORMAT = 2  #: 1 had no answers but yes and no
 
 REFERENCE, MODEL = "reference", "model"
+GOOD, NOT_GOOD, CANNOT_TELL, UNTESTED = "good", "not good", "cannot tell", "untested"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Estimate:
 
     value: float
     error: float | None = None
+    independent: float | None = None  #: values that the error comes from; None: not known, or many
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,11 @@ class Parity:
     n_frames: int
     energy_rmse_meV_atom: float  #: as it is
     energy_rmse_shifted_meV_atom: float  #: the mean offset removed
-    force_rmse_meV_A: float
+    force_rmse_meV_A: float  #: of the components
     bins: tuple[BinError, ...] = ()
     energies_eV_atom: tuple[tuple[float, float], ...] = ()  #: (reference, model), thinned
     forces_eV_A: tuple[tuple[float, float], ...] = ()  #: (reference, model), thinned
+    energy_offset_meV_atom: float | None = None  #: mean of model less reference
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,8 @@ class Check:
     name: str  #: in words, as "temperature at 300 K (NVT, model 0)"
     value: str  #: with its unit
     bound: str  #: what it must hold, in words
-    ok: bool
-    note: str = ""
+    answer: str  #: :data:`GOOD`, :data:`NOT_GOOD`, :data:`CANNOT_TELL` or :data:`UNTESTED`
+    note: str = ""  #: why it is not good, or what would tell
 
 
 @dataclass(frozen=True)
@@ -118,18 +121,22 @@ class Validation:
     models: tuple[int, ...]
     reference: str  #: what the reference is, in words; "" if there is no reference MD
     verdict: str  #: one sentence
-    ok: bool
+    answer: str  #: :data:`GOOD` (every bound tested), :data:`NOT_GOOD` or :data:`CANNOT_TELL`
     md: tuple[MdRun, ...] = ()
     parity: tuple[Parity, ...] = ()
     checks: tuple[Check, ...] = ()
     rdf_distance: dict[str, Estimate] = field(default_factory=dict)
     """By ``"O-O 300 K"``: mean ``|g - g_ref|`` beyond the bonds, mean over the models against the
-    reference (:func:`wtemlp.analysis.structure.rdf_distance`); its error is the spread of the
-    models."""
+    reference (:func:`wtemlp.analysis.structure.rdf_distance`), and its standard error."""
     rdf_noise: dict[str, float] = field(default_factory=dict)
     """By the same: what two such runs of one potential differ by."""
     versions: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0  #: wall time
+
+    @property
+    def ok(self) -> bool:
+        """Whether the models are known to be good."""
+        return self.answer == GOOD
 
     def runs(self, **wanted: Any) -> list[MdRun]:
         """The MD runs whose fields have these values."""
@@ -152,8 +159,12 @@ def load(path: Path) -> Validation:
     content = json.loads(path.read_bytes())
     if not isinstance(content, dict):
         raise ValueError(f"{path}: no record")
-    if content.pop("format") != FORMAT:
+    version = content.pop("format")
+    if version not in (1, FORMAT):
         raise ValueError(f"{path}: another format")
+    if version == 1:
+        for one in (content, *content["checks"]):
+            one["answer"] = GOOD if one.pop("ok") else NOT_GOOD
     return Validation(
         **{
             **content,

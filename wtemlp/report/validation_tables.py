@@ -1,6 +1,6 @@
 """Tables of a validation: what was asked of the models, and what their MD gave."""
 
-from wtemlp.records.validation_record import Estimate, MdRun, Validation
+from wtemlp.records.validation_record import NOT_GOOD, Estimate, MdRun, Validation
 from wtemlp.report.figures.validation_curves import run_name
 from wtemlp.report.table import MISSING, Column, Table, number
 
@@ -22,12 +22,10 @@ _RUNS = (
 
 def check_table(found: Validation) -> Table:
     """The questions that the verdict asks, those that failed marked."""
-    columns = [Column(name, text=True) for name in ("check", "found", "must be", "passed", "note")]
-    rows = [
-        [one.name, one.value, one.bound, "yes" if one.ok else "no", one.note]
-        for one in found.checks
-    ]
-    return Table(columns, rows, frozenset(i for i, one in enumerate(found.checks) if not one.ok))
+    columns = [Column(name, text=True) for name in ("check", "found", "must be", "answer", "note")]
+    rows = [[one.name, one.value, one.bound, one.answer, one.note] for one in found.checks]
+    failed = (i for i, one in enumerate(found.checks) if one.answer == NOT_GOOD)
+    return Table(columns, rows, frozenset(failed))
 
 
 def run_table(found: Validation) -> Table:

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from wtemlp.analysis.energy import temperature_window
+from wtemlp.analysis.energy import window_ends
 from wtemlp.config.keys.declare import MAX_TEMPERATURE_K
 from wtemlp.config.records import Machines, Params
 from wtemlp.core.atomic_io import read_record, write_json
@@ -31,10 +31,10 @@ class Unbiased:
     def highest_K(self, temperature_K: float, biasfactor: float) -> float:
         """The upper end of a bias factor's window at a temperature, K, to the nearest kelvin.
 
-        ``T + sqrt(g k T^2 / C)``, with the heat capacity of the run.
+        :func:`~wtemlp.analysis.energy.window_ends`, with the heat capacity of the run.
         """
-        half = temperature_window(self.sigma_eV, self.temperature_K, biasfactor)
-        return float(round(temperature_K + half * temperature_K / self.temperature_K))
+        end_K = window_ends(self.sigma_eV, self.temperature_K, biasfactor)[1]
+        return float(round(end_K * temperature_K / self.temperature_K))
 
 
 def recorded(folder: Path) -> Unbiased | None:

@@ -62,13 +62,13 @@ class Job:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MdJob(Job):
     """MD of one potential at one temperature."""
 
-    potential: str = MODEL
-    model: int | None = None
-    plan: md.MdPlan | None = None
+    potential: str
+    model: int | None
+    plan: md.MdPlan
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,11 @@ def model_jobs(
     found = []
     for temperature_K in params.validation.temps_K:
         for model, graph in enumerate(graphs[: params.validation.models]):
-            plan = _plan(params, temperature_K, f"model {model}")
+            sha256 = digest(graph)
+            plan = _plan(params, temperature_K, f"model {model}", sha256)
             script = md.model_script(plan, f"../{graph.name}", params.type_map, params.mass_map)
             folder = places.models / f"model.{model:03d}.{temperature_K:g}K"
-            origin = {"model": graph.name, "sha256": digest(graph)}
+            origin = {"model": graph.name, "sha256": sha256}
             inputs = {SCRIPT: script, paths.CONF: structure.conf, ORIGIN: _json(origin)}
             found.append(_md_job(folder, inputs, command, plan, MODEL, model))
     return found
@@ -139,9 +140,10 @@ def reference_jobs(
     return found
 
 
-def _plan(params: Params, temperature_K: float, who: str) -> md.MdPlan:
+def _plan(params: Params, temperature_K: float, who: str, *identity: str) -> md.MdPlan:
+    """Seeds are of the potential itself: models of runs with one seed have noise of their own."""
     settings = params.validation
-    purpose = ("validate", who, f"{temperature_K:g}")
+    purpose = ("validate", who, f"{temperature_K:g}", *identity)
     followed = [params.type_map.index(name) + 1 for name in settings.diffusion]
     if who == "reference":
         followed = [{"O": 1, "H": 2}[name] for name in settings.diffusion]

@@ -1,14 +1,15 @@
 """From what MD has left to numbers with errors: one record for each part of a run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wtemlp.analysis.diffusion import finite_size_correction, self_diffusion
-from wtemlp.analysis.energy import energy_histogram, moments, shared_bins
+from wtemlp.analysis.energy import Moments, energy_histogram, moments, shared_bins
 from wtemlp.analysis.green_kubo import vacf
 from wtemlp.analysis.rdf import half_width
 from wtemlp.analysis.stability import (
@@ -19,6 +20,7 @@ from wtemlp.analysis.stability import (
 )
 from wtemlp.analysis.structure import BLOCKS, BlockedRdf, rdf_with_errors
 from wtemlp.config.records import Params
+from wtemlp.core.units import KB_EV
 from wtemlp.md import validation_script as md
 from wtemlp.records.validation_record import Curve, Diffusion, Estimate, MdRun
 from wtemlp.validation.jobs import MdJob
@@ -30,13 +32,19 @@ from wtemlp.validation.outputs import (
     read_trajectory,
     read_velocities,
 )
-from wtemlp.validation.viscosity import viscosity
 
 BIN_A = 0.05  #: of a radial distribution function
 FARTHEST_A = 10.0  #: beyond it there is nothing to be seen in a liquid
 MAX_RDF_FRAMES = 500  #: frames nearer to each other than these tell the same
 MAX_POINTS = 400  #: of a curve in the record
 FEWEST = 8  #: values that a mean with an error is made of
+#: Relative change of D over that of T: of water at 300 K 7.6 (Holz, Heil and Sacco, Phys. Chem.
+#: Chem. Phys. 2, 4740, 2000), of flexible TIP3P about 5, of simple liquids 2 to 3.
+ACTIVATION = 6.0
+NO_VISCOSITY = (
+    "self-diffusion is that of the box: without viscosity_mPa_s, that of the liquid itself, there "
+    "is no finite-size correction"
+)
 NPT_EQUILIBRATION = 0.25  #: first part of NPT, in which the box settles
 
 
@@ -51,39 +59,57 @@ class Measured:
 
 def measure(job: MdJob, params: Params, root: Path, n_atoms: int) -> list[Measured]:
     """All parts of a run."""
-    return [
-        _measure_part(job, part, params, root, n_atoms)
-        for part in read_parts(job, params.timestep_ps)
-    ]
+    found: list[Measured] = []
+    start_error_K = 0.0
+    for part in read_parts(job, params.timestep_ps):
+        found.append(_measure_part(job, part, params, root, n_atoms, start_error_K))
+        if part.ensemble == md.NVT and not part.failed:
+            start_error_K = _start_error(part, job.plan.temperature_K)
+    return found
 
 
-def _measure_part(job: MdJob, part: Part, params: Params, root: Path, n_atoms: int) -> Measured:
+def _start_error(part: Part, temperature_K: float) -> float:
+    """By how much the temperature of NVE is uncertain, K; infinite where it is not known.
+
+    NVE has the mean total energy of NVT, which is known to an error: that over the heat capacity
+    ``sigma^2 / (k T^2)`` of the same energies.
+    """
+    total = moments(part.series.after(part.begins).total_eV)
+    if not total.std > 0:
+        return 0.0
+    error = total.mean_error if np.isfinite(total.mean_error) else total.std
+    return float(KB_EV * temperature_K**2 * error / total.std**2)
+
+
+def _measure_part(
+    job: MdJob, part: Part, params: Params, root: Path, n_atoms: int, start_error_K: float
+) -> Measured:
     settled = part.begins
     if part.ensemble == md.NPT:
         settled += round(NPT_EQUILIBRATION * part.steps)
     series = part.series.after(settled)
-    facts = {
-        "potential": job.potential,
-        "model": job.model,
-        "ensemble": part.ensemble,
-        "target_K": job.plan.temperature_K,
-        "folder": str(job.folder.relative_to(root)),
-        "timestep_fs": params.timestep_ps * 1e3,
-        "n_atoms": n_atoms,
-        "steps": part.steps,
-        "steps_done": part.steps_done,
-        "failed": part.failed,
-    }
-    curves = {"temperature": _temperature_curve(part.series, params.timestep_ps)}
-    notes: list[str] = []
+    run = MdRun(
+        potential=job.potential,
+        model=job.model,
+        ensemble=part.ensemble,
+        target_K=job.plan.temperature_K,
+        folder=str(job.folder.relative_to(root)),
+        timestep_fs=params.timestep_ps * 1e3,
+        n_atoms=n_atoms,
+        steps=part.steps,
+        steps_done=part.steps_done,
+        failed=part.failed,
+        curves={"temperature": _temperature_curve(part.series, params.timestep_ps)},
+    )
     if part.failed or len(series) < FEWEST:
-        if not part.failed:
-            notes.append(f"only {len(series)} values were recorded: there are no means")
-        return Measured(MdRun(**facts, curves=curves, notes=tuple(notes)))
+        note = f"only {len(series)} values were recorded: there are no means"
+        return Measured(run if part.failed else replace(run, notes=(note,)))
+    notes: list[str] = []
     spacing_ps = params.validation.thermo_freq * params.timestep_ps
     n_dof, target_K = degrees_of_freedom(n_atoms), job.plan.temperature_K
     heat = temperature_stability(series.temperature_K, spacing_ps, target_K, n_dof)
-    facts |= _means(series, heat, part.ensemble, spacing_ps, n_atoms)
+    run = replace(run, **_means(series, heat, part.ensemble, spacing_ps, n_atoms))
+    curves = dict(run.curves)
     rdfs: dict[str, BlockedRdf] = {}
     diffusion: tuple[Diffusion, ...] = ()
     if part.ensemble == md.NVT:
@@ -94,10 +120,13 @@ def _measure_part(job: MdJob, part: Part, params: Params, root: Path, n_atoms: i
             rdfs = _rdfs(trajectory, params.validation.pairs, notes)
             curves |= {f"rdf {pair}": _rdf_curve(found) for pair, found in rdfs.items()}
         if part.ensemble == _dynamics(job) and params.validation.diffusion:
-            diffusion, msds = _diffusion(job, trajectory, params, notes)
+            off_K = 0.0
+            if part.ensemble == md.NVE:
+                off_K = max(start_error_K, abs(heat.mean_K - target_K))
+            diffusion, msds = _diffusion(job, trajectory, params, off_K, notes)
             curves |= msds
             curves |= _velocity_correlations(job, params, notes)
-    run = MdRun(**facts, diffusion=diffusion, curves=curves, notes=tuple(notes))
+    run = replace(run, diffusion=diffusion, curves=curves, notes=tuple(notes))
     return Measured(run, rdfs, heat.std_error_K)
 
 
@@ -108,30 +137,40 @@ def _dynamics(job: MdJob) -> str:
 
 def _means(
     series: Series, heat: TemperatureStability, ensemble: str, spacing_ps: float, n_atoms: int
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The averages of a part."""
     energy, pressure = moments(series.potential_eV), moments(series.pressure_bar)
-    found: dict[str, object] = {
-        "temperature_K": _estimate(heat.mean_K, heat.mean_error_K),
+    drift_K_ns = heat.drift_K_ns
+    found: dict[str, Any] = {
+        "temperature_K": _estimate(heat.mean_K, heat.mean_error_K, heat.independent),
         "temperature_std_K": heat.std_K,
-        "energy_mean_eV": _estimate(energy.mean, energy.mean_error),
-        "energy_std_eV": _estimate(energy.std, energy.std_error),
-        "pressure_bar": _estimate(pressure.mean, pressure.mean_error),
-        "temperature_drift_K_ns": _estimate(heat.drift_K_ns.value, heat.drift_K_ns.error),
+        "energy_mean_eV": _mean(energy),
+        "energy_std_eV": _estimate(energy.std, energy.std_error, energy.independent),
+        "pressure_bar": _mean(pressure),
+        "temperature_drift_K_ns": _estimate(
+            drift_K_ns.value, drift_K_ns.error, drift_K_ns.independent
+        ),
     }
     if ensemble != md.NVE:
         found["temperature_std_expected_K"] = heat.expected_std_K
     else:
         drift = energy_drift(series.total_eV, spacing_ps, n_atoms)
-        found["total_energy_drift_meV_atom_ns"] = _estimate(drift.value, drift.error)
+        found["total_energy_drift_meV_atom_ns"] = _estimate(
+            drift.value, drift.error, drift.independent
+        )
     if ensemble == md.NPT:
-        density = moments(series.density_g_cm3)
-        found["density_g_cm3"] = _estimate(density.mean, density.mean_error)
+        found["density_g_cm3"] = _mean(moments(series.density_g_cm3))
     return found
 
 
-def _estimate(value: float, error: float) -> Estimate:
-    return Estimate(float(value), float(error) if np.isfinite(error) else None)
+def _mean(of: Moments) -> Estimate:
+    return _estimate(of.mean, of.mean_error, of.independent)
+
+
+def _estimate(value: float, error: float | None, independent: float) -> Estimate:
+    known = error is not None and np.isfinite(error)
+    worth = round(float(independent), 1) if np.isfinite(independent) else None
+    return Estimate(float(value), float(error) if error is not None and known else None, worth)
 
 
 def _rdfs(
@@ -161,15 +200,23 @@ def _rdfs(
 
 
 def _diffusion(
-    job: MdJob, trajectory: Trajectory | None, params: Params, notes: list[str]
+    job: MdJob,
+    trajectory: Trajectory | None,
+    params: Params,
+    off_K: float,
+    notes: list[str],
 ) -> tuple[tuple[Diffusion, ...], dict[str, Curve]]:
-    """Self-diffusion of the elements that were asked for, and their displacements."""
+    """Self-diffusion of the elements that were asked for, and their displacements.
+
+    Its error holds that of the temperature, ``off_K``, which NVE has from a single start.
+    """
     if trajectory is None or len(trajectory) < 2:
         notes.append("no frames: there is no self-diffusion")
         return (), {}
     mass = dict(zip(params.type_map, params.mass_map, strict=True))
     masses = np.array([mass[name] for name in trajectory.elements])
-    spacing_ps = params.validation.trj_freq * params.timestep_ps
+    spacing_ps, target_K = params.validation.trj_freq * params.timestep_ps, job.plan.temperature_K
+    eta = _viscosity(params, target_K)
     found, curves = [], {}
     for name in params.validation.diffusion:
         atoms = trajectory.elements == name
@@ -181,38 +228,47 @@ def _diffusion(
         curves[f"msd {name}"] = _curve(
             moved.msd.lag_ps[:longest], moved.msd.msd_A2[:longest], moved.msd.error_A2[:longest]
         )
-        if moved.d is None:
+        if moved.d is None or moved.error is None or moved.fit_ps is None:
             notes.append(f"no self-diffusion of {name}: {moved.reason}")
             continue
-        d = _estimate(moved.d, moved.error)
-        eta = viscosity(params, job.plan.temperature_K)
+        of_start = abs(moved.d) * ACTIVATION * off_K / target_K
+        d = _estimate(moved.d, float(np.hypot(moved.error, of_start)), moved.n_blocks)
         corrected = None
         if eta is not None:
             # Of a box that is not a cube: the edge of the cube of the same volume.
             length_A = float(np.abs(np.linalg.det(trajectory.cells[0])) ** (1 / 3))
-            more = finite_size_correction(job.plan.temperature_K, eta.mPa_s, length_A)
-            corrected = Estimate(d.value + more, d.error)
+            more = finite_size_correction(target_K, eta, length_A)
+            corrected = Estimate(d.value + more, d.error, d.independent)
         found.append(
             Diffusion(
                 what=name,
                 d_pbc=d,
                 d_corrected=corrected,
-                viscosity_mPa_s=eta.mPa_s if eta else None,
+                viscosity_mPa_s=eta,
                 fit_ps=moved.fit_ps,
                 exponent=moved.exponent,
             )
         )
+    if found and eta is None:
+        notes.append(NO_VISCOSITY)
     return tuple(found), curves
+
+
+def _viscosity(params: Params, temperature_K: float) -> float | None:
+    """Viscosity of the liquid at one of the temperatures, mPa s, as the block has it."""
+    given = params.validation.viscosity_mPa_s
+    return None if given is None else given[params.validation.temps_K.index(temperature_K)]
 
 
 def _velocity_correlations(job: MdJob, params: Params, notes: list[str]) -> dict[str, Curve]:
     """The velocity autocorrelations of the followed elements, where velocities were recorded."""
     if not job.plan.vacf_types or _dynamics(job) != md.NVE:
         return {}
-    recorded, curves = read_velocities(job, params.type_map), {}
+    recorded = read_velocities(job, params.type_map)
+    curves: dict[str, Curve] = {}
     for name in params.validation.diffusion:
         atoms = recorded.elements == name if recorded is not None else np.zeros(0, bool)
-        if not atoms.any():
+        if recorded is None or not atoms.any():
             notes.append(f"no velocities of {name} were recorded")
             continue
         spacing_ps = job.plan.vacf_freq * params.timestep_ps
@@ -237,7 +293,7 @@ def _rdf_curve(found: BlockedRdf) -> Curve:
 
 
 def _temperature_curve(series: Series, timestep_ps: float) -> Curve:
-    return _curve(series.step * timestep_ps, series.temperature_K)
+    return _curve((series.step * timestep_ps).astype(float), series.temperature_K)
 
 
 def _curve(

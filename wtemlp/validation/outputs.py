@@ -199,7 +199,8 @@ def read_velocities(job: MdJob, type_map: tuple[str, ...]) -> Velocities | None:
     path = job.folder / md.VELOCITIES
     if not path.is_file():
         return None
-    steps, tables = [], []
+    steps: list[int] = []
+    tables: list[NDArray[np.float64]] = []
     with path.open(errors="replace") as file:
         while file.readline().startswith("ITEM: TIMESTEP"):
             head = [file.readline() for _ in range(8)]

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from statistics import mean, stdev
 
-from wtemlp.records.validation_record import MODEL, Check, Estimate, MdRun, Validation
-from wtemlp.validation.checks import TOO_SHORT
+from wtemlp.records.validation_record import GOOD, MODEL, Estimate, MdRun, Validation
 
 MISSING = "-"
 
@@ -25,23 +24,19 @@ def as_text(found: Validation) -> str:
             for one in found.parity
         ]
         parts.append(_table(_PARITY, rows))
-    checks = [[_mark(one), one.name, one.value, one.bound] for one in found.checks]
+    checks = [[one.answer, one.name, one.value, one.bound] for one in found.checks]
     parts.append(_table(["", "check", "found", "asked for"], checks, left=(0, 1, 2, 3)))
     if notes := _notes(found):
         parts.append("\n".join(notes))
     return "\n\n".join(parts)
 
 
-def _mark(check: Check) -> str:
-    """Whether the answer is good; with a question mark, where the run is too short to tell."""
-    if not check.ok:
-        return "NO"
-    return "ok?" if check.note == TOO_SHORT else "ok"
-
-
 def _notes(found: Validation) -> list[str]:
-    notes = [f"ok?: {TOO_SHORT}"] if any(one.note == TOO_SHORT for one in found.checks) else []
-    notes += [f"{one.name}: {one.note}" for one in found.checks if one.note and not one.ok]
+    notes = [
+        f"{one.name}: {one.answer}: {one.note}"
+        for one in found.checks
+        if one.note and one.answer != GOOD
+    ]
     who: dict[str, list[str]] = {}
     for run in found.md:
         for note in run.notes:

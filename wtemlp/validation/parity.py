@@ -80,6 +80,7 @@ def _parity(job: ParityJob, params: Params, model: int, index: int, name: str) -
         bins=bins,
         energies_eV_atom=_pairs(per_atom[points]),
         forces_eV_A=_pairs(components[parts]),
+        energy_offset_meV_atom=errors.offset_meV_atom,
     )
 
 

@@ -4,13 +4,23 @@ from collections.abc import Sequence
 
 from wtemlp.config.records import Params
 from wtemlp.core.versions import installed_versions
-from wtemlp.records.validation_record import REFERENCE, Check, Estimate, Parity, Validation
+from wtemlp.records.validation_record import (
+    CANNOT_TELL,
+    GOOD,
+    NOT_GOOD,
+    REFERENCE,
+    UNTESTED,
+    Check,
+    Estimate,
+    Parity,
+    Validation,
+)
 from wtemlp.validation import checks as ask
 from wtemlp.validation.measure import Measured, measure
 from wtemlp.validation.parity import read_parity
 from wtemlp.validation.work import Work
 
-NAMED = 3  #: failed checks that the verdict names
+NAMED = 3  #: checks that the verdict names
 
 
 def judge(work: Work) -> Validation:
@@ -26,13 +36,13 @@ def judge(work: Work) -> Validation:
     if work.parity is not None:
         parities = read_parity(work.parity, params, len(work.graphs), root)
     checks, distances, noises = _checks(params, runs, parities)
-    ok = all(check.ok for check in checks)
+    answer = overall(checks)
     return Validation(
         iteration=work.places.iteration,
         models=tuple(range(params.validation.models)),
         reference=_reference(params),
-        verdict=_verdict(params, checks, ok),
-        ok=ok,
+        verdict=_verdict(params, checks),
+        answer=answer,
         md=tuple(part.run for part in runs),
         parity=parities,
         checks=tuple(checks),
@@ -42,23 +52,32 @@ def judge(work: Work) -> Validation:
     )
 
 
+def overall(checks: Sequence[Check]) -> str:
+    """The answer to all questions: good only where every one was tested and is good."""
+    answers = {check.answer for check in checks}
+    if NOT_GOOD in answers:
+        return NOT_GOOD
+    return GOOD if answers == {GOOD} else CANNOT_TELL
+
+
 def _checks(
     params: Params, runs: Sequence[Measured], parities: Sequence[Parity]
 ) -> tuple[list[Check], dict[str, Estimate], dict[str, float]]:
-    bounds, checks = params.validation.bounds, []
+    checks: list[Check] = []
     distances: dict[str, Estimate] = {}
     noises: dict[str, float] = {}
     for target_K in params.validation.temps_K:
-        if through := ask.come_through(runs, target_K):
-            checks.append(through)
+        of = ask.Runs(tuple(runs), target_K, params.validation)
+        checks.append(ask.come_through(of))
         checks += _of_reference(runs, target_K)
-        checks += ask.thermal(runs, target_K, bounds)
-        for pair, found in ask.structure(runs, target_K, bounds).items():
-            distances[f"{pair} {target_K:g} K"] = found.distance
-            noises[f"{pair} {target_K:g} K"] = found.noise
+        checks += ask.thermal(of)
+        for pair, found in ask.structure(of).items():
+            if found.distance is not None:
+                distances[f"{pair} {target_K:g} K"] = found.distance
+                noises[f"{pair} {target_K:g} K"] = found.noise
             checks.append(found.check)
-        checks += ask.against_reference(runs, target_K, bounds)
-    return checks + ask.parity_checks(parities, bounds, force_bound(params)), distances, noises
+        checks += ask.against_reference(of, parities)
+    return checks + ask.parity_checks(parities, params.validation.bounds), distances, noises
 
 
 def _of_reference(runs: Sequence[Measured], target_K: float) -> list[Check]:
@@ -76,16 +95,10 @@ def _of_reference(runs: Sequence[Measured], target_K: float) -> list[Check]:
             f"reference MD at {target_K:g} K",
             "it exploded",
             "it comes through",
-            False,
+            NOT_GOOD,
             f"the reference itself at {target_K:g} K {what}",
         )
     ]
-
-
-def force_bound(params: Params) -> float:
-    """The bound of the errors of forces, meV/Angstrom."""
-    given, system = params.validation.bounds.force_rmse_meV_A, params.validation.system
-    return given if given is not None else 1e3 * params.f_trust_lo[system or 0]
 
 
 def _reference(params: Params) -> str:
@@ -96,24 +109,26 @@ def _reference(params: Params) -> str:
     return f"{field.name}, cut-off {field.cutoff_A:g} A, PPPM accuracy {field.kspace_accuracy:g}"
 
 
-def _verdict(params: Params, checks: Sequence[Check], ok: bool) -> str:
+def _verdict(params: Params, checks: Sequence[Check]) -> str:
     """One sentence."""
-    if ok:
+    answer = overall(checks)
+    if answer == GOOD:
         temps = ", ".join(f"{temperature:g}" for temperature in params.validation.temps_K)
         n = params.validation.models
-        return f"good: {n} model{'s' * (n > 1)} at {temps} K within all {len(checks)} bounds" + (
-            "" if _reference(params) else ", without MD of the reference to compare with"
-        )
-    failed = sorted(
-        (check for check in checks if not check.ok), key=lambda check: "exploded" not in check.note
-    )
-    told = [_failure(check) for check in failed[:NAMED]]
-    more = f"; and {len(failed) - NAMED} more" if failed[NAMED:] else ""
-    return f"not good: {'; '.join(told)}{more}"
+        return f"good: {n} model{'s' * (n > 1)} at {temps} K within all {len(checks)} bounds"
+    kinds = (NOT_GOOD,) if answer == NOT_GOOD else (CANNOT_TELL, UNTESTED)
+    told = [check for check in checks if check.answer in kinds]
+    told.sort(key=lambda check: (kinds.index(check.answer), "exploded" not in check.note))
+    words = "; ".join(_told(check) for check in told[:NAMED])
+    more = f"; and {len(told) - NAMED} more" if told[NAMED:] else ""
+    return f"{answer}: {words}{more}"
 
 
-def _failure(check: Check) -> str:
-    """A failed check for the verdict: an explosion in its own words."""
-    if "exploded" in check.note:
+def _told(check: Check) -> str:
+    """A check for the verdict: an explosion in its own words."""
+    if "exploded" in check.note and check.answer == NOT_GOOD:
         return check.note
-    return f"{check.name}: {check.value}"
+    if check.answer == UNTESTED:
+        return f"{check.name} is untested ({check.note})"
+    value = "" if check.value == "none" else check.value
+    return f"{check.name}: " + "; ".join(part for part in (value, check.note) if part)

@@ -46,11 +46,12 @@ class ValidationBounds:
         Deviation of the mean temperature in NVT, fraction of the target.
     temperature_std
         Deviation of the temperature's fluctuation in NVT, fraction of the canonical one.
-    drift_K_ns
-        Drift of the temperature in NVT.
     energy_drift_meV_atom_ns
         Drift of the total energy in NVE; 0.2 meV/atom in all is allowed however short the
         run, for the integrator conserves another energy that is as near.
+    energy_mean_meV_atom
+        Deviation of the mean potential energy in NVT from the reference's, without the mean
+        offset on validation_data_sys.
     energy_std
         Deviation of the potential energy's fluctuation in NVT, fraction of the
         reference's.
@@ -58,27 +59,27 @@ class ValidationBounds:
         Distance of a radial distribution function from the reference's.
     diffusion
         Deviation of self-diffusion, fraction of the reference's.
+    pressure_bar
+        Deviation of the pressure in NVT from the reference's.
     density
         Deviation of the density, fraction of the reference's.
     energy_rmse_meV_atom
         Error of the energy on validation_data_sys, without its mean offset.
     force_rmse_meV_A
-        Error of the forces on validation_data_sys.
+        Error of the components of the forces on validation_data_sys.
     """
 
     temperature: Annotated[float, POSITIVE] = 0.02
     temperature_std: Annotated[float, POSITIVE] = 0.1
-    drift_K_ns: Annotated[float, Range(gt=0, unit="K/ns")] = 100.0
     energy_drift_meV_atom_ns: Annotated[float, Range(gt=0, unit="meV/atom/ns")] = 10.0
+    energy_mean_meV_atom: Annotated[float, Range(gt=0, unit="meV/atom")] = 2.0
     energy_std: Annotated[float, POSITIVE] = 0.2
     rdf: Annotated[float, POSITIVE] = 0.05
     diffusion: Annotated[float, POSITIVE] = 0.2
+    pressure_bar: Annotated[float, Range(gt=0, unit="bar")] = 400.0
     density: Annotated[float, POSITIVE] = 0.02
     energy_rmse_meV_atom: Annotated[float, Range(gt=0, unit="meV/atom")] = 3.0
-    force_rmse_meV_A: Annotated[
-        float | None,
-        Key(Range(gt=0, unit="meV/Angstrom"), otherwise="model_devi_f_trust_lo of the system"),
-    ] = None
+    force_rmse_meV_A: Annotated[float, Range(gt=0, unit="meV/Angstrom")] = 100.0
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,8 @@ class ValidationSettings:
     diffusion
         Elements whose self-diffusion is measured.
     viscosity_mPa_s
-        Shear viscosity, for the finite-size correction of self-diffusion: a number, or one
-        per temperature. If not given, that of TIP3P water near 298 K, where it is the
-        reference; else there is no correction.
+        Shear viscosity of the liquid itself, for the finite-size correction of
+        self-diffusion: a number, or one per temperature. If not given, there is none.
     vacf
         Whether velocities are recorded in NVE, for their autocorrelation.
     energy_bins
@@ -145,10 +145,7 @@ class ValidationSettings:
             distinct=True,
         ),
     ] = ()
-    ensembles: Annotated[tuple[MdEnsemble, ...], Key(some="ensemble")] = (
-        MdEnsemble.NVT,
-        MdEnsemble.NVE,
-    )
+    ensembles: Annotated[tuple[MdEnsemble, ...], Key(some="ensemble")] = tuple(MdEnsemble)
     pressure_bar: Annotated[float, Key(PRESSURE_BAR, name="press")] = 1.0
     #: The first ones
     models: Annotated[int, Key(COUNT, otherwise="all of them")] = 4

@@ -200,7 +200,9 @@ def _top_level() -> list[Argument]:
         Argument(
             "accurate_ratio",
             float,
-            doc="Fraction of the explored frames that is below the lower trust level.",
+            doc="Fraction of the explored frames that is below the lower trust level, in the worst "
+            "of the parts (NVT; each bias factor), frames that stopped walkers did not reach "
+            "counted as failed.",
         ),
         Argument(
             "iterations",

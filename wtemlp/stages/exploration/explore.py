@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wtemlp.analysis.frames import FrameTable
+from wtemlp.analysis.frames import FrameTable, Phase
 from wtemlp.config.records import DPGEN, OWN, SHIFT, WTE, ExploreJob
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import last_line, leading_int, read_json, reading, write_json, write_text
@@ -362,6 +362,18 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]
     frames = FrameTable.concatenate(tables)
     skip = context.params.criteria[iteration].skip
     return frames.where(frames.step >= skip), [walker for _, walker in read]
+
+
+def frames_asked(context: RunContext, iteration: int) -> dict[Phase, int]:
+    """Frames of each part of a walker that comes through, as far as its entry says."""
+    job = context.params.jobs[iteration]
+    skip = context.params.criteria[iteration].skip
+    ends = (-1, job.wte.nvt_steps, job.wte.nvt_steps + job.nsteps)
+    counts = [
+        sum(step >= skip for step in range(0, end + 1, job.trj_freq)) if end >= 0 else 0
+        for end in ends
+    ]
+    return {Phase.NVT: counts[1] - counts[0], Phase.WTE: counts[2] - counts[1]}
 
 
 def remarks(context: RunContext, iteration: int) -> list[str]:

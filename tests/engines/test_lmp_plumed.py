@@ -165,17 +165,19 @@ def test_virial_under_an_energy_bias_is_scaled_as_the_forces(lmp: Run, tmp_path:
     ],
     ids=["energy", "distance", "coordination"],
 )
+@pytest.mark.parametrize("tails", ["", "pair_modify shift no tail yes\n"], ids=["cut", "tails"])
 def test_pressure_of_the_bias_is_minus_its_derivative_by_volume(
-    lmp: Run, tmp_path: Path, bias: str
+    lmp: Run, tmp_path: Path, bias: str, tails: str
 ) -> None:
+    """Tail corrections are part of the energy and of the virial that PLUMED rescales."""
     (tmp_path / "plumed.dat").write_text(bias)
-    tail = (
+    watch = (
         "thermo_style custom step pe c_bare c_all\nrun 0\n"
         'print "$(f_bias:%.17g) $(vol:%.17g) $(c_bare:%.17g) $(c_all:%.17g)" file scaled\n'
     )
     results = {}
     for scale in (1 - 1e-5, 1.0, 1 + 1e-5):
-        lmp(crystal(tmp_path, random=0.05, scale=scale) + BIAS + PRESSURE + tail)
+        lmp(crystal(tmp_path, random=0.05, scale=scale) + tails + BIAS + PRESSURE + watch)
         results[scale] = table(tmp_path / "scaled")[0]
     (v0, vol0, *_), (_, _, bare, total), (v1, vol1, *_) = results.values()
     numerical = -(v1 - v0) / (vol1 - vol0)

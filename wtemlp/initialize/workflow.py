@@ -29,6 +29,7 @@ from wtemlp.initialize.checks import check_init, parameters_of
 from wtemlp.initialize.dataset import gap_remarks, gap_steps, split_purpose, write_start
 from wtemlp.initialize.ensembles import describe_ensembles
 from wtemlp.initialize.packmol import pack_water
+from wtemlp.md import plumed_input
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import last_frames
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
@@ -150,6 +151,9 @@ class _Init:
         )
         for ensemble in describe_ensembles(self.output, self.params, folders, self.types):
             self.reporter.say(ensemble.describe())
+        for g, folder in wte_folders.items():
+            for line in plumed_input.warnings_in(folder / runs.PLUMED_LOG):
+                self.reporter.say(f"{ensemble_name(g)}: PLUMED warns: {line}")
         for line in gap_remarks(self.params, (nvt, *wte)):
             self.reporter.say(line)
         self._save(result)

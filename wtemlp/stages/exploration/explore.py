@@ -377,7 +377,7 @@ def frames_asked(context: RunContext, iteration: int) -> dict[Phase, int]:
 
 
 def remarks(context: RunContext, iteration: int) -> list[str]:
-    """What of the walkers' records is left out, in a line for each kind, with the walkers."""
+    """What PLUMED warned of or is left out of records, a line for each kind, with the walkers."""
     walkers: dict[str, list[str]] = {}
     for folder in task_folders(context.paths, iteration):
         for what in one.remarks(folder):

@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -148,7 +149,9 @@ def frame_texts(
 
 
 def accurate_ratio(
-    table: FrameTable, walkers: Sequence[Mapping] = (), whole: Mapping[Phase, int] | None = None
+    table: FrameTable,
+    walkers: Sequence[Mapping[str, Any]] = (),
+    whole: Mapping[Phase, int] | None = None,
 ) -> float:
     """Fraction of frames on which the models agree, where they agree least.
 
@@ -171,9 +174,9 @@ def accurate_ratio(
     float
         0 where there are no frames.
     """
-    frames: Counter = Counter()
-    accurate: Counter = Counter()
-    own: Counter = Counter()
+    frames: Counter[tuple[Any, ...]] = Counter()
+    accurate: Counter[tuple[Any, ...]] = Counter()
+    own: Counter[tuple[int, ...]] = Counter()
     asked = {_task(row): row.get("window_K") or row.get("biasfactor") for row in walkers}
     columns = (table.system, table.task, table.temperature_K, table.biasfactor, table.phase)
     for system, task, kelvin, factor, phase, verdict in zip(*columns, table.verdict, strict=True):
@@ -191,11 +194,11 @@ def accurate_ratio(
     return min((accurate[part] / n for part, n in frames.items() if n), default=0.0)
 
 
-def _task(row: Mapping) -> tuple[int, int]:
+def _task(row: Mapping[str, Any]) -> tuple[int, int]:
     return int(row["system"]), int(str(row["name"]).split(".")[-1])
 
 
-def _part(system: int, kelvin: float | None, asked: object, phase: int) -> tuple:
+def _part(system: int, kelvin: float | None, asked: object, phase: int) -> tuple[Any, ...]:
     """What is judged by itself: NVT is the same whatever bias comes after it."""
     known = None if kelvin is None or np.isnan(kelvin) else float(kelvin)
     if phase == Phase.NVT:

@@ -26,8 +26,8 @@ from wtemlp.comparison.records import (
     HIGH_T,
     RANDOM_PICKS,
     UNBIASED,
-    Arm,
-    EnergyBin,
+    ComparedArm,
+    ComparedBin,
     Run,
     Training,
     Validated,
@@ -70,12 +70,12 @@ def _run(rng: np.random.Generator, arm: int, seed: int, spread: float, shift: fl
         for key, level in LEVELS.items()
     }
     force, energy, correlation, high = (tuple(map(float, each)) for each in errors.values())
-    bins = tuple(EnergyBin("held", n, n + 1, 50, energy, (force, high)[n]) for n in (0, 1))
+    bins = tuple(ComparedBin("held", n, n + 1, 50, energy, (force, high)[n]) for n in (0, 1))
     picks = "random" if baseline == RANDOM_PICKS else "deviation"
     return Run(
         name=f"{name}, seed {seed}",
         folder=Path(f"{name}-{seed}"),
-        arm=Arm(name, name, name, (factor,), 300.0, picks, baseline),
+        arm=ComparedArm(name, name, name, (factor,), 300.0, picks, baseline),
         seed=seed,
         status="finished",
         finished=True,

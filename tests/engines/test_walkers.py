@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tests.engines.conftest import engine_environment
 from wtemlp.analysis.frames import Decision
 from wtemlp.analysis.planning import biasfactor_for_window
-from wtemlp.config.records import Extra, ExtraVariable, Guard
+from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard
 from wtemlp.core.atomic_io import last_line, leading_int
 from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.dump import read_dump
@@ -363,10 +363,10 @@ def test_a_walker_that_leaves_the_grid_of_an_own_variable(run):
     why, steps, _ = finish_walk(task)
     assert "outside the grid" in why and 200 <= steps[-1] < 600
     table, summary = read_walker(task, 3, 0.0005)
-    assert summary["left_grid"] and len(table) >= 20
+    assert summary.left_grid and len(table) >= 20
     assert table.count(Decision.FAILED) == 0
-    assert summary["stopped"].startswith(f"d left its grid of 0.0 to {round(top, 3)}, last seen at")
-    assert "give it a wider max in wte.variables" in summary["stopped"]
+    assert summary.stopped.startswith(f"d left its grid of 0.0 to {round(top, 3)}, last seen at")
+    assert "give it a wider max in wte.variables" in summary.stopped
 
 
 SHARING = {

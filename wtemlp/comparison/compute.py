@@ -122,8 +122,8 @@ def _domain(runs: Sequence[Run]) -> tuple[str, str]:
 
 def _flags(
     runs: Sequence[Run],
-    walkers: Sequence[records.Walker],
-    last: Sequence[records.Walker],
+    walkers: Sequence[records.ComparedWalker],
+    last: Sequence[records.ComparedWalker],
     lowered: Sequence[str],
 ) -> list[str]:
     flags = []

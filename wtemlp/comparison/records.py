@@ -7,7 +7,7 @@ a run's folder does not say (yet).
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wtemlp.records.sweep_record import RANDOM
+from wtemlp.config.keys.labels import Picking
 from wtemlp.records.validation_record import Estimate
 
 #: How an arm serves the others; "": a biased one, which is what they are held against.
@@ -15,7 +15,7 @@ BIASED, UNBIASED, RANDOM_PICKS, HIGH_T = "", "unbiased", "random", "highT"
 
 
 @dataclass(frozen=True)
-class Arm:
+class ComparedArm:
     """What runs that differ by their seed alone have in common."""
 
     key: str  #: the same for all of its runs, and for no other
@@ -34,11 +34,11 @@ class Arm:
     @property
     def random(self) -> bool:
         """Whether its frames are picked regardless of the deviation."""
-        return self.selection == RANDOM
+        return self.selection == Picking.RANDOM
 
 
 @dataclass(frozen=True)
-class LearningCurve:
+class ComparedCurve:
     """Errors of one model on validation batches while it was trained; all tuples (n_rows,)."""
 
     model: int
@@ -59,7 +59,7 @@ class Training:
     force_models: tuple[float, ...]  #: RMSE, each model, meV/Angstrom
     correlation_models: tuple[float, ...] = ()  #: 1 - r of the energies, 1e-3
     offset_models: tuple[float, ...] = ()  #: mean of model less reference, meV/atom
-    curves: tuple[LearningCurve, ...] = ()
+    curves: tuple[ComparedCurve, ...] = ()
 
     @property
     def tested(self) -> bool:
@@ -68,7 +68,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Walker:
+class ComparedWalker:
     """One walker: how it was biased, how wide it went, what became of its frames."""
 
     name: str
@@ -96,7 +96,7 @@ class Exploration:
     candidate: int | None
     failed: int | None
     labelled: int | None
-    walkers: tuple[Walker, ...]
+    walkers: tuple[ComparedWalker, ...]
     lowered: tuple[str, ...] = ()  #: bias factors below those asked for, in words
 
 
@@ -111,7 +111,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class EnergyBin:
+class ComparedBin:
     """Errors of all models on the held-out frames of a range of energies."""
 
     data: str  #: name of the set
@@ -123,7 +123,7 @@ class EnergyBin:
 
 
 @dataclass(frozen=True)
-class RdfDistance:
+class ComparedRdf:
     """How far the models' radial distribution is from the reference's: mean |g - g_ref|."""
 
     distance: Estimate
@@ -145,9 +145,9 @@ class Validated:
     iteration: int
     ok: bool
     verdict: str
-    rdf: dict[str, RdfDistance]  #: by "O-O 300 K"
+    rdf: dict[str, ComparedRdf]  #: by "O-O 300 K"
     diffusion: dict[str, DiffusionPair]  #: by "O 300 K NVE"
-    bins: tuple[EnergyBin, ...]
+    bins: tuple[ComparedBin, ...]
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Run:
 
     name: str  #: unique among those compared
     folder: Path
-    arm: Arm
+    arm: ComparedArm
     seed: int
     status: str  #: "finished", or where it stands
     finished: bool

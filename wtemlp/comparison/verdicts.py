@@ -81,7 +81,7 @@ def same_domain(first: ArmResult, second: ArmResult) -> bool:
     return all(a == b or not a or not b for a, b in zip(first.domain, second.domain, strict=True))
 
 
-def is_baseline(arm: records.Arm, other: records.Arm) -> bool:
+def is_baseline(arm: records.ComparedArm, other: records.ComparedArm) -> bool:
     """Whether an arm that picks by deviation is held against another.
 
     Random picks are held against the arm of the same bias factors; unbiased MD, at the same and

@@ -5,8 +5,10 @@
 label is then differ from wtemlp's own frames, so DP-GEN does both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from wtemlp.config.schema.dpgen_schema import LAMMPS, engine_of
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import NotRunnable
 
@@ -24,12 +26,12 @@ _NOT_IN_ENTRY = {
 }
 
 
-def by_atoms(params: Section) -> bool:
+def by_atoms(params: Section | Mapping[str, Any]) -> bool:
     """Whether clusters around atoms are labelled."""
     return bool(params.get(CLUSTERS)) or params.get(CUTOFF) is not None
 
 
-def with_electrons(params: Section) -> bool:
+def with_electrons(params: Section | Mapping[str, Any]) -> bool:
     """Whether there is an electron temperature."""
     return bool(params.get(ELECTRONS))
 
@@ -74,7 +76,7 @@ def _numbers(params: Section) -> Iterator[NotRunnable]:
 
 
 def _others(params: Section, kind: str) -> Iterator[NotRunnable]:
-    if params.get("model_devi_engine", "lammps") != "lammps":
+    if engine_of(params) != LAMMPS:
         remedy = 'only with "model_devi_engine": "lammps", whose frames DP-GEN chooses from'
         yield NotRunnable.of(params.wrong(kind, remedy))
     places = [(params, _NOT_WITH | (_MERGED if kind == CLUSTERS else {}))]

@@ -19,7 +19,7 @@ import math
 import re
 from pathlib import Path
 
-from wtemlp.config.records import Extra, ExtraVariable
+from wtemlp.config.keys.wte import Extra, ExtraVariable
 
 ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol"}  #: PLUMED's name of LAMMPS's energy unit
 

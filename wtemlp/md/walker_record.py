@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.records import WTE, Extra
+from wtemlp.config.keys.wte import Extra, Method
 from wtemlp.config.templates.plumed_output import EnergyFile
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import read_json, reading, write_json
@@ -44,7 +44,7 @@ class WalkerRecord:
     timestep_ps: float | None = None
     structure: str = ""  #: what it started from
     origin: Mapping[str, Any] | None = None  #: of a labelled frame: where that is from
-    method: str = WTE
+    method: str = Method.WTE
     biasfactor: float | None = None  #: None: from the window of temperatures
     biasfactor_asked: tuple[float, ...] = ()  #: of the parameter file, that it stands for
     biasfactor_cap: float | None = None
@@ -57,7 +57,9 @@ class WalkerRecord:
     hills_from: str | None = None  #: file of the iteration before, if it begins with those
     velocity_seed: int | None = None
     thermostat_seed: int | None = None
-    revised: Mapping[str, str] | None = None  #: the words of its template, and what they became
+    revised: Mapping[str, str | float] | None = (
+        None  #: the words of its template, and what they became
+    )
     energies: EnergyFile | None = None  #: where its template has the energy printed
     written: tuple[str, ...] | None = None  #: files that its template's PLUMED input writes
     inputs: tuple[str, ...] | None = None  #: its scripts

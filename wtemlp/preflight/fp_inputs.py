@@ -6,13 +6,15 @@ when it makes the first inputs, which in a run is after hours of training and ex
 
 import copy
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from wtemlp.config.label_files import with_absolute_paths
 from wtemlp.config.records import Machines, MachineSection, Params
-from wtemlp.config.schema.dpgen_schema import FP_STYLE, OWN_STYLES
+from wtemlp.config.schema.dpgen_schema import FP_STYLE
+from wtemlp.config.schema.plugin_keys import is_own_style
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import CalculationError, InputError
@@ -43,7 +45,7 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
     """
     if machines is not None and params.fp_style != FP_STYLE:
         _check_command(machines, params.fp_style)
-    if params.fp_style in OWN_STYLES:
+    if is_own_style(params.fp_style):
         return
     if params.fp_style == "custom":
         _check_formats(params)
@@ -62,7 +64,8 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
         write_dump(dump, np.array([0]), cell[None], np.arange(n_atoms) + 1, coords[None])
         write_json(folder / paths.FRAME, {"task": "none"})
         try:
-            labeller = DpgenStyle(copy.deepcopy(jdata), {}, rehearsal.root, 0)
+            elsewhere = replace(params, jdata=copy.deepcopy(jdata))
+            labeller = DpgenStyle(elsewhere, {}, rehearsal.root, 0)
             labeller.write_inputs([folder], 0)
         except CalculationError as error:
             reason = str(error.__cause__).strip() or "a condition of its code is not met"
@@ -76,8 +79,7 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
 
 def _check_formats(params: Params) -> None:
     """The formats between which a program of the user's own translates."""
-    for key in ("input_fmt", "output_fmt"):
-        name = params.jdata["fp_params"][key]
+    for key, name in params.fp_formats.items():
         if (remedy := format_remedy(name)) is not None:
             raise InputError(f"{params.source.name}: fp_params.{key}", f'"{name}"', remedy)
 

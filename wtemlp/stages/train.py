@@ -8,7 +8,7 @@ import math
 import re
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def complete(context: RunContext, iteration: int) -> None:
         content = read_json(file, TRAIN_AGAIN)
         _add_validation(content["training"], len(held_out))
         overrule(content["training"])
-        _epochs_to_steps(content["training"], file.parent, _reused_steps(params.jdata, iteration))
+        _epochs_to_steps(content["training"], file.parent, _reused_steps(params, iteration))
         write_json(file, content)
 
 
@@ -82,7 +82,7 @@ def _validation_systems(context: RunContext) -> list[Path]:
     return [system.path for folder in named for system in systems_in(folder)]
 
 
-def _add_validation(training: dict, n_systems: int) -> None:
+def _add_validation(training: dict[str, Any], n_systems: int) -> None:
     """Name the validation data in a model's input, unless the user named some."""
     if n_systems:
         training.setdefault(
@@ -95,15 +95,13 @@ def _add_validation(training: dict, n_systems: int) -> None:
         )
 
 
-def _reused_steps(jdata: Mapping[str, Any], iteration: int) -> int | None:
+def _reused_steps(params: Params, iteration: int) -> int | None:
     """The length of a training that goes on from old models, if it has one of its own."""
-    first = jdata.get("training_reuse_iter")
-    if first is None or iteration < first:
-        return None
-    return jdata.get("training_reuse_numb_steps")
+    reuse = params.reuse
+    return reuse.steps if reuse is not None and iteration >= reuse.first else None
 
 
-def _epochs_to_steps(training: dict, folder: Path, instead: int | None) -> None:
+def _epochs_to_steps(training: dict[str, Any], folder: Path, instead: int | None) -> None:
     """Turn a length in epochs of the current data into steps, or into those that are `instead`.
 
     ``dp compress`` reads the training input again, without data, and cannot resolve epochs.
@@ -255,7 +253,7 @@ def _named(commands: Sequence[str], suffix: str) -> list[str]:
     return [command + files.get(command.split()[-1], "") for command in commands]
 
 
-def _command(program: str, commands: tuple[str, ...], test: str) -> str:
+def _command(program: str, commands: Sequence[str], test: str) -> str:
     """One shell command of DP-GEN's, followed by the test on the validation data.
 
     For wtemlp's own front end they become one process.

@@ -8,7 +8,7 @@ from wtemlp.core.errors import InputError
 from wtemlp.validation import jobs
 from wtemlp.validation.folders import Places, find_models
 from wtemlp.validation.jobs import MdJob, ParityJob
-from wtemlp.validation.structure import Structure, read_structure
+from wtemlp.validation.structure import ValidationStructure, read_structure
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Work:
     machines: Machines
     places: Places
     graphs: tuple[Path, ...]
-    structure: Structure
+    structure: ValidationStructure
     models: tuple[MdJob, ...]
     reference: tuple[MdJob, ...]
     parity: ParityJob | None
@@ -40,7 +40,7 @@ def plan_work(params: Params, machines: Machines, root: Path, iteration: int | N
             "is missing, and the explorations have no temperature",
             "add it: a list (K)",
         )
-    if params.jdata.get("use_ele_temp"):
+    if params.electrons:
         raise InputError(
             f"{params.source.name}: use_ele_temp",
             "is on, and the MD of a validation gives the models no electron temperature",

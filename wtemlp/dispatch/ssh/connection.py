@@ -15,7 +15,9 @@ from typing import Any
 
 import paramiko
 
-from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
+from wtemlp.config.keys.machine import Trust
+from wtemlp.config.schema.own_keys import read
+from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import TransportError
 from wtemlp.dispatch import script
 from wtemlp.dispatch.library import DispatcherSSHContext, SSHSession, Submission
@@ -28,7 +30,7 @@ FOLDERS_AT_ONCE = 400  #: in one command line: the limit is 128 KiB
 SILENCE_TIMEOUTS = 3  #: a login that is silent for this many times ``timeout`` is given up
 
 
-class VerifiedSession(SSHSession):
+class VerifiedSession(SSHSession):  # type: ignore[misc]
     """A login.
 
     Parameters
@@ -108,7 +110,8 @@ class VerifiedSession(SSHSession):
 
     def exec_command(self, cmd: str) -> tuple[Any, Any, Any]:
         """Start a command; never twice."""
-        return self.ssh.exec_command(cmd)
+        streams: tuple[Any, Any, Any] = self.ssh.exec_command(cmd)
+        return streams
 
     def answers(self) -> bool:
         """Whether the other side still answers."""
@@ -190,7 +193,7 @@ def _private_key(file: Path, passphrase: str | None) -> paramiko.PKey:
     raise TransportError(f"the SSH key {file} cannot be used ({reason}); see its passphrase")
 
 
-class SSHContext(DispatcherSSHContext):
+class SSHContext(DispatcherSSHContext):  # type: ignore[misc]
     """The files and commands of a stage on another machine."""
 
     def __init__(
@@ -215,13 +218,12 @@ class SSHContext(DispatcherSSHContext):
     @classmethod
     def load_from_dict(cls, context_dict: Mapping[str, Any]) -> "SSHContext":
         """A context from a machine dictionary."""
-        file = context_dict.get("known_hosts_file")
-        checking = context_dict.get("strict_host_key_checking", HOST_KEY_CHECKING[0])
+        trust = read(Trust, Section("machine file", context_dict))
         return cls(
             context_dict["local_root"],
             context_dict["remote_root"],
             context_dict["remote_profile"],
-            HostKeys(checking, Path(file) if file else None),
+            HostKeys(trust.checking, trust.file),
             context_dict.get("clean_asynchronously", False),
             context_dict.get("create_remote_root", False),
         )

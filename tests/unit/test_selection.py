@@ -12,6 +12,7 @@ from wtemlp.config.keys.labels import Picking, Selection
 from wtemlp.config.records import Criteria
 from wtemlp.core.paths import RunPaths
 from wtemlp.core.seeds import derive_seed
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages import select
 
 A, C, F, S = Decision.ACCURATE, Decision.CANDIDATE, Decision.FAILED, Decision.SELECTED
@@ -184,14 +185,13 @@ def test_a_draw_is_of_its_seed_alone():
 
 
 def walker_row(task, biasfactor, stopped="", **more):
-    return {
-        "name": f"task.000.{task:06d}",
-        "system": 0,
-        "temperature_K": 300.0,
-        "biasfactor": biasfactor,
-        "stopped": stopped,
+    return WalkerSummary(
+        name=f"task.000.{task:06d}",
+        temperature_K=300.0,
+        biasfactor=biasfactor,
+        stopped=stopped,
         **more,
-    }
+    )
 
 
 def explored_by(*walkers):
@@ -221,7 +221,7 @@ def test_the_worst_part_of_an_exploration_counts_and_not_the_pool():
     assert table.judged(A) / len(table) == pytest.approx(48 / 60)
     assert select.accurate_ratio(table, rows) == pytest.approx(8 / 20)
     # Walkers of one window have each a bias factor of their own, and are one part.
-    window = [walker_row(0, 4.0, window_K=[250, 350]), walker_row(1, 64.0, window_K=[250, 350])]
+    window = [walker_row(0, 4.0, window_K=(250, 350)), walker_row(1, 64.0, window_K=(250, 350))]
     assert select.accurate_ratio(table, window) == pytest.approx(28 / 40)
 
 

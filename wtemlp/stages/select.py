@@ -17,6 +17,7 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen.labelling import is_bad_box, is_too_large
 from wtemlp.md.dump import DumpFrame, parse_dump
 from wtemlp.md.trajectory import read_frames
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages.classification import sort_frames, task_limit
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.protocols import ReadFrames, Selector
@@ -159,7 +160,7 @@ def frame_texts(
 
 def accurate_ratio(
     table: FrameTable,
-    walkers: Sequence[Mapping[str, Any]] = (),
+    walkers: Sequence[WalkerSummary] = (),
     whole: Mapping[Phase, int] | None = None,
 ) -> float:
     """Fraction of frames on which the models agree, where they agree least.
@@ -172,7 +173,7 @@ def accurate_ratio(
     ----------
     table : FrameTable
         The frames of an iteration.
-    walkers : sequence of mapping
+    walkers : sequence of WalkerSummary
         Its rows of :attr:`wtemlp.records.summary.Summary.walkers`.
     whole : mapping of Phase to int, optional
         Frames of a part that its walker has come through, as far as the input says; at least as
@@ -186,7 +187,7 @@ def accurate_ratio(
     frames: Counter[tuple[Any, ...]] = Counter()
     accurate: Counter[tuple[Any, ...]] = Counter()
     own: Counter[tuple[int, ...]] = Counter()
-    asked = {_task(row): row.get("window_K") or row.get("biasfactor") for row in walkers}
+    asked = {_task(row): row.window_K or row.biasfactor for row in walkers}
     columns = (table.system, table.task, table.temperature_K, table.biasfactor, table.phase)
     for system, task, kelvin, factor, phase, verdict in zip(*columns, table.verdict, strict=True):
         part = _part(system, kelvin, asked.get((system, task), factor), phase)
@@ -197,14 +198,14 @@ def accurate_ratio(
         most = max((n for (*_, of), n in own.items() if of == phase), default=0)
         most = max(most, (whole or {}).get(phase, 0))
         for row in walkers:
-            if row["stopped"] and not row.get("left_grid"):
-                part = _part(row["system"], row["temperature_K"], asked[_task(row)], phase)
+            if row.stopped and not row.left_grid:
+                part = _part(row.system, row.temperature_K, asked[_task(row)], phase)
                 frames[part] += max(0, most - own[(*_task(row), phase)])
     return min((accurate[part] / n for part, n in frames.items() if n), default=0.0)
 
 
-def _task(row: Mapping[str, Any]) -> tuple[int, int]:
-    return int(row["system"]), int(str(row["name"]).split(".")[-1])
+def _task(row: WalkerSummary) -> tuple[int, int]:
+    return int(row.system), int(row.name.split(".")[-1])
 
 
 def _part(system: int, kelvin: float | None, asked: object, phase: int) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ from tests.engines.argon import (
 )
 from tests.engines.conftest import Run, engine_environment, require_engine, table
 from wtemlp.lammps_plumed.kernel import find_plumed_program, plumed_command_environment
+from wtemlp.md import plumed_input
 
 pytestmark = pytest.mark.engines
 
@@ -53,6 +54,45 @@ def test_energy_is_the_unbiased_one_on_every_step(
     np.testing.assert_allclose(watch[:, 2], bias, rtol=1e-12, atol=1e-12 * kT)
     unbiased = watch[:, 1] - (watch[:, 2] if in_thermo == "yes" else 0)
     np.testing.assert_allclose(energy, unbiased, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("width", "points_for", "kept", "warned"),
+    [(1.0, 1.0, 1.0, False), (0.05, 0.05, 1.0, False), (0.05, 1.0, 0.4, True)],
+    ids=["usual", "narrow", "narrow, on the usual grid"],
+)
+def test_a_hill_keeps_its_height_on_the_grid(
+    lmp: Run, tmp_path: Path, width: float, points_for: float, kept: float, warned: bool
+) -> None:
+    """One in the middle between two points, with sigma_NVT of 0.5 eV; PLUMED's warning is read."""
+    sigma_eV, biasfactor = 0.5, 4.0
+    # Hardly any time passes, so that the energy is that of the first step.
+    system = crystal(tmp_path, "metal", random=0.05) + "timestep 1e-12\n"
+    lmp(system + 'run 0\nprint "$(pe:%.17g)" file pe\n')
+    half = plumed_input.grid_half_width(biasfactor) * sigma_eV
+    bins = plumed_input.grid_bins_for(biasfactor, points_for)
+    low = float((tmp_path / "pe").read_text()) - half + half / bins
+    text = plumed_input.wte_input(
+        biasfactor=biasfactor,
+        sigma=width * sigma_eV,
+        height=1.0,
+        pace=1,
+        temperature_K=300.0,
+        grid_min=low,
+        grid_max=low + 2 * half,
+        grid_bins=bins,
+        stride=1,
+        hills="HILLS",
+        colvar="COLVAR",
+        units="metal",
+    )
+    (tmp_path / "plumed.dat").write_text(text)
+    lmp(system + BIAS + "run 2\n")
+    height = table(tmp_path / "HILLS")[0, 3] / (biasfactor / (biasfactor - 1))
+    bias = table(tmp_path / "COLVAR")[2, 2]
+    assert bias == pytest.approx(kept * height, rel=0.05 if warned else 1e-3)
+    lines = plumed_input.warnings_in(*tmp_path.glob("*.log"))
+    assert any("Grid Spacing" in line for line in lines) == warned and len(lines) == warned
 
 
 def test_energy_is_tallied_when_plumed_needs_it_only(lmp: Run, tmp_path: Path) -> None:
@@ -146,11 +186,15 @@ def pressures(names: str) -> str:
     return f'print "{" ".join(parts)}" file pressures\n'
 
 
-def test_virial_under_an_energy_bias_is_scaled_as_the_forces(lmp: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("tails", ["", "pair_modify shift no tail yes\n"], ids=["cut", "tails"])
+def test_virial_under_an_energy_bias_is_scaled_as_the_forces(
+    lmp: Run, tmp_path: Path, tails: str
+) -> None:
+    """Tail corrections are part of the virial that PLUMED rescales."""
     (tmp_path / "plumed.dat").write_text("e: ENERGY\nr: RESTRAINT ARG=e AT=0 SLOPE=-0.3 KAPPA=0\n")
     tensors = "thermo_style custom step pe c_bare[1] c_all[1]\n"
     system = crystal(tmp_path, tilt=0.7, random=0.05)
-    lmp(system + BIAS + PRESSURE + tensors + "run 0\n" + pressures("bare all"))
+    lmp(system + tails + BIAS + PRESSURE + tensors + "run 0\n" + pressures("bare all"))
     bare, biased = table(tmp_path / "pressures")[0].reshape(2, 6)
     assert abs(bare).min() > 1e-3
     np.testing.assert_allclose(biased, 0.7 * bare, rtol=1e-10)

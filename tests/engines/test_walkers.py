@@ -20,6 +20,7 @@ from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import WalkerRecord, write_record
+from wtemlp.stages.exploration import walker_results
 from wtemlp.stages.exploration.walker_results import read_deviations, read_walker
 
 
@@ -107,12 +108,28 @@ def test_guard_on_the_energy(run):
 
 
 def test_given_sigma_and_no_bias(run):
-    walk(run, "given", sigma_eV=0.25)
-    hills = colvar.read(run.folder / "iter.000000/01.model_devi/given/HILLS")
-    np.testing.assert_allclose(hills["sigma_ene"], 0.25, rtol=1e-9)
+    walk(run, "given", sigma_eV=0.01)
+    given = run.folder / "iter.000000/01.model_devi/given"
+    hills = colvar.read(given / "HILLS")
+    np.testing.assert_allclose(hills["sigma_ene"], 0.01, rtol=1e-9)
+    # Narrower than sigma_NVT: the grid is as fine as it needs, and PLUMED has nothing to warn of.
+    words = dict(w.split("=") for w in (given / "plumed.wte.dat").read_text().split() if "=" in w)
+    wide = float(words["GRID_MAX"]) - float(words["GRID_MIN"])
+    assert wide / int(words["GRID_BIN"]) == pytest.approx(0.01 / 5, rel=0.01)
+    assert walker_results.remarks(given) == []
     walk(run, "unbiased", biasfactor=1.0)
     task = run.folder / "iter.000000/01.model_devi/unbiased"
     assert not (task / "HILLS").exists() and len(colvar.read(task / "COLVAR.wte")["ene"]) == 41
+
+
+def test_a_sigma_too_narrow_for_any_grid_is_told(run):
+    task = prepare_walk(run, "thin", sigma_eV=1e-9)
+    done = subprocess.run(
+        COMMAND, cwd=task, env=engine_environment(), capture_output=True, text=True, timeout=300
+    )
+    said = (task / "log.lammps").read_text() + done.stdout + done.stderr
+    assert done.returncode != 0 and not (task / "HILLS").exists()
+    assert "sigma 1e-09 eV is too narrow for a grid: sigma_NVT is 0." in said
 
 
 def kill_walk(task, until):

@@ -26,13 +26,16 @@ def dp(args: list[str]) -> None:
         Path("frozen_model.pb").write_text(Path("model.ckpt.index").read_text())
     elif args[0] == "compress":
         Path("frozen_model_compressed.pb").write_text(Path("frozen_model.pb").read_text())
-    elif args[0] == "test" and "-d" in args:
+    elif args[0] == "test":
         from cheap_walkers import compare
 
-        compare(Path(args[args.index("-s") + 1]), args[args.index("-d") + 1])
-    elif args[0] == "test":
-        log = Path(args[args.index("-l") + 1])
-        log.write_text("Energy RMSE/Natoms : 1.0e-03 eV\nForce  RMSE        : 1.0e-01 eV/A\n")
+        data = Path(args[args.index("-s") + 1])
+        found = [data, *data.glob("*"), *data.glob("*/*")]
+        systems = sorted(one for one in found if (one / "type.raw").is_file())
+        compare(systems, args[args.index("-d") + 1])
+        if "-l" in args:
+            log = Path(args[args.index("-l") + 1])
+            log.write_text("Energy RMSE/Natoms : 1.0e-03 eV\nForce  RMSE        : 1.0e-01 eV/A\n")
 
 
 def _train(training: dict) -> None:

@@ -18,14 +18,19 @@ STOPS = "CHEAP_ENGINE_STOPS" in os.environ  #: every walker is lost at its first
 EXPLODES = "CHEAP_ENGINE_EXPLODES" in os.environ  #: the MD of a validation
 
 
-def compare(system: Path, prefix: str) -> None:
+def compare(systems: list[Path], prefix: str) -> None:
     """The models are wrong by 0.1 eV in each energy, and by 0.02 eV/Angstrom in each force."""
-    energies = np.concatenate([np.load(f) for f in sorted(system.glob("set.*/energy.npy"))])
-    forces = np.concatenate([np.load(f) for f in sorted(system.glob("set.*/force.npy"))])
-    forces = forces.reshape(-1, 3)
-    for kind, labels, error in (("e", energies.reshape(-1, 1), 0.1), ("f", forces, 0.02)):
-        table = np.hstack([labels, labels + error])
-        np.savetxt(f"{prefix}.{kind}.out", table, header=f"{system}: data pred")
+    for kind in ("e", "e_peratom", "f"):
+        with Path(f"{prefix}.{kind}.out").open("w") as file:
+            for system in systems:
+                name = "force" if kind == "f" else "energy"
+                sets = sorted(system.glob(f"set.*/{name}.npy"))
+                labels = np.concatenate([np.load(f) for f in sets])
+                labels = labels.reshape(-1, 3 if kind == "f" else 1)
+                table = np.hstack([labels, labels + (0.02 if kind == "f" else 0.1)])
+                if kind == "e_peratom":
+                    table /= len((system / "type.raw").read_text().split())
+                np.savetxt(file, table, header=f"{system}: data pred")
 
 
 def explore() -> None:

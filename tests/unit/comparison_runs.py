@@ -86,6 +86,8 @@ def run(
             frames=40 + i * per_iteration,
             energy_models=tuple(value / 10 for value in models),
             force_models=tuple(models),
+            correlation_models=tuple(value / 100 for value in models),
+            offset_models=tuple(3.0 for _ in models),
         )
         for i, models in enumerate(forces)
     ]

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from wtemlp.analysis.epochs import reaches, steps_per_epoch, value_at
-from wtemlp.analysis.intervals import difference_interval, mean_interval
+from wtemlp.analysis.intervals import difference_interval, holm, mean_interval
 
 
 def test_students_interval_of_three_values():
@@ -24,32 +24,56 @@ def test_one_value_has_no_interval(values, n):
     assert found.low == -np.inf and found.high == np.inf
 
 
+def numbered(values, first=0):
+    return dict(enumerate(values, first))
+
+
 def test_no_value_is_no_mean():
     assert mean_interval([np.nan]) is None
-    assert difference_interval([1.0], []) is None
+    assert difference_interval({1: 1.0}, {}) is None
 
 
-def test_welch_agrees_with_scipy():
+def test_runs_of_other_seeds_are_compared_as_welch_does():
     rng = np.random.default_rng(3)
     first, second = rng.normal(10, 1, 5), rng.normal(9, 4, 8)
-    expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-    found = difference_interval(first, second)
+    test = stats.ttest_ind(first, second, equal_var=False)
+    expected = test.confidence_interval(0.95)
+    found = difference_interval(numbered(first), numbered(second, 10))
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    assert found.n == 5
+    assert found.n == 5 and found.p_value == pytest.approx(test.pvalue)
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say():
+def test_runs_of_the_same_seeds_are_pairs():
+    rng = np.random.default_rng(4)
+    common = rng.normal(0, 5, 6)
+    first, second = common + rng.normal(1, 0.1, 6), common + rng.normal(0, 0.1, 6)
+    found = difference_interval(numbered(first), numbered(second) | {9: 3.0, 2: second[2]})
+    assert found.p_value == pytest.approx(stats.ttest_rel(first, second).pvalue)
+    assert found.half < 0.3 and found.n == 6
+
+
+@pytest.mark.parametrize("first", [0, 10])
+def test_intervals_hold_the_truth_as_often_as_they_say(first):
     rng = np.random.default_rng(5)
     held = 0
-    for _ in range(2000):
-        found = difference_interval(rng.normal(3, 1, 4), rng.normal(1, 2, 3))
+    for _ in range(1000):
+        found = difference_interval(
+            numbered(rng.normal(3, 1, 4)), numbered(rng.normal(1, 2, 3), first)
+        )
         held += found.low <= 2 <= found.high
-    assert held / 2000 == pytest.approx(0.95, abs=0.02)
+    assert held / 1000 == pytest.approx(0.95, abs=0.025)
 
 
 def test_differences_of_constants_are_exact():
-    assert difference_interval([2.0, 2.0], [1.0, 1.0]).half == 0
-    assert difference_interval([2.0], [1.0, 1.5]).half is None
+    exact = difference_interval({1: 2.0, 2: 2.0}, {1: 1.0, 2: 1.0})
+    assert (exact.mean, exact.half, exact.p_value) == (1, 0, 0)
+    assert difference_interval({1: 2.0, 2: 2.0}, {1: 2.0, 2: 2.0}).p_value == 1
+    assert difference_interval({1: 2.0}, {1: 1.0, 2: 1.5}).half is None
+
+
+def test_holm_is_what_he_says():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([]) == [] and holm([0.9, 0.8]) == [1, 1]
 
 
 @pytest.mark.parametrize(

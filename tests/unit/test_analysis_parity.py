@@ -10,6 +10,7 @@ from wtemlp.analysis.parity import (
     energy_errors,
     errors_by_energy,
     force_errors,
+    relative_energies,
     thinned,
 )
 
@@ -122,6 +123,25 @@ def test_rank_correlation_is_spearmans():
         expected, abs=0.02
     )
     assert np.isnan(committee_calibration(np.ones((2, 5)), np.zeros(5)).rank_correlation)
+
+
+def test_the_offset_of_each_composition_is_no_error():
+    rng = np.random.default_rng(8)
+    kinds = np.repeat(["H2 O", "H4 O2", "lone"], [60, 40, 1])
+    reference = np.repeat([-1.0, -2.0, -7.0], [60, 40, 1]) + rng.normal(scale=0.01, size=101)
+    noise = rng.normal(scale=0.003, size=101)
+    plain, moved = (
+        relative_energies(reference, reference + noise + shift, kinds)
+        for shift in (0.0, np.repeat([0.2, -0.1, 0.5], [60, 40, 1]))
+    )
+    assert moved.rmse_meV_atom == pytest.approx(plain.rmse_meV_atom)
+    assert moved.rmse_meV_atom == pytest.approx(3.0, rel=0.15)
+    assert moved.one_minus_r == pytest.approx(plain.one_minus_r)
+    # Of variances 0.01^2 and 0.003^2: r = 1 / sqrt(1.09)
+    assert moved.one_minus_r == pytest.approx(1 - 1.09**-0.5, rel=0.4)
+    mean = (60 * 200 - 40 * 100 + 500) / 101 + plain.offset_meV_atom
+    assert moved.offset_meV_atom == pytest.approx(mean)
+    assert np.isnan(relative_energies([1.0], [1.0], ["a"]).rmse_meV_atom)
 
 
 def test_nonsense_is_refused():

@@ -123,7 +123,10 @@ WRONG = [
     ({"biasfactor": [4, "x"]}, 'biasfactor[1] = "x"; must be a number'),
     ({"wte_steps": ...}, "wte_steps is missing; add it"),
     ({"wte_steps": 0}, "wte_steps = 0; must be a positive integer"),
-    ({"wte_steps": 10}, "frames_per_ensemble = 100; wte_steps (10) gives at most as many"),
+    (
+        {"wte_steps": 10},
+        "frames_per_ensemble = 100; wte_steps (10) gives at most 5: its second half",
+    ),
     ({"height_kT": "low"}, 'height_kT = "low"; must be "auto" or a number (kT)'),
     ({"height_kT": -1}, "height_kT = -1; must be a positive number (kT)"),
     ({"pace": 0}, "pace = 0; must be a positive integer"),

@@ -73,6 +73,17 @@ def test_thesis_is_the_thesis(tmp_path):
     assert (frames * (1 - start.validation_fraction), frames) == (38_000, 40_000)
 
 
+@pytest.mark.parametrize("folder", [THESIS, THESIS / "small"], ids=name)
+def test_models_of_each_ensemble_are_tested_on_the_same_sets(folder, tmp_path):
+    """Else each would be best on its own, and `wtemlp compare` compares nothing."""
+    runs = [path for path in sorted(folder.glob("*.json")) if path not in INIT]
+    tested = {
+        frozenset(load_params(path, tmp_path / "run", check_files=False).validation_data_sys)
+        for path in runs
+    }
+    assert len(runs) > 3 and len(tested) == 1
+
+
 @pytest.mark.parametrize("path", MACHINES, ids=name)
 def test_machine_files_load_and_make_a_job_script(path, tmp_path):
     machines = load_machines(path, tmp_path)

@@ -100,12 +100,23 @@ def test_box_and_nvt_runs_all_steps_with_csvr_and_nose_hoover():
 
 
 def test_wte_biases_the_bare_energy_and_keeps_no_forces():
-    script = reference_runs.wte(PARAMS, 33)
+    script = reference_runs.wte(PARAMS, 16.0, 33)
     commands = words(script)
     place = commands.index(["fix_modify", "wte", "energy", "no"])
     assert commands[place - 2][:4] == ["fix", "wte", "all", "plumed"]
     assert place < next(k for k, line in enumerate(commands) if line[:2] == ["fix", "integrate"])
     assert " fx " not in script
+
+
+def test_frames_of_wte_leave_out_the_filling():
+    """The window of its numbers: of 501 steps the last 251, in which seven frames are."""
+    commands = words(reference_runs.wte(replace(PARAMS, wte_steps=501), 16.0, 33))
+    kinds = [line[0] for line in commands if line[0] in ("run", "dump")]
+    assert kinds == ["run", "dump", "run"]
+    assert [int(line[1]) for line in commands if line[0] == "run"] == [250, 251]
+    dump = next(line for line in commands if line[0] == "dump")
+    assert int(dump[4]) == 251 // PARAMS.frames_per_ensemble
+    assert commands.index(dump) > commands.index(["run", "250"])
 
 
 def test_wte_plumed_is_in_the_units_of_the_run():
@@ -119,5 +130,5 @@ def test_wte_plumed_is_in_the_units_of_the_run():
 
 
 def test_more_frames_than_steps_between_energies():
-    script = reference_runs.wte(replace(PARAMS, frames_per_ensemble=400), 33)
+    script = reference_runs.wte(replace(PARAMS, frames_per_ensemble=400, wte_steps=1000), 16.0, 33)
     assert "fix             energies all ave/time 1 1 1" in script

@@ -1,12 +1,16 @@
 """Labelled frames to DeePMD data."""
 
 import tracemalloc
+from dataclasses import replace
 
 import dpdata
 import numpy as np
 import pytest
 
+from tests.unit.test_md_reference_script import PARAMS
 from tests.waters import water_box
+from wtemlp.initialize.dataset import gap_remarks, gap_steps
+from wtemlp.records.init_result import Ensemble
 from wtemlp.reference import dataset as ds
 from wtemlp.reference.base import Frames, Labels
 from wtemlp.reference.store import Store
@@ -42,12 +46,53 @@ def test_refused_labels_are_left_out():
     assert "f4" not in data.frames.names and -16.0 not in data.labels.energies
 
 
-def test_the_split_is_a_shuffle_by_the_seed():
-    train, validation = ds.split(9, 0.2, seed=7)
-    assert (len(train), len(validation)) == (7, 2)
-    assert sorted([*train, *validation]) == list(range(9)) and list(train) != sorted(train)
-    assert list(ds.split(9, 0.2, seed=7)[0]) == list(train)
-    assert list(ds.split(9, 0.2, seed=8)[0]) != list(train)
+def origins_of(n, factors=(1.0, 16.0), spacing=10):
+    return [ds.Origin(factor, spacing * (k + 1)) for factor in factors for k in range(n)]
+
+
+@pytest.mark.parametrize("gap", [0, 10, 35, 100])
+def test_validation_frames_are_never_between_training_frames(gap):
+    """The last ones of each run, so many steps after the last training frame, or more."""
+    origins = origins_of(40)
+    train, validation = ds.split(origins, 0.25, {1.0: gap, 16.0: 2 * gap}, seed=7)
+    assert len(validation) == 20 and not set(train) & set(validation)
+    for factor, apart in ((1.0, gap), (16.0, 2 * gap)):
+        ends = [origins[k].step for k in train if origins[k].biasfactor == factor]
+        begins = [origins[k].step for k in validation if origins[k].biasfactor == factor]
+        assert max(ends) < min(begins) and min(begins) - max(ends) >= apart
+        assert min(begins) - max(ends) < apart + 20  # no frame is lost for nothing
+
+
+@pytest.mark.parametrize(
+    ("inefficiency", "gap", "short"), [(20.0, 600, False), (2000.0, 3000, True)]
+)
+def test_the_gap_is_three_correlation_times_or_a_short_run_is_told(inefficiency, gap, short):
+    """Energies every 10 steps of 15,000 that count; a fifth of these at most."""
+    params = replace(PARAMS, nvt_steps=20_000, frames_per_ensemble=100, validation_fraction=0.1)
+    nvt = Ensemble(1.0, 300.0, 1.0, -1.0, 0.1, 0.4, 0.1, inefficiency)
+    assert gap_steps(params, nvt) == gap
+    lines = gap_remarks(params, [nvt])
+    assert bool(lines) == short and all("more nvt_steps part them" in one for one in lines)
+    assert gap_remarks(replace(params, validation_fraction=0.0), [nvt]) == []
+
+
+def test_both_parts_are_shuffled_by_the_seed():
+    origins = origins_of(40)
+    one, same, other = (ds.split(origins, 0.2, {}, seed)[0].tolist() for seed in (7, 7, 8))
+    assert one == same and one != other and sorted(one) == sorted(other) and one != sorted(one)
+
+
+def test_a_model_that_knows_its_neighbours_in_time_is_not_favoured():
+    """Of a slow walk: a prediction by the nearest training frame is good only by leakage."""
+    rng = np.random.default_rng(3)
+    walk, ratios = np.cumsum(rng.normal(size=(200, 30)), axis=0), []
+    for train, validation in (
+        ds.split(origins_of(200, (1.0,), 1), 0.2, {1.0: 20}, seed=1),
+        np.split(rng.permutation(200), [160]),  # as it was
+    ):
+        far = np.linalg.norm(walk[validation, None] - walk[None, train], axis=2).min(axis=1)
+        ratios.append(np.mean(far))
+    assert ratios[0] > 4 * ratios[1]
 
 
 def test_structures_cover_the_energies():
@@ -62,7 +107,7 @@ def test_data_are_what_dpdata_reads(tmp_path, monkeypatch, set_frames):
     """However many sets they are in."""
     monkeypatch.setattr(ds, "SET_FRAMES", set_frames)
     data = some_data()
-    places, validation = ds.split(len(data), 0.2, seed=7)
+    places, validation = ds.split(data.origins, 0.25, {}, seed=7)
     ds.write_data(tmp_path / "data", data, places, validation)
     train = data.pick(places)
     read = dpdata.LabeledSystem(str(tmp_path / "data" / "train"), fmt="deepmd/npy")
@@ -94,7 +139,7 @@ def test_large_frames_make_small_sets(tmp_path, monkeypatch):
 
 def test_no_validation_frames_no_validation_folder(tmp_path):
     data = some_data()
-    ds.write_data(tmp_path / "data", data, *ds.split(len(data), 0.0, seed=7))
+    ds.write_data(tmp_path / "data", data, *ds.split(data.origins, 0.0, {}, seed=7))
     assert not (tmp_path / "data" / "validation").exists()
 
 
@@ -128,7 +173,7 @@ def test_memory_does_not_grow_with_the_number_of_frames(tmp_path, monkeypatch):
         for _ in range(n_batches):
             store.add(data)
         whole = store.dataset()
-        places = ds.split(len(whole), 0.1, seed=7)
+        places = ds.split(whole.origins, 0.1, {}, seed=7)
         ds.write_data(tmp_path / f"data{n_batches}", whole, *places)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()

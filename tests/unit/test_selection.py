@@ -6,12 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
+from wtemlp.analysis.frames import Decision, FrameTable, Phase, load_frames, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
 from wtemlp.config.keys.labels import Picking, Selection
 from wtemlp.config.records import Criteria
 from wtemlp.core.paths import RunPaths
 from wtemlp.core.seeds import derive_seed
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages import select
 
 A, C, F, S = Decision.ACCURATE, Decision.CANDIDATE, Decision.FAILED, Decision.SELECTED
@@ -181,3 +182,57 @@ def test_a_draw_is_of_its_seed_alone():
             select.decide(context(8, seed=seed, **how), 0, table).decision for seed in (1, 1, 2)
         )
         assert (first == again).all() and (first != other).any()
+
+
+def walker_row(task, biasfactor, stopped="", **more):
+    return WalkerSummary(
+        name=f"task.000.{task:06d}",
+        temperature_K=300.0,
+        biasfactor=biasfactor,
+        stopped=stopped,
+        **more,
+    )
+
+
+def explored_by(*walkers):
+    """Ten frames of NVT and so many biased ones of each walker, so many of these accurate."""
+    parts = []
+    for task, (biasfactor, biased, accurate) in enumerate(walkers):
+        deviations = [0.1] * 10 + [0.1] * accurate + [0.5] * (biased - accurate)
+        one = select.decide(context(), 0, frames(deviations, step=list(range(len(deviations)))))
+        n = len(deviations)
+        parts.append(
+            FrameTable(
+                **{
+                    **vars(one),
+                    "task": np.full(n, task),
+                    "biasfactor": np.full(n, float(biasfactor)),
+                    "temperature_K": np.full(n, 300.0),
+                    "phase": np.where(np.arange(n) < 10, int(Phase.NVT), int(Phase.WTE)),
+                }
+            )
+        )
+    return FrameTable.concatenate(parts)
+
+
+def test_the_worst_part_of_an_exploration_counts_and_not_the_pool():
+    table = explored_by((4, 20, 20), (64, 20, 8))
+    rows = [walker_row(0, 4.0), walker_row(1, 64.0)]
+    assert table.judged(A) / len(table) == pytest.approx(48 / 60)
+    assert select.accurate_ratio(table, rows) == pytest.approx(8 / 20)
+    # Walkers of one window have each a bias factor of their own, and are one part.
+    window = [walker_row(0, 4.0, window_K=(250, 350)), walker_row(1, 64.0, window_K=(250, 350))]
+    assert select.accurate_ratio(table, window) == pytest.approx(28 / 40)
+
+
+def test_what_a_stopped_walker_did_not_deliver_has_failed():
+    table = explored_by((16, 20, 20), (16, 5, 5))
+    rows = [walker_row(0, 16.0), walker_row(1, 16.0, "too hot")]
+    assert select.accurate_ratio(table, rows) == pytest.approx(25 / 40)
+    left = [walker_row(0, 16.0), walker_row(1, 16.0, "left its grid", left_grid=True)]
+    assert select.accurate_ratio(table, left) == 1
+    # All were stopped: the input says how long they were to be; one never came to the bias.
+    early = explored_by((16, 5, 5), (16, 0, 0))
+    both = [walker_row(0, 16.0, "too hot"), walker_row(1, 16.0, "too hot")]
+    whole = {Phase.NVT: 10, Phase.WTE: 20}
+    assert select.accurate_ratio(early, both, whole) == pytest.approx(5 / 40)

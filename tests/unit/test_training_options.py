@@ -10,11 +10,11 @@ import pytest
 
 from tests.unit.test_config_params import GOOD, load, root, write_system  # noqa: F401 (a fixture)
 from wtemlp.config.machine.sections import load_machines
-from wtemlp.core.errors import InputError, MissingEngine, NotRunnable
+from wtemlp.core.errors import CalculationError, InputError, MissingEngine, NotRunnable
 from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen import adapter
 from wtemlp.records.state import RunState, Step
-from wtemlp.stages import train
+from wtemlp.stages import held_out, train
 from wtemlp.stages.context import RunContext
 from wtemlp.workflow.resume import sound_step
 
@@ -111,11 +111,11 @@ def test_names_of_the_back_ends(root, program, changes, flag, suffix, then, chec
     train.prepare(context, 0)
     task = train.tasks(context, 0)[0][1]
     frozen = f"frozen_model_compressed{suffix}"
-    test = f"test -m {frozen} -s ../data.valid -n 0 -l validation.log"
+    test = f"test -m {frozen} -s ../data.valid -n 0 -l validation.log -d validation"
     if program == "dp":
         commands = " && ".join([*(f"dp{flag} {words}" for words in then), f"dp {test}"])
         assert f"then dp{flag} train input.json; else" in task.command
-        assert task.command.endswith(f" && {commands}; }} > train.log 2>&1")
+        assert f" && {commands}; }} > train.log 2>&1 && rm -f validation.f.out" in task.command
     else:
         parts = [f"train input.json", *then]  # noqa: F541
         whole = " + ".join([*(f"{flag} {part}".strip() for part in parts), test])
@@ -124,6 +124,7 @@ def test_names_of_the_back_ends(root, program, changes, flag, suffix, then, chec
         assert "/bin/sh" not in task.command
         assert ("&& touch .dpgen_train_complete;" in task.command) == (suffix == ".pt2")
     assert {frozen, f"frozen_model{suffix}", "validation.log"} <= set(task.backward)
+    assert "validation.e_peratom.out" in task.logs
     assert any(name.endswith(checkpoint) for name in task.backward)
     for model in range(2):
         (task.folder.parent / f"{model:03d}" / frozen).mkdir()  # as JAX's are
@@ -393,3 +394,30 @@ def test_what_is_prepared_is_dpgens(root, tmp_path_factory):  # noqa: F811
             for folder in (root, other)
         )
         assert ours == its
+
+
+def test_energies_of_the_test_are_kept_without_the_offset_of_each_composition(tmp_path):
+    """As `dp test` writes them, a table a system; one that cannot be seen stands for itself."""
+    for name, types in (("water", "0 0 1"), ("again", "1 0 0"), ("gas", "0 1")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "type.raw").write_text(types.replace(" ", "\n"))
+    (tmp_path / held_out.LOG).write_text(
+        "Energy RMSE/Natoms : 5.0e-02 eV\nForce  RMSE        : 1.0e-01 eV/A\n"
+    )
+    shift = {"water": 0.1, "again": 0.1, "gas": -0.3, "files.hdf5#/one": 0.7}
+    text = "".join(
+        f"# {name}: data_e pred_e\n"
+        + "".join(f"{u:.6f} {u + offset + 1e-3 * (-1) ** k:.6f}\n" for k, u in enumerate((1, 2, 3)))
+        for name, offset in shift.items()
+    )
+    assert "energy_offset_meV_atom" not in held_out.read_errors(tmp_path)  # an earlier version's
+    (tmp_path / held_out.ENERGIES).write_text(text)
+    found = held_out.read_errors(tmp_path)
+    assert found["energy_rmse_meV_atom"] == 50  # as it is
+    # 4 times +1, -1, +1 meV/atom, of a mean of 1/3, in three compositions: sqrt(4 (8/3) / (12 - 3))
+    assert found["energy_rmse_shifted_meV_atom"] == pytest.approx((32 / 27) ** 0.5, rel=1e-3)
+    assert found["energy_offset_meV_atom"] == pytest.approx(1e3 * 0.6 / 4 + 1 / 3, rel=1e-6)
+    assert 0 < found["energy_one_minus_r"] < 1e-4
+    (tmp_path / held_out.ENERGIES).write_text("# a: data_e pred_e\n1 2\n3")
+    with pytest.raises(CalculationError, match="cannot be read"):
+        held_out.read_errors(tmp_path)

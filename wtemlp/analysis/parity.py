@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 MILLI = 1000.0
 FEWEST = 10  #: frames of a bin
@@ -35,6 +36,15 @@ class EnergyErrors:
     shifted: Errors  #: the mean offset removed
     offset_meV_atom: float  #: mean of model less reference
     offset_error_meV_atom: float
+
+
+@dataclass(frozen=True)
+class RelativeEnergies:
+    """Energies within each composition: what forces and averages know of."""
+
+    rmse_meV_atom: float  #: the mean offset of each composition removed
+    one_minus_r: float  #: 1 - Pearson's correlation, of energies less their composition's mean
+    offset_meV_atom: float  #: mean of model less reference over all frames
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,47 @@ def energy_errors(
         shifted=_errors(differences - offset, MILLI),
         offset_meV_atom=offset * MILLI,
         offset_error_meV_atom=scatter * MILLI,
+    )
+
+
+def relative_energies(
+    reference_eV_atom: ArrayLike, model_eV_atom: ArrayLike, composition: ArrayLike
+) -> RelativeEnergies:
+    """Errors of energies, the mean offset of each composition removed.
+
+    A constant in the energies of one composition changes no force and no average, and small ones
+    would decide between models whose potentials are alike.
+
+    Parameters
+    ----------
+    reference_eV_atom, model_eV_atom : array_like, shape (n_frames,)
+        Energies per atom, finite.
+    composition : array_like, shape (n_frames,)
+        What each frame's composition is called.
+
+    Returns
+    -------
+    RelativeEnergies
+        RMSE and correlation are NaN where no composition has two frames.
+
+    Raises
+    ------
+    ValueError
+        For different shapes, no frame, or values that are not finite.
+    """
+    reference, model = _pair(reference_eV_atom, model_eV_atom, "energies")
+    first, second = reference * MILLI, model * MILLI
+    _, group, counts = np.unique(np.asarray(composition), return_inverse=True, return_counts=True)
+    means = [np.bincount(group, each)[group] / counts[group] for each in (first, second)]
+    offsets = means[1] - means[0]
+    first, second = first - means[0], second - means[1]
+    freedom = len(first) - len(counts)
+    rmse = np.sqrt(np.sum((second - first) ** 2) / freedom) if freedom else np.nan
+    norm = float(np.sqrt((first @ first) * (second @ second)))
+    return RelativeEnergies(
+        rmse_meV_atom=float(rmse),
+        one_minus_r=1 - float(first @ second) / norm if norm > 0 else float("nan"),
+        offset_meV_atom=float(offsets.mean()),
     )
 
 
@@ -274,23 +325,12 @@ def committee_calibration(
     expected = float(np.sqrt(variance.mean()))
     return Calibration(
         n=len(squares),
-        rank_correlation=_rank_correlation(variance, squares),
+        rank_correlation=float(stats.spearmanr(variance, squares).statistic),
         ratio=float(np.sqrt(squares.mean())) / expected if expected > 0 else float("inf"),
         spread=np.array([np.sqrt(variance[p].mean()) for p in parts]),
         error=np.array([np.sqrt(squares[p].mean()) for p in parts]),
         count=np.array([len(p) for p in parts]),
     )
-
-
-def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Spearman's; ties have the mean of their ranks; NaN where one is constant."""
-    ranks = []
-    for values in (a, b):
-        _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-        ranks.append((np.cumsum(counts) - (counts - 1) / 2)[inverse.ravel()])
-    first, second = (rank - rank.mean() for rank in ranks)
-    norm = np.sqrt((first @ first) * (second @ second))
-    return float(first @ second / norm) if norm > 0 else float("nan")
 
 
 def thinned(n: int, most: int, seed: int) -> NDArray[np.int_]:

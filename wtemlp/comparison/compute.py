@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 
-from wtemlp.analysis.intervals import Interval, difference_interval
 from wtemlp.comparison import records
 from wtemlp.comparison import sampling_of_arms as sampling
 from wtemlp.comparison.budget import close, common_budget
@@ -16,22 +15,15 @@ from wtemlp.comparison.errors_of_arms import (
 from wtemlp.comparison.recommendation import recommend
 from wtemlp.comparison.records import Run
 from wtemlp.comparison.result import (
-    BETTER,
-    UNEQUAL,
-    UNKNOWN,
-    UNTOLD,
-    WORSE,
     ArmResult,
     Budget,
     Comparison,
-    Difference,
-    Error,
 )
+from wtemlp.comparison.verdicts import all_differences
 
 MANY_STOPPED = 0.25  #: fraction of stopped walkers that is worth a word
 REACHED = 0.8  #: of the root of the bias factor; below it, a bias has not converged
 
-_UNITS = {"force": "meV/A", "energy": "meV/atom"}
 _ORDER = (records.UNBIASED, records.BIASED, records.RANDOM_PICKS, records.HIGH_T)
 
 
@@ -56,13 +48,13 @@ def compare_runs(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
     bins = high_bins(runs) if _validated_alike(runs) else []
     arms = [_arm(members, budget, bins) for members in groups.values()]
     arms.sort(key=_order)
-    differences = baseline_differences(arms)
+    found = all_differences(arms)
     return Comparison(
         runs=tuple(runs),
         budget=budget,
         arms=tuple(arms),
-        differences=tuple(differences),
-        recommendation=recommend(arms, budget, differences),
+        differences=tuple(one for one in found if one.baseline),
+        recommendation=recommend(arms, budget, found),
         notes=(*notes, *_notes(runs, arms, budget)),
     )
 
@@ -101,6 +93,8 @@ def _arm(
         labels=tuple(one.labels or 0 for one in trainings if one),
         force=errors_at(runs, chosen, "force"),
         energy=errors_at(runs, chosen, "energy"),
+        correlation=errors_at(runs, chosen, "correlation"),
+        offset=errors_at(runs, chosen, "offset"),
         high_energy_force=high_energy_error(runs, bins) if bins else None,
         epochs=epoch_errors(runs, chosen),
         explored=sum(one.explored or 0 for one in explored),
@@ -168,78 +162,6 @@ def _validated_alike(runs: Sequence[Run]) -> bool:
         and training.labels is not None
     ]
     return bool(found) and close(min(found), max(found))
-
-
-def same_domain(first: ArmResult, second: ArmResult) -> bool:
-    """Whether errors of two arms are of the same system and data, as far as that can be seen."""
-    return all(a == b or not a or not b for a, b in zip(first.domain, second.domain, strict=True))
-
-
-def baseline_differences(arms: Sequence[ArmResult]) -> list[Difference]:
-    """Each arm that picks by deviation against its baselines, forces and energies.
-
-    Random picks are held against the arm of the same bias factors; unbiased MD, at the same and
-    at a higher temperature, against every biased arm.
-    """
-    found = []
-    for one in arms:
-        if one.arm.random or one.arm.baseline == records.HIGH_T:
-            continue
-        for other in arms:
-            if _is_baseline(one.arm, other.arm) and same_domain(one, other):
-                found += [difference(one, other, name) for name in _UNITS]
-    return found
-
-
-def _is_baseline(arm: records.ComparedArm, other: records.ComparedArm) -> bool:
-    if other.random:
-        return other.biasfactors == arm.biasfactors
-    plain = other.baseline in (records.UNBIASED, records.HIGH_T)
-    return plain and arm.baseline == records.BIASED
-
-
-def difference(one: ArmResult, other: ArmResult, quantity: str) -> Difference:
-    """An arm's error minus another's, with its interval and what that allows to say.
-
-    Parameters
-    ----------
-    one, other : ArmResult
-    quantity : str
-        "force" or "energy".
-
-    Returns
-    -------
-    Difference
-    """
-    first, second = getattr(one, quantity), getattr(other, quantity)
-    interval = None
-    if first is not None and second is not None:
-        interval = difference_interval(first.samples, second.samples)
-    return Difference(
-        arm=one.arm.key,
-        other=other.arm.key,
-        quantity=quantity,
-        unit=_UNITS[quantity],
-        interval=interval,
-        source=_source(first, second),
-        labels=one.labels,
-        other_labels=other.labels,
-        verdict=_verdict(interval, one.labels + other.labels),
-    )
-
-
-def _source(first: Error | None, second: Error | None) -> str:
-    return " and ".join(dict.fromkeys(one.source for one in (first, second) if one is not None))
-
-
-def _verdict(interval: Interval | None, labels: Sequence[int]) -> str:
-    if interval is None or interval.half is None:
-        return UNKNOWN
-    if not close(min(labels), max(labels)):
-        return UNEQUAL
-    if interval.high < 0:
-        return BETTER
-    return WORSE if interval.low > 0 else UNTOLD
 
 
 def _notes(runs: Sequence[Run], arms: Sequence[ArmResult], budget: Budget) -> list[str]:

@@ -16,6 +16,8 @@ EPOCHS = (5.0, 25.0)  #: training lengths that are held against each other
 def error_of(values: Sequence[tuple[int, Sequence[float]]]) -> Error | None:
     """An error with its interval, over seeds where there are several, else over models.
 
+    Only one over seeds can be tested: models of one run are no replicates of it.
+
     Parameters
     ----------
     values : sequence of (int, sequence of float)
@@ -38,11 +40,19 @@ def error_of(values: Sequence[tuple[int, Sequence[float]]]) -> Error | None:
     interval = mean_interval(samples)
     if interval is None:
         return None
-    return Error(interval, SEEDS if over_seeds else MODELS, tuple(samples))
+    return Error(
+        interval,
+        SEEDS if over_seeds else MODELS,
+        tuple(samples),
+        tuple(seeds) if over_seeds else (),
+    )
 
 
 def errors_at(runs: Sequence[Run], iterations: Mapping[str, int], name: str) -> Error | None:
-    """An arm's RMSE on the validation data at the budget: ``"force"`` or ``"energy"``."""
+    """An arm's errors on the validation data at the budget.
+
+    ``"force"``, ``"energy"``, ``"correlation"`` or ``"offset"``, as :class:`Training` has them.
+    """
     values = []
     for run in runs:
         training = run.training(iterations[run.name]) if run.name in iterations else None

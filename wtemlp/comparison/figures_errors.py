@@ -19,7 +19,7 @@ from wtemlp.report.figures.figure import Figure, Plot
 
 QUANTITIES = (
     ("Force", "force", "RMSE of the forces (meV/Å)"),
-    ("Energy", "energy", "RMSE of the energy (meV/atom)"),
+    ("Energy", "energy", "RMSE of the energy without offset (meV/atom)"),
 )
 NO_TEST = "No model was tested on validation data yet."
 BINS = 48  #: of a learning curve against epochs
@@ -155,8 +155,10 @@ def baselines_figure(comparison: Comparison) -> Figure:
     """Differences between the arms and their baselines."""
     caption = Markup(
         "Error of each arm minus that of a baseline, on the same validation data, at the labels "
-        "of the table; bars of error: 95 % confidence (Welch). Left of zero the arm is better. "
-        "<b>Look for</b> intervals that do not hold zero: only those say anything. Random picks "
+        "of the table, runs of the same seed as pairs; bars of error: 95 % confidence of each "
+        "difference for itself. Left of zero the arm is better. <b>Look for</b> the verdicts "
+        "below, which count how many differences are looked at: of twenty intervals without a "
+        "difference, one does not hold zero. Without bars there was one seed. Random picks "
         "come from explorations of the same kind, regardless of the deviation; if the arm is no "
         "better than they are, its choice of frames earns nothing."
     )

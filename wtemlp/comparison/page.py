@@ -25,8 +25,10 @@ _EXPLORED = Markup(
     "temperatures that this is worth. "
 )
 _BASELINES = (
-    "The arm's error minus the baseline's, ± 95 % confidence (Welch); each interval stands for "
-    "itself: among twenty of them one misses by chance."
+    "The arm's error minus the baseline's, runs of the same seed as pairs, ± 95 % confidence of "
+    "that difference for itself. The verdict counts all that this comparison looks at (Holm): the "
+    "chance of any false one is 5 % at most. Energies differ where RMSE and correlation say so "
+    "alike. One seed of an arm is one value, and gets no verdict."
 )
 _EPOCHS = (
     "Errors on the batches that each training validates on (which may be of other data in another "

@@ -29,6 +29,10 @@ from wtemlp.report.sampling import sampling_of
 from wtemlp.report.table import law_factor
 
 VALIDATION_DATA = "data.valid"  #: links to the validation systems, in a training's folder
+NO_ENERGIES = (
+    "an earlier version tested some of its models, and kept no energies of frames: their offset "
+    "cannot be removed, so these energies are not compared"
+)
 MAX_ROWS = 400  #: of a learning curve that are kept, evenly spaced
 
 
@@ -59,6 +63,8 @@ def read_run(folder: Path, name: str, arm: records.ComparedArm, state: RunState)
         for iteration in found.iterations
     ]
     validated, notes = read_validation(folder)
+    if any(one.tested and not one.energy_models for one in trainings):
+        notes.append(NO_ENERGIES)
     return records.Run(
         name=name,
         folder=folder,
@@ -113,8 +119,10 @@ def _training(
         iteration=iteration.index,
         labels=labels,
         frames=done.n_train_frames,
-        energy_models=_finite(done.energy_rmse_models),
+        energy_models=_finite(done.energy_shifted_models),
         force_models=_finite(done.force_rmse_models),
+        correlation_models=tuple(1e3 * r for r in _finite(done.energy_one_minus_r_models)),
+        offset_models=_finite(done.energy_offset_models),
         curves=tuple(
             curve for one in iteration.curves if (curve := _curve(one, epoch)) is not None
         ),

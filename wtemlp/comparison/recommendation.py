@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
-from wtemlp.analysis.intervals import Interval, difference_interval
+from wtemlp.analysis.intervals import Interval
 from wtemlp.comparison import records
 from wtemlp.comparison.result import (
     BETTER,
     MODELS,
+    WORSE,
     ArmResult,
     Budget,
     Difference,
     Error,
     Recommendation,
 )
+from wtemlp.comparison.verdicts import FORCE, HIGH_ENERGY, between
 from wtemlp.report.table import number
 
 MORE = "More seeds (or more labels) would tell them apart."
@@ -27,36 +29,36 @@ def recommend(
 ) -> Recommendation:
     """Recommend one of the arms that pick by deviation.
 
-    The force RMSE on the validation data at equal labels decides.  Arms whose difference from the
-    best one has an interval that holds zero are tied with it; among these the force RMSE in the
-    upper half of the energy bins decides, where there are validations; then arms without a
-    failed validation and with few stopped walkers go first, and then the smaller bias factor,
-    which costs less and converges sooner.
+    The force RMSE on the validation data at equal labels decides.  Arms that are not shown to be
+    worse than the best one are tied with it; among these the force RMSE in the upper half of the
+    energy bins decides, where there are validations; then arms without a failed validation and
+    with few stopped walkers go first, and then the smaller bias factor, which costs less and
+    converges sooner.
 
     Parameters
     ----------
     arms : sequence of ArmResult
     budget : Budget
     differences : sequence of Difference
-        Of the arms from the baselines: where the one recommended is no better than one of these,
-        that is among the reasons.
+        All that the comparison looks at, with verdicts within one budget of error: what is told
+        here is one of them.
 
     Returns
     -------
     Recommendation
     """
-    asked = [one for one in arms if _eligible(one)]
+    asked = [one for one in arms if one.can_be_recommended]
     usable = [one for one in asked if one.force is not None]
     refusal = _refusal(asked, usable, budget)
     if refusal is not None:
         return refusal
     best = min(usable, key=lambda one: _error(one.force))
-    tied = [one for one in usable if one is best or _tied(one.force, best.force)]
-    by_bins = _by_bins(tied)
+    tied = [one for one in usable if not _worse(differences, one, best, FORCE)]
+    by_bins = _by_bins(tied, differences)
     chosen = min(by_bins, key=lambda one: (_doubtful(one), one.arm.biasfactors))
     clear = len(by_bins) == 1
     others = [one for one in usable if one is not chosen]
-    reasons = [_numbers(chosen, budget), *(_against(chosen, one) for one in others)]
+    reasons = [_numbers(chosen, budget), *(_against(chosen, one, differences) for one in others)]
     if len(by_bins) < len(tied):
         reasons.append(_bins_decided(tied, by_bins))
     reasons += _not_better(chosen, arms, differences)
@@ -71,33 +73,23 @@ def recommend(
     )
 
 
-def _eligible(one: ArmResult) -> bool:
-    """Whether an arm can be recommended: not what serves as a baseline only."""
-    baseline = one.arm.random or one.arm.baseline == records.HIGH_T
-    return not baseline and bool(one.arm.biasfactors)
-
-
 def _error(error: Error | None) -> float:
     return float("inf") if error is None else error.interval.mean
 
 
-def _tied(one: Error | None, best: Error | None) -> bool:
-    """Whether no difference can be told: the interval holds zero, or there is none."""
-    if one is None or best is None:
-        return True
-    interval = difference_interval(one.samples, best.samples)
-    return interval is None or interval.low <= 0
+def _worse(
+    differences: Sequence[Difference], one: ArmResult, other: ArmResult, quantity: str
+) -> bool:
+    found = between(differences, one, other, quantity)
+    return found is not None and found.verdict == WORSE
 
 
-def _by_bins(tied: list[ArmResult]) -> list[ArmResult]:
+def _by_bins(tied: list[ArmResult], differences: Sequence[Difference]) -> list[ArmResult]:
     """Those of the tied arms that are best at high energies, where all have that error."""
-    known = [one for one in tied if one.high_energy_force is not None]
-    if len(known) < len(tied) or len(tied) < 2:
+    if len(tied) < 2 or any(one.high_energy_force is None for one in tied):
         return tied
-    best = min(known, key=lambda one: _error(one.high_energy_force))
-    return [
-        one for one in known if one is best or _tied(one.high_energy_force, best.high_energy_force)
-    ]
+    best = min(tied, key=lambda one: _error(one.high_energy_force))
+    return [one for one in tied if not _worse(differences, one, best, HIGH_ENERGY)]
 
 
 def _doubtful(one: ArmResult) -> tuple[bool, bool]:
@@ -154,39 +146,37 @@ def _refusal(
 def _sentence(chosen: ArmResult, tied: Sequence[ArmResult], usable: Sequence[ArmResult]) -> str:
     name = chosen.arm.label
     if len(tied) == 1:
-        models = any(one.force is not None and one.force.source == MODELS for one in usable)
-        far = ", as far as one run of each can tell" if models else ""
         failed = ", but its validation failed" if chosen.validated is False else ""
-        return f"Recommended: {name}{far}{failed}."
+        return f"Recommended: {name}{failed}."
     words = _list([one.arm.label for one in tied])
     left = " (all that were compared)" if len(tied) == len(usable) else ""
     why = "the smallest, whose bias converges soonest"
     if chosen is not min(tied, key=lambda one: one.arm.biasfactors):
         why = "the smaller ones are in doubt, see below"
-    return f"No difference can be told between {words}{left}; of these, {name} for now: {why}."
+    verdict = "No difference can be told between"
+    if any(_one_seed(one) for one in tied):
+        verdict = "No verdict, for want of seeds (one run of an arm is one value), between"
+    return f"{verdict} {words}{left}; of these, {name} for now: {why}."
+
+
+def _one_seed(one: ArmResult) -> bool:
+    return one.force is not None and one.force.source == MODELS
 
 
 def _numbers(one: ArmResult, budget: Budget) -> str:
     return f"{one.arm.label}: force RMSE {error_words(one.force)} meV/Å at {count_words(one)}."
 
 
-def _against(chosen: ArmResult, other: ArmResult) -> str:
+def _against(chosen: ArmResult, other: ArmResult, differences: Sequence[Difference]) -> str:
     """A sentence on the other's error minus the chosen one's."""
-    if chosen.force is None or other.force is None:
+    found = between(differences, other, chosen, FORCE)
+    if found is None:
         return f"{other.arm.label}: not known."
-    interval = difference_interval(other.force.samples, chosen.force.samples)
     return (
         f"{other.arm.label}: {error_words(other.force)} meV/Å at {count_words(other)}, "
-        f"{difference_words(interval)} meV/Å against {chosen.arm.label}: {_told(interval)}."
+        f"{difference_words(found.interval)} meV/Å against {chosen.arm.label}: "
+        f"{verdict_words(found)}."
     )
-
-
-def _told(interval: Interval | None) -> str:
-    if interval is None or interval.half is None:
-        return "one value only, so no interval"
-    if interval.low > 0:
-        return "worse"
-    return "better" if interval.high < 0 else "no difference can be told"
 
 
 def _not_better(
@@ -197,8 +187,9 @@ def _not_better(
     for one in differences:
         other = next(arm for arm in arms if arm.arm.key == one.other)
         plain = other.arm.baseline == records.UNBIASED
-        if one.arm == chosen.arm.key and one.quantity == "force" and one.verdict != BETTER:
-            if plain and _eligible(other):  # it is among the arms that are told of anyway
+        wanted = one.baseline and one.arm == chosen.arm.key and one.quantity == FORCE
+        if wanted and one.verdict != BETTER:
+            if plain and other.can_be_recommended:  # it is among the arms that are told of anyway
                 continue
             earns = "its choice of frames" if other.arm.random else "its bias"
             lines.append(
@@ -218,14 +209,13 @@ def _bins_decided(tied: Sequence[ArmResult], left: Sequence[ArmResult]) -> str:
 
 def _next_step(chosen: ArmResult, usable: Sequence[ArmResult], clear: bool) -> str:
     steps = []
-    if not clear:
-        steps.append(MORE)
-    if any(one.force is not None and one.force.source == MODELS for one in usable):
+    if any(_one_seed(one) for one in usable):
         steps.append(
-            "The intervals are over the models of one run each: they do not hold what another "
-            "exploration would have given. Runs with other seeds would (wtemlp sweep, several "
-            "seeds)."
+            "What another exploration would have given is known from runs with other seeds alone "
+            "(wtemlp sweep --seeds 5): the models of one run share its data."
         )
+    elif not clear:
+        steps.append(MORE)
     if not any(one.arm.baseline == records.UNBIASED for one in usable):
         steps.append(NO_BASELINE)
     return " ".join(steps)
@@ -244,6 +234,15 @@ def difference_words(interval: Interval | None) -> str:
         return "not known"
     sign = "−" if interval.mean < 0 else "+"
     return _with_half(interval, sign + number(abs(interval.mean), 2))
+
+
+def verdict_words(one: Difference) -> str:
+    """A verdict with what it was tested by, as "better (p = 0.003 of 9 tests)"."""
+    if not one.tests or one.p_value is None:
+        return one.verdict
+    p_value = f"= {one.p_value:.2g}" if one.p_value >= 0.001 else "< 0.001"
+    tests = f" of {one.tests} tests" if one.tests > 1 else ""
+    return f"{one.verdict} (p {p_value}{tests})"
 
 
 def _with_half(interval: Interval, mean: str) -> str:

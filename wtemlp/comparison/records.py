@@ -55,8 +55,10 @@ class Training:
     iteration: int
     labels: int | None  #: frames that the run had labelled by then
     frames: int | None  #: labelled frames that the models were trained on, the first ones included
-    energy_models: tuple[float, ...]  #: RMSE on the validation data, each model, meV/atom
-    force_models: tuple[float, ...]  #: likewise, meV/Angstrom
+    energy_models: tuple[float, ...]  #: RMSE on the validation data without offset, meV/atom
+    force_models: tuple[float, ...]  #: RMSE, each model, meV/Angstrom
+    correlation_models: tuple[float, ...] = ()  #: 1 - r of the energies, 1e-3
+    offset_models: tuple[float, ...] = ()  #: mean of model less reference, meV/atom
     curves: tuple[ComparedCurve, ...] = ()
 
     @property

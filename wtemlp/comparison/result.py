@@ -1,19 +1,19 @@
 """What a comparison finds, as typed records; table, figures and page are views of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wtemlp.analysis.intervals import Interval
-from wtemlp.comparison.records import ComparedArm, Run
+from wtemlp.comparison.records import HIGH_T, ComparedArm, Run
 from wtemlp.records.validation_record import Estimate
 
 SEEDS, MODELS = "seeds", "models"  #: what an interval is over
 
-BETTER, WORSE, UNTOLD, UNEQUAL, UNKNOWN = (
+BETTER, WORSE, UNTOLD, UNEQUAL, ONE_SEED = (
     "better",
     "worse",
     "no difference can be told",
     "labels differ",
-    "no interval",
+    "no verdict (one seed)",
 )
 
 
@@ -23,7 +23,8 @@ class Error:
 
     interval: Interval
     source: str  #: :data:`SEEDS`: over the arm's runs; :data:`MODELS`: over one run's ensemble
-    samples: tuple[float, ...]  #: the independent values that the interval is of
+    samples: tuple[float, ...]  #: the values that the interval is of
+    seeds: tuple[int, ...] = ()  #: of each value, over seeds
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class ArmResult:
     iterations: tuple[int, ...]  #: of the models compared, each run's
     labels: tuple[int, ...]  #: that these had, each run's
     force: Error | None  #: RMSE on the validation data, meV/Angstrom
-    energy: Error | None  #: meV/atom
+    energy: Error | None  #: RMSE without the offset of each composition, meV/atom
+    correlation: Error | None  #: 1 - r of energies within a composition, 1e-3
+    offset: Error | None  #: mean of model less reference, meV/atom: told, and not judged
     high_energy_force: Error | None  #: RMSE in the upper half of the validation's energy bins
     epochs: tuple[EpochError, ...]
     explored: int  #: frames, until then
@@ -75,6 +78,12 @@ class ArmResult:
     flags: tuple[str, ...]  #: what a reader must know before trusting it
 
     @property
+    def can_be_recommended(self) -> bool:
+        """Whether it is no mere baseline, and has a bias factor."""
+        baseline = self.arm.random or self.arm.baseline == HIGH_T
+        return not baseline and bool(self.arm.biasfactors)
+
+    @property
     def most_labels(self) -> int | None:
         """Labels of the run that has most."""
         return max(self.labels, default=None)
@@ -86,13 +95,29 @@ class Difference:
 
     arm: str  #: :attr:`wtemlp.comparison.records.ComparedArm.key`
     other: str
-    quantity: str  #: "force" or "energy"
+    quantity: str  #: "force", "energy", "high_energy_force"
     unit: str
     interval: Interval | None
     source: str  #: as of :class:`Error`; "seeds and models" where the two differ
     labels: tuple[int, ...]
     other_labels: tuple[int, ...]
     verdict: str  #: of the five above
+    p_value: float | None = None  #: adjusted for all tests of the comparison; None: not tested
+    tests: int = 0  #: how many those are
+    baseline: bool = False  #: whether the other is a baseline of the arm
+
+    def turned(self) -> "Difference":
+        """The other minus this one."""
+        interval = self.interval and replace(self.interval, mean=-self.interval.mean)
+        return replace(
+            self,
+            arm=self.other,
+            other=self.arm,
+            interval=interval,
+            labels=self.other_labels,
+            other_labels=self.labels,
+            verdict={BETTER: WORSE, WORSE: BETTER}.get(self.verdict, self.verdict),
+        )
 
 
 @dataclass(frozen=True)

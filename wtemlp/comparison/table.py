@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.analysis.intervals import Interval
-from wtemlp.comparison.recommendation import count_words, difference_words, error_words
+from wtemlp.comparison.recommendation import (
+    count_words,
+    difference_words,
+    error_words,
+    verdict_words,
+)
 from wtemlp.comparison.result import ArmResult, Comparison, Error, Spending
 from wtemlp.core.formatting import duration
 from wtemlp.records.validation_record import Estimate
@@ -35,6 +40,8 @@ def main_table(comparison: Comparison, *, short: bool = False) -> Table:
         Column("labels"),
         Column("RMSE F", "meV/A"),
         Column("RMSE E", "meV/atom"),
+        Column("1 − r", "1e-3"),
+        Column("offset E", "meV/atom"),
         Column("cand.", "%"),
         Column("failed", "%"),
         Column("stopped", "walkers"),
@@ -58,6 +65,8 @@ def _row(one: ArmResult, short: bool) -> list[str]:
         count_words(one).replace(" labels", "") if one.labels else MISSING,
         _error(one.force),
         _error(one.energy),
+        _short_error(one.correlation, short),
+        _short_error(one.offset, short),
         _percent(one.candidates, short),
         _percent(one.failed, short),
         f"{one.stopped}/{one.walkers}" if one.walkers else MISSING,
@@ -70,6 +79,12 @@ def _row(one: ArmResult, short: bool) -> list[str]:
 
 def _error(error: Error | None) -> str:
     return MISSING if error is None else error_words(error)
+
+
+def _short_error(error: Error | None, short: bool) -> str:
+    if error is None or not short:
+        return _error(error)
+    return number(error.interval.mean)
 
 
 def _estimate(one: Estimate | None, short: bool) -> str:
@@ -121,7 +136,7 @@ def baseline_table(comparison: Comparison) -> Table:
                 f"{difference_words(one.interval)} {one.unit}",
                 labels,
                 one.source or MISSING,
-                one.verdict,
+                verdict_words(one),
             ]
         )
     return Table(columns, rows)
@@ -180,6 +195,8 @@ def plain(text: str) -> str:
 _NUMBERS: dict[str, Callable[[ArmResult], dict[str, float | None]]] = {
     "RMSE_force_meV_A": lambda one: _parts(one.force),
     "RMSE_energy_meV_atom": lambda one: _parts(one.energy),
+    "energy_one_minus_r_1e-3": lambda one: _parts(one.correlation),
+    "energy_offset_meV_atom": lambda one: _parts(one.offset),
     "RMSE_force_high_energy_meV_A": lambda one: _parts(one.high_energy_force),
     "candidate_fraction": lambda one: _with_error(one.candidates),
     "failed_fraction": lambda one: _with_error(one.failed),
@@ -284,7 +301,8 @@ def _against_baselines(comparison: Comparison) -> list[str]:
             labels = " vs ".join(count_words(arm).removesuffix(" labels") for arm in arms)
             lines.append(
                 f"  {arms[0].arm.label} against {arms[1].arm.label}: "
-                f"{difference_words(one.interval)} {one.unit}, labels {labels}: {one.verdict}"
+                f"{difference_words(one.interval)} {one.unit}, labels {labels}: "
+                f"{verdict_words(one)}"
             )
     return lines
 
@@ -296,12 +314,12 @@ def intervals_in_words(arms: Sequence[ArmResult]) -> str:
         return ""
     over = {
         "seeds": "± of the errors: 95 % confidence, over the runs of different seeds.",
-        "models": "± of the errors: 95 % confidence, over the models of one run's ensemble, not "
-        "over seeds: what another exploration would have given is not in them.",
+        "models": "± of the errors: 95 % over the models of one run, not over seeds: what another "
+        "exploration would have given is not in them, so no difference gets a verdict.",
     }
     if len(sources) == 2:
         return (
             "± of the errors: 95 % confidence, over seeds where an arm has several, else over the "
-            "models of its one run's ensemble."
+            "models of its one run, which gets no verdict."
         )
     return over[sources.pop()]

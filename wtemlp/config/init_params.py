@@ -67,8 +67,9 @@ def _check_frames(data: Section, record: InitParams) -> None:
     if frames > available:
         remedy = f"nvt_steps ({record.nvt_steps}) gives at most {available}: its last 3/4"
         raise data.wrong("frames_per_ensemble", remedy)
-    if record.biasfactors and frames > record.wte_steps:
-        remedy = f"wte_steps ({record.wte_steps}) gives at most as many frames"
+    if record.biasfactors and frames > record.wte_steps - record.wte_steps // 2:
+        most = record.wte_steps - record.wte_steps // 2
+        remedy = f"wte_steps ({record.wte_steps}) gives at most {most}: its second half"
         raise data.wrong("frames_per_ensemble", remedy)
     split_apart = record.data == DataLayout.BY_ENSEMBLE
     total = frames if split_apart else frames * (1 + len(record.biasfactors))

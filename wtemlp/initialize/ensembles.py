@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wtemlp.analysis.diffusion import self_diffusion
 from wtemlp.analysis.displacement import unwrap
-from wtemlp.analysis.energy import moments
+from wtemlp.analysis.energy import filled, moments
 from wtemlp.analysis.rdf import half_width, rdf
 from wtemlp.config.keys.init import InitParams
 from wtemlp.core.units import KCAL_MOL_IN_EV
@@ -116,11 +116,13 @@ def _look(
     params: InitParams, biasfactor: float, folder: Path, types: NDArray[np.int_]
 ) -> SampledEnsemble:
     n = params.frames_per_ensemble
-    steps = params.nvt_steps - params.nvt_steps // 4 if biasfactor == 1 else params.wte_steps
-    kept = _Frames(n, types, params.type_map, steps // n * params.timestep_fs / 1000)
+    spacing_ps = runs.frame_stride(params, biasfactor) * params.timestep_fs / 1000
+    kept = _Frames(n, types, params.type_map, spacing_ps)
     for frame in last_frames(folder / runs.FRAMES, n):
         kept.add(frame)
     energies = np.loadtxt(folder / runs.ENERGIES, ndmin=2)[:, 2] * KCAL_MOL_IN_EV
+    if biasfactor != 1:
+        energies = filled(energies)  # as the frames
     density, edges = np.histogram(energies, bins=ENERGY_BINS, density=True)
     of_energy = moments(energies)
     middles = (edges[1:] + edges[:-1]) / 2

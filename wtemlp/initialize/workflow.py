@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from wtemlp import __version__
+from wtemlp.analysis.energy import filled
 from wtemlp.config.init_params import WATER_G_MOL, box_length_A
 from wtemlp.config.keys.init import DataLayout, InitParams
 from wtemlp.config.records import Machines
@@ -24,9 +25,10 @@ from wtemlp.core.seeds import derive_seed
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.dispatch.tasks import StageTasks, Task
 from wtemlp.initialize.checks import check_init, parameters_of
-from wtemlp.initialize.dataset import split_purpose, write_start
+from wtemlp.initialize.dataset import gap_remarks, gap_steps, split_purpose, write_start
 from wtemlp.initialize.ensembles import describe_ensembles
 from wtemlp.initialize.packmol import pack_water
+from wtemlp.md import plumed_input
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import last_frames
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
@@ -122,7 +124,11 @@ class _Init:
         folders = {1.0: nvt_folder, **wte_folders}
         store = Store(self.output / LABEL / ACCEPTED, self.types, self.params.type_map)
         n_frames = self._label(folders, store)
-        data = write_start(self.output, self.params, store.dataset(), self._seed)
+        wte = tuple(_filled(g, folder) for g, folder in wte_folders.items())
+        dataset = store.dataset()
+        n_accepted = len(dataset)
+        gaps = {one.biasfactor: gap_steps(self.params, one) for one in (nvt, *wte)}
+        data = write_start(self.output, self.params, dataset, gaps, self._seed)
         store.remove()
         n_train, n_validation = (
             sum(getattr(one, key) for one in data) for key in ("n_train", "n_validation")
@@ -134,15 +140,21 @@ class _Init:
             box_A=box_A,
             density_g_cm3=mass / box_A**3 / A3_G_PER_CM3_MOL,
             nvt=nvt,
-            wte=tuple(_second_half(g, folder) for g, folder in wte_folders.items()),
+            wte=wte,
             n_train=n_train,
             n_validation=n_validation,
-            n_rejected=n_frames - n_train - n_validation,
+            n_rejected=n_frames - n_accepted,
+            n_gap=n_accepted - n_train - n_validation,
             starting_structures=self.params.starting_structures,
             data=tuple(one for one in data if one.folder),
         )
         for ensemble in describe_ensembles(self.output, self.params, folders, self.types):
             self.reporter.say(ensemble.describe())
+        for g, folder in wte_folders.items():
+            for line in plumed_input.warnings_in(folder / runs.PLUMED_LOG):
+                self.reporter.say(f"{ensemble_name(g)}: PLUMED warns: {line}")
+        for line in gap_remarks(self.params, (nvt, *wte)):
+            self.reporter.say(line)
         self._save(result)
 
     def _seed(self, *purpose: object) -> int:
@@ -179,7 +191,7 @@ class _Init:
         tasks = []
         for g, folder in folders.items():
             inputs = {
-                SCRIPT: runs.wte(p, self._seed("thermostat", f"{g:g}")),
+                SCRIPT: runs.wte(p, g, self._seed("thermostat", f"{g:g}")),
                 runs.PLUMED: runs.wte_plumed(p, g, nvt.mean_eV, nvt.sigma_eV),
                 runs.END_DATA: end,
             }
@@ -288,8 +300,6 @@ def _series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
         return table[:, 1], table[:, 2] * KCAL_MOL_IN_EV
 
 
-def _second_half(biasfactor: float, folder: Path) -> Ensemble:
-    """A WTE run's numbers; the first half, in which the bias grows, is left out."""
-    temperatures, energies = _series(folder)
-    half = len(energies) // 2
-    return Ensemble.of(biasfactor, temperatures[half:], energies[half:])
+def _filled(biasfactor: float, folder: Path) -> Ensemble:
+    """A WTE run's numbers; the part in which the bias grows is left out."""
+    return Ensemble.of(biasfactor, *map(filled, _series(folder)))

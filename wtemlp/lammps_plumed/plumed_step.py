@@ -69,7 +69,7 @@ class PlumedStep:
         self._pe = self._pressure = 0
         self._last_step = -1
         self._needed_before = False
-        self._tail_checked = self._masses_due = False
+        self._masses_due = False
         self._link_lammps()
         self._link_buffers()
         self._link_commands()
@@ -306,12 +306,6 @@ class PlumedStep:
             raise RunFailed(f"Non-numeric potential energy {energy} on step {step}")
         self._energy.value = energy
         self._set_energy()
-        if not self._tail_checked:
-            self._tail_checked = True
-            if self._lammps.library.lammps_get_thermo(self._pointer, b"etail"):
-                self._lammps.warn(
-                    "fix plumed: with pair_modify tail yes the energy cannot be biased correctly"
-                )
 
     def _set_unbiased_virial(self, step: int) -> None:
         """Hand PLUMED the virial of this step, so that it is rescaled with the forces."""

@@ -16,6 +16,8 @@ writes the input in its middle, with the commands of :func:`lammps_print`.
 """
 
 import math
+import re
+from pathlib import Path
 
 from wtemlp.config.keys.wte import Extra, ExtraVariable
 
@@ -25,11 +27,15 @@ ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol"}  #: PLUMED's name of LAMMPS's
 #: deviation in the well-tempered ensemble.  PLUMED aborts the run when the energy leaves the
 #: grid; a runaway must instead meet wtemlp's guard, ten times closer.
 GRID_HALF_WIDTH = 100.0
-GRID_POINTS_PER_SIGMA = 5  #: with PLUMED's splines the bias is then smooth to 1e-4 of a hill
+#: To the width of a hill, and to sigma_NVT; with PLUMED's splines the bias is then smooth to 1e-4
+#: of a hill.  Of one that is narrower than two points, the grid would keep a part of its height.
+GRID_POINTS_PER_SIGMA = 5
+MAX_GRID_POINTS = 10_000_000  #: 160 MB
 
 FLUSH_STRIDE = 1000  #: steps
 EXTRA_LINES = "extra.plumed"  #: file of the user's own lines
 _NOTHING = Extra()
+_WARNING = re.compile(r"\bWARNING\b:?\s*(.+)")
 HILLS_FORMAT = "%24.15g"  #: a run that goes on has the bias that it had; the width parts columns
 
 
@@ -230,9 +236,19 @@ def grid_half_width(biasfactor: float) -> float:
     return GRID_HALF_WIDTH * math.sqrt(biasfactor)
 
 
-def grid_bins_for(biasfactor: float) -> int:
-    """Points of a grid of that width, :data:`GRID_POINTS_PER_SIGMA` to one sigma_NVT."""
-    return math.ceil(2 * grid_half_width(biasfactor) * GRID_POINTS_PER_SIGMA)
+def grid_bins_for(biasfactor: float, width: float = 1.0) -> int:
+    """Points of a grid of that width, :data:`GRID_POINTS_PER_SIGMA` to one sigma_NVT.
+
+    To a hill as many, if it is narrower: ``width`` is its sigma in units of sigma_NVT.
+    """
+    return math.ceil(2 * grid_half_width(biasfactor) * GRID_POINTS_PER_SIGMA / min(width, 1.0))
+
+
+def warnings_in(*logs: Path) -> list[str]:
+    """What PLUMED warns of in its logs, each once; a log that is missing warns of nothing."""
+    lines = (line.strip() for log in logs if log.is_file() for line in log.open(errors="replace"))
+    found = (_WARNING.search(line) for line in lines)
+    return list(dict.fromkeys(match[1] for match in found if match))
 
 
 #: Name of the bias in the files that the inputs have PLUMED write.

@@ -3,6 +3,7 @@
 Of ``wtemlp init``: the box found in NPT, then NVT, then the WTE runs; of ``wtemlp plan``: NVT.
 """
 
+from wtemlp.analysis.energy import NVT_EQUILIBRATION, WTE_FILLING
 from wtemlp.config.keys.init import InitParams
 from wtemlp.config.keys.labels import ForceField
 from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
@@ -25,9 +26,31 @@ BAROSTAT_FS = 500.0  #: relaxation time of the Nose-Hoover barostat
 MAX_ENERGY_STRIDE = 10  #: steps between recorded energies
 
 
-def equilibration_steps(params: InitParams) -> int:
-    """Steps of NVT that are not counted: its first quarter."""
-    return params.nvt_steps // 4
+def left_out(params: InitParams, biasfactor: float) -> int:
+    """First steps of an ensemble's run that nothing is made of: neither numbers nor frames.
+
+    NVT's equilibration (1, its bias factor); of the well-tempered ensemble the part in which the
+    bias is being filled.
+    """
+    if biasfactor == 1:
+        return int(NVT_EQUILIBRATION * params.nvt_steps)
+    return int(WTE_FILLING * params.wte_steps)
+
+
+def counted(params: InitParams, biasfactor: float) -> int:
+    """Steps of an ensemble's run that numbers and frames are made of."""
+    whole = params.nvt_steps if biasfactor == 1 else params.wte_steps
+    return whole - left_out(params, biasfactor)
+
+
+def frame_stride(params: InitParams, biasfactor: float) -> int:
+    """Steps between the frames of an ensemble."""
+    return counted(params, biasfactor) // params.frames_per_ensemble
+
+
+def energy_stride(params: InitParams, biasfactor: float) -> int:
+    """Steps between the recorded energies of an ensemble."""
+    return min(frame_stride(params, biasfactor), MAX_ENERGY_STRIDE)
 
 
 def box_and_nvt(params: InitParams, velocity_seed: int, thermostat_seed: int) -> str:
@@ -46,7 +69,6 @@ def box_and_nvt(params: InitParams, velocity_seed: int, thermostat_seed: int) ->
         The script; it reads :data:`BOX_DATA`.
     """
     first_half = params.npt_steps // 2
-    production = params.nvt_steps - equilibration_steps(params)
     pressure = f"{params.pressure_bar / ATM_IN_BAR:.12g}"
     temperature = f"{params.temperature_K:.12g}"
     return f"""\
@@ -69,9 +91,10 @@ unfix           integrate
 change_box      all x final 0 ${{edge}} y final 0 ${{edge}} z final 0 ${{edge}} remap units box
 
 fix             integrate all nve
-run             {equilibration_steps(params)}
-{_record(params, production)}
-run             {production}
+run             {left_out(params, 1.0)}
+{_energies(energy_stride(params, 1.0))}
+{_frames(frame_stride(params, 1.0))}
+run             {counted(params, 1.0)}
 write_data      {END_DATA} nocoeff
 """
 
@@ -112,12 +135,15 @@ run             {steps - steps // 4}
 """
 
 
-def wte(params: InitParams, thermostat_seed: int) -> str:
+def wte(params: InitParams, biasfactor: float, thermostat_seed: int) -> str:
     """Script of a well-tempered-ensemble job; it reads :data:`END_DATA` and :data:`PLUMED`.
+
+    Frames are of its second half, when the bias is filled; energies of all of it.
 
     Parameters
     ----------
     params : InitParams
+    biasfactor : float
     thermostat_seed : int
 
     Returns
@@ -132,8 +158,10 @@ fix             wte all plumed plumedfile {PLUMED} outfile {PLUMED_LOG}
 fix_modify      wte energy no
 fix             integrate all nve
 {_thermostat(f"{params.temperature_K:.12g}", thermostat_seed)}
-{_record(params, params.wte_steps)}
-run             {params.wte_steps}
+{_energies(energy_stride(params, biasfactor))}
+run             {left_out(params, biasfactor)}
+{_frames(frame_stride(params, biasfactor))}
+run             {counted(params, biasfactor)}
 """
 
 
@@ -185,13 +213,10 @@ def _thermostat(temperature: str, seed: int) -> str:
     )
 
 
-def _record(params: InitParams, steps: int) -> str:
-    """Frames and energies of the next `steps` steps: positions only, for forces may be biased."""
-    stride = steps // params.frames_per_ensemble
-    every = min(stride, MAX_ENERGY_STRIDE)
+def _frames(every: int) -> str:
+    """Frames from here on: positions only, for forces may be biased."""
     return f"""\
-{_energies(every)}
-dump            frames all custom {stride} {FRAMES} id type x y z
+dump            frames all custom {every} {FRAMES} id type x y z
 dump_modify     frames sort id format float %.12f"""
 
 

@@ -217,8 +217,7 @@ def _sigma(w: Walker) -> list[str]:
         *_biasfactor(w),
         f"variable        grid_min equal ${{mean}}-{grid}",
         f"variable        grid_max equal ${{mean}}+{grid}",
-        f"variable        grid_bins equal "
-        f"ceil({plumed_input.grid_bins_for(1.0)}*sqrt(${{biasfactor}}))",
+        *_grid_bins(w),
         f"variable        u_min equal ${{mean}}-{guard}",
         f"variable        u_max equal ${{mean}}+{guard}",
     ]
@@ -234,6 +233,22 @@ def _sigma(w: Walker) -> list[str]:
         "unfix           colvar",
         "unfix           moments",
         "",
+    ]
+
+
+def _grid_bins(w: Walker) -> list[str]:
+    """Points of the grid: as fine as the narrower of the hill and sigma_NVT asks for."""
+    bins = f"{plumed_input.grid_bins_for(1.0)}*sqrt(${{biasfactor}})"
+    if w.sigma_eV is None:
+        return [f"variable        grid_bins equal ceil({bins})"]
+    narrower = "((v_sigma<v_sigma_nvt)*v_sigma_nvt/v_sigma+(v_sigma>=v_sigma_nvt))"
+    most = plumed_input.MAX_GRID_POINTS
+    return [
+        f"variable        grid_bins equal ceil({bins}*{narrower})",
+        f'if "${{grid_bins}} > {most}" then &',
+        f"    \"print 'ERROR: sigma {w.sigma_eV:.12g} eV is too narrow for a grid: sigma_NVT is"
+        " ${sigma_nvt} eV; give a wider one, or auto'\" &",
+        '    "quit 1"',
     ]
 
 

@@ -76,6 +76,7 @@ class InitResult:
     n_validation: int
     n_rejected: int  #: frames whose label was refused
     starting_structures: int  #: of each set of data
+    n_gap: int = 0  #: frames between training and validation data, which neither has
     data: tuple[DataSet, ...] = ()  #: those written by ensemble; else none
 
     def describe(self) -> str:

@@ -23,6 +23,10 @@ class Summary:
     energy_rmse_meV_atom: float | None = None  #: on the validation set; mean over the models
     force_rmse_meV_A: float | None = None
     energy_rmse_models: list[float] = field(default_factory=list)  #: per model, meV/atom
+    energy_shifted_models: list[float] = field(default_factory=list)
+    """Likewise, without the offset of each composition; empty where that is not known."""
+    energy_one_minus_r_models: list[float] = field(default_factory=list)  #: 1 - correlation
+    energy_offset_models: list[float] = field(default_factory=list)  #: mean offset, meV/atom
     force_rmse_models: list[float] = field(default_factory=list)  #: per model, meV/Angstrom
     explored: int | None = None  #: frames
     accurate: int | None = None
@@ -41,9 +45,15 @@ class Summary:
     gpu_hours: dict[str, float] = field(default_factory=dict)  #: likewise, of GPUs
 
     def add_errors(self, models: Sequence[Mapping[str, float]]) -> None:
-        """Note the errors of the models: of each ``energy_rmse_meV_atom``, ``force_rmse_meV_A``."""
-        self.energy_rmse_models = [model["energy_rmse_meV_atom"] for model in models]
-        self.force_rmse_models = [model["force_rmse_meV_A"] for model in models]
+        """Note the errors of the models, as :func:`wtemlp.stages.held_out.read_errors` has them."""
+        for name, key in (
+            ("energy_rmse_models", "energy_rmse_meV_atom"),
+            ("energy_shifted_models", "energy_rmse_shifted_meV_atom"),
+            ("energy_one_minus_r_models", "energy_one_minus_r"),
+            ("energy_offset_models", "energy_offset_meV_atom"),
+            ("force_rmse_models", "force_rmse_meV_A"),
+        ):
+            setattr(self, name, [model[key] for model in models if key in model])
         if models:
             self.energy_rmse_meV_atom = float(np.mean(self.energy_rmse_models))
             self.force_rmse_meV_A = float(np.mean(self.force_rmse_models))

@@ -1,7 +1,7 @@
 """Labelled frames as DeePMD data: shuffled, split, and with where each frame is from."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,25 +70,43 @@ def accepted(
     return everything.pick(np.flatnonzero(labels.ok))
 
 
-def split(n_frames: int, validation_fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Shuffle and split.
+def split(
+    origins: Sequence[Origin], validation_fraction: float, gaps: Mapping[float, int], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split each ensemble's run in time, and shuffle.
+
+    Validation frames are the last ones of each run, and those just before them are in neither
+    part: a frame between two of the training data would be known already, its error that of an
+    interpolation.
 
     Parameters
     ----------
-    n_frames : int
+    origins : sequence of Origin
+        One a frame.
     validation_fraction : float
-        Fraction of the frames for validation, rounded to whole frames.
+        Fraction of each ensemble's frames for validation, rounded to whole frames.
+    gaps : Mapping of float to int
+        Least number of steps between the two parts, by bias factor.
     seed : int
-        Of the shuffle.
+        Of the shuffle, which is within each part.
 
     Returns
     -------
     train, validation : (n_train,) int, (n_validation,) int
         Places of the frames.
     """
-    order = np.random.default_rng(seed).permutation(n_frames)
-    n_validation = round(n_frames * validation_fraction)
-    return order[n_validation:], order[:n_validation]
+    train: list[int] = []
+    validation: list[int] = []
+    for biasfactor in dict.fromkeys(origin.biasfactor for origin in origins):
+        own = [k for k, origin in enumerate(origins) if origin.biasfactor == biasfactor]
+        own.sort(key=lambda k: origins[k].step)
+        n = round(len(own) * validation_fraction)
+        held = own[len(own) - n :]
+        begin = origins[held[0]].step - gaps.get(biasfactor, 0) if held else np.inf
+        train += [k for k in own[: len(own) - n] if origins[k].step <= begin]
+        validation += held
+    rng = np.random.default_rng(seed)
+    return rng.permutation(np.array(train, int)), rng.permutation(np.array(validation, int))
 
 
 def across_energies(energies: np.ndarray, count: int) -> NDArray[np.int_]:

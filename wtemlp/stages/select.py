@@ -1,13 +1,15 @@
 """Selection: a verdict and a decision for every explored frame."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wtemlp.analysis.frames import Decision, FrameTable, save_frames
+from wtemlp.analysis.frames import Decision, FrameTable, Phase, save_frames
 from wtemlp.config.records import Params
 from wtemlp.core import paths, plugins
 from wtemlp.core.atomic_io import write_text
@@ -15,6 +17,7 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen.labelling import is_bad_box, is_too_large
 from wtemlp.md.dump import DumpFrame, parse_dump
 from wtemlp.md.trajectory import read_frames
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages.classification import sort_frames, task_limit
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.protocols import ReadFrames, Selector
@@ -155,6 +158,59 @@ def frame_texts(
     return {int(row): found[int(row)] for row in rows}
 
 
-def accurate_ratio(table: FrameTable) -> float:
-    """Fraction of the explored frames on which the models agree; 0 where there are none."""
-    return table.judged(Decision.ACCURATE) / len(table) if len(table) else 0.0
+def accurate_ratio(
+    table: FrameTable,
+    walkers: Sequence[WalkerSummary] = (),
+    whole: Mapping[Phase, int] | None = None,
+) -> float:
+    """Fraction of frames on which the models agree, where they agree least.
+
+    The parts of an exploration are judged one by one: NVT, and the biased part of each bias factor
+    (or window), at each temperature of each system.  Frames that a walker would have left, had
+    the guard not stopped it, count as failed; not those of one that left a grid of the user's own.
+
+    Parameters
+    ----------
+    table : FrameTable
+        The frames of an iteration.
+    walkers : sequence of WalkerSummary
+        Its rows of :attr:`wtemlp.records.summary.Summary.walkers`.
+    whole : mapping of Phase to int, optional
+        Frames of a part that its walker has come through, as far as the input says; at least as
+        many as the longest walker has.
+
+    Returns
+    -------
+    float
+        0 where there are no frames.
+    """
+    frames: Counter[tuple[Any, ...]] = Counter()
+    accurate: Counter[tuple[Any, ...]] = Counter()
+    own: Counter[tuple[int, ...]] = Counter()
+    asked = {_task(row): row.window_K or row.biasfactor for row in walkers}
+    columns = (table.system, table.task, table.temperature_K, table.biasfactor, table.phase)
+    for system, task, kelvin, factor, phase, verdict in zip(*columns, table.verdict, strict=True):
+        part = _part(system, kelvin, asked.get((system, task), factor), phase)
+        frames[part] += 1
+        accurate[part] += verdict == Decision.ACCURATE
+        own[system, task, phase] += 1
+    for phase in Phase:
+        most = max((n for (*_, of), n in own.items() if of == phase), default=0)
+        most = max(most, (whole or {}).get(phase, 0))
+        for row in walkers:
+            if row.stopped and not row.left_grid:
+                part = _part(row.system, row.temperature_K, asked[_task(row)], phase)
+                frames[part] += max(0, most - own[(*_task(row), phase)])
+    return min((accurate[part] / n for part, n in frames.items() if n), default=0.0)
+
+
+def _task(row: WalkerSummary) -> tuple[int, int]:
+    return int(row.system), int(row.name.split(".")[-1])
+
+
+def _part(system: int, kelvin: float | None, asked: object, phase: int) -> tuple[Any, ...]:
+    """What is judged by itself: NVT is the same whatever bias comes after it."""
+    known = None if kelvin is None or np.isnan(kelvin) else float(kelvin)
+    if phase == Phase.NVT:
+        return int(system), known
+    return int(system), known, tuple(asked) if isinstance(asked, list | tuple) else asked

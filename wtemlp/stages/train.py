@@ -27,11 +27,11 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.dpgen import adapter
 from wtemlp.md import dp
+from wtemlp.stages import held_out
 from wtemlp.stages.context import RunContext
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
 DATA = ("data.init", "data.iters")  #: DP-GEN's links to the labelled frames, likewise
-TEST_LOG = "validation.log"
 JAX_SUFFIX = ".savedmodel"  #: JAX's own is another, and DP-GEN does not ask for it
 #: What to do about a damaged training input.
 TRAIN_AGAIN = "put it back, or move its iteration's 00.train away: the same command trains again"
@@ -209,18 +209,20 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     # Without its learning curve a model is as good, so that is fetched as a log is.
     common, backward = list(job.forward_common), [x for x in job.backward if x != paths.LCURVE]
     if params.validation_data_sys:
-        test = f"test -m {model_file} -s ../{VALIDATION} -n 0 -l {TEST_LOG}"
+        test = held_out.command(model_file, f"../{VALIDATION}")
         common += _validation_files(context.paths.train(iteration))
-        backward.append(TEST_LOG)
+        backward.append(held_out.LOG)
     command = _command(section.command, _named(job.commands, params.model_suffix), test)
+    logs = (paths.TRAIN_LOG, paths.LCURVE, *((held_out.ENERGIES,) if test else ()))
+    clean = f" && {held_out.clean()}" if test else ""
     return [
         Task(
             name=name,
             folder=job.work_path / name,
-            command=f"{{ {command}; }} > {paths.TRAIN_LOG} 2>&1",
+            command=f"{{ {command}; }} > {paths.TRAIN_LOG} 2>&1{clean}",
             forward=job.forward,
             backward=tuple(backward),
-            logs=(paths.TRAIN_LOG, paths.LCURVE),
+            logs=logs,
             checkpoint=_checkpoint(job.commands),
             steps=_steps(job.work_path / name),
         )
@@ -331,7 +333,7 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
     Returns
     -------
     list[dict[str, float]]
-        Of each model: ``energy_rmse_meV_atom`` and ``force_rmse_meV_A``; empty without
+        Of each model what :func:`wtemlp.stages.held_out.read_errors` gives; empty without
         validation data, or where ``dpgen run`` has trained the models: it does not test them.
     """
     params, folder = context.params, context.paths.train(iteration)
@@ -344,9 +346,9 @@ def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:
 def read_errors(context: RunContext, iteration: int) -> list[dict[str, float]]:
     """The models' errors on the validation data, as :func:`collect` gives them."""
     params, folder = context.params, context.paths.train(iteration)
-    logs = [folder / f"{model:03d}" / TEST_LOG for model in range(params.numb_models)]
-    tested = params.validation_data_sys and any(log.exists() for log in logs)
-    return [_errors(log) for log in logs] if tested else []
+    folders = [folder / f"{model:03d}" for model in range(params.numb_models)]
+    tested = params.validation_data_sys and any((one / held_out.LOG).exists() for one in folders)
+    return [held_out.read_errors(one) for one in folders] if tested else []
 
 
 def _link_compressed(folder: Path, params: Params) -> None:
@@ -355,16 +357,3 @@ def _link_compressed(folder: Path, params: Params) -> None:
         link = folder / f"graph.{model:03d}{params.model_suffix}"
         link.unlink(missing_ok=True)
         link.symlink_to(f"{model:03d}/{_frozen(params)}")
-
-
-def _errors(log: Path) -> dict[str, float]:
-    """Errors over all validation systems: the last ones that ``dp test`` prints."""
-    text = log.read_text()
-    energy = re.findall(r"Energy RMSE/Natoms\s*:\s*(\S+) eV", text)
-    force = re.findall(r"Force\s+RMSE\s*:\s*(\S+) eV", text)
-    if not energy or not force:
-        raise CalculationError(f"{log}: no errors in the output of dp test")
-    return {
-        "energy_rmse_meV_atom": 1e3 * float(energy[-1]),
-        "force_rmse_meV_A": 1e3 * float(force[-1]),
-    }

@@ -19,6 +19,7 @@ from wtemlp.session.progress import Reporter
 from wtemlp.session.stage import run_stage
 from wtemlp.stages import select, train
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.exploration import explore
 from wtemlp.stages.exploration.biasfactor_limits import held_back
 from wtemlp.stages.exploration.clean_trajectories import clean
 from wtemlp.stages.protocols import Submit
@@ -266,18 +267,18 @@ class Loop:
             self.state = replace(self.state, final=self.state.iteration + 1)
 
     def _converged(self) -> bool:
-        """Whether the accurate fraction has been high for long enough."""
+        """Whether the worst part's accurate fraction has been high for long enough."""
         rule = self.context.params.convergence
         if rule is None or self.state.iteration + 1 < rule.iterations:
             return False
-        recent = range(self.state.iteration + 1 - rule.iterations, self.state.iteration + 1)
-        if not all(self.paths.explored(index).exists() for index in recent):
-            return False  # of a dpgen run that was taken over: nobody knows
-        rows = (read_summary(self.paths.summary(index)) for index in recent)
-        if any(row is not None and held_back(row.walkers) for row in rows):
-            return False  # what was asked for has not been explored
-        tables = (load_frames(self.paths.explored(index)) for index in recent)
-        return all(select.accurate_ratio(table) >= rule.accurate_ratio for table in tables)
+        for index in range(self.state.iteration + 1 - rule.iterations, self.state.iteration + 1):
+            walkers = (read_summary(self.paths.summary(index)) or Summary(index)).walkers
+            if not (file := self.paths.explored(index)).exists() or held_back(walkers):
+                return False  # a dpgen run that was taken over; not explored as asked
+            asked = explore.frames_asked(self.context, index)
+            if select.accurate_ratio(load_frames(file), walkers, asked) < rule.accurate_ratio:
+                return False
+        return True
 
     # -- common to all
     def _go_back(self, step: Step) -> None:

@@ -56,7 +56,8 @@ class Convergence:
     Parameters
     ----------
     accurate_ratio
-        Fraction of the explored frames that is below the lower trust level.
+        Fraction of the explored frames that is below the lower trust level, in the worst of the
+        parts (NVT; each bias factor), frames that stopped walkers did not reach counted as failed.
     iterations
         Successive iterations in which the fraction must be reached.
     """

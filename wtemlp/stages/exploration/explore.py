@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wtemlp.analysis.frames import FrameTable
+from wtemlp.analysis.frames import FrameTable, Phase
 from wtemlp.config.keys.wte import Method, OldHills
 from wtemlp.config.records import OWN, ExploreJob
 from wtemlp.core import paths, plugins
@@ -335,8 +335,20 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[Walke
     return frames.where(frames.step >= skip), [walker for _, walker in read]
 
 
+def frames_asked(context: RunContext, iteration: int) -> dict[Phase, int]:
+    """Frames of each part of a walker that comes through, as far as its entry says."""
+    job = context.params.jobs[iteration]
+    skip = context.params.criteria[iteration].skip
+    ends = (-1, job.wte.nvt_steps, job.wte.nvt_steps + job.nsteps)
+    counts = [
+        sum(step >= skip for step in range(0, end + 1, job.trj_freq)) if end >= 0 else 0
+        for end in ends
+    ]
+    return {Phase.NVT: counts[1] - counts[0], Phase.WTE: counts[2] - counts[1]}
+
+
 def remarks(context: RunContext, iteration: int) -> list[str]:
-    """What of the walkers' records is left out, in a line for each kind, with the walkers."""
+    """What PLUMED warned of or is left out of records, a line for each kind, with the walkers."""
     walkers: dict[str, list[str]] = {}
     for folder in task_folders(context.paths, iteration):
         for what in one.remarks(folder):

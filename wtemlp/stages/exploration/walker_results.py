@@ -94,8 +94,9 @@ def _deviation_names(comment: str) -> Sequence[str] | None:
 
 
 def remarks(folder: Path) -> list[str]:
-    """What of a walker's records is cut or damaged, or is not what it is today, in words."""
-    found = []
+    """What PLUMED warned of, and what of a walker's records is cut, damaged or of another kind."""
+    logs = (*folder.glob("plumed.*.log"), *folder.glob(f"{paths.PLUMED_OUTPUT}*"))
+    found = [f"PLUMED warns: {line}" for line in plumed_input.warnings_in(*logs)]
     for name in (paths.COLVAR_NVT, paths.COLVAR_WTE, paths.HILLS):
         if rows := colvar.rows_left_out(folder / name):
             found.append(f"{rows} rows of {name} are cut or damaged and left out")

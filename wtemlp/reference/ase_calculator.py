@@ -8,6 +8,7 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from ase import Atoms
 
 from wtemlp.config.records import AseMethod
 from wtemlp.core.atomic_io import replacing, write_json, write_text
@@ -16,6 +17,7 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.md.topology import whole_cluster
 from wtemlp.reference import ase_program as program
 from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, no_labels, refusal
+from wtemlp.structures.record import Structure
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
 KINDS = {
@@ -55,12 +57,19 @@ class AseCalculator(ManyFrames):
         What the jobs do: one of the constants of :mod:`wtemlp.reference.ase_program`.
     seed : int
         Of what a trial draws.
+    reach_A : float
+        How far the models see, Angstrom; 0: unknown.
+    molecules : bool
+        Whether walkers start from molecules alone in their cells: a method that does not look at
+        the cell may label these, so each job looks whether it does.
     """
 
     method: AseMethod
     type_map: tuple[str, ...]
     task: str = program.LABEL
     seed: int = 0
+    reach_A: float = 0.0
+    molecules: bool = False
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one job that labels all frames.
@@ -90,6 +99,8 @@ class AseCalculator(ManyFrames):
             "names": list(frames.names),
             "task": self.task,
             "seed": self.seed,
+            "reach_A": self.reach_A,
+            "molecules": self.molecules and self.method.periodic and len(frames.types) > 1,
         }
         write_json(folder / program.SETTINGS, settings)
         return Task(
@@ -163,6 +174,11 @@ class AseCalculator(ManyFrames):
         if "error" not in said:
             return ()
         return f"the calculator {self.method.calculator} {said['error']}", said["remedy"]
+
+    def is_alone(self, structure: Structure) -> bool:
+        """Whether a structure is a molecule alone in its cell, as far as the models see."""
+        atoms = Atoms(structure.symbols, structure.coords, cell=structure.cell, pbc=True)
+        return bool(program.is_alone(atoms, self.reach_A))
 
     def _notes(self, labels: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], ...]:
         """Of each frame: which energy it is, whether it has a virial, what a trial found."""

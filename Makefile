@@ -12,6 +12,8 @@ READY  := $(VENV)/.ready
 RUN    := runs/quickstart
 PLUMED := hillclimber==0.1.8
 WORKERS ?= 3
+# Pages with tables of keys.
+TABLES := README.md params/README.md docs/sweep.md docs/validation.md
 
 .PHONY: run test lint docs cover reference setup clean
 
@@ -40,7 +42,7 @@ cover: $(READY)
 	$(BIN)/python -m pytest tests/unit tests/loop -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --cov wtemlp --cov-report term
 
 reference: $(READY)
-	$(BIN)/python -m wtemlp.config.schema.key_reference docs/parameters.md
+	$(BIN)/python -m wtemlp.config.schema.key_reference docs/parameters.md $(TABLES)
 
 setup: $(READY)
 

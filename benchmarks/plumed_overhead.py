@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp.config.records import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import water_topology
 

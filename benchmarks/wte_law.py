@@ -41,7 +41,7 @@ from wte_law_files import (
 from wtemlp import __version__
 from wtemlp.analysis.energy import moments
 from wtemlp.config.init_params import box_length_A
-from wtemlp.config.records import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.core.seeds import derive_seed
 from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 from wtemlp.initialize.packmol import pack_water

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.engines.conftest import engine_environment
 from tests.loop.conftest import PARAM, ROOT, Run, job
-from wtemlp.config.records import ForceField
+from wtemlp.config.keys.labels import ForceField
 
 FORCE_FIELD = ForceField(cutoff_A=6.0, kspace_accuracy=1e-5)
 

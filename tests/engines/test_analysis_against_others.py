@@ -19,7 +19,7 @@ from wtemlp.analysis.green_kubo import vacf
 from wtemlp.analysis.rdf import rdf
 from wtemlp.analysis.stability import density
 from wtemlp.analysis.structure import first_shell, rdf_with_errors
-from wtemlp.config.records import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import water_topology
 

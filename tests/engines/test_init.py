@@ -19,7 +19,9 @@ from rich.console import Console
 from tests import program
 from tests.engines.conftest import require_engine
 from wtemlp.cli import main
-from wtemlp.config.records import ForceField, InitParams, Machines, MachineSection
+from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.labels import ForceField
+from wtemlp.config.records import Machines, MachineSection
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.initialize import workflow

@@ -12,7 +12,7 @@ from scipy.special import erf, erfc
 
 from tests.engines.conftest import require_engine
 from tests.waters import MOLECULE, water_box
-from wtemlp.config.records import AseMethod, ForceField
+from wtemlp.config.keys.labels import AseMethod, ForceField
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data

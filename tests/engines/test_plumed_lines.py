@@ -9,9 +9,9 @@ import pytest
 from tests.engines.conftest import require_engine
 from tests.loop.conftest import PARAM, machine, write_data
 from wtemlp import cli
+from wtemlp.config.keys.wte import Extra
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.config.records import Extra
 from wtemlp.lammps_plumed import kernel
 from wtemlp.lammps_plumed.plumed_trial import guilty
 from wtemlp.preflight.plumed_lines import check_plumed_lines, refusals

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tests.engines.conftest import engine_environment
 from wtemlp.analysis.frames import Decision
 from wtemlp.analysis.planning import biasfactor_for_window
-from wtemlp.config.records import Extra, ExtraVariable, Guard
+from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard
 from wtemlp.core.atomic_io import last_line, leading_int
 from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.dump import read_dump

@@ -11,7 +11,7 @@ from pathlib import Path
 import dpdata
 import numpy as np
 
-from wtemlp.config.records import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data

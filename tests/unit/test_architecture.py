@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ ALLOWED = {
         "records",
         "session",
     },
-    "comparison": {"core", "analysis", "records", "report"},
+    "comparison": {"core", "analysis", "config", "records", "report"},
     "sweep": {"core", "analysis", "config", "planning", "records", "report", "session"},
     "cli": None,
     "__main__": {"cli"},
@@ -197,3 +198,16 @@ def test_no_exception_is_swallowed():
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"{path}:{node.lineno}: bare except"
                 assert not all(isinstance(b, ast.Pass) for b in node.body), f"{path}:{node.lineno}"
+
+
+def test_files_go_one_way_through_config():
+    """No module of config imports one that leads back to it."""
+    folder = ROOT / "config"
+    names = {
+        "wtemlp." + ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in folder.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    below = {name: set(imports(path)) & names.keys() for name, path in names.items()}
+    TopologicalSorter(below).prepare()  # raises where there is a circle
+    assert not [name for name, others in below.items() if "wtemlp.config.params" in others]

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from wtemlp.config.init_params import box_length_A, load_init_params
-from wtemlp.config.records import ForceField, InitParams
+from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.core.errors import InputError
 
 GOOD = {
@@ -103,7 +104,7 @@ WRONG = [
     ({"npt_steps": 10**30}, f"must be {2**53} or less"),
     ({"n_molecules": 10**10}, "n_molecules = 10000000000; must be 2147483647 or less"),
     ({"temperature_K": 1e300}, "temperature_K = 1e+300; must be 100000 or less (K)"),
-    ({"pressure_bar": -1e300}, "pressure_bar = -1e+300; must be 1e+12 or less (bar)"),
+    ({"pressure_bar": -1e300}, "pressure_bar = -1e+300; must be -1e+12 or more (bar)"),
     *(({key: ...}, f"{key} is missing; add it") for key in REQUIRED),
     ({"n_molecule": 3}, 'n_molecule = 3; unknown key, did you mean "n_molecules"?'),
     ({"biasfactors": 3}, 'biasfactors = 3; unknown key, did you mean "biasfactor"?'),
@@ -135,7 +136,7 @@ WRONG = [
     ({"output": "init.json"}, 'output = "init.json"; is a file: give the name of a folder'),
     ({"force_field": "tip3p"}, 'force_field = "tip3p"; must be an object'),
     ({"force_field": {}}, "force_field.name is missing"),
-    ({"force_field": FF | {"name": "spc"}}, 'force_field.name = "spc"; unknown force field'),
+    ({"force_field": FF | {"name": "spc"}}, 'force_field.name = "spc"; must be "tip3p-flexible"'),
     ({"force_field": FF | {"cutoff": 1}}, "force_field.cutoff = 1; unknown key"),
     ({"force_field": FF | {"cutoff_A": 0}}, "force_field.cutoff_A = 0; must be a positive"),
 ]

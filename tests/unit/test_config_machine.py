@@ -199,7 +199,7 @@ WRONG = [
     ({"fp.machine.poll_seconds": -1}, "fp.machine.poll_seconds = -1; must be 0 or more (s)"),
     (
         {"train.machine.strict_host_key_checking": "off"},
-        'strict_host_key_checking = "off"; must be one of "yes", "accept-new", "no"',
+        'strict_host_key_checking = "off"; must be "yes", "accept-new" or "no"',
     ),
     ({"train.machine.strict_host_key_checking": False}, "strict_host_key_checking = false; must"),
     ({"train.machine.known_hosts_file": 1}, "known_hosts_file = 1; must be a string"),

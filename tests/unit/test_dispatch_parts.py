@@ -80,7 +80,7 @@ def test_our_keys_are_not_shown_to_dpdispatcher(tmp_path):
     assert not {"poll_seconds", "outage_seconds"} & read.machine.keys()
     assert (read.poll_s[1], read.outage_s) == (3.0, 60.0)
     assert given.machine["poll_seconds"] == 3  # the caller's dictionary is left alone
-    with pytest.raises(InputError, match=r"fp\.machine\.poll_seconds: '1 s'"):
+    with pytest.raises(InputError, match=r'fp\.machine: poll_seconds = "1 s"'):
         read_section(section(poll_seconds="1 s"), tmp_path)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests.waters import water_box
-from wtemlp.config.records import ForceField, InitParams
+from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.md import reference_runs
 from wtemlp.md.reference_script import force_field_commands, lammps_command, water_data
 from wtemlp.md.topology import water_topology

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from wtemlp.config.records import Extra, ExtraVariable, Guard
+from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard
 from wtemlp.md import wte_command, wte_guard, wte_script
 from wtemlp.md.walker import Walker
 

@@ -5,14 +5,24 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from dargs import Argument, ArgumentEncoder
 
 from wtemlp import cli
+from wtemlp.config.keys.declare import sentences
+from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.labels import AseMethod, Convergence, ForceField, Selection
+from wtemlp.config.keys.machine import Trust, Waiting
+from wtemlp.config.keys.validation import ValidationBounds, ValidationSettings
+from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard, WteBlock
+from wtemlp.config.records import Params
 from wtemlp.config.schema import key_reference
+from wtemlp.config.schema.flat import HEAD, walk
 from wtemlp.config.schema.json_schema import SCHEMAS, json_schema
+from wtemlp.config.schema.own_keys import arguments
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,3 +122,42 @@ def test_dpgui_is_served():
         schema = getattr(importlib.import_module(module), name)()
         assert isinstance(schema, Argument)
         json.dumps(schema, cls=ArgumentEncoder)
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_every_key_has_one_line(monkeypatch, capsys, kind):
+    head, *lines = printed(monkeypatch, capsys, "--flat", kind).splitlines()
+    assert head.split("\t") == list(HEAD)
+    rows = [line.split("\t") for line in lines]
+    assert all(len(row) == len(HEAD) for row in rows)
+    assert len({row[0] for row in rows}) == len(rows)
+    paths = [f".{row[0].split(' [')[0]}" for row in rows]
+    names = {field.name for _, _, field in walk(SCHEMAS[kind]())}
+    assert not [name for name in names if not any(path.endswith(f".{name}") for path in paths)]
+
+
+def test_a_line_tells_all_of_a_key(monkeypatch, capsys):
+    lines = printed(monkeypatch, capsys, "--flat", "init").splitlines()
+    line = next(one for one in lines if one.startswith("timestep_fs\t"))
+    assert line == "timestep_fs\ta number\t0.5\tfs\tabove 0, 1 or less\tMD time step."
+
+
+def test_bounds_and_choices_are_in_the_json_schema():
+    fields = json_schema("init")["properties"]
+    assert fields["timestep_fs"]["exclusiveMinimum"] == 0
+    assert fields["timestep_fs"]["maximum"] == 1.0
+    assert fields["data"]["enum"] == ["together", "by_ensemble"]
+    assert fields["biasfactor"]["items"]["minimum"] == 1
+    assert json_schema("param")["properties"]["numb_models"]["minimum"] == 1
+
+
+RECORDS = (
+    *(Guard, ExtraVariable, Extra, WteBlock, ValidationSettings, ValidationBounds, InitParams),
+    *(Selection, Convergence, ForceField, AseMethod, Waiting, Trust, Params),
+)
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_every_key_has_its_sentence_in_the_docstring(record):
+    assert not [argument.name for argument in arguments(record) if not argument.doc]
+    assert sentences(record).keys() <= {field.name for field in fields(record)}

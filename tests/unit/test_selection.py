@@ -8,7 +8,8 @@ import pytest
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
-from wtemlp.config.records import RANDOM, Criteria, Selection
+from wtemlp.config.keys.labels import Picking, Selection
+from wtemlp.config.records import Criteria
 from wtemlp.core.paths import RunPaths
 from wtemlp.core.seeds import derive_seed
 from wtemlp.stages import select
@@ -63,7 +64,7 @@ def test_at_random_all_finite_frames_of_the_physical_world_are_picked_alike():
     counts = np.zeros(9)
     for seed in range(700):
         decided = select.decide(
-            context(seed=seed, method=RANDOM), 0, frames(DEVIATIONS, out=STOPPED)
+            context(seed=seed, method=Picking.RANDOM), 0, frames(DEVIATIONS, out=STOPPED)
         )
         chosen = decided.decision == S
         assert chosen.sum() == 2
@@ -73,7 +74,7 @@ def test_at_random_all_finite_frames_of_the_physical_world_are_picked_alike():
     assert np.abs(counts[:7] - 200).max() < 60
 
 
-@pytest.mark.parametrize("method", ["deviation", RANDOM])
+@pytest.mark.parametrize("method", ["deviation", Picking.RANDOM])
 def test_counts_are_the_classification_whatever_was_picked(method):
     decided = select.decide(context(task_max=5, method=method), 0, frames(DEVIATIONS, out=STOPPED))
     assert [decided.judged(one) for one in (A, C, F)] == [2, 3, 4]
@@ -84,8 +85,8 @@ def test_counts_are_the_classification_whatever_was_picked(method):
 def test_too_few_are_none():
     few = frames([0.1, 0.3, 0.4])
     assert select.decide(context(5, 3), 0, few).count(S) == 0
-    assert select.decide(context(5, 3, method=RANDOM), 0, few).count(S) == 3
-    assert select.decide(context(5, 4, method=RANDOM), 0, few).count(S) == 0
+    assert select.decide(context(5, 3, method=Picking.RANDOM), 0, few).count(S) == 3
+    assert select.decide(context(5, 4, method=Picking.RANDOM), 0, few).count(S) == 0
     # Five candidates of which no more than two are apart.
     near = frames([0.5] * 5, step=[0, 1, 2, 3, 4])
     assert select.decide(context(5, 3, min_steps_apart=4), 0, near).count(S) == 0
@@ -94,12 +95,12 @@ def test_too_few_are_none():
 
 def test_no_frame_at_all():
     empty = frames([])
-    for how in ({}, {"method": RANDOM}, {"energy_bins": 3}):
+    for how in ({}, {"method": Picking.RANDOM}, {"energy_bins": 3}):
         assert len(select.decide(context(**how), 0, empty)) == 0
 
 
 def test_lists_hold_each_frame_once_by_its_verdict(tmp_path):
-    one = context(task_max=7, method=RANDOM)
+    one = context(task_max=7, method=Picking.RANDOM)
     one.paths = RunPaths(tmp_path)
     decided = select.decide(one, 0, frames(DEVIATIONS, out=STOPPED))
     assert decided.count(S) == 7
@@ -175,7 +176,7 @@ def test_frames_of_a_walker_are_apart_and_those_of_another_do_not_count():
 
 def test_a_draw_is_of_its_seed_alone():
     table = frames([0.5] * 50, energy=np.arange(50))
-    for how in ({}, {"method": RANDOM}, {"energy_bins": 4, "min_steps_apart": 30}):
+    for how in ({}, {"method": Picking.RANDOM}, {"energy_bins": 4, "min_steps_apart": 30}):
         first, again, other = (
             select.decide(context(8, seed=seed, **how), 0, table).decision for seed in (1, 1, 2)
         )

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from tests.unit.test_config_params import GOOD
+from wtemlp.config.keys.labels import Selection as Picking
 from wtemlp.config.records import Machines, MachineSection
-from wtemlp.config.records import Selection as Picking
 from wtemlp.core.errors import InputError, WtemlpError
 from wtemlp.core.paths import RunPaths
 from wtemlp.core.units import KB_EV

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.unit.test_config_params import JOB, POSCAR, changed, load, write_system
+from wtemlp.config.keys.wte import Guard
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.config.records import Guard
 from wtemlp.config.templates.job import WORDS
 from wtemlp.config.templates.plumed_output import EnergyFile, energy_file, written_files
 from wtemlp.config.templates.plumed_text import actions

@@ -10,8 +10,8 @@ import pytest
 from tests.loop.conftest import PARAM
 from tests.waters import water_box
 from wtemlp.analysis.structure import rdf_with_errors
+from wtemlp.config.keys.validation import ValidationBounds
 from wtemlp.config.params import load_params
-from wtemlp.config.records import ValidationBounds
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import validation_script as md

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from wtemlp.config.records import Extra, ExtraVariable
+from wtemlp.config.keys.wte import Extra, ExtraVariable
 from wtemlp.core.errors import CalculationError
 from wtemlp.md.walker_record import WalkerRecord, read_record, write_record
 

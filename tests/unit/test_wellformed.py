@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit import dpgen_files
 from wtemlp import cli
-from wtemlp.config.schema.wellformed import examine_params
+from wtemlp.config.params import examine_params
 from wtemlp.core.errors import InputError, NotRunnable
 from wtemlp.dpgen import adapter
 

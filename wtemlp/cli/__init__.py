@@ -112,7 +112,8 @@ def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, ro
 
 @cli.command()
 @click.argument("file", type=click.Choice(["param", "machine", "init"]), default="param")
-def schema(file: str) -> None:
+@click.option("--flat", is_flag=True, help="Print a line for each key, with tabs, instead.")
+def schema(file: str, flat: bool) -> None:
     """Print the JSON schema of an input file: param (if not given), machine or init.
 
     An editor that knows it completes and checks the keys while you type: name the schema's file
@@ -122,10 +123,11 @@ def schema(file: str) -> None:
     Examples:
       wtemlp schema > param.schema.json
       wtemlp schema machine > machine.schema.json
+      wtemlp schema --flat | grep wte
     """
     from wtemlp.config.schema.json_schema import schema_text
 
-    click.echo(schema_text(file))
+    click.echo(schema_text(file, flat))
 
 
 @cli.command(cls=NumberLists)

@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from wtemlp.config.keys.declare import MAX_BIASFACTOR, MAX_TEMPERATURE_K
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Machines, Params
-from wtemlp.config.wte import MAX_BIASFACTOR, MAX_TEMPERATURE_K
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.planning import own_run, page, sources

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from wtemlp.config.keys.machine import Stage
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.errors import InputError
@@ -26,7 +27,7 @@ def run_command(param: Path, machine: Path, root: Path) -> None:
     param, machine = find_input(param, root), find_input(machine, root)
     params = load_params(param, root)
     machines = load_machines(machine, root)
-    check_machines(machines, ("train", "model_devi", "fp"), root)
+    check_machines(machines, Stage, root)
     check_backend(params, machines)
     check_ranks(params, machines)
     check_user_files(machines, root)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from wtemlp.config.keys.machine import Stage
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.records import Machines, Params
@@ -27,8 +28,6 @@ from wtemlp.sweep import reach
 from wtemlp.sweep.children import Child, Stand, default_parallel, run_all
 from wtemlp.sweep.listing import again, table
 from wtemlp.sweep.machine_files import relative_files
-
-STAGES = ("train", "model_devi", "fp")
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def sweep_command(
     with at_work(paths, "sweep", *files, go_on) as reporter:
         wanted, arms = _make_record(plan, reporter)
         children = _children(plan, wanted)
-        local = any(is_local(getattr(plan.machines, stage)) for stage in STAGES)
+        local = any(is_local(getattr(plan.machines, stage)) for stage in Stage)
         run_all(children, parallel or default_parallel(local, len(children)), reporter)
         reporter.table(table(plan.folder, arms))
         _complain(children, plan)
@@ -139,7 +138,7 @@ def _look(
         raise InputError("-o", f"{folder} is the run's folder", "give one of its own")
     places.check_folder(folder, given, param.name)
     user_files = relative_files(machines, root)
-    check_machines(machines, STAGES, root)
+    check_machines(machines, Stage, root)
     check_backend(params, machines)
     check_ranks(params, machines)
     check_user_files(machines, root)

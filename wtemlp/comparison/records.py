@@ -7,7 +7,7 @@ a run's folder does not say (yet).
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wtemlp.records.sweep_record import RANDOM
+from wtemlp.config.keys.labels import Picking
 from wtemlp.records.validation_record import Estimate
 
 #: How an arm serves the others; "": a biased one, which is what they are held against.
@@ -34,7 +34,7 @@ class Arm:
     @property
     def random(self) -> bool:
         """Whether its frames are picked regardless of the deviation."""
-        return self.selection == RANDOM
+        return self.selection == Picking.RANDOM
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from wtemlp.comparison import records
 from wtemlp.comparison.reading import read_run, summaries_of
+from wtemlp.config.keys.labels import Picking
 from wtemlp.core import shell_hints
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
@@ -129,7 +130,7 @@ def _own_arm(one: _Found, notes: list[str]) -> records.Arm:
     """What a run of its own has in common with those of other seeds: its parameters."""
     rows = summaries_of(one.folder)
     factors, temperatures = _conditions(rows)
-    selection = rows[-1].selection if rows else sweep_record.DEVIATION
+    selection = rows[-1].selection if rows else Picking.DEVIATION
     unbiased = factors == (1.0,)
     content = _parameters(one.folder, one.state)
     if content is None:
@@ -146,7 +147,7 @@ def _own_arm(one: _Found, notes: list[str]) -> records.Arm:
         biasfactors=factors,
         temperature_K=temperatures[0] if len(temperatures) == 1 else None,
         selection=selection,
-        baseline=records.RANDOM_PICKS if selection == sweep_record.RANDOM else baseline,
+        baseline=records.RANDOM_PICKS if selection == Picking.RANDOM else baseline,
     )
 
 
@@ -166,7 +167,7 @@ def _conditions(rows: Sequence[Summary]) -> tuple[tuple[float, ...], tuple[float
 
 
 def _label(rows: Sequence[Summary], factors: tuple[float, ...], selection: str) -> str:
-    random = ", random picks" if selection == sweep_record.RANDOM else ""
+    random = ", random picks" if selection == Picking.RANDOM else ""
     if factors == (1.0,):
         return f"unbiased MD{random}"
     if factors:

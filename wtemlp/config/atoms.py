@@ -7,6 +7,7 @@ label is then differ from wtemlp's own frames, so DP-GEN does both.
 
 from collections.abc import Iterator
 
+from wtemlp.config.schema.dpgen_schema import LAMMPS, engine_of
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import NotRunnable
 
@@ -74,7 +75,7 @@ def _numbers(params: Section) -> Iterator[NotRunnable]:
 
 
 def _others(params: Section, kind: str) -> Iterator[NotRunnable]:
-    if params.get("model_devi_engine", "lammps") != "lammps":
+    if engine_of(params) != LAMMPS:
         remedy = 'only with "model_devi_engine": "lammps", whose frames DP-GEN chooses from'
         yield NotRunnable.of(params.wrong(kind, remedy))
     places = [(params, _NOT_WITH | (_MERGED if kind == CLUSTERS else {}))]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from wtemlp.config.records import Adaptive, Criteria
-from wtemlp.config.schema.section import Section
+from wtemlp.config.schema.section import Section, is_number
 
 F_KEYS = ("model_devi_f_trust_lo", "model_devi_f_trust_hi")
 V_KEYS = ("model_devi_v_trust_lo", "model_devi_v_trust_hi")
@@ -53,7 +53,8 @@ def read_criteria(
     f_lo, f_hi = _levels(params, job, F_KEYS, systems, n_systems)
     v_lo, v_hi = _levels(params, job, V_KEYS, systems, n_systems)
     hard, soft = read_thresholds(params)
-    if job.get("task_min") is not None and job.integer("task_min", 0) > task_max:
+    vacuum_A = params.get("fp_cluster_vacuum")
+    if (job.get("task_min") or 0) > task_max:
         remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
         raise job.wrong("task_min", remedy)
     return Criteria(
@@ -65,10 +66,11 @@ def read_criteria(
         # DP-GEN's next training leaves out what has fewer frames than fp_task_min.
         task_min=max(task_min, job.get("task_min") or 0),
         adaptive=_adaptive(params),
-        skip=params.integer("model_devi_skip", 0) if "model_devi_skip" in params else 0,
+        skip=params.get("model_devi_skip", 0),
         accurate=hard,
         accurate_soft=soft,
-        vacuum_A=_vacuum(params),
+        vacuum_A=None if vacuum_A is None else float(vacuum_A),
+        bad_box=params.get("fp_skip_bad_box"),
         lists=params.get("detailed_report_make_fp", True),
     )
 
@@ -99,8 +101,8 @@ def _levels(
             remedy = f"must be {words[0]} {keys[1 - at]}{which} ({words[1]:g} {unit})"
             raise given[at].wrong(keys[at], remedy)
     if of_virial:
-        lo, hi = ([math.inf if level >= OFF else level for level in one] for one in (lo, hi))
-    return tuple(lo), tuple(hi)
+        lo, hi = (tuple(math.inf if one >= OFF else one for one in level) for level in (lo, hi))
+    return lo, hi
 
 
 def _per_system(
@@ -119,7 +121,7 @@ def _per_system(
     if isinstance(given, dict):
         names = {str(index) for index in range(n_systems)}
         needed = {str(index) for index in systems}
-        if not needed <= set(given) <= names or not all(map(_is_number, given.values())):
+        if not needed <= set(given) <= names or not all(map(is_number, given.values())):
             wanted = f'"0" to "{n_systems - 1}"'
             if len(needed) < n_systems:
                 wanted = ", ".join(f'"{index}"' for index in sorted(systems))
@@ -129,24 +131,11 @@ def _per_system(
     return (float(given),) * n_systems
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _adaptive(params: Section) -> Adaptive | None:
     if not params.get(_ADAPTIVE, False):
         return None
-    read: dict[str, float] = {}
-    for key, name in CANDIDATES.items():
-        if params.get(key) is None:
-            continue
-        if name.startswith("numb"):
-            read[name] = params.integer(key, 0)
-        elif not 0 <= params[key] <= 100:
-            raise params.wrong(key, "must be between 0 and 100 (%)")
-        else:
-            read[name] = float(params[key])
-    found = Adaptive(**read)
+    given = {name: params[key] for key, name in CANDIDATES.items() if params.get(key) is not None}
+    found = Adaptive(**given)
     if not (found.numb_f or found.perc_f or found.numb_v or found.perc_v):
         remedy = "without a candidate: give model_devi_numb_candi_f or model_devi_perc_candi_f"
         raise params.wrong(_ADAPTIVE, remedy)
@@ -156,13 +145,8 @@ def _adaptive(params: Section) -> Adaptive | None:
 def read_thresholds(params: Section) -> tuple[float, float]:
     """``fp_accurate_threshold`` and ``fp_accurate_soft_threshold``."""
     hard, soft = "fp_accurate_threshold", "fp_accurate_soft_threshold"
-    high = params.fraction(hard) if params.get(hard) is not None else 1.0
-    low = params.fraction(soft) if params.get(soft) is not None else high
+    high = 1.0 if params.get(hard) is None else float(params[hard])
+    low = high if params.get(soft) is None else float(params[soft])
     if low > high:
         raise params.wrong(soft, f"must not be above fp_accurate_threshold ({high:g})")
     return high, low
-
-
-def _vacuum(params: Section) -> float | None:
-    key = "fp_cluster_vacuum"
-    return params.number(key, "Angstrom") if params.get(key) is not None else None

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wtemlp.config.criteria import read_thresholds
-from wtemlp.config.records import UNBIASED, Criteria, ExploreJob
+from wtemlp.config.jobs import read_sys_idx
+from wtemlp.config.keys.declare import STEPS, Range
+from wtemlp.config.keys.wte import UNBIASED
+from wtemlp.config.records import Criteria, ExploreJob
+from wtemlp.config.schema.dpgen_schema import engine_of
 from wtemlp.config.schema.section import Section
-from wtemlp.config.sys_idx import read_sys_idx
 from wtemlp.core.errors import InputError, NotRunnable
 
 GROMACS, AMBER, CALYPSO = "gromacs", "amber", "calypso"
@@ -27,7 +30,7 @@ MAX_ITERATIONS = 10_000
 
 def is_foreign(params: Section) -> bool:
     """Whether the engine is one of these."""
-    return params.get("model_devi_engine", "lammps") in FOREIGN
+    return engine_of(params) in FOREIGN
 
 
 def check_styles(params: Section) -> None:
@@ -37,7 +40,7 @@ def check_styles(params: Section) -> None:
     ------
     NotRunnable
     """
-    engine, style = params.get("model_devi_engine", "lammps"), params["fp_style"]
+    engine, style = engine_of(params), params["fp_style"]
     if (style == _AMBER_STYLE) != (engine == AMBER):
         wanted = f'must be "{_AMBER_STYLE}"' if engine == AMBER else "labels what Amber explored"
         remedy = f'{wanted}: "model_devi_engine": "{AMBER}" and it go together'
@@ -69,10 +72,9 @@ def read_jobs(params: Section) -> tuple[ExploreJob, ...]:
         _check_amber(params, entries)
     found = []
     for entry in entries:
-        trj_freq = entry.integer("trj_freq")
         if "nsteps" in entry:
-            entry.steps("nsteps")
-        found.append(_job(_systems(params, entry), trj_freq))
+            entry.integer("nsteps", STEPS)
+        found.append(_job(_systems(params, entry), entry["trj_freq"]))
     return tuple(found)
 
 
@@ -91,7 +93,7 @@ def _n_calypso(params: Section) -> int:
     if _CALYPSO_INPUT in params:
         if params.get(_MAX_ITER) is None:
             raise NotRunnable.of(params.missing(_MAX_ITER, f"add it: {_CALYPSO_INPUT} needs it"))
-        return params.integer(_MAX_ITER, 0, MAX_ITERATIONS) + 1
+        return params.integer(_MAX_ITER, Range(0, MAX_ITERATIONS)) + 1
     times = [time for job in params.sections("model_devi_jobs") for time in job.get("times") or ()]
     if not times:
         remedy = f"must say the iterations of each entry (times), or give {_CALYPSO_INPUT}"
@@ -101,7 +103,7 @@ def _n_calypso(params: Section) -> int:
     if missing:
         remedy = f"no entry has iteration {missing[0]} in its times"
         raise NotRunnable.of(params.wrong("model_devi_jobs", remedy))
-    return min(last, MAX_ITERATIONS) + 1
+    return int(min(last, MAX_ITERATIONS)) + 1
 
 
 def _check_amber(params: Section, entries: list[Section]) -> None:
@@ -116,7 +118,9 @@ def _check_amber(params: Section, entries: list[Section]) -> None:
             raise NotRunnable.of(entry.wrong("restart_from_iter", "must be an earlier iteration"))
 
 
-def read_criteria(params: Section, n_jobs: int, task_max: int, task_min: int) -> tuple:
+def read_criteria(
+    params: Section, n_jobs: int, task_max: int, task_min: int
+) -> tuple[Criteria, ...]:
     """What DP-GEN decides by, for each iteration; it reads the levels itself."""
     n_systems = len(params["sys_configs"])
     hard, soft = read_thresholds(params)
@@ -144,7 +148,7 @@ def foreign_problems(params: Section, root: Path) -> Iterator[InputError]:
     root : Path
         The run's folder.
     """
-    engine = params.get("model_devi_engine", "lammps")
+    engine = engine_of(params)
     if engine == AMBER:
         for key in ("parm7", "mdin", "disang"):
             prefix = params.get(f"{key}_prefix", "")

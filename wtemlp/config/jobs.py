@@ -4,25 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config import atoms
-from wtemlp.config.plain_md import (
-    first_quarter,
-    read_timestep,
-    refuse_with_bias,
-    setting,
-    whose_script,
-)
-from wtemlp.config.records import DPGEN, OPES, OWN, UNBIASED, ExploreJob, WteBlock
-from wtemlp.config.schema.dpgen_schema import ENGINE
-from wtemlp.config.schema.section import MAX_NUMBER, Section
-from wtemlp.config.sys_idx import read_sys_idx
+from wtemlp.config.keys.declare import PRESSURE_BAR, STEPS, TEMPERATURE_K
+from wtemlp.config.keys.wte import UNBIASED, Method, WteBlock
+from wtemlp.config.plain_md import first_quarter, refuse_with_bias, setting, whose_script
+from wtemlp.config.records import DPGEN, OWN, ExploreJob
+from wtemlp.config.schema.dpgen_schema import ENGINE, engine_of
+from wtemlp.config.schema.section import Section
 from wtemlp.config.templates.job import read_dpgens, with_template
-from wtemlp.config.wte import MAX_TEMPERATURE_K, read_wte
+from wtemlp.config.wte import read_wte
 from wtemlp.core.errors import NotRunnable
 
 #: What an entry must have beside DP-GEN's own required keys.
 NEEDED = {"ensemble": '"nvt" or "npt"', "temps": "a list (K)", "nsteps": "an integer"}
 MIN_OPES_UPDATES = 20  #: of which half are the first, unbiased ones
-BAROSTAT_PS = 0.5  #: DP-GEN's relaxation time
 #: DP-GEN's names of the ensembles, and what of the cell moves in them.
 BAROSTATS = {
     "nvt": "",
@@ -48,14 +42,14 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
     root : Path
         The run's folder.
     """
-    biased = params.get("model_devi_engine", "lammps") == ENGINE
+    biased = engine_of(params) == ENGINE
     if "template" in job and not biased:
         return read_dpgens(params, job, root, read_sys_idx(job, len(params["sys_configs"])))
     for key, what in NEEDED.items():
         if key not in job:
             raise job.missing(key, f"add it: {what}")
     _check_temps(params, job)
-    nsteps, trj_freq = job.steps("nsteps"), job.integer("trj_freq")
+    nsteps, trj_freq = job.integer("nsteps", STEPS), job["trj_freq"]
     script = OWN if biased else whose_script(params, job)
     if trj_freq > nsteps and script == OWN:
         raise job.wrong("trj_freq", f"must not be above nsteps ({nsteps}): no frame is stored")
@@ -75,12 +69,12 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
         wte=wte,
         press_bar=_read_pressures(job, biased),
         barostat=BAROSTATS.get(job["ensemble"], ""),
-        barostat_ps=setting(params, job, "taup") or BAROSTAT_PS,
+        barostat_ps=setting(params, job, "taup") or ExploreJob.barostat_ps,
         script=script,
-        timestep_ps=read_timestep(job, "dt") if job.get("dt") is not None else None,
+        timestep_ps=job.get("dt"),
         thermostat_ps=setting(params, job, "taut") or ExploreJob.thermostat_ps,
         neigh_delay=_neigh_delay(params, job),
-        n_beads=job.integer("nbeads") if job.get("nbeads") is not None else 0,
+        n_beads=job.get("nbeads") or 0,
     )
     return with_template(params, job, root, record) if "template" in job else record
 
@@ -102,10 +96,8 @@ def _check_temps(params: Section, job: Section) -> None:
     if not job["temps"]:
         raise job.wrong("temps", "must have one temperature or more (K)")
     for index, temperature in enumerate(_temps(params, job)):
-        if not temperature > 0:
-            raise job.wrong("temps", "must be a positive number (K)", index)
-        if temperature > MAX_TEMPERATURE_K:
-            raise job.wrong("temps", f"must be {MAX_TEMPERATURE_K:g} or less (K)", index)
+        if remedy := TEMPERATURE_K.remedy(temperature):
+            raise job.wrong("temps", remedy, index)
 
 
 def _biased(job: Section, nsteps: int, trj_freq: int, root: Path) -> WteBlock:
@@ -115,7 +107,7 @@ def _biased(job: Section, nsteps: int, trj_freq: int, root: Path) -> WteBlock:
     if nsteps % trj_freq:
         raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
     wte = read_wte(job.section("wte"), trj_freq, job["temps"], root)
-    if wte.method == OPES and nsteps < MIN_OPES_UPDATES * wte.pace:
+    if wte.method == Method.OPES and nsteps < MIN_OPES_UPDATES * wte.pace:
         least = MIN_OPES_UPDATES * wte.pace
         raise job.wrong("nsteps", f"must be {least} or more: OPES begins with unbiased steps")
     return wte
@@ -124,7 +116,7 @@ def _biased(job: Section, nsteps: int, trj_freq: int, root: Path) -> WteBlock:
 def _neigh_delay(params: Section, job: Section) -> int | None:
     for section, key in ((job, "neidelay"), (params, "model_devi_neidelay")):
         if section.get(key) is not None:
-            return section.integer(key, 0)
+            return int(section[key])
     return None
 
 
@@ -143,8 +135,8 @@ def _read_pressures(job: Section, biased: bool) -> tuple[float, ...]:
     if not given:
         raise job.missing("press", "add it: a list (bar)")
     for index, pressure in enumerate(given):
-        if abs(pressure) > MAX_NUMBER:
-            raise job.wrong("press", f"must be {MAX_NUMBER:g} or less (bar)", index)
+        if remedy := PRESSURE_BAR.remedy(pressure):
+            raise job.wrong("press", remedy, index)
         if pressure in given[:index]:
             raise job.wrong("press", "is given twice, remove one", index)
     return tuple(float(pressure) for pressure in given)
@@ -155,3 +147,30 @@ def _plain_md(nsteps: int, trj_freq: int) -> tuple[int, WteBlock]:
     guard, then a run with bias factor 1; together they have `nsteps` steps."""
     nvt_steps = first_quarter(nsteps, trj_freq)
     return nsteps - nvt_steps, replace(UNBIASED, nvt_steps=nvt_steps)
+
+
+def read_sys_idx(job: Section, n_systems: int) -> tuple[int, ...]:
+    """Indices of systems; ``"0-4"`` and ``"0-4:2"`` are Python ranges, as for DP-GEN."""
+    indices: list[int] = []
+    for place, item in enumerate(job["sys_idx"]):
+        if isinstance(item, str):
+            span, _, step = item.partition(":")
+            bounds = span.split("-")
+            if len(bounds) != 2 or not all(part.isdigit() for part in (*bounds, step or "1")):
+                raise job.wrong("sys_idx", 'must be an index, or a range as "0-4"', place)
+            if int(step or 1) == 0:
+                raise job.wrong("sys_idx", "the step of a range must be positive", place)
+            new = list(range(int(bounds[0]), int(bounds[1]), int(step or 1)))
+        else:
+            new = [item]
+        if any(not 0 <= index < n_systems for index in new):
+            remedy = f"must be from 0 to {n_systems - 1}: sys_configs has {n_systems} systems"
+            if n_systems == 0:
+                remedy = "sys_configs has no system"
+            raise job.wrong("sys_idx", remedy, place)
+        if set(new) & set(indices):
+            raise job.wrong("sys_idx", "is given twice, remove one", place)
+        indices += new
+    if not indices:
+        raise job.wrong("sys_idx", "must have one system or more")
+    return tuple(indices)

@@ -12,6 +12,7 @@ FOLDER = "fp_pp_path"  #: what the keys of `IN_FOLDER` are relative to
 #: Relative to the run's folder.
 FILES = ("fp_incar", "fp_kpt_file", "external_input_path", "fp_nbands_esti_data")
 IN_FOLDER = ("fp_pp_files", "fp_orb_files", "fp_dpks_descriptor")
+FORMATS = ("input_fmt", "output_fmt")  #: in ``fp_params`` of ``custom``: dpdata's names
 TEMPLATE = "template_fn"  #: in ``fp_params`` of ``cpx``; relative to the run's folder
 
 #: Styles whose ``fp_pp_files`` have one file for each element of ``type_map``.
@@ -90,7 +91,7 @@ def label_file_problems(params: Section, root: Path) -> list[InputError]:
         for key in FILES
         if key in params and not (root / params[key]).is_file()
     ]
-    template = params.section("fp_params") if "fp_params" in params else {}
+    template = params.section("fp_params") if "fp_params" in params else Section(params.file, {})
     if TEMPLATE in template and not (root / template[TEMPLATE]).is_file():
         problems.append(template.wrong(TEMPLATE, f"no such file in {root}"))
     if FOLDER not in params:

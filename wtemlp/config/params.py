@@ -1,7 +1,7 @@
 """Reading the parameter file of ``wtemlp run``."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +12,110 @@ from wtemlp.config.data.report import INIT, VALIDATION, DataReport, look_at_data
 from wtemlp.config.elements import odd_masses, read_mass_map, read_type_map
 from wtemlp.config.foreign import foreign_problems, is_foreign
 from wtemlp.config.jobs import read_job
-from wtemlp.config.label_files import check_label_keys, label_file_problems
-from wtemlp.config.md_options import read_md_options
-from wtemlp.config.plain_md import read_timestep
-from wtemlp.config.records import (
-    DEVIATION,
-    RANDOM,
-    AseMethod,
-    Convergence,
-    ForceField,
-    Params,
-    Selection,
-)
-from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, run_schema
+from wtemlp.config.keys.labels import AseMethod, ForceField
+from wtemlp.config.keys.validation import ValidationSettings
+from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
+from wtemlp.config.plain_md import read_md_options
+from wtemlp.config.records import TENSORFLOW, Params
+from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, LAMMPS, engine_of, run_schema
 from wtemlp.config.schema.ignored import ignored
 from wtemlp.config.schema.messages import validated
+from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.read_files import Kind, read_object
-from wtemlp.config.schema.section import MAX_SEED, Section
-from wtemlp.config.schema.unsupported import refuse_unsupported
-from wtemlp.config.structures import Examined, examine_structures, read_format
+from wtemlp.config.schema.section import Section
+from wtemlp.config.structures import examine_structures, read_format
 from wtemlp.config.systems import (
     missing_structures,
     read_sys_configs,
 )
+from wtemlp.config.templates.scripts import refuse_without_template
 from wtemlp.config.training import check_training, model_suffix
 from wtemlp.config.training_input import check_training_input
-from wtemlp.config.training_start import check_training_start, start_problems
+from wtemlp.config.training_start import check_training_start, read_reuse, start_problems
 from wtemlp.config.validation import with_validation
-from wtemlp.config.wte import read_force_field
 from wtemlp.core.errors import InputError, NotRunnable
 
 DEFAULT_TIMESTEP_PS = 0.001
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 
-_OWN_KEYS = ("seed", "convergence", "validation_data_sys", "selection", "validation")
+
+@dataclass(frozen=True)
+class FilesFound:
+    """What is found in the files that a parameter file names."""
+
+    data: DataReport  #: of the initial and the validation data
+    problems: tuple[InputError, ...]  #: of the rest
+    notes: tuple[str, ...]  #: what structures have and MD does not get
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A well-formed parameter file.
+
+    Parameters
+    ----------
+    file : Section
+        The file, checked against its schema.
+    root : Path
+        The run's folder.
+    params : Params or None
+        None: no run can be made of it.
+    problems : tuple of NotRunnable
+        Why not.
+    """
+
+    file: Section
+    root: Path
+    params: Params | None
+    problems: tuple[NotRunnable, ...] = ()
+
+    def look_at_files(self) -> "FilesFound":
+        """All that is wrong with the data, structures and other files that it names.
+
+        One problem at most for each structure and each file that is no data.
+        """
+        record, file, root = self.params, self.file, self.root
+        assert record is not None
+        problems: list[InputError] = []
+        notes: tuple[str, ...] = ()
+        if not is_foreign(file):
+            used = {index for job in record.jobs for index in job.sys_idx}
+            if record.validation.system is not None:
+                used.add(record.validation.system)
+            found = examine_structures(record, used)
+            problems += [*missing_structures(file, root, used), *found.problems]
+            notes = found.notes
+        problems += self.label_file_problems()
+        problems += [*start_problems(file, root), *foreign_problems(file, root)]
+        return FilesFound(look_at_data(file, root, record.type_map), tuple(problems), notes)
+
+    def label_file_problems(self) -> list[InputError]:
+        """The files that its ``fp_style`` names and that are not there."""
+        return label_file_problems(self.file, self.root)
+
+
+def examine_params(path: Path, root: Path) -> Examined:
+    """Look at a parameter file alone: its keys, their types and their values.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    root : Path
+        The run's folder: relative paths in the file are relative to it.
+
+    Raises
+    ------
+    InputError
+        At the first mistake.
+    """
+    file = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
+    if features := tuple(_unsupported(file)):
+        return Examined(file, root, None, features)
+    try:
+        return Examined(file, root, _read(file, path, root))
+    except NotRunnable as error:
+        return Examined(file, root, None, (error,))
 
 
 def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
@@ -70,24 +140,18 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
     InputError
         At the first mistake.  Nothing is written.
     """
-    params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
-    refuse_unsupported(params)
-    check_label_keys(params)
-    record = with_validation(params, _read(params, path, root, check_files))
-    _check_data_lists(params, record)
-    check_training(params, record.type_map)
-    record = replace(record, warnings=(*record.warnings, *check_training_input(params)))
-    check_training_start(params)
-    if check_files:
-        data = look_at_data(params, root, record.type_map)
-        if data.problems:
-            raise _first(data.problems)
-        record = replace(record, warnings=(*record.warnings, *data.warnings))
-        examined = _structures(params, record)
-        for problem in (*examined.problems, *_other_problems(params, root)):
-            raise problem
-        record = replace(record, warnings=(*record.warnings, *examined.notes))
-    return record
+    examined = examine_params(path, root)
+    if examined.params is None:
+        raise examined.problems[0]
+    if not check_files:
+        return examined.params
+    found = examined.look_at_files()
+    if found.data.problems:
+        raise _first(found.data.problems)
+    for problem in found.problems:
+        raise problem
+    warnings = (*examined.params.warnings, *found.data.warnings, *found.notes)
+    return replace(examined.params, warnings=warnings)
 
 
 def _first(problems: Sequence[InputError]) -> InputError:
@@ -97,67 +161,24 @@ def _first(problems: Sequence[InputError]) -> InputError:
     return InputError(first.where, first.problem, first.remedy + told)
 
 
-def _structures(params: Section, record: Params) -> Examined:
-    """What is found in the structures that MD of a run or its validation starts from."""
-    if is_foreign(params):
-        return Examined((), ())
-    used = {index for job in record.jobs for index in job.sys_idx}
-    if record.validation.system is not None:
-        used.add(record.validation.system)
-    return examine_structures(record, used)
+def _unsupported(params: Section) -> Iterator[NotRunnable]:
+    """Every feature of a well-formed file that this version does not have."""
+    yield from atoms.problems(params)
+    try:
+        refuse_without_template(params)
+    except InputError as error:
+        yield NotRunnable.of(error)
 
 
-def look_at_files(
-    record: Params, root: Path
-) -> tuple[DataReport, list[InputError], tuple[str, ...]]:
-    """All that is wrong with the data, structures and other files that a parameter file names.
-
-    Parameters
-    ----------
-    record : Params
-        The file, loaded without a look at these.
-    root : Path
-        The run's folder.
-
-    Returns
-    -------
-    DataReport
-        Of the initial and the validation data.
-    list of InputError
-        Of the rest: one at most for each structure and each file that the ``fp_style`` names.
-    tuple of str
-        What structures have and MD does not get.
-    """
-    path = record.source
-    params = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
-    used = {index for job in record.jobs for index in job.sys_idx}
-    if record.validation.system is not None:
-        used.add(record.validation.system)
-    examined = _structures(params, record)
-    problems = [
-        *([] if is_foreign(params) else missing_structures(params, root, used)),
-        *examined.problems,
-        *_other_problems(params, root),
-    ]
-    return look_at_data(params, root, record.type_map), problems, examined.notes
-
-
-def _other_problems(params: Section, root: Path) -> Iterator[InputError]:
-    """What is wrong with the files that the labels, the training and the engine need."""
-    yield from label_file_problems(params, root)
-    yield from start_problems(params, root)
-    yield from foreign_problems(params, root)
-
-
-def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
+def _read(params: Section, path: Path, root: Path) -> Params:
+    check_label_keys(params)
     type_map = read_type_map(params)
     mass_map = read_mass_map(params, type_map)
-    seed, timestep_ps = params.integer("seed", 0, MAX_SEED), _read_timestep(params)
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
-    ratio_failed = params.fraction("ratio_failed") if "ratio_failed" in params else RATIO_FAILED
-    convergence, selection = _read_convergence(params), _read_selection(params)
     lo, hi = read_trust_levels(params)
-    force_field = _read_reference(params, type_map)
+    _check_elements(params, type_map)
+    style = params["fp_style"]
+    fp_params = Section(params.file, params.get("fp_params") or {}, ("fp_params",))
     task_max, task_min = _read_task_numbers(params)
     # The last: they may have scripts that are not there, while the rest of the file is to be told.
     entries = params.sections("model_devi_jobs")
@@ -172,45 +193,59 @@ def _read(params: Section, path: Path, root: Path, check_files: bool) -> Params:
             for entry, job in zip(entries, jobs, strict=True)
         )
     used = {index for job in jobs for index in job.sys_idx}
-    return Params(
+    record = read(
+        Params,
+        params,
         source=path,
         jdata=_dpgen_view(params, mass_map, root),
-        seed=seed,
         type_map=type_map,
         mass_map=mass_map,
         init_data_sys=tuple(entry.path for entry in data_entries(params, INIT, root)),
         validation_data_sys=tuple(entry.path for entry in data_entries(params, VALIDATION, root)),
-        sys_configs=read_sys_configs(params, root, used, check_files),
+        sys_configs=read_sys_configs(params, root, used, check_files=False),
         sys_format=read_format(params),
         numb_models=numb_models,
         dp_compress=params["dp_compress"],
         f_trust_lo=lo,
         f_trust_hi=hi,
         jobs=jobs,
-        timestep_ps=timestep_ps,
-        fp_style=params["fp_style"],
-        force_field=force_field,
-        ase_method=_read_ase_method(params),
+        timestep_ps=params.get("model_devi_dt", DEFAULT_TIMESTEP_PS),
+        fp_style=style,
+        force_field=read(ForceField, fp_params, name=fp_params["force_field"])
+        if style == FP_STYLE
+        else None,
+        ase_method=read(AseMethod, fp_params) if style == ASE else None,
         fp_task_max=task_max,
         fp_task_min=task_min,
-        ratio_failed=ratio_failed,
-        convergence=convergence,
+        ratio_failed=float(params.get("ratio_failed", RATIO_FAILED)),
         criteria=criteria,
         md=read_md_options(params),
         model_suffix=model_suffix(params),
         warnings=(*odd_masses(params, type_map, mass_map), *ignored(params)),
-        engine=params.get("model_devi_engine", "lammps"),
+        engine=engine_of(params),
         by_dpgen=is_foreign(params) or atoms.by_atoms(params) or atoms.with_electrons(params),
-        selection=selection,
+        by_atoms=atoms.by_atoms(params),
+        electrons=atoms.with_electrons(params),
+        train_backend=params.get("train_backend", TENSORFLOW),
+        reuse=read_reuse(params),
+        fp_files=tuple(params.get("fp_pp_files", ())),
+        fp_formats={key: fp_params[key] for key in FORMATS if key in fp_params},
+        validation=ValidationSettings(),
     )
+    record = with_validation(params, record)
+    _check_data_lists(params, record)
+    check_training(params, type_map)
+    more = check_training_input(params)
+    check_training_start(params)
+    return replace(record, warnings=(*record.warnings, *more))
 
 
 def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dict[str, Any]:
     """The dictionary that DP-GEN's own steps can be handed."""
-    data = params.data
-    jdata = {key: value for key, value in data.items() if key not in _OWN_KEYS}
+    data, own = params.data, names(Params)
+    jdata = {key: value for key, value in data.items() if key not in own}
     if jdata.get("model_devi_engine") not in foreign.FOREIGN:
-        jdata["model_devi_engine"] = "lammps"
+        jdata["model_devi_engine"] = LAMMPS
     jdata["model_devi_jobs"] = [
         {key: value for key, value in job.items() if key != "wte"}
         for job in data["model_devi_jobs"]
@@ -227,68 +262,26 @@ def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dic
 
 
 def _read_numb_models(params: Section, n_jobs: int) -> int:
-    models = params.integer("numb_models")
+    models = int(params["numb_models"])
     if models < 2 and n_jobs:
         remedy = "must be 2 or more: frames are chosen by the models' deviation (4 is usual)"
         raise params.wrong("numb_models", remedy)
     return models
 
 
-def _read_timestep(params: Section) -> float:
-    """The time step, ps; LAMMPS's own where the engine has none."""
-    key = "model_devi_dt"
-    return read_timestep(params, key) if key in params else DEFAULT_TIMESTEP_PS
-
-
 def _read_task_numbers(params: Section) -> tuple[int, int]:
-    task_max, task_min = params.integer("fp_task_max"), params.integer("fp_task_min", 0)
+    task_max, task_min = params["fp_task_max"], params["fp_task_min"]
     if task_min > task_max:
         remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
         raise params.wrong("fp_task_min", remedy)
     return task_max, task_min
 
 
-def _read_convergence(params: Section) -> Convergence | None:
-    if "convergence" not in params:
-        return None
-    section = params.section("convergence")
-    return Convergence(
-        accurate_ratio=section.fraction("accurate_ratio"), iterations=section.integer("iterations")
-    )
-
-
-def _read_selection(params: Section) -> Selection:
-    if "selection" not in params:
-        return Selection()
-    section = params.section("selection")
-    if section["method"] not in (DEVIATION, RANDOM):
-        raise section.wrong("method", f'must be "{DEVIATION}" or "{RANDOM}"')
-    return Selection(
-        method=section["method"],
-        energy_bins=section.integer("energy_bins") if "energy_bins" in section else None,
-        min_steps_apart=section.steps("min_steps_apart"),
-    )
-
-
-def _read_reference(params: Section, type_map: tuple[str, ...]) -> ForceField | None:
-    if params["fp_style"] != FP_STYLE:
-        return None
-    force_field = read_force_field(params.section("fp_params"), "force_field")
-    if set(type_map) != {"O", "H"}:
-        remedy = f'must be O and H, in any order: the reference is water ("{force_field.name}")'
+def _check_elements(params: Section, type_map: tuple[str, ...]) -> None:
+    if params["fp_style"] == FP_STYLE and set(type_map) != {"O", "H"}:
+        name = params["fp_params"]["force_field"]
+        remedy = f'must be O and H, in any order: the reference is water ("{name}")'
         raise params.wrong("type_map", remedy)
-    return force_field
-
-
-def _read_ase_method(params: Section) -> AseMethod | None:
-    if params["fp_style"] != ASE:
-        return None
-    section = params.section("fp_params")
-    path = section["calculator"]
-    if "." not in path or not all(part.isidentifier() for part in path.split(".")):
-        remedy = 'must be the import path of a class, as "ase.calculators.emt.EMT"'
-        raise section.wrong("calculator", remedy)
-    return AseMethod(path, section["kwargs"], section["periodic"])
 
 
 def _check_data_lists(params: Section, record: Params) -> None:

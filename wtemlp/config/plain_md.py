@@ -4,13 +4,15 @@ wtemlp's own script has a guard that stops a walker which leaves the physical wo
 the energy for it first.  What that script cannot do, DP-GEN's does, as DP-GEN writes it.
 """
 
-from wtemlp.config.records import DPGEN, OWN
+from wtemlp.config.keys.declare import ANY_COUNT, CUTOFF_A
+from wtemlp.config.records import DPGEN, OWN, MdOptions
+from wtemlp.config.schema.dpgen_schema import ENGINE, LAMMPS, engine_of
 from wtemlp.config.schema.section import Section
 from wtemlp.config.wte import MIN_NVT_STEPS
 from wtemlp.core.errors import NotRunnable
 
-MAX_TIMESTEP_PS = 0.01
 _OFF = (None, False)
+_RELATIVE = (("use_relative", "epsilon", "relative"), ("use_relative_v", "epsilon_v", "relative_v"))
 #: Keys of an entry, and of all entries.
 _OF_ALL = {"taut": "model_devi_taut", "taup": "model_devi_taup"}
 _NOT_BEADS = (1, 10, 100)  #: for which DP-GEN's loop over them is too short
@@ -57,7 +59,7 @@ def _check_dpgens(params: Section, job: Section) -> None:
         raise NotRunnable.of(error)
     if job.get("nbeads") is None:
         return
-    if job.integer("nbeads") in _NOT_BEADS:
+    if job["nbeads"] in _NOT_BEADS:
         remedy = "must be another number: DP-GEN's script has no names for so many beads"
         raise NotRunnable.of(job.wrong("nbeads", remedy))
     for key in ("model_devi_f_avg_relative", "model_devi_merge_traj"):
@@ -89,13 +91,64 @@ def setting(params: Section, job: Section, name: str) -> float | None:
     """A relaxation time, ps: the entry's, or that of all entries; None: DP-GEN's default."""
     for section, key in ((job, name), (params, _OF_ALL[name])):
         if section.get(key) is not None:
-            return section.number(key, "ps")
+            return float(section[key])
     return None
 
 
-def read_timestep(section: Section, key: str) -> float:
-    """A time step, ps."""
-    timestep_ps = section.number(key, "ps")
-    if timestep_ps > MAX_TIMESTEP_PS:
-        raise section.wrong(key, "must be 0.01 or less: it is in ps (0.5 fs is 0.0005)")
-    return timestep_ps
+def read_md_options(params: Section) -> MdOptions:
+    """The record of a parameter file.
+
+    Parameters
+    ----------
+    params : Section
+        The file.
+    """
+    if engine_of(params) not in (LAMMPS, ENGINE):
+        return MdOptions(keep_iterations=_keep(params))
+    average = params.get("model_devi_f_avg_relative", False)
+    if average and params.get("use_relative", False):
+        remedy = "not together with model_devi_f_avg_relative: remove one"
+        raise NotRunnable.of(params.wrong("use_relative", remedy))
+    return MdOptions(
+        devi_words=_relative(params),
+        d3=_d3(params),
+        neigh_one=params.get("lmp_neigh_modify_one"),
+        shuffle=params.get("shuffle_poscar", False),
+        periodic=not params.get("model_devi_nopbc", False),
+        merge_traj=params.get("model_devi_merge_traj", False),
+        f_average=average,
+        keep_iterations=_keep(params),
+        plumed_path=params.get("model_devi_plumed_path", False),
+    )
+
+
+def _relative(params: Section) -> str:
+    """Words of ``pair_style deepmd`` for deviations relative to the size of force or virial."""
+    words = []
+    for key, level, word in _RELATIVE:
+        if not params.get(key, False):
+            continue
+        if params.get(level) is None:
+            remedy = f"add it: a positive number, which {key} needs"
+            raise NotRunnable.of(params.missing(level, remedy))
+        words.append(f"{word} {params.number(level):.10g}")
+    return " ".join(words)
+
+
+def _d3(params: Section) -> str:
+    if not params.get("lmp_d3") or not params["lmp_d3"]["enable"]:
+        return ""
+    d3 = params.section("lmp_d3")
+    numbers = (d3.number(key, CUTOFF_A) for key in ("cutoff", "cn_cutoff"))
+    return " ".join([d3["damping_function"], d3["functional"], *(f"{n:.10g}" for n in numbers)])
+
+
+def _keep(params: Section) -> int | None:
+    """How many iterations keep their trajectories when their labels are there."""
+    key = "model_devi_clean_traj"
+    given = params.get(key, False)
+    if given is True:
+        return 0
+    if given is False:
+        return None
+    return params.integer(key, ANY_COUNT)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from wtemlp.config.records import TENSORFLOW
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import NotRunnable
 from wtemlp.dpgen import adapter
@@ -13,7 +14,6 @@ EPOCHS = ("numb_epoch", "num_epoch", "num_epochs", "numb_epochs")
 MAX_LENGTH = 10**12  #: steps or epochs: at 1000 steps a second, more than 30 years
 
 _KEY = "default_training_param"
-TENSORFLOW = "tensorflow"
 #: Keys of a model that has no descriptor of its own: branches, parts, a type with defaults.
 _WITHOUT_DESCRIPTOR = ("model_dict", "models", "shared_dict", "type")
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from dargs import Argument
 
+from wtemlp.config.records import TENSORFLOW
 from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.section import Section, key_path, show
-from wtemlp.config.training import STEPS, TENSORFLOW, descriptors, training_members
+from wtemlp.config.training import STEPS, descriptors, training_members
 from wtemlp.core.errors import InputError
 
 #: Keys of ``training`` that have one value here: under these names results are looked for, and

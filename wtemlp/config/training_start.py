@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wtemlp.config.data.files import DataFault, refuse_no_file
+from wtemlp.config.keys.declare import FRACTION
+from wtemlp.config.records import TENSORFLOW, Reuse
 from wtemlp.config.schema.section import Section
-from wtemlp.config.training import TENSORFLOW
 from wtemlp.config.training_input import FINETUNED
 from wtemlp.core.errors import InputError, NotRunnable
 from wtemlp.dpgen import adapter
@@ -60,6 +61,12 @@ def check_training_start(params: Section) -> None:
         raise NotRunnable.of(params.wrong(key, f"DP-GEN says: {error}")) from error
 
 
+def read_reuse(params: Section) -> Reuse | None:
+    """From which iteration on models are trained further, and for how long."""
+    first = params.get(_REUSE)
+    return None if first is None else Reuse(first, params.get(_STEPS))
+
+
 def _check_reuse(params: Section) -> None:
     if params.get(_REUSE) is None:
         return
@@ -71,7 +78,7 @@ def _check_reuse(params: Section) -> None:
             params.number(key)
     ratio = params[_RATIO]
     if not isinstance(ratio, str):
-        params.fraction(_RATIO)
+        params.number(_RATIO, FRACTION)
         return
     word, _, factor = ratio.partition(":")
     try:

@@ -20,8 +20,10 @@ from typing import Protocol
 
 import paramiko
 
+from wtemlp.config.keys.machine import Trust
 from wtemlp.config.records import MachineSection
-from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
+from wtemlp.config.schema.own_keys import names, read
+from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, TransportError
 from wtemlp.dispatch.library import (
     ArgumentError,
@@ -118,9 +120,8 @@ class RemoteShell:
 
     def __init__(self, settings: Settings) -> None:
         self.secrets = secrets_of(settings.machine)
-        file = settings.machine.get("known_hosts_file")
-        checking = settings.machine.get("strict_host_key_checking", HOST_KEY_CHECKING[0])
-        self.host_keys = HostKeys(checking, Path(file) if file else None, notes=False)
+        trust = read(Trust, Section("machine file", settings.machine))
+        self.host_keys = HostKeys(trust.checking, trust.file, notes=False)
         with self._plainly("connecting"):
             self.session = VerifiedSession(self.host_keys, **settings.machine["remote_profile"])
 
@@ -195,7 +196,7 @@ class Place:
         """The same for sections that are reached in the same way."""
         if self.settings.local:
             return "this machine"
-        keys = ("remote_profile", "strict_host_key_checking", "known_hosts_file")
+        keys = ("remote_profile", *names(Trust))
         return json.dumps([self.settings.machine.get(key) for key in keys], sort_keys=True)
 
     @property

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.keys.machine import Trust, Waiting
 from wtemlp.config.records import MachineSection
+from wtemlp.config.schema.own_keys import arguments, names, read
+from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError
 from wtemlp.dispatch.ssh.config import options_of
 
-OWN_KEYS = ("poll_seconds", "outage_seconds")
-HOST_KEYS = (
-    "strict_host_key_checking",
-    "known_hosts_file",
-)  #: for `dispatch.ssh`
+OWN_KEYS = names(Waiting)
+HOST_KEYS = names(Trust)  #: for `dispatch.ssh`
 DAY = 86_400.0
 #: Contexts whose folders can be asked and whose commands can be run.
 CONTEXTS = ("lazylocal", "local", "ssh")
@@ -82,7 +82,7 @@ def read_section(section: MachineSection, root: Path) -> Settings:
     Raises
     ------
     InputError
-        A key of ours has a value that makes no sense.
+        A file that it names is missing, or a key of ours has a value that makes no sense.
     """
     machine = {key: value for key, value in section.machine.items() if key not in OWN_KEYS}
     machine["local_root"] = str(root)
@@ -108,13 +108,12 @@ def read_section(section: MachineSection, root: Path) -> Settings:
     if settings.local and settings.context != "lazylocal":
         machine["remote_root"] = str(root / str(machine.get("remote_root") or "remote"))
     _resolve_template(settings.resources, root)
-    return Settings(
-        machine,
-        settings.resources,
-        _poll(section, settings),
-        _seconds(section, "outage_seconds", 0.0 if settings.local and settings.shell else DAY),
-        settings.attempts,
-    )
+    waiting = _waiting(section)
+    outage_s = waiting.outage_s
+    if outage_s is None:
+        outage_s = 0.0 if settings.local and settings.shell else DAY
+    poll_s = _poll(waiting, settings)
+    return Settings(machine, settings.resources, poll_s, outage_s, settings.attempts)
 
 
 def _attempts(machine: Mapping[str, Any]) -> int:
@@ -123,22 +122,23 @@ def _attempts(machine: Mapping[str, Any]) -> int:
     return retries + 1 if retries >= 0 else 3
 
 
-def _poll(section: MachineSection, settings: Settings) -> tuple[float, float]:
-    if section.machine.get("poll_seconds") is None:
-        return (0.02, 0.5) if settings.local and settings.shell else (10.0, 30.0)
-    seconds = _seconds(section, "poll_seconds", 0.0)
-    return (min(0.02, seconds), seconds) if settings.local and settings.shell else (seconds,) * 2
+def _waiting(section: MachineSection) -> Waiting:
+    """How patient to be; the section may not be from a file that was checked."""
+    from dargs import Argument
+
+    from wtemlp.config.schema.messages import validated
+
+    given = {key: section.machine[key] for key in OWN_KEYS if key in section.machine}
+    where = f"machine file: {section.stage}.machine"
+    schema = Argument("machine", dict, arguments(Waiting))
+    return read(Waiting, Section(where, validated(schema, given, where)))
 
 
-def _seconds(section: MachineSection, key: str, default: float) -> float:
-    value = section.machine.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise InputError(
-            f"machine file: {section.stage}.machine.{key}",
-            f"{value!r} is not a number of seconds",
-            "write 0 or more",
-        )
-    return float(value)
+def _poll(waiting: Waiting, settings: Settings) -> tuple[float, float]:
+    at_hand = settings.local and settings.shell
+    if waiting.poll_s is None:
+        return (0.02, 0.5) if at_hand else (10.0, 30.0)
+    return (min(0.02, waiting.poll_s) if at_hand else waiting.poll_s), waiting.poll_s
 
 
 def _resolve_template(resources: dict[str, Any], root: Path) -> None:

@@ -19,14 +19,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from dargs import Argument
 
 
-def import_quietly(name: str) -> ModuleType:
+def import_quietly(name: str) -> Any:
     """Import a module of dpgen or dpdispatcher without its logging set-up.
 
     Both write to files in the working directory and to the terminal as soon as they are imported.
@@ -64,12 +64,14 @@ def import_quietly(name: str) -> ModuleType:
 
 def run_arginfo() -> Argument:
     """DP-GEN's schema of ``dpgen run``'s parameter file: a fresh object, free to be extended."""
-    return import_quietly("dpgen.generator.arginfo").run_jdata_arginfo()
+    schema: Argument = import_quietly("dpgen.generator.arginfo").run_jdata_arginfo()
+    return schema
 
 
 def machine_arginfo() -> Argument:
     """DP-GEN's schema of ``dpgen run``'s machine file: a fresh object, free to be extended."""
-    return import_quietly("dpgen.generator.arginfo").run_mdata_arginfo()
+    schema: Argument = import_quietly("dpgen.generator.arginfo").run_mdata_arginfo()
+    return schema
 
 
 def atomic_masses(type_map: Sequence[str]) -> list[float]:
@@ -103,7 +105,8 @@ def atomic_masses(type_map: Sequence[str]) -> list[float]:
 def flat_mdata(mdata: Mapping[str, Any]) -> dict[str, Any]:
     """A machine dictionary with the flat keys (``train_command``, ...) that DP-GEN's steps read."""
     convert = import_quietly("dpgen.remote.decide_machine").convert_mdata
-    return convert(copy.deepcopy(dict(mdata)))
+    flat: dict[str, Any] = convert(copy.deepcopy(dict(mdata)))
+    return flat
 
 
 def refused_in_job_script(resources: Mapping[str, Any]) -> str | None:
@@ -146,7 +149,7 @@ class _SortedGlob:
 
 
 @contextmanager
-def run_folder(root: Path, seed: int) -> Iterator[ModuleType]:
+def run_folder(root: Path, seed: int) -> Iterator[Any]:
     """DP-GEN's generator, in the run's folder and with its random numbers from `seed`.
 
     DP-GEN works on paths relative to the working directory and draws from Python's global
@@ -170,7 +173,7 @@ def run_folder(root: Path, seed: int) -> Iterator[ModuleType]:
 
 @contextmanager
 def submissions(
-    module: ModuleType, root: Path, submit: Callable[[DpgenJob], None] | None = None
+    module: Any, root: Path, submit: Callable[[DpgenJob], None] | None = None
 ) -> Iterator[list[DpgenJob]]:
     """What a module of DP-GEN would submit: kept in a list, and handed on.
 

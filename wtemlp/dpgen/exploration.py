@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import dpdata
@@ -55,7 +54,7 @@ def complete_template(
     done = generator.revise_lmp_input_pair_coeff(done, settings)
     done = generator.revise_lmp_input_neigh_modify(done, settings)
     merge = settings.get("model_devi_merge_traj", False)
-    return generator.revise_lmp_input_dump(done, trj_freq, merge) if dump else done
+    return list(generator.revise_lmp_input_dump(done, trj_freq, merge) if dump else done)
 
 
 def native_script(
@@ -122,7 +121,7 @@ def _right_knock(script: str, masses: Sequence[float]) -> str:
     kind = int(dpdata.System("conf.lmp", fmt="lammps/lmp")["atom_types"][0])
     factor = math.sqrt(masses[kind - 1] / masses[kind])
 
-    def scaled(found: re.Match) -> str:
+    def scaled(found: re.Match[str]) -> str:
         return " ".join(["first set", *(f"{factor * float(word):f}" for word in found.groups())])
 
     return re.sub(r"first set (\S+) (\S+) ([^\s\"]+)", scaled, script)
@@ -131,7 +130,7 @@ def _right_knock(script: str, masses: Sequence[float]) -> str:
 def complete_plumed(lines: Sequence[str], plumed_file: str) -> list[str]:
     """Lines of a LAMMPS template with ``fix dpgen_plm`` as DP-GEN completes it."""
     generator = import_quietly("dpgen.generator.run")
-    return generator.revise_lmp_input_plm(list(lines), plumed_file)
+    return list(generator.revise_lmp_input_plm(list(lines), plumed_file))
 
 
 def make_exploration(
@@ -180,7 +179,7 @@ class _ReadingDpdata:
 
 
 @contextmanager
-def _reading(generator: ModuleType, read: Callable[[Path], dpdata.System]) -> Iterator[None]:
+def _reading(generator: Any, read: Callable[[Path], dpdata.System]) -> Iterator[None]:
     generator.dpdata = _ReadingDpdata(read)
     try:
         yield
@@ -224,7 +223,7 @@ class _CheckedOs:
 
 
 @contextmanager
-def _calypso(generator: ModuleType, root: Path, submit: Callable[[DpgenJob], None]) -> Iterator:
+def _calypso(generator: Any, root: Path, submit: Callable[[DpgenJob], None]) -> Iterator[Any]:
     module = import_quietly("dpgen.generator.lib.run_calypso")
     module.os = _CheckedOs()
     try:
@@ -267,12 +266,12 @@ def run_calypso(
 
 
 @contextmanager
-def _sorted(generator: ModuleType) -> Iterator[None]:
+def _sorted(generator: Any) -> Iterator[None]:
     """Adapted levels give sets of frames, which have another order in each process: sort them."""
     name = "_select_by_model_devi_adaptive_trust_low"
     theirs = getattr(generator, name)
 
-    def in_order(*args: Any, **kwargs: Any) -> tuple:
+    def in_order(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
         accurate, candidates, *rest = theirs(*args, **kwargs)
         return sorted(accurate), sorted(candidates), *rest
 

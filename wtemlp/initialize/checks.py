@@ -5,14 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.records import TOGETHER, InitParams
+from wtemlp.config.keys.init import DataLayout, InitParams
 from wtemlp.core.atomic_io import read_record, temporary
 from wtemlp.core.errors import InputError
 from wtemlp.initialize.packmol import find_packmol
 from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
 
 #: Keys that came later, with what folders without them were made with.
-_EARLIER = {"data": TOGETHER}
+_EARLIER = {"data": DataLayout.TOGETHER}
 
 
 def parameters_of(params: InitParams) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp.config.records import BY_ENSEMBLE, InitParams
+from wtemlp.config.keys.init import DataLayout, InitParams
 from wtemlp.core.errors import CalculationError
 from wtemlp.md.reference_script import LOG
 from wtemlp.md.topology import make_whole, water_topology
@@ -70,7 +70,7 @@ def split_purpose(biasfactor: float | None) -> tuple[str, ...]:
 
 def _parts(params: InitParams, dataset: Dataset) -> Iterator[tuple[float | None, np.ndarray]]:
     """The places of the frames of each set of data, with its bias factor."""
-    if params.data != BY_ENSEMBLE:
+    if params.data != DataLayout.BY_ENSEMBLE:
         yield None, np.arange(len(dataset))
         return
     factors = np.array([origin.biasfactor for origin in dataset.origins])

@@ -15,7 +15,7 @@ from wtemlp.analysis.diffusion import self_diffusion
 from wtemlp.analysis.displacement import unwrap
 from wtemlp.analysis.energy import moments
 from wtemlp.analysis.rdf import half_width, rdf
-from wtemlp.config.records import InitParams
+from wtemlp.config.keys.init import InitParams
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import DumpFrame, last_frames

@@ -17,7 +17,8 @@ import numpy as np
 
 from wtemlp import __version__
 from wtemlp.config.init_params import WATER_G_MOL, box_length_A
-from wtemlp.config.records import BY_ENSEMBLE, InitParams, Machines
+from wtemlp.config.keys.init import DataLayout, InitParams
+from wtemlp.config.records import Machines
 from wtemlp.core.atomic_io import last_line, leading_int, reading, write_json, write_text
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.seeds import derive_seed
@@ -231,7 +232,7 @@ class _Init:
         return n_frames
 
     def _splits(self) -> list[tuple[str, ...]]:
-        apart = self.params.data == BY_ENSEMBLE
+        apart = self.params.data == DataLayout.BY_ENSEMBLE
         return [split_purpose(g) for g in (self.params.ensembles if apart else (None,))]
 
     def _save(self, result: InitResult) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.records import OPES, Extra, WteBlock
+from wtemlp.config.keys.wte import Extra, Method, WteBlock
 from wtemlp.lammps_plumed.fix_plumed import ENERGY_IN_KJ_MOL
 from wtemlp.lammps_plumed.kernel import Kernel, PlumedError
 from wtemlp.md import plumed_input
@@ -61,7 +61,7 @@ def generated_input(wte: WteBlock, temperature_K: float) -> str:
         "units": "metal",
         "extra": wte.extra,
     }
-    if wte.method == OPES and wte.window_K is not None:
+    if wte.method == Method.OPES and wte.window_K is not None:
         return plumed_input.opes_input(
             window_K=wte.window_K, observation=10, deltafs="DELTAFS", **common
         )

@@ -17,7 +17,7 @@ writes the input in its middle, with the commands of :func:`lammps_print`.
 
 import math
 
-from wtemlp.config.records import Extra, ExtraVariable
+from wtemlp.config.keys.wte import Extra, ExtraVariable
 
 ENERGY_UNITS = {"metal": "eV", "real": "kcal/mol"}  #: PLUMED's name of LAMMPS's energy unit
 

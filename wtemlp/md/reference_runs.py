@@ -3,7 +3,8 @@
 Of ``wtemlp init``: the box found in NPT, then NVT, then the WTE runs; of ``wtemlp plan``: NVT.
 """
 
-from wtemlp.config.records import ForceField, InitParams
+from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 from wtemlp.md import plumed_input
 from wtemlp.md.reference_script import force_field_commands

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wtemlp.config.records import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.md.topology import WaterTopology
 
 SCRIPT = "in.lammps"  #: name of a reference job's script

@@ -12,7 +12,7 @@ of the temperature.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wtemlp.config.records import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.core import paths
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.reference_runs import ATM_IN_BAR

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from wtemlp.config.records import WTE, Extra, Guard
+from wtemlp.config.keys.wte import Extra, Guard, Method
 from wtemlp.core import paths
 
 MAX_COLVAR_STRIDE = 10  #: steps
@@ -50,7 +50,7 @@ class Walker:
     velocity_seed: int
     thermostat_seed: int
     checkpoint: int = 0  #: steps of the biased part between checkpoints; 0: none
-    method: str = WTE
+    method: str = Method.WTE
     pressure_bar: float | None = None  #: None: constant volume
     barostat: str = ""  #: what of the cell moves: "iso", "aniso", "tri"
     barostat_ps: float = 0.5

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.records import WTE, Extra
+from wtemlp.config.keys.wte import Extra, Method
 from wtemlp.config.templates.plumed_output import EnergyFile
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import read_json, reading, write_json
@@ -44,7 +44,7 @@ class WalkerRecord:
     timestep_ps: float | None = None
     structure: str = ""  #: what it started from
     origin: Mapping[str, Any] | None = None  #: of a labelled frame: where that is from
-    method: str = WTE
+    method: str = Method.WTE
     biasfactor: float | None = None  #: None: from the window of temperatures
     biasfactor_asked: tuple[float, ...] = ()  #: of the parameter file, that it stands for
     biasfactor_cap: float | None = None

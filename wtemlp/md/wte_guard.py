@@ -5,7 +5,7 @@ deviation is not a LAMMPS variable: a line of ``awk`` looks at the last rows of
 ``model_devi.out`` between segments of the run and sets the variable that ``fix halt`` reads.
 """
 
-from wtemlp.config.records import OPES
+from wtemlp.config.keys.wte import Method
 from wtemlp.config.templates.job import GUARD_FILE
 from wtemlp.core import paths
 from wtemlp.md.walker import Walker
@@ -34,7 +34,7 @@ def awk_program(walker: Walker) -> str:
         every = -(-w.checkpoint // w.segment) * w.segment
         new = f"{paths.CHECKPOINT}.new"
         # Before its first update there is nothing that OPES could go on from.
-        first = w.nvt_steps + (w.observation * w.pace if w.method == OPES else 0)
+        first = w.nvt_steps + (w.observation * w.pace if w.method == Method.OPES else 0)
         due = f"step > {first} && step < {w.nvt_steps + w.nsteps}"
         text += (
             f"  else if ({due} && (step - {w.nvt_steps}) % {every} == 0)\n"

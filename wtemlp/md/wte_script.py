@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
-from wtemlp.config.records import OPES
+from wtemlp.config.keys.wte import Method
 from wtemlp.core import paths
 from wtemlp.core.units import KB_EV
 from wtemlp.md import plumed_input
@@ -267,7 +267,7 @@ def _plumed(w: Walker) -> str:
         "flush": w.trj_freq,
         "extra": w.extra,
     }
-    if w.method == OPES:
+    if w.method == Method.OPES:
         window: tuple[float, float] | tuple[str, str] | None = w.window_K
         if w.biasfactor_cap is not None:
             window = ("${low_K}", "${high_K}")
@@ -328,7 +328,7 @@ def _resume(w: Walker) -> list[str]:
 
     Not those that others have felt: they are part of the bias, whatever became of this walker.
     """
-    hills = paths.DELTAFS if w.method == OPES else paths.HILLS
+    hills = paths.DELTAFS if w.method == Method.OPES else paths.HILLS
     lines = [f"include         {VARIABLES}"]
     if w.biased and w.shared is None:
         lines.append(

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
+from wtemlp.config.keys.declare import MAX_STEPS
 from wtemlp.config.records import ExploreJob, MachineSection, Params
-from wtemlp.config.schema.section import MAX_STEPS
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.initialize.workflow import done_steps

@@ -12,13 +12,13 @@ from wtemlp.analysis.planning import (
     fluctuations,
     table,
 )
-from wtemlp.config.records import AUTO_HEIGHT_KT, ExploreJob, Params
+from wtemlp.config.keys.wte import UNBIASED
+from wtemlp.config.records import ExploreJob, Params
 from wtemlp.core.errors import InputError
 from wtemlp.planning.sources import UnbiasedRun
 from wtemlp.planning.tables import MIN_ENERGIES
 
 BIASFACTORS = (1.0, 4.0, 16.0, 64.0, 256.0)
-PACE = 100  #: where the parameter file has no exploration
 ENOUGH = 50  #: independent energies; with fewer, sigma is known to worse than 10 %
 WATER_ATOMS = 3
 LINEAR = 0.4  #: of T: half windows beyond it need more than a constant heat capacity
@@ -77,9 +77,8 @@ def make_plan(
     """
     nvt = _measured(run)
     job = _job(params, run.system)
-    hills = Hills(AUTO_HEIGHT_KT, None, PACE)
-    if job is not None:
-        hills = Hills(job.wte.height_kT, job.wte.sigma_eV, job.wte.pace)
+    wte = job.wte if job is not None else UNBIASED
+    hills = Hills(wte.height_kT, wte.sigma_eV, wte.pace)
     own = (job.wte.biasfactors if job else ()) if not biasfactors else ()
     factors = set(biasfactors) or {*BIASFACTORS, *(g for g in own if g is not None)}
     if window_K is None and job is not None:

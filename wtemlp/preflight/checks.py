@@ -41,13 +41,15 @@ def check_everything(
     submit : bool
         Send a tiny job through each queue, too.
     """
-    params = check_params(param, root, findings, files=not schema_only)
+    examined = check_params(param, root, findings, files=not schema_only)
+    params = examined.params if examined is not None else None
     machines = None
     if machine is not None:
         machines = check_machine_file(machine, findings, to_run=not schema_only)
     if not schema_only:
         check_plumed(params, machines, root, findings)
-        check_label_inputs(params, machines, root, findings)
+        lacking = examined is not None and bool(examined.label_file_problems())
+        check_label_inputs(params, machines, root, findings, lacking)
     if machines is None or schema_only:
         return
     check_folder(params, machines, root, findings)

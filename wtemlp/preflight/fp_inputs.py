@@ -6,6 +6,7 @@ when it makes the first inputs, which in a run is after hours of training and ex
 
 import copy
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,8 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
         write_dump(dump, np.array([0]), cell[None], np.arange(n_atoms) + 1, coords[None])
         write_json(folder / paths.FRAME, {"task": "none"})
         try:
-            labeller = DpgenStyle(copy.deepcopy(jdata), {}, rehearsal.root, 0)
+            elsewhere = replace(params, jdata=copy.deepcopy(jdata))
+            labeller = DpgenStyle(elsewhere, {}, rehearsal.root, 0)
             labeller.write_inputs([folder], 0)
         except CalculationError as error:
             reason = str(error.__cause__).strip() or "a condition of its code is not met"
@@ -76,8 +78,7 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
 
 def _check_formats(params: Params) -> None:
     """The formats between which a program of the user's own translates."""
-    for key in ("input_fmt", "output_fmt"):
-        name = params.jdata["fp_params"][key]
+    for key, name in params.fp_formats.items():
         if (remedy := format_remedy(name)) is not None:
             raise InputError(f"{params.source.name}: fp_params.{key}", f'"{name}"', remedy)
 

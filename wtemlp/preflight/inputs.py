@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from wtemlp.config.label_files import label_file_problems
+from wtemlp.config.keys.machine import Stage
 from wtemlp.config.machine.sections import examine_machines
-from wtemlp.config.params import look_at_files
+from wtemlp.config.params import Examined, examine_params
 from wtemlp.config.records import Machines, MachineSection, Params
 from wtemlp.config.schema.dpgen_schema import OWN_STYLES
-from wtemlp.config.schema.section import Section
-from wtemlp.config.schema.wellformed import examine_params
 from wtemlp.core.errors import InputError, MissingEngine, NotRunnable, WtemlpError
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.findings import Findings
@@ -20,10 +18,8 @@ from wtemlp.preflight.reference_trial import is_tried_here, try_reference
 from wtemlp.preflight.user_files import check_included, check_user_files
 from wtemlp.records.compatibility import check_run
 
-STAGES = ("train", "model_devi", "fp")
 
-
-def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Params | None:
+def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Examined | None:
     """Check a parameter file.
 
     Parameters
@@ -39,8 +35,8 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
 
     Returns
     -------
-    Params or None
-        None: no run can be made of it.
+    Examined or None
+        None: it is not well-formed.
     """
     try:
         examined = examine_params(param, root)
@@ -50,7 +46,7 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
     params = examined.params
     if params is None:
         _tell_not_runnable(param, examined.problems, findings, files)
-        return None
+        return examined
     jobs, models = len(params.jobs), params.numb_models
     findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
     for line in params.warnings:
@@ -59,8 +55,9 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
     if templates:
         findings.ok(param.name, f"the scripts of {templates} iterations have all that is needed")
     if files:
-        data, problems, notes = look_at_files(params, root)
-        for line in (*data.warnings, *notes):
+        found = examined.look_at_files()
+        data, problems = found.data, found.problems
+        for line in (*data.warnings, *found.notes):
             _warn(line, findings)
         for problem in (*data.shown, *problems):
             findings.refused(problem)
@@ -75,14 +72,18 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Pa
                 f"{len(data.systems)} systems of data and {structures} "
                 f"structures are there, of {elements}",
             )
-    return params
+    return examined
 
 
 def check_label_inputs(
-    params: Params | None, machines: Machines | None, root: Path, findings: Findings
+    params: Params | None,
+    machines: Machines | None,
+    root: Path,
+    findings: Findings,
+    lacking: bool = False,
 ) -> None:
     """Check the back end of the trainings, and that DP-GEN can make the inputs of its ``fp_style``,
-    if their files are there."""
+    unless files are lacking that this style names."""
     if params is None:
         return
     if machines is not None:
@@ -92,7 +93,7 @@ def check_label_inputs(
             except WtemlpError as error:
                 findings.refused(error)
     own = params.fp_style in OWN_STYLES
-    if not own and label_file_problems(Section(params.source.name, params.jdata), root):
+    if lacking:
         return  # told already
     try:
         check_labels(params, machines, root)
@@ -203,7 +204,7 @@ def check_sections(
         check_user_files(machines, root)
     except WtemlpError as error:
         findings.refused(error)
-    for stage in STAGES:
+    for stage in Stage:
         try:
             check_machines(machines, (stage,), root)
         except MissingEngine as error:

@@ -7,12 +7,11 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from wtemlp.config.machine.shell_command import program_words, ranks_of
-from wtemlp.config.records import OWN, Machines, MachineSection, Params
-from wtemlp.config.training import TENSORFLOW
+from wtemlp.config.records import OWN, TENSORFLOW, Machines, MachineSection, Params
 from wtemlp.core.errors import InputError, MissingEngine
 from wtemlp.dispatch.remote_shell import Place, find_program
 from wtemlp.dispatch.settings import read_section
@@ -39,13 +38,13 @@ def is_local(section: MachineSection) -> bool:
     )
 
 
-def check_machines(machines: Machines, needed: tuple[str, ...], root: Path) -> None:
+def check_machines(machines: Machines, needed: Iterable[str], root: Path) -> None:
     """Look at how the stages are to be run, and for the programs of those that run here.
 
     Parameters
     ----------
     machines : Machines
-    needed : tuple of str
+    needed : iterable of str
         Stages to look at: ``"train"``, ``"model_devi"``, ``"fp"``.
     root : Path
         The run's folder.
@@ -72,7 +71,7 @@ def check_backend(params: Params, machines: Machines) -> None:
     MissingEngine
         If the package is not installed.
     """
-    backend = params.jdata.get("train_backend", TENSORFLOW)
+    backend = params.train_backend
     package = BACKENDS.get(backend)
     section = machines.train
     if package is None or not is_local(section) or section.command.split()[:2] != _DP:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from wtemlp.config.keys.machine import Waiting
 from wtemlp.config.records import MachineSection
+from wtemlp.config.schema.own_keys import read
+from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import WtemlpError
 from wtemlp.core.formatting import duration
 from wtemlp.dispatch.cancel import discard_stage
@@ -116,7 +119,8 @@ def _discard(
 def _for_probe(section: MachineSection) -> MachineSection:
     """The section with one attempt, and little patience."""
     ours = {"retry_count": 0, "outage_seconds": OUTAGE_S}
-    poll = {"poll_seconds": min(float(section.machine.get("poll_seconds") or 2.0), 2.0)}
+    asked = read(Waiting, Section(section.stage, section.machine)).poll_s
+    poll = {"poll_seconds": min(asked or 2.0, 2.0)}
     return replace(section, machine={**section.machine, **ours, **poll})
 
 

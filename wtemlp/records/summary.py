@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wtemlp.config.keys.labels import Picking
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.formatting import duration
 from wtemlp.core.paths import RunPaths
@@ -38,7 +39,7 @@ class Summary:
     lowered: list[dict] = field(default_factory=list)
     """One a system and temperature where a bias factor is lower than asked for: ``{"system",
     "temperature_K", "asked", "biasfactor", "text"}``."""
-    selection: str = "deviation"  #: how frames were picked: "deviation", or "random"
+    selection: str = Picking.DEVIATION  #: how frames were picked
     seconds: dict[str, float] = field(default_factory=dict)  #: wall time: train, explore, label
     core_hours: dict[str, float] = field(default_factory=dict)
     """What the stages' tasks took, their time times the cores of the machine file."""

@@ -9,8 +9,6 @@ from wtemlp.core.atomic_io import write_json
 FILE = "sweep.json"
 FORMAT = 1
 
-DEVIATION, RANDOM = "deviation", "random"
-
 
 @dataclass(frozen=True)
 class Arm:
@@ -20,7 +18,7 @@ class Arm:
     folder: str  #: the run's folder, relative to the sweep's
     biasfactor: float  #: 1: unbiased
     temperature_K: float  #: of the exploration
-    selection: str  #: :data:`DEVIATION` or :data:`RANDOM`
+    selection: str  #: how frames are picked, :class:`~wtemlp.config.keys.labels.Picking`
     seed: int
     baseline: str = ""  #: "unbiased", "random", "highT", or "" for a biased run
 

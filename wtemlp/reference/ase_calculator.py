@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from ase import Atoms
 
-from wtemlp.config.records import AseMethod
+from wtemlp.config.keys.labels import AseMethod
 from wtemlp.core.atomic_io import replacing, write_json, write_text
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import Task

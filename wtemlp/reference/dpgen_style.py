@@ -9,6 +9,7 @@ from typing import Any
 import dpdata
 import numpy as np
 
+from wtemlp.config.records import Params
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import Task
@@ -31,15 +32,15 @@ class DpgenStyle:
 
     Parameters
     ----------
-    jdata, mdata : Mapping
-        :attr:`wtemlp.config.records.Params.jdata` and
+    params : Params
+    mdata : Mapping
         :attr:`wtemlp.config.records.Machines.mdata`.
     root : Path
         The run's folder.
     iteration : int
     """
 
-    jdata: Mapping[str, Any]
+    params: Params
     mdata: Mapping[str, Any]
     root: Path
     iteration: int
@@ -66,17 +67,17 @@ class DpgenStyle:
             frame = dpdata.System(
                 str(folder / paths.FRAME_DUMP), fmt="lammps/dump", type_map=list(self._type_map)
             )
-            if self.jdata["fp_style"] == VACUUM:
+            if self.params.fp_style == VACUUM:
                 frame.data["coords"][0] = whole_cluster(frame["coords"][0], frame["cells"][0])
             frame.to_vasp_poscar(str(folder / paths.POSCAR))
-            if self.jdata["fp_style"] == "pwmat":
+            if self.params.fp_style == "pwmat":
                 frame.to("pwmat/atom.config", str(folder / ATOM_CONFIG))
         try:
-            prepare_labels(self.root, self.iteration, self.jdata, seed)
+            prepare_labels(self.root, self.iteration, self.params.jdata, seed)
         except Exception as error:  # DP-GEN raises whatever a wrong key leads to
             raise CalculationError(
                 f"{folders[0].parent}: DP-GEN cannot make the input files of fp_style "
-                f"{self.jdata['fp_style']}: {type(error).__name__}: {error}"
+                f"{self.params.fp_style}: {type(error).__name__}: {error}"
             ) from error
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
@@ -97,7 +98,7 @@ class DpgenStyle:
         """
         job = self._job
         # Files that DP-GEN links into the folder and, for CP2K, does not send.
-        named = self.jdata.get("fp_pp_files", ())
+        named = self.params.fp_files
         linked = [name for name in named if (folder / name).is_symlink()]
         whole = " && ".join(job.commands).rstrip("; ")
         return Task(
@@ -111,7 +112,7 @@ class DpgenStyle:
 
     @cached_property
     def _job(self) -> DpgenJob:
-        job = label_job(self.root, self.iteration, self.jdata, self.mdata)
+        job = label_job(self.root, self.iteration, self.params.jdata, self.mdata)
         if job is None:
             raise CalculationError(f"iteration {self.iteration} has no labelling tasks")
         return job
@@ -131,7 +132,7 @@ class DpgenStyle:
         Labels
             Of the frame that was sent, its atoms in the order of the output, as in DP-GEN's data.
         """
-        label, reason, notes = outputs.read(folder, self.jdata)
+        label, reason, notes = outputs.read(folder, self.params.jdata)
         if label is not None:
             reason = take_sent(label, frames, self._type_map, notes)
         if label is None or reason:
@@ -157,7 +158,7 @@ class DpgenStyle:
 
     @property
     def _type_map(self) -> tuple[str, ...]:
-        return tuple(self.jdata["type_map"])
+        return self.params.type_map
 
 
 def take_sent(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp.config.records import ForceField
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.core.atomic_io import write_text
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.units import KCAL_MOL_IN_EV

@@ -42,7 +42,7 @@ def labeller_of(params: Params, machines: Machines, root: Path, iteration: int) 
     own = OWN.get(params.fp_style)
     if own is not None:
         return own(params)
-    return DpgenStyle(params.jdata, machines.mdata, root, iteration)
+    return DpgenStyle(params, machines.mdata, root, iteration)
 
 
 def _force_field(params: Params) -> Labeller:

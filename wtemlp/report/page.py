@@ -10,6 +10,7 @@ from markupsafe import Markup
 from wtemlp.core.atomic_io import is_of_disk
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
+from wtemlp.records.validation_record import Validation
 from wtemlp.report.citations import Used, bibtex, citations
 from wtemlp.report.cost import cost_table
 from wtemlp.report.data import RunData, read_run
@@ -32,7 +33,9 @@ _ITERATIONS = Markup(
     "condition together, for they sample the same; where walkers are shown one by one, each is "
     "divided by its own. Walkers that the guard stopped are not in the σ. {}"
 )
-_TRAINING = "Errors are on the validation set, means over the models. The run does not explore."
+_TRAINING = Markup(
+    "Errors are on the validation set, means over the models. The run does not explore."
+)
 _WALKERS = Markup(
     "One row a walker. The inefficiency is the number of successive NVT samples that are worth "
     "one independent sample: the larger it is, the less certain σ<sub>NVT</sub>."
@@ -164,7 +167,7 @@ def render(run: RunData, facts: RunFacts) -> str:
         blocks.append(walkers)
     if run.validation is not None:
         place = next(i for i, block in enumerate(blocks) if _is_of_validation(block))
-        blocks.insert(place, _verdict(run))
+        blocks.insert(place, _verdict(run.validation))
     if facts.inputs:
         blocks.append(section("Parameters", "inputs.html.j2", key="inputs", files=facts.inputs))
     cited = citations(_used(run, facts))
@@ -193,8 +196,7 @@ def _is_of_validation(block: Section | Figure) -> bool:
     return key.startswith("validation_") or key == "timeline"
 
 
-def _verdict(run: RunData) -> Section:
-    found = run.validation
+def _verdict(found: Validation) -> Section:
     return section(
         "Validation",
         "verdict.html.j2",

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-OPES, TEMPLATE = "opes", "template"  #: methods of walkers, as summaries have them
+from wtemlp.config.keys.wte import Method
+
+TEMPLATE = "template"  #: the method of a walker whose scripts are the user's own
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,11 @@ def sampling_of(walker: Mapping[str, Any]) -> Sampling | None:
         return Sampling(factor, template=True)
     if isinstance(window, list | tuple) and len(window) == 2:
         ends = (float(window[0]), float(window[1]))
-        return Sampling(None, ends, walker.get("method") == OPES)
+        return Sampling(None, ends, walker.get("method") == Method.OPES)
     if factor is None:
         return None
     # Summaries of the first versions do not say what is biased.
-    flat, energy = walker.get("method") == OPES, walker.get("biases_energy") is not False
+    flat, energy = walker.get("method") == Method.OPES, walker.get("biases_energy") is not False
     return Sampling(factor, None, flat, energy)
 
 

@@ -70,7 +70,8 @@ def _problem(system: Path) -> str:
 
 
 def _load(folder: Path, name: str) -> NDArray[np.float64]:
-    return np.load(folder / f"{name}.npy", mmap_mode="r")
+    found: NDArray[np.float64] = np.load(folder / f"{name}.npy", mmap_mode="r")
+    return found
 
 
 def _read(

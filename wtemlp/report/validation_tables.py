@@ -60,8 +60,8 @@ def _run_row(run: MdRun) -> list[str]:
         in_words(run.total_energy_drift_meV_atom_ns),
         in_words(run.pressure_bar),
         in_words(run.density_g_cm3, 4),
-        in_words(oxygen and oxygen.d_pbc),
-        in_words(oxygen and oxygen.d_corrected),
+        in_words(oxygen.d_pbc if oxygen else None),
+        in_words(oxygen.d_corrected if oxygen else None),
         run.failed,
     ]
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
 from wtemlp.analysis.picking import draw, energy_bin
-from wtemlp.config.records import RANDOM, Params
+from wtemlp.config.keys.labels import Picking
+from wtemlp.config.records import Params
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_text
 from wtemlp.core.paths import RunPaths
@@ -51,7 +52,7 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
     for system in np.unique(table.system):
         judged = (table.system == system) & ~out
         verdict[judged] = sort_frames(criteria, int(system), table.where(judged))
-    if params.selection.method == RANDOM:
+    if params.selection.method == Picking.RANDOM:
         eligible = ~out & np.isfinite(table.max_devi_f)
     else:
         eligible = verdict == Decision.CANDIDATE
@@ -87,8 +88,8 @@ def _bad_boxes(
 ) -> list[int]:
     """Those of some frames that fail ``fp_skip_bad_box`` or ``fp_cluster_vacuum``, as DP-GEN
     judges them."""
-    box = context.params.jdata.get("fp_skip_bad_box")
-    vacuum_A = context.params.criteria[iteration].vacuum_A
+    criteria = context.params.criteria[iteration]
+    box, vacuum_A = criteria.bad_box, criteria.vacuum_A
     if box is None and vacuum_A is None:
         return []
     found = []

@@ -8,10 +8,9 @@ import math
 import re
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -72,7 +71,7 @@ def complete(context: RunContext, iteration: int) -> None:
         content = read_json(file, TRAIN_AGAIN)
         _add_validation(content["training"], len(held_out))
         overrule(content["training"])
-        _epochs_to_steps(content["training"], file.parent, _reused_steps(params.jdata, iteration))
+        _epochs_to_steps(content["training"], file.parent, _reused_steps(params, iteration))
         write_json(file, content)
 
 
@@ -95,12 +94,10 @@ def _add_validation(training: dict, n_systems: int) -> None:
         )
 
 
-def _reused_steps(jdata: Mapping[str, Any], iteration: int) -> int | None:
+def _reused_steps(params: Params, iteration: int) -> int | None:
     """The length of a training that goes on from old models, if it has one of its own."""
-    first = jdata.get("training_reuse_iter")
-    if first is None or iteration < first:
-        return None
-    return jdata.get("training_reuse_numb_steps")
+    reuse = params.reuse
+    return reuse.steps if reuse is not None and iteration >= reuse.first else None
 
 
 def _epochs_to_steps(training: dict, folder: Path, instead: int | None) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.keys.labels import Picking
 from wtemlp.config.templates.includes import is_expanded
 from wtemlp.config.templates.plumed import read_lines
 from wtemlp.core.errors import InputError
-from wtemlp.records.sweep_record import RANDOM, Arm
+from wtemlp.records.sweep_record import Arm
 
 Move = Callable[[str], str]  #: a path, from the run's folder to the arm's
 
@@ -44,8 +45,8 @@ def arm_param(given: Mapping[str, Any], arm: Arm, root: Path, folder: Path) -> d
     """
     param = _moved(given, root, folder)
     param["seed"] = arm.seed
-    if arm.selection == RANDOM:
-        param["selection"] = {**param.get("selection", {}), "method": RANDOM}
+    if arm.selection == Picking.RANDOM:
+        param["selection"] = {**param.get("selection", {}), "method": Picking.RANDOM.value}
     for job in param["model_devi_jobs"]:
         job["wte"]["biasfactor"] = _plain(arm.biasfactor)
         if arm.biasfactor == 1:

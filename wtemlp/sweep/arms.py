@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wtemlp.config.records import DEVIATION as BY_DEVIATION
-from wtemlp.config.records import WTE, ExploreJob, Params
+from wtemlp.config.keys.declare import MAX_BIASFACTOR, MAX_SEED, MAX_TEMPERATURE_K
+from wtemlp.config.keys.labels import Picking
+from wtemlp.config.keys.wte import Method
+from wtemlp.config.records import ExploreJob, Params
 from wtemlp.config.schema.dpgen_schema import ENGINE
-from wtemlp.config.schema.section import MAX_SEED
-from wtemlp.config.wte import MAX_BIASFACTOR, MAX_TEMPERATURE_K
 from wtemlp.core.errors import InputError
-from wtemlp.records.sweep_record import DEVIATION, RANDOM, Arm
+from wtemlp.records.sweep_record import Arm
 
 RANDOM_PICKS, HIGH_T = "random", "highT"  #: baselines that can be asked for
 OPTION = "--baseline"
@@ -97,11 +97,11 @@ def _check_params(params: Params) -> None:
         raise InputError(
             f"{name}: model_devi_jobs", "has no exploration", "add one with a wte block"
         )
-    if params.selection.method != BY_DEVIATION:
+    if params.selection.method != Picking.DEVIATION:
         raise InputError(
             f"{name}: selection.method",
             params.selection.method,
-            f'must be "{BY_DEVIATION}": random picks are asked for with {OPTION} {RANDOM_PICKS}',
+            f'must be "{Picking.DEVIATION}": {OPTION} {RANDOM_PICKS} asks for random picks',
         )
     for index, job in enumerate(params.jobs):
         why = _unsupported(job)
@@ -115,11 +115,11 @@ def _unsupported(job: ExploreJob) -> tuple[str, str, str] | None:
     block = job.wte
     if job.template is not None:
         return ".template", "is not supported by a sweep", "its bias is in scripts of your own"
-    if block.method != WTE:
+    if block.method != Method.WTE:
         return (
             ".wte.method",
             f"{block.method} is not supported by a sweep",
-            f'it has no bias factor: have "{WTE}"',
+            f'it has no bias factor: have "{Method.WTE}"',
         )
     if block.window_K is not None:
         return (
@@ -195,13 +195,17 @@ def make_arms(params: Params, request: Request, window_K: float | None) -> tuple
     """
     temperature_K = params.jobs[0].temps_K[0]
     kinds = [
-        (f"g{_name(g)}", g, temperature_K, DEVIATION, "unbiased" if g == 1 else "")
+        (f"g{_name(g)}", g, temperature_K, Picking.DEVIATION, "unbiased" if g == 1 else "")
         for g in request.biasfactors
     ]
-    kinds += [(f"g{_name(g)}-random", g, temperature_K, RANDOM, "random") for g in request.random]
+    kinds += [
+        (f"g{_name(g)}-random", g, temperature_K, Picking.RANDOM, "random") for g in request.random
+    ]
     asked = (window_K if one is None else one for one in request.high_K)
     high_K = [one for one in asked if one is not None]
-    kinds += [(f"g1-{_name(one)}K", 1.0, one, DEVIATION, "highT") for one in dict.fromkeys(high_K)]
+    kinds += [
+        (f"g1-{_name(one)}K", 1.0, one, Picking.DEVIATION, "highT") for one in dict.fromkeys(high_K)
+    ]
     return tuple(
         Arm(
             name=name,

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from wtemlp.analysis.energy import temperature_window
+from wtemlp.config.keys.declare import MAX_TEMPERATURE_K
 from wtemlp.config.records import Machines, Params
-from wtemlp.config.wte import MAX_TEMPERATURE_K
 from wtemlp.core.atomic_io import read_record, write_json
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from wtemlp.analysis.structure import BlockedRdf, RdfDistance, rdf_distance
-from wtemlp.config.records import ValidationBounds
+from wtemlp.config.keys.validation import ValidationBounds
 from wtemlp.md.validation_script import NPT, NVE, NVT
 from wtemlp.records.validation_record import MODEL, REFERENCE, Check, Estimate, MdRun, Parity
 from wtemlp.validation.measure import Measured

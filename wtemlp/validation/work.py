@@ -40,7 +40,7 @@ def plan_work(params: Params, machines: Machines, root: Path, iteration: int | N
             "is missing, and the explorations have no temperature",
             "add it: a list (K)",
         )
-    if params.jdata.get("use_ele_temp"):
+    if params.electrons:
         raise InputError(
             f"{params.source.name}: use_ele_temp",
             "is on, and the MD of a validation gives the models no electron temperature",

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
-from wtemlp.config.records import RANDOM, MachineSection
+from wtemlp.config.keys.labels import Picking
+from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Progress, Task, TaskResult, failure_of
@@ -225,7 +226,7 @@ class Loop:
             row.failed = decided.judged(Decision.FAILED)
             row.selected = decided.count(Decision.SELECTED)
             row.selection = self.context.params.selection.method
-            how = ", picked at random from all," if row.selection == RANDOM else ""
+            how = ", picked at random from all," if row.selection == Picking.RANDOM else ""
             self._say(
                 f"{len(decided)} frames: {row.accurate} accurate, {row.candidate} candidates, "
                 f"{row.failed} failed; {row.selected}{how} go to the reference method"
@@ -238,13 +239,12 @@ class Loop:
         if row.explored and row.accurate >= row.explored / 2:
             return
         stopped = [walker for walker in row.walkers if walker["stopped"]]
-        any_frame = row.selection == RANDOM and len(stopped) < len(row.walkers)
+        any_frame = row.selection == Picking.RANDOM and len(stopped) < len(row.walkers)
         if row.candidate or any_frame:
             what = f"{row.explored} frames" if any_frame else f"{row.candidate} candidates"
             self._say(
-                f"warning: none of the {what} is labelled, being fewer than fp_task_min or "
-                "refused by fp_skip_bad_box, so the next iteration has the same models; change "
-                "these keys"
+                f"warning: none of the {what} is labelled, being fewer than fp_task_min or refused "
+                "by fp_skip_bad_box, so the next iteration has the same models; change these keys"
             )
             return
         if len(stopped) < len(row.walkers):

@@ -11,8 +11,9 @@ import numpy as np
 from wtemlp.analysis.neighbours import closest_pairs, most_neighbours
 from wtemlp.config.data.files import HDF5, DataFault, Entry, data_entries, systems_in
 from wtemlp.config.data.systems import LookedAt, Needed, SetOfFrames, look_at
+from wtemlp.config.records import TENSORFLOW
 from wtemlp.config.schema.section import Section
-from wtemlp.config.training import TENSORFLOW, descriptors, training_members
+from wtemlp.config.training import descriptors, training_members
 from wtemlp.core.errors import InputError
 
 INIT, VALIDATION = "init_data_sys", "validation_data_sys"

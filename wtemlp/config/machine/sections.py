@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.keys.machine import Stage
 from wtemlp.config.machine.shapes import in_one_shape
 from wtemlp.config.machine.shell_command import parts_of, take_apart
 from wtemlp.config.records import Machines, MachineSection
-from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING, STAGES, WORDS, machine_schema
+from wtemlp.config.schema.dpgen_schema import machine_schema
 from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.read_files import Kind, read_object
 from wtemlp.config.schema.section import Section, wrong_value
@@ -95,7 +96,7 @@ def examine_machines(
         problems += _problems_with_versions(data)
     except InputError as error:
         wrong.append(error)
-    for stage in STAGES:
+    for stage in Stage:
         try:
             _check_values(data.section(stage))
             _prepare_in_the_job(data.data[stage])
@@ -104,9 +105,9 @@ def examine_machines(
             wrong += map(shape.as_written, error.each)
     if wrong:
         raise together(wrong)
-    for stage in STAGES:
+    for stage in Stage:
         problems += map(shape.as_written, _problems(data.section(stage)))
-    train, model_devi, fp = (_record(data.section(stage), stage) for stage in STAGES)
+    train, model_devi, fp = (_record(data.section(stage), stage) for stage in Stage)
     machines = Machines(
         source=path,
         train=train,
@@ -120,10 +121,10 @@ def examine_machines(
 
 def _without_user_files(data: Mapping[str, Any]) -> dict[str, Any]:
     """wtemlp hands the user's files on itself, in the same way for all stages."""
-    return {
-        key: {k: v for k, v in value.items() if k not in USER_FILES} if key in STAGES else value
-        for key, value in data.items()
-    }
+    result = dict(data)
+    for stage in Stage:
+        result[stage] = {k: v for k, v in data[stage].items() if k not in USER_FILES}
+    return result
 
 
 def _problems_with_versions(data: Section) -> Iterator[NotRunnable]:
@@ -141,7 +142,7 @@ def _problems_with_versions(data: Section) -> Iterator[NotRunnable]:
         yield NotRunnable.of(data.wrong("handlers", remedy))
 
 
-def _record(section: Section, stage: str) -> MachineSection:
+def _record(section: Section, stage: Stage) -> MachineSection:
     return MachineSection(
         stage=stage,
         command=section["command"].strip(),
@@ -158,23 +159,6 @@ def _check_values(section: Section) -> None:
         shlex.split(section["command"])
     except ValueError as error:
         raise section.wrong("command", f"correct its quotes ({error})") from error
-    machine = section.section("machine")
-    machine.integer("retry_count", 0)
-    if machine.get("remote_profile"):
-        profile = machine.section("remote_profile")
-        for key, lowest, highest in (
-            ("port", 1, 65535),
-            ("timeout", 1, 86400),
-            ("archive_chunk_size", 0, 2**31 - 1),
-        ):
-            if key in profile:
-                profile.integer(key, lowest, highest)
-    for key in ("poll_seconds", "outage_seconds"):
-        if key in machine and not 0 <= machine[key] < float("inf"):
-            raise machine.wrong(key, "must be 0 or more (s)")
-    checking = machine.get("strict_host_key_checking", HOST_KEY_CHECKING[0])
-    if checking not in HOST_KEY_CHECKING:
-        raise machine.wrong("strict_host_key_checking", f"must be one of {WORDS}")
     _check_resources(section.section("resources"))
 
 
@@ -240,16 +224,6 @@ def _refuse_several_programs(section: Section) -> None:
 
 
 def _check_resources(resources: Section) -> None:
-    for key in ("number_node", "para_deg"):
-        resources.integer(key)
-    for key in ("cpu_per_node", "gpu_per_node", "group_size"):
-        resources.integer(key, 0)
-    if resources["wait_time"] < 0:
-        raise resources.wrong("wait_time", "must be 0 or more (s)")
-    strategy = resources.data.get("strategy") or {}
-    if not 0 <= strategy.get("ratio_unfinished", 0) < 1:
-        remedy = "must be 0 or more and less than 1"
-        raise resources.section("strategy").wrong("ratio_unfinished", remedy)
     for key, command in _STATIC.items():
         for index, word in enumerate(resources.get(key) or ()):
             if adapter.refused_in_job_script({key: [word]}):

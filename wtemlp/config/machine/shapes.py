@@ -3,15 +3,16 @@
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from dargs import Argument
 
-from wtemlp.config.schema.dpgen_schema import STAGES
+from wtemlp.config.keys.machine import Stage
 from wtemlp.config.schema.section import Section, wrong_value
 from wtemlp.config.schema.unknown_keys import is_foreign
 from wtemlp.core.errors import InputError, together
 
+E = TypeVar("E", bound=InputError)
 FOREIGN = "has no effect: neither DP-GEN nor dpdispatcher nor wtemlp reads it; remove it"
 OLD = "is of DP-GEN's dispatcher before api_version 1.0"
 #: Keys of that dispatcher, and what is written now.
@@ -44,7 +45,7 @@ class OneShape:
     ignored: tuple[InputError, ...]  #: what is there without any effect, to DP-GEN as here
     wrong: tuple[InputError, ...] = ()  #: batch systems that are not known
 
-    def as_written(self, error: InputError) -> InputError:
+    def as_written(self, error: E) -> E:
         """An error with the names of the keys that are in the file."""
         for stage in self.flat:
             if error.problem.startswith(f"{stage}."):
@@ -75,8 +76,8 @@ def in_one_shape(given: Mapping[str, Any], file: str, schema: Argument) -> OneSh
     """
     data = copy.deepcopy(dict(given))
     ignored: list[InputError] = []
-    flat = {stage for stage in STAGES if _gather(data, stage)}
-    for stage in STAGES:
+    flat = {stage for stage in Stage if _gather(data, stage)}
+    for stage in Stage:
         section = data.get(stage)
         if isinstance(section, list):
             # The list is from times when the dispatcher chose among machines.
@@ -93,7 +94,7 @@ def in_one_shape(given: Mapping[str, Any], file: str, schema: Argument) -> OneSh
         raise together([shape.as_written(error) for error in old])
     wrong: list[InputError] = []
     ignored += _drop_foreign(data, file, schema)
-    for stage in STAGES:
+    for stage in Stage:
         if isinstance(data.get(stage), dict):
             for part in ((), ("machine",), ("resources",)):
                 there = data[stage].get(part[0]) if part else data[stage]
@@ -120,7 +121,7 @@ def _gather(data: dict[str, Any], stage: str) -> bool:
 
 
 def _old_keys(data: Mapping[str, Any], file: str) -> Iterator[InputError]:
-    for stage in STAGES:
+    for stage in Stage:
         section = data.get(stage)
         if not isinstance(section, dict):
             continue

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from wtemlp.config.criteria import CANDIDATES
+from wtemlp.config.schema.dpgen_schema import LAMMPS, engine_of
 from wtemlp.config.schema.section import Section, key_path, show
 
-_OFF = (None, False, [], {})
+_OFF: tuple[object, ...] = (None, False, [], {})
 #: What a template says itself, of its entry's keys.
 _BESIDE_TEMPLATE = (
     "temps",
@@ -48,7 +49,7 @@ def ignored(params: Section) -> Iterator[str]:
         if params.get(switch) in _OFF:
             yield from _lines(params, keys, f"has no effect without {switch}")
     yield from _lines(params, _FILES_ANEW[:1], "has no effect: no file is written anew")
-    if params.get("model_devi_engine", "lammps") != "lammps":
+    if engine_of(params) != LAMMPS:
         return
     jobs = params.sections("model_devi_jobs")
     if not any("template" in job for job in jobs):

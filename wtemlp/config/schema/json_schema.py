@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_origin
 
 from dargs import Argument
 from dargs.json_schema import generate_json_schema
 
-from wtemlp.config.schema.dpgen_schema import STAGES, init_schema, machine_schema, run_schema
+from wtemlp.config.keys.declare import Key
+from wtemlp.config.keys.machine import Stage
+from wtemlp.config.schema.dpgen_schema import init_schema, machine_schema, run_schema
+from wtemlp.config.schema.flat import flat_lines
 
 SCHEMAS: dict[str, Callable[[], Argument]] = {
     "param": run_schema,
@@ -29,19 +32,41 @@ def json_schema(kind: str) -> dict[str, Any]:
     kind : str
         ``"param"``, ``"machine"`` or ``"init"``.
     """
-    schema = generate_json_schema(SCHEMAS[kind]())
+    argument = SCHEMAS[kind]()
+    schema = generate_json_schema(argument)
+    _allow(schema, argument)
     del schema["$id"]
     schema["title"] = TITLES[kind]
     if kind == "machine":
-        for stage in STAGES:
+        for stage in Stage:
             _open_section(schema, stage)
     _tidy(schema)
     return schema
 
 
-def schema_text(kind: str) -> str:
-    """The JSON schema of a file, to be printed."""
+def schema_text(kind: str, flat: bool = False) -> str:
+    """The JSON schema of a file, or a line for each of its keys, to be printed."""
+    if flat:
+        return "\n".join(flat_lines(SCHEMAS[kind]()))
     return json.dumps(json_schema(kind), indent=1, ensure_ascii=False)
+
+
+def _allow(node: dict[str, Any], argument: Argument) -> None:
+    """Add the bounds and words that are allowed, which dargs does not know."""
+    if isinstance(argument.extra_check, Key):
+        allowed = argument.extra_check.json_schema()
+        listed = any(get_origin(kind) is list for kind in argument.dtype)
+        if listed and allowed:
+            node["items"] = allowed
+        if not (listed and "enum" in allowed):
+            node |= allowed
+    inner = node.get("items", node)
+    for field in argument.sub_fields.values():
+        for name in (field.name, *field.alias):
+            _allow(inner["properties"][name], field)
+    choices = [one for v in argument.sub_variants.values() for one in v.choice_dict.values()]
+    for one, choice in zip(inner.get("allOf", []), choices, strict=False):
+        _allow(one["then"], choice)
 
 
 def _open_section(schema: dict[str, Any], stage: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Union, get_args, get_origin
 from dargs import Argument
 from dargs.dargs import ArgumentError, Variant
 
+from wtemlp.config.keys.declare import Key
 from wtemlp.config.schema import unknown_keys
 from wtemlp.config.schema.section import key_path, wrong_value
 from wtemlp.core.errors import InputError, together
@@ -51,7 +52,8 @@ def validated(schema: Argument, data: Mapping[str, Any], file: str) -> dict[str,
         checker.check(result)
         result = schema.normalize_value(result, do_default=False, trim_pattern=COMMENTS)
         checker.check(result)
-        return schema.normalize_value(result, trim_pattern=COMMENTS)
+        filled: dict[str, Any] = schema.normalize_value(result, trim_pattern=COMMENTS)
+        return filled
     except ArgumentError as error:
         location = key_path(error.path.split("/")) if error.path else "the file"
         raise InputError(file, f"{location}: {error.message}") from error
@@ -127,7 +129,12 @@ class _Checker:
                     self._wrong([*here, str(index)], item, "must be an object")
                     value[index] = {}  # so that the others can be looked at
                     self.open.add((*here, str(index)))
-        if argument.extra_check is not None and not argument.extra_check(value):
+        if isinstance(argument.extra_check, Key):
+            if mistake := argument.extra_check.mistake(value):
+                at, remedy = mistake
+                place = here if at is None else [*here, str(at)]
+                self._wrong(place, value if at is None else value[at], remedy)
+        elif argument.extra_check is not None and not argument.extra_check(value):
             remedy = argument.extra_check_errmsg.strip().rstrip(".")
             self._wrong(here, value, remedy or "not a valid value")
 

@@ -6,13 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wtemlp.config.keys.declare import COUNT, POSITIVE, Range
 from wtemlp.core.errors import InputError
-
-MAX_INTEGER = 2**31 - 1  #: of LAMMPS's and PLUMED's strides and atom numbers
-#: LAMMPS counts steps in 64 bits, but its variables and awk in doubles, exact up to here.
-MAX_STEPS = 2**53
-MAX_SEED = 2**63 - 1
-MAX_NUMBER = 1e12  #: no quantity of a simulation is larger, in any unit of the files
 
 _ABSENT = object()
 _PRIVATE = ("remote_profile", "envs")
@@ -63,6 +58,11 @@ def wrong_value(file: str, path: Sequence[str | int], value: Any, remedy: str) -
     hidden = any(_is_secret(part) for part in path)
     problem = key_path(path) if hidden else f"{key_path(path)} = {show(value)}"
     return InputError(file, problem, remedy)
+
+
+def is_number(value: object) -> bool:
+    """Whether a JSON value is a number; unlike for Python, true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -116,33 +116,13 @@ class Section:
         """The error of a key that is not there."""
         return InputError(self.file, f"{key_path((*self.path, key))} is missing", remedy)
 
-    def integer(self, key: str, minimum: int = 1, maximum: int = MAX_INTEGER) -> int:
-        """An integer that is at least `minimum` and at most `maximum`."""
-        value = self.data[key]
-        if value > maximum:
-            raise self.wrong(key, f"must be {maximum} or less")
-        if value < minimum:
-            kind = {0: "0 or more", 1: "a positive integer"}.get(minimum, f"{minimum} or more")
-            raise self.wrong(key, f"must be {kind}")
-        return int(value)
+    def number(self, key: str, within: Range = POSITIVE) -> float:
+        """A number within a range."""
+        if remedy := within.remedy(self.data[key]):
+            raise self.wrong(key, remedy)
+        return float(self.data[key])
 
-    def steps(self, key: str, minimum: int = 1) -> int:
-        """A number of MD steps."""
-        return self.integer(key, minimum, MAX_STEPS)
-
-    def number(self, key: str, unit: str = "", maximum: float = MAX_NUMBER) -> float:
-        """A positive number, at most `maximum`; `unit` is named in the message."""
-        value = self.data[key]
-        of = f" ({unit})" if unit else ""
-        if not value > 0:
-            raise self.wrong(key, f"must be a positive number{of}")
-        if value > maximum:
-            raise self.wrong(key, f"must be {maximum:g} or less{of}")
-        return float(value)
-
-    def fraction(self, key: str) -> float:
-        """A number between 0 and 1, both included."""
-        value = self.data[key]
-        if not 0 <= value <= 1:
-            raise self.wrong(key, "must be between 0 and 1")
-        return float(value)
+    def integer(self, key: str, within: Range = COUNT) -> int:
+        """An integer within a range."""
+        self.number(key, within)
+        return int(self.data[key])

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wtemlp.config.records import DROP, UNBIASED, ExploreJob, Guard, Template, WteBlock
+from wtemlp.config.keys.wte import UNBIASED, Guard, WteBlock
+from wtemlp.config.records import ExploreJob, Template
+from wtemlp.config.schema.own_keys import defaults
 from wtemlp.config.schema.section import Section
 from wtemlp.config.templates.scripts import read_template
 from wtemlp.config.templates.text import occurs
@@ -33,24 +35,16 @@ CONSTANT_PRESSURE = ("V_PRESS", "V_TAUP")
 SEEDS = ("V_VELOCITY_SEED", "V_THERMOSTAT_SEED")
 GUARD_FILE = "guard.awk"  #: of the generated walkers, and beside a template's script
 
-#: Words by which a key of the wte block reaches a template, and the value that needs none.
+#: Words by which a key of the wte block reaches a template; its default needs none.
 _NEEDED = {
-    "nvt_steps": ("V_NVT_STEPS", (2000,)),
-    "pace": ("V_PACE", (100,)),
-    "height": ("V_HEIGHT", ("auto",)),
-    "sigma": ("V_SIGMA", ("auto",)),
-    "biasfactor": ("V_BIASFACTOR", (1, [1])),
+    "nvt_steps": "V_NVT_STEPS",
+    "pace": "V_PACE",
+    "height": "V_HEIGHT",
+    "sigma": "V_SIGMA",
+    "biasfactor": "V_BIASFACTOR",
 }
-#: Keys of the wte block that are about generated scripts, and the value that changes nothing.
-_GENERATED = {
-    "method": "wte",
-    "hills": DROP,
-    "share_hills": False,
-    "plumed": "",
-    "variables": [],
-    "bias": "both",
-    "checkpoint": WteBlock.checkpoint,
-}
+#: Keys of the wte block that are about generated scripts; their defaults change nothing.
+_GENERATED = ("method", "hills", "share_hills", "plumed", "variables", "bias", "checkpoint")
 #: What of the script a guard's setting needs.
 _GUARDS = {
     "devi_factor": GUARD_FILE,
@@ -80,7 +74,7 @@ def read_dpgens(params: Section, job: Section, root: Path, systems: Sequence[int
         temps_K=(),
         ensemble="",
         nsteps=0,
-        trj_freq=job.integer("trj_freq"),
+        trj_freq=job["trj_freq"],
         wte=UNBIASED,
         template=template,
     )
@@ -99,8 +93,9 @@ def with_template(params: Section, job: Section, root: Path, record: ExploreJob)
     block = job.section("wte")
     if isinstance(block["biasfactor"], dict):
         raise block.wrong("biasfactor", "not with a template: give numbers")
-    for key, value in _GENERATED.items():
-        if block[key] != value:
+    usual = defaults(WteBlock)
+    for key in _GENERATED:
+        if block[key] != usual[key]:
             remedy = "is of generated scripts: remove it, and write it into the template"
             raise block.wrong(key, remedy)
     for key in ("taut", "neidelay"):
@@ -130,8 +125,11 @@ def _check_reach(job: Section, block: Section, template: Template, record: Explo
         wanted.append((job, "press", "V_PRESS"))
     if record.press_bar and job.get("taup") is not None:
         wanted.append((job, "taup", "V_TAUP"))
+    usual = defaults(WteBlock) | {"biasfactor": [1]}
     wanted += [
-        (block, key, word) for key, (word, free) in _NEEDED.items() if block[key] not in free
+        (block, key, word)
+        for key, word in _NEEDED.items()
+        if block[key] != usual[key] and [block[key]] != usual[key]
     ]
     for section, key, word in wanted:
         if word not in used:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from wtemlp.config.records import OPES, Extra, ExtraVariable
+from wtemlp.config.keys.wte import Extra, ExtraVariable, Method
+from wtemlp.config.schema.own_keys import read
 from wtemlp.config.schema.section import Section
 from wtemlp.config.templates.includes import expanded, origin
 from wtemlp.config.templates.plumed_output import written_files
@@ -14,8 +15,8 @@ from wtemlp.config.templates.plumed_text import WHOLE, Action, actions
 from wtemlp.core import paths
 from wtemlp.core.errors import InputError, NotRunnable
 
-BOTH, VARIABLES = "both", "variables"  #: what is biased
 MAX_GRID = 10_000  #: points of one variable's grid
+_PI = {"-pi": -3.15, "pi": 3.15}
 
 #: What the generated input says itself, or must not be said twice.
 _OWN_ACTIONS = ("UNITS", "RESTART", "FLUSH", "ENDPLUMED")
@@ -66,21 +67,19 @@ def read_extra(block: Section, root: Path) -> Extra:
     lines = read_lines(block["plumed"], root, partial(block.wrong, "plumed"))
     for one in actions(lines):
         _check_action(one, lines, partial(block.wrong, "plumed"))
-    variables = tuple(_read_variable(one, lines) for one in block.sections("variables"))
-    names = [variable.name for variable in variables]
+    extra = read(Extra, block, lines=lines)
     for index, section in enumerate(block.sections("variables")):
-        if names[index] in names[:index]:
+        variable, before = extra.variables[index], extra.variables[:index]
+        _check_variable(section, variable, lines)
+        if variable.name in [one.name for one in before]:
             raise section.wrong("name", "is given twice, remove one")
-    if block["bias"] not in (BOTH, VARIABLES):
-        raise block.wrong("bias", f'must be "{BOTH}" or "{VARIABLES}"')
-    energy = block["bias"] == BOTH
-    if not energy and not variables:
+    if not extra.energy and not extra.variables:
         raise block.wrong("bias", "there are no variables to bias: give some in variables")
-    if not energy and isinstance(block["biasfactor"], dict):
+    if not extra.energy and isinstance(block["biasfactor"], dict):
         raise block.wrong("bias", "window_K is a window of the energy, which is not biased then")
-    if variables and block["method"] == OPES:
-        raise block.wrong("variables", f'"{OPES}" biases the energy alone: remove them')
-    return Extra(lines, variables, energy)
+    if extra.variables and block["method"] == Method.OPES:
+        raise block.wrong("variables", f'"{Method.OPES}" biases the energy alone: remove them')
+    return extra
 
 
 def read_lines(given: str | Sequence[str], root: Path, wrong: Callable[[str], InputError]) -> str:
@@ -148,23 +147,15 @@ def _check_action(one: Action, lines: str, wrong: Callable[[str], InputError]) -
             raise wrong(f"{where}{path.name} is a file of the generated input: rename yours")
 
 
-def _read_variable(section: Section, lines: str) -> ExtraVariable:
-    name = section["name"]
-    label = name.split(".")[0]
-    if not _NAME.fullmatch(name):
+def _check_variable(section: Section, variable: ExtraVariable, lines: str) -> None:
+    label = variable.name.split(".")[0]
+    if not _NAME.fullmatch(variable.name):
         raise section.wrong("name", 'must be a PLUMED label, as "d" or "c.x"')
     if label not in [one.label for one in actions(lines)]:
         raise section.wrong("name", f'no line of plumed defines it: add "{label}: ..."')
-    sigma = section.number("sigma")
-    ends = []
-    for key, periodic in (("min", "-pi"), ("max", "pi")):
-        value = section[key]
-        if isinstance(value, str) and value != periodic:
-            raise section.wrong(key, f'must be a number or "{periodic}"')
-        ends.append(value if isinstance(value, str) else float(value))
-    numbers = [-3.15 if end == "-pi" else 3.15 if end == "pi" else end for end in ends]
-    if not numbers[0] < numbers[1]:
-        raise section.wrong("max", f"must be above min ({ends[0]})")
-    if (numbers[1] - numbers[0]) / sigma > MAX_GRID:
+    ends = (variable.minimum, variable.maximum)
+    low, high = (_PI.get(end, 0.0) if isinstance(end, str) else end for end in ends)
+    if not low < high:
+        raise section.wrong("max", f"must be above min ({variable.minimum})")
+    if (high - low) / variable.sigma > MAX_GRID:
         raise section.wrong("sigma", f"must be above (max - min) / {MAX_GRID}")
-    return ExtraVariable(name, sigma, *ends)

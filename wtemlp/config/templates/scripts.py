@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from wtemlp.config.elements import read_mass_map, read_type_map
-from wtemlp.config.md_options import read_md_options
+from wtemlp.config.plain_md import read_md_options
 from wtemlp.config.records import Revision, Template
-from wtemlp.config.schema.dpgen_schema import ENGINE
+from wtemlp.config.schema.dpgen_schema import ENGINE, engine_of
 from wtemlp.config.schema.section import Section, wrong_value
 from wtemlp.config.templates import plumed_text
 from wtemlp.config.templates import text as template_text
@@ -31,7 +32,7 @@ def refuse_without_template(params: Section) -> None:
     ------
     InputError
     """
-    if params.get("model_devi_engine", "lammps") != ENGINE:
+    if engine_of(params) != ENGINE:
         return  # DP-GEN's engines ignore it
     jobs = params.sections("model_devi_jobs")
     for job in jobs:
@@ -154,7 +155,7 @@ def _read_plumed_path(params: Section, section: Section, root: Path, plumed: boo
 
 def _read_script(section: Section, key: str, root: Path, grammar: Grammar | None = None) -> str:
     try:
-        text = (root / section[key]).read_text(encoding="utf-8")
+        text = (root / str(section[key])).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not a text file"
         remedy = f"cannot be read ({why}): give the path of a file, relative to {root}"
@@ -192,7 +193,7 @@ def _revisions(
 
 def _matrix(
     job: Section, path: tuple[str, ...], plumed: bool, own: Sequence[str], wte: bool
-) -> list[tuple[str, str, list]]:
+) -> list[tuple[str, str, list[Any]]]:
     """Script, word and values of each entry of a ``rev_mat``."""
     given = job.get(path[0]) or {}
     for key in path[1:]:
@@ -212,13 +213,14 @@ def _matrix(
             raise wrong_value(job.file, (*where, kind), words, remedy)
     for kind in (LMP, PLM)[: 1 + plumed]:
         for name, values in given.get(kind, {}).items():
-            _check_values(job, (*where, kind, name), values, own)
+            _check_values(job, (*where, kind, name), name, values, own)
             found.append((kind, name, values))
     return found
 
 
-def _check_values(job: Section, path: Sequence[str], values: object, own: Sequence[str]) -> None:
-    name = path[-1]
+def _check_values(
+    job: Section, path: Sequence[str | int], name: str, values: object, own: Sequence[str]
+) -> None:
     if not name.strip():
         raise wrong_value(job.file, path, values, "needs a name")
     if name in own:

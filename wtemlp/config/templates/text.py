@@ -58,8 +58,8 @@ def left_over(text: str, names: Iterable[str]) -> tuple[int, str] | None:
         for found in _VARIABLE.finditer(line):
             if found[0] not in known:
                 return number, found[0]
-        if glued and (found := glued.search(replaced(line, dict.fromkeys(known, " ")))):
-            return number, found[0]
+        if glued and (longer := glued.search(replaced(line, dict.fromkeys(known, " ")))):
+            return number, longer[0]
     return None
 
 

@@ -15,7 +15,9 @@ from typing import Any
 
 import paramiko
 
-from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
+from wtemlp.config.keys.machine import Trust
+from wtemlp.config.schema.own_keys import read
+from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import TransportError
 from wtemlp.dispatch import script
 from wtemlp.dispatch.library import DispatcherSSHContext, SSHSession, Submission
@@ -215,13 +217,12 @@ class SSHContext(DispatcherSSHContext):
     @classmethod
     def load_from_dict(cls, context_dict: Mapping[str, Any]) -> "SSHContext":
         """A context from a machine dictionary."""
-        file = context_dict.get("known_hosts_file")
-        checking = context_dict.get("strict_host_key_checking", HOST_KEY_CHECKING[0])
+        trust = read(Trust, Section("machine file", context_dict))
         return cls(
             context_dict["local_root"],
             context_dict["remote_root"],
             context_dict["remote_profile"],
-            HostKeys(checking, Path(file) if file else None),
+            HostKeys(trust.checking, trust.file),
             context_dict.get("clean_asynchronously", False),
             context_dict.get("create_remote_root", False),
         )

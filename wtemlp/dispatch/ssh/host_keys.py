@@ -6,7 +6,7 @@ from pathlib import Path
 
 import paramiko
 
-from wtemlp.config.schema.dpgen_schema import HOST_KEY_CHECKING
+from wtemlp.config.keys.machine import Trusted
 from wtemlp.core.errors import TransportError
 
 log = logging.getLogger("wtemlp.dispatch")
@@ -30,7 +30,7 @@ class HostKeys:
         Whether the key of a new host is written down.
     """
 
-    checking: str = HOST_KEY_CHECKING[0]
+    checking: str = Trusted.YES
     file: Path | None = None
     notes: bool = True
     seen: str = field(default="", init=False)  #: kind and fingerprint of the host's key

@@ -69,16 +69,12 @@ def _transport(
             if run.ensemble == "nve" or not _has_nve(found, run, name)
         ]
         plot = style.figure(*axes)
-        views = by_temperature(
-            plot,
-            runs,
-            lambda run, plot=plot, name=name: add_curve(
-                plot,
-                run,
-                _positive(run.curves[name]) if logarithmic else run.curves[name],
-                found.models,
-            ),
-        )
+
+        def add(run: MdRun, plot: go.Figure = plot, name: str = name) -> None:
+            curve = run.curves[name]
+            add_curve(plot, run, _positive(curve) if logarithmic else curve, found.models)
+
+        views = by_temperature(plot, runs, add)
         what = name.removeprefix(prefix)
         windows = {one.fit_ps for run in runs for one in run.diffusion if one.what == what}
         if logarithmic:

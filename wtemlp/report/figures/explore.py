@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from wtemlp.analysis.deviation import log_bins, log_histogram
 from wtemlp.analysis.frames import FrameTable, Phase
+from wtemlp.config.keys.labels import Picking
 from wtemlp.report.data import IterationData, RunData, group_by_sampling
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot
@@ -24,12 +25,13 @@ def outcomes_figure(run: RunData) -> Figure:
         "low, the model too young, or the bias factor too high for it."
     )
     rows = [s for s in run.summaries if s.explored]
+    explored = [s.explored or 0 for s in rows]
     if not rows:
         return Figure("outcomes", "Explored frames", caption, [], "Nothing was explored yet.")
     plot = style.figure("share of the explored frames (%)", "", barmode="stack")
     labels = [f"iteration {s.iteration}" for s in rows]
     # Of random picks, some were accurate or failed: these stand where the ensemble puts them.
-    labelled = [0 if s.selection == "random" else s.labelled or 0 for s in rows]
+    labelled = [0 if s.selection == Picking.RANDOM else s.labelled or 0 for s in rows]
     counts = {
         "accurate": [s.accurate or 0 for s in rows],
         "candidate": [
@@ -41,7 +43,7 @@ def outcomes_figure(run: RunData) -> Figure:
     for name, values in counts.items():
         plot.add_bar(
             y=labels,
-            x=style.numbers([100 * v / s.explored for v, s in zip(values, rows, strict=True)]),
+            x=style.numbers([100 * v / n for v, n in zip(values, explored, strict=True)]),
             customdata=values,
             orientation="h",
             marker={"color": style.DECISIONS[name], "line": {"width": 0}},
@@ -63,29 +65,33 @@ def deviation_figure(run: RunData, trust: Sequence[tuple[float, float]]) -> Figu
         "the band and below the lower level; and for the bias to reach further right than "
         "unbiased sampling: that is what it is there for."
     )
-    explored = [it for it in run.iterations if it.frames is not None and _usable(it.frames).any()]
+    explored = [
+        (it, it.frames)
+        for it in run.iterations
+        if it.frames is not None and _usable(it.frames).any()
+    ]
     if not explored:
         return Figure("deviation", "Force deviation", caption, [], "Nothing was explored yet.")
-    values = np.concatenate([it.frames.max_devi_f[_usable(it.frames)] for it in explored])
+    values = np.concatenate([frames.max_devi_f[_usable(frames)] for _, frames in explored])
     edges = log_bins(values.min(), values.max())
     # A hole of the potential gives any number: the axis keeps to what most frames have.
     reach = [*np.quantile(values, [0.005, 0.995]), *(level for levels in trust for level in levels)]
     low, high = max(min(reach) / 1.3, 1e-6), max(reach) * 1.3
     beyond = 100 * float(np.mean(values > high))
     by_iteration = _deviation_plot(trust, low, high)
-    for position, iteration in enumerate(explored):
+    for position, (iteration, frames) in enumerate(explored):
         by_iteration.add_trace(
             style.step_line(
                 edges,
-                100 * log_histogram(iteration.frames.max_devi_f, edges),
+                100 * log_histogram(frames.max_devi_f, edges),
                 line={"color": style.iteration_colour(position, len(explored)), "width": 2},
                 name=f"iteration {iteration.index}",
                 showlegend=style.in_legend(position, len(explored)),
             )
         )
-    last = explored[-1]
+    last, last_frames = explored[-1]
     by_factor = _deviation_plot(trust, low, high)
-    for name, colour, rows in _samplings(last):
+    for name, colour, rows in _samplings(last, last_frames):
         by_factor.add_trace(
             style.step_line(
                 edges,
@@ -104,12 +110,12 @@ def deviation_figure(run: RunData, trust: Sequence[tuple[float, float]]) -> Figu
 
 
 def _usable(frames: FrameTable) -> np.ndarray:
-    return np.isfinite(frames.max_devi_f) & (frames.max_devi_f > 0)
+    return np.asarray(np.isfinite(frames.max_devi_f) & (frames.max_devi_f > 0))
 
 
-def _samplings(iteration: IterationData) -> list[tuple[str, str, FrameTable]]:
+def _samplings(iteration: IterationData, frames: FrameTable) -> list[tuple[str, str, FrameTable]]:
     """Name, colour and frames of each way of sampling: NVT first, then by bias."""
-    frames, groups = iteration.frames, group_by_sampling(iteration.walkers)
+    groups = group_by_sampling(iteration.walkers)
     parts = []
     unbiased = frames.phase == int(Phase.NVT)
     if unbiased.any():
@@ -154,7 +160,7 @@ def trust_levels(trust: Sequence[tuple[float, float]]) -> dict[str, tuple[float,
     """
     owners: dict[tuple[float, float], list[int]] = {}
     for system, levels in enumerate(trust):
-        owners.setdefault(tuple(levels), []).append(system)
+        owners.setdefault((levels[0], levels[1]), []).append(system)
     if len(owners) == 1:
         return {"": next(iter(owners))}
     return {

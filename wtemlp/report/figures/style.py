@@ -6,7 +6,7 @@ whether it is light or dark.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,11 @@ _TICKS = ((0.9, (1, 2, 3, 4, 5, 7)), (2.2, (1, 2, 5)), (3.5, (1, 3)), (math.inf,
 def sampling_colours(samplings: Iterable[Sampling]) -> dict[Sampling, str]:
     """A colour for each sampling; the usual bias factors keep theirs in every report."""
     wanted = sorted(set(samplings), key=lambda one: one.order)
-    usual = {one: _BIASFACTORS.get(one.biasfactor) for one in wanted if one.lawful}
+    usual = {
+        one: _BIASFACTORS.get(one.biasfactor)
+        for one in wanted
+        if one.lawful and one.biasfactor is not None
+    }
     unusual = [one for one in wanted if not usual.get(one)]
     spare = {one: SPARE[i % len(SPARE)] for i, one in enumerate(unusual)}
     return {one: usual.get(one) or spare[one] for one in wanted}
@@ -147,7 +151,7 @@ def in_legend(position: int, count: int, most: int = 6) -> bool:
     return count <= most or position in np.linspace(0, count - 1, most).round()
 
 
-def step_line(edges: Sequence[float], heights: Sequence[float], **options: Any) -> go.Scatter:
+def step_line(edges: ArrayLike, heights: ArrayLike, **options: Any) -> go.Scatter:
     """A histogram as an outline: heights between the edges, down to zero at both ends."""
     x = np.repeat(np.asarray(edges, dtype=float), 2)
     y = np.concatenate([[0.0], np.repeat(np.asarray(heights, dtype=float), 2), [0.0]])

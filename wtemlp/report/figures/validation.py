@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 from markupsafe import Markup
 
 from wtemlp.records.validation_record import Curve, MdRun, Validation
@@ -56,13 +57,11 @@ def rdf_figure(found: Validation) -> Figure:
     plots = []
     for name in names[:MAX_PAIRS]:
         plot = style.figure("r (Å)", "g(r)")
-        views = by_temperature(
-            plot,
-            runs_with(found, ("nvt",), name),
-            lambda run, plot=plot, name=name: add_curve(
-                plot, run, _beyond_bonds(run.curves[name], name), found.models
-            ),
-        )
+
+        def add(run: MdRun, plot: go.Figure = plot, name: str = name) -> None:
+            add_curve(plot, run, _beyond_bonds(run.curves[name], name), found.models)
+
+        views = by_temperature(plot, runs_with(found, ("nvt",), name), add)
         plot.update_yaxes(rangemode="tozero")
         pair = name.removeprefix("rdf ").replace("-", "–")
         if plot.data:

@@ -1,6 +1,7 @@
 """Curves of a validation's MD runs: how they are named, coloured, chosen and drawn."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,7 +17,7 @@ def run_name(run: MdRun) -> str:
     return "reference" if run.potential == REFERENCE else f"model {run.model}"
 
 
-def look(run: MdRun, models: Sequence[int]) -> dict:
+def look(run: MdRun, models: Sequence[int]) -> dict[str, Any]:
     """Colour and width of a run's line: the reference stands out, the models are a family."""
     if run.potential == REFERENCE:
         return {"color": style.NEUTRAL, "width": 3}

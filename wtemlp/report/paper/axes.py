@@ -26,13 +26,14 @@ class Unknown(ValueError):
     """Something in a figure that is not known how to draw for paper."""
 
 
-def colour(css: str) -> tuple[float, ...]:
+def colour(css: str) -> tuple[float, float, float, float]:
     """A colour as the page has it: a name, ``#rrggbb`` or ``rgba(r,g,b,a)``."""
     found = re.fullmatch(r"rgba?\(([^)]*)\)", css.replace(" ", ""))
     if found is None:
         return to_rgba(css)
     parts = [float(part) for part in found.group(1).split(",")]
-    return (*(part / 255 for part in parts[:3]), parts[3] if len(parts) > 3 else 1.0)
+    red, green, blue = (part / 255 for part in parts[:3])
+    return (red, green, blue, parts[3] if len(parts) > 3 else 1.0)
 
 
 def dashes(name: str | None) -> Any:
@@ -46,9 +47,7 @@ def mathtext(text: str) -> str:
     """The page's text, with its ``<sub>`` and ``<sup>``, as Matplotlib takes it."""
     text = text.replace("$", r"\$").replace("<br>", "\n")
     for tag, sign in (("sub", "_"), ("sup", "^")):
-        text = re.sub(
-            f"<{tag}>(.*?)</{tag}>", lambda m, sign=sign: f"${sign}{{{m.group(1)}}}$", text
-        )
+        text = re.sub(f"<{tag}>(.*?)</{tag}>", rf"${sign}{{\1}}$", text)
     text = text.replace("$$", "")  # a subscript and a superscript in a row
     if re.search(r"</?[a-z]", text):
         raise Unknown(f"the markup in {text!r}")
@@ -72,7 +71,7 @@ def prepare(axes: Axes, layout: Any) -> None:
             raise Unknown(f"an axis of the type {axis.type!r}")
         getattr(axes, f"set_{name}scale")("log" if axis.type == "log" else "linear")
         if axis.showgrid is not False:
-            axes.grid(True, axis=name, color=GRID)
+            axes.grid(True, axis="x" if name == "x" else "y", color=GRID)
         getattr(axes, f"set_{name}label")(mathtext(axis.title.text or ""))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -139,7 +138,9 @@ def _length(text: str) -> int:
 
 def _panel_width(axes: Axes) -> float:
     """Inches of a panel between its axes, nearly."""
-    return axes.figure.get_figwidth() / axes.get_gridspec().ncols - 0.6
+    figure, grid = axes.get_figure(root=True), axes.get_gridspec()
+    assert figure is not None and grid is not None  # all panels are of a figure's grid
+    return figure.get_figwidth() / grid.ncols - 0.6
 
 
 def add_shape(axes: Axes, shape: Any) -> None:
@@ -165,7 +166,7 @@ def add_shape(axes: Axes, shape: Any) -> None:
         else:
             raise Unknown("a line that is neither in the plot's units nor across it")
     elif shape.type == "rect" and across_x != across_y:
-        look = {"facecolor": colour(shape.fillcolor), "linewidth": 0, "zorder": 1}
+        look: dict[str, Any] = {"facecolor": colour(shape.fillcolor), "linewidth": 0, "zorder": 1}
         draw, span = (
             (axes.axvspan, (shape.x0, shape.x1))
             if across_y

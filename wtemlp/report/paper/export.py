@@ -7,7 +7,7 @@ journal's column.  What is not known here raises an error and is never left out 
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from matplotlib.figure import Figure as Paper
 from wtemlp.core.atomic_io import temporary, write_text
 from wtemlp.report.figures.figure import Figure, Plot
 from wtemlp.report.paper import axes as paper_axes
-from wtemlp.report.paper.traces import Unknown, draw_bars, draw_scatter
+from wtemlp.report.paper.axes import Unknown
+from wtemlp.report.paper.traces import draw_bars, draw_scatter
 
 SINGLE_IN, DOUBLE_IN = 3.37, 7.0  #: widths of one and of two columns (86 and 178 mm)
 PANEL_IN = 2.45  #: height of a panel
 DPI = 300
 FORMATS = ("png", "pdf")
-STYLE: Mapping[str, Any] = {
+STYLE: Any = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Arial", "Liberation Sans", "DejaVu Sans"],
     "font.size": 8,
@@ -112,7 +113,7 @@ def _height(plot: Plot) -> float:
 
 
 def _sideways(trace: Any) -> bool:
-    return trace.type == "bar" and trace.orientation == "h"
+    return bool(trace.type == "bar" and trace.orientation == "h")
 
 
 def _draw(axes: Axes, plot: Plot, letter: str) -> None:

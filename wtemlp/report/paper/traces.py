@@ -62,7 +62,7 @@ def draw_scatter(axes: Axes, trace: Any, order: int) -> None:
     axes.plot(x, y, color=ink, zorder=above, label=label(trace), **drawn)
 
 
-def _ink(trace: Any, of: str) -> tuple[float, ...]:
+def _ink(trace: Any, of: str) -> tuple[float, float, float, float]:
     given = (trace.line.color, trace.marker.color)
     first, second = given if of == "lines" else reversed(given)
     if not isinstance(first or second, str):
@@ -75,7 +75,7 @@ def _marker(trace: Any) -> dict[str, Any]:
     if symbol not in _SYMBOLS:
         raise Unknown(f"the marker {symbol!r}")
     size = 6 if trace.marker.size is None else trace.marker.size
-    if not np.isscalar(size):
+    if not isinstance(size, int | float):
         raise Unknown("markers of several sizes")
     face = _ink(trace, "markers")
     shown = {"marker": _SYMBOLS[symbol], "markersize": SIZE * size, "markeredgewidth": 0}
@@ -85,7 +85,12 @@ def _marker(trace: Any) -> dict[str, Any]:
 
 
 def _error_bars(
-    axes: Axes, trace: Any, x: NDArray, y: NDArray, above: float, ink: tuple[float, ...]
+    axes: Axes,
+    trace: Any,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    above: float,
+    ink: tuple[float, float, float, float],
 ) -> None:
     if trace.error_x.array is not None:
         raise Unknown("error bars along x")
@@ -105,12 +110,14 @@ def _error_bars(
         )
 
 
-def _fill(axes: Axes, trace: Any, x: NDArray, y: NDArray, below: float) -> None:
+def _fill(
+    axes: Axes, trace: Any, x: NDArray[np.float64], y: NDArray[np.float64], below: float
+) -> None:
     if trace.fill in (None, "none"):
         return
     if trace.fillcolor is None:
         raise Unknown("a filled trace without a colour")
-    look = {"facecolor": colour(trace.fillcolor), "linewidth": 0, "zorder": below}
+    look: dict[str, Any] = {"facecolor": colour(trace.fillcolor), "linewidth": 0, "zorder": below}
     if trace.fill == "tozeroy":
         axes.fill_between(x, y, 0, **look)
     elif trace.fill == "toself":
@@ -163,15 +170,20 @@ def draw_bars(axes: Axes, traces: Sequence[Any], barmode: str, gap: float | None
 
 
 def _draw_bar(
-    axes: Axes, trace: Any, at: NDArray, size: NDArray, start: NDArray, width: float | NDArray
+    axes: Axes,
+    trace: Any,
+    at: NDArray[np.float64],
+    size: NDArray[np.float64],
+    start: NDArray[np.float64],
+    width: float | NDArray[np.float64],
 ) -> None:
     if not isinstance(trace.marker.color, str):
         raise Unknown("bars without one colour of their own")
     flat = trace.orientation == "h"
     if trace.width is not None:  # as the page has it, in units of the axis
-        width = floats(np.broadcast_to(trace.width, at.shape))
+        width = floats(list(np.broadcast_to(trace.width, at.shape)))
     error = trace.error_x if flat else trace.error_y
-    look = {
+    look: dict[str, Any] = {
         "color": colour(trace.marker.color),
         "label": label(trace),
         "zorder": 2,

@@ -18,7 +18,6 @@ import dpdata
 import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
-from wtemlp.config.atoms import by_atoms
 from wtemlp.config.foreign import AMBER, CALYPSO
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import read_json, write_json
@@ -71,7 +70,7 @@ def prepare(context: RunContext, iteration: int) -> None:
         context.seed("explore", iteration),
         lambda file: given_structure(context.params, file).system(),
     )
-    for script in folder.glob("task.*/input.lammps") if by_atoms(params.jdata) else ():
+    for script in folder.glob("task.*/input.lammps") if params.by_atoms else ():
         if not re.search(r"^pair_style +deepmd\b.*\batomic\b", script.read_text(), re.M):
             raise CalculationError(
                 f"{script}: its pair_style deepmd is not `atomic`, and use_clusters needs the "

@@ -9,7 +9,6 @@ import dpdata
 import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, Phase
-from wtemlp.config import atoms
 from wtemlp.config.foreign import AMBER, CALYPSO, GROMACS, PREFIXES
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_json
@@ -101,7 +100,7 @@ def decided(context: RunContext, iteration: int) -> FrameTable:
     rows = _listed(context.paths, iteration)
     engine = context.params.engine
     folders = [task.resolve() for task in results(context.paths, iteration, engine)]
-    of_atoms = atoms.by_atoms(context.params.jdata)
+    of_atoms = context.params.by_atoms
     deviations = {folder: read_deviations(folder, engine, of_atoms) for folder in folders}
     chosen = dict(_chosen(context, iteration, rows))
     for place, label in chosen.items():
@@ -175,7 +174,7 @@ def _chosen(
     context: RunContext, iteration: int, rows: Mapping[Place, int]
 ) -> Iterator[tuple[Place, Path]]:
     """The frames that are to be labelled, and the folders of their labels."""
-    of_atoms = atoms.by_atoms(context.params.jdata)
+    of_atoms = context.params.by_atoms
     link = paths.POSCAR if of_atoms else _LINKS.get(context.params.engine)
     if context.params.engine == LAMMPS and context.params.md.merge_traj:
         link = None  # the frame has been cut out of a file of all

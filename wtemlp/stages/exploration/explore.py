@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.analysis.frames import FrameTable
-from wtemlp.config.records import DPGEN, OWN, SHIFT, WTE, ExploreJob
+from wtemlp.config.keys.wte import Hills, Method
+from wtemlp.config.records import DPGEN, OWN, ExploreJob
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import last_line, leading_int, read_json, reading, write_json, write_text
 from wtemlp.core.paths import RunPaths
@@ -147,7 +148,7 @@ def _provenance(context: RunContext, job: ExploreJob, c: Combination) -> WalkerR
 def _previous_hills(
     context: RunContext, iteration: int, job: ExploreJob, made: WalkerRecord
 ) -> PreviousHills | None:
-    if job.wte.hills != SHIFT or iteration == 0 or made.biasfactor == 1:
+    if job.wte.hills != Hills.SHIFT or iteration == 0 or made.biasfactor == 1:
         return None
     try:
         return find_hills(task_folders(context.paths, iteration - 1), made)
@@ -233,7 +234,7 @@ def _walker(
         thermostat_ps=job.thermostat_ps,
         guard=job.wte.guard,
         checkpoint=job.wte.checkpoint,
-        method=job.wte.method if c.biasfactor != 1 else WTE,
+        method=job.wte.method if c.biasfactor != 1 else Method.WTE,
         window_K=job.wte.window_K if c.biasfactor is None else None,
         pressure_bar=c.pressure_bar,
         barostat=job.barostat,

@@ -19,7 +19,8 @@ from pathlib import Path
 import dpdata
 import numpy as np
 
-from wtemlp.config.records import GIVEN, LABELLED, ExploreJob, Params
+from wtemlp.config.keys.wte import StartFrom
+from wtemlp.config.records import ExploreJob, Params
 from wtemlp.config.structures import starting_structure
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import read_json, what_is_wrong
@@ -66,10 +67,10 @@ def write_structures(
     starts: dict[int, list[Start]] = {}
     for system in job.sys_idx:
         frames = []
-        if job.wte.start != GIVEN:
+        if job.wte.start != StartFrom.GIVEN:
             frames = spread(labelled_frames(context.paths, iteration, system), job.wte.n_start)
         found: list[Start] = []
-        if job.wte.start != LABELLED or not frames:
+        if job.wte.start != StartFrom.LABELLED or not frames:
             found += _given(context, iteration, system, folder)
         for frame in frames:
             conf = f"{system:03d}.{len(found):04d}.lmp"
@@ -195,5 +196,5 @@ def _lost(file: Path, error: Exception) -> CalculationError:
         why = f"cannot be read ({what_is_wrong(file, error.__cause__ or error)})"
     return CalculationError(
         f'{file} {why}, from which "start" of the wte block takes structures; put it back, or '
-        f'have this iteration start from the "{GIVEN}" ones'
+        f'have this iteration start from the "{StartFrom.GIVEN}" ones'
     )

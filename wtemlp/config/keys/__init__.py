@@ -1,0 +1,1 @@
+"""wtemlp's own keys, each declared once: as the field of a record."""

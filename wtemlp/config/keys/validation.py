@@ -1,0 +1,179 @@
+"""What ``wtemlp validate`` does, as the ``validation`` block of a parameter file says it."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from wtemlp.config.keys.declare import (
+    ANY_STEPS,
+    COUNT,
+    POSITIVE,
+    PRESSURE_BAR,
+    STEPS,
+    TEMPERATURE_K,
+    Choice,
+    Key,
+    Range,
+)
+from wtemlp.config.keys.values import numbers
+
+MAX_VISCOSITY_MPA_S = 1e6  #: pitch has more, and does not diffuse
+#: Lengths of the parts of a run where the file has none, ps.
+DEFAULT_PS = {"equil_steps": 5.0, "nvt_steps": 20.0, "nve_steps": 50.0, "npt_steps": 20.0}
+FRAME_PS = 0.05  #: between stored frames, where the file does not say
+MAX_FRAMES = 2000  #: of a part, likewise
+_FRAMES = f"{1e3 * FRAME_PS:g} fs (more where there would be more than {MAX_FRAMES} frames)"
+
+
+class Ensemble(Choice):
+    """Parts of a validation's MD, in their order."""
+
+    NVT = "nvt"
+    NVE = "nve"
+    NPT = "npt"
+
+
+def _length(key: str, within: Range = STEPS) -> Key:
+    return Key(within, otherwise=f"{DEFAULT_PS[key]:g} ps")
+
+
+@dataclass(frozen=True)
+class ValidationBounds:
+    """What the verdict asks of the models.
+
+    Parameters
+    ----------
+    temperature
+        Deviation of the mean temperature in NVT, fraction of the target.
+    temperature_std
+        Deviation of the temperature's fluctuation in NVT, fraction of the canonical one.
+    drift_K_ns
+        Drift of the temperature in NVT.
+    energy_drift_meV_atom_ns
+        Drift of the total energy in NVE; 0.2 meV/atom in all is allowed however short the
+        run, for the integrator conserves another energy that is as near.
+    energy_std
+        Deviation of the potential energy's fluctuation in NVT, fraction of the
+        reference's.
+    rdf
+        Distance of a radial distribution function from the reference's.
+    diffusion
+        Deviation of self-diffusion, fraction of the reference's.
+    density
+        Deviation of the density, fraction of the reference's.
+    energy_rmse_meV_atom
+        Error of the energy on validation_data_sys, without its mean offset.
+    force_rmse_meV_A
+        Error of the forces on validation_data_sys.
+    """
+
+    temperature: Annotated[float, POSITIVE] = 0.02
+    temperature_std: Annotated[float, POSITIVE] = 0.1
+    drift_K_ns: Annotated[float, Range(gt=0, unit="K/ns")] = 100.0
+    energy_drift_meV_atom_ns: Annotated[float, Range(gt=0, unit="meV/atom/ns")] = 10.0
+    energy_std: Annotated[float, POSITIVE] = 0.2
+    rdf: Annotated[float, POSITIVE] = 0.05
+    diffusion: Annotated[float, POSITIVE] = 0.2
+    density: Annotated[float, POSITIVE] = 0.02
+    energy_rmse_meV_atom: Annotated[float, Range(gt=0, unit="meV/atom")] = 3.0
+    force_rmse_meV_A: Annotated[
+        float | None,
+        Key(Range(gt=0, unit="meV/Angstrom"), otherwise="model_devi_f_trust_lo of the system"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ValidationSettings:
+    """What ``wtemlp validate`` does; every default is taken from the rest of the file.
+
+    Parameters
+    ----------
+    system
+        System whose first structure MD starts from.
+    temps_K
+        Temperatures.
+    ensembles
+        "nvt" (CSVR thermostat), "nve" (from the end of NVT, for dynamics) and "npt"
+        (density); there is always an NVT part.
+    pressure_bar
+        Pressure of "npt".
+    models
+        How many of the models run MD.
+    reference
+        Whether the reference force field runs the same MD ("fp_style": "lammps").
+    temp_factor
+        Temperature that ends a run as exploded, in units of the target.
+    equil_steps
+        Steps of NVT before anything counts.
+    nvt_steps
+        Steps of NVT.
+    nve_steps
+        Steps of NVE.
+    npt_steps
+        Steps of NPT, the first quarter of which does not count.
+    trj_freq
+        Steps between stored frames.
+    thermo_freq
+        Steps between recorded temperatures, energies and pressures.
+    pairs
+        Radial distribution functions, as ["O-O", "O-H"].
+    diffusion
+        Elements whose self-diffusion is measured.
+    viscosity_mPa_s
+        Shear viscosity, for the finite-size correction of self-diffusion: a number, or one
+        per temperature. If not given, that of TIP3P water near 298 K, where it is the
+        reference; else there is no correction.
+    vacf
+        Whether velocities are recorded in NVE, for their autocorrelation.
+    energy_bins
+        Bins of the reference energy in which errors on validation_data_sys are told.
+    bounds
+        What the verdict asks of the models.
+    """
+
+    #: Index in ``sys_configs``; None: there is none to start from
+    system: Annotated[
+        int | None, Key(name="sys_idx", otherwise="that of the first exploration")
+    ] = None
+    #: Empty: none is known
+    temps_K: Annotated[
+        tuple[float, ...],
+        Key(
+            TEMPERATURE_K,
+            name="temps",
+            otherwise="those of the explorations",
+            some="temperature",
+            distinct=True,
+        ),
+    ] = ()
+    ensembles: Annotated[tuple[Ensemble, ...], Key(some="ensemble")] = (Ensemble.NVT, Ensemble.NVE)
+    pressure_bar: Annotated[float, Key(PRESSURE_BAR, name="press")] = 1.0
+    #: The first ones
+    models: Annotated[int, Key(COUNT, otherwise="all of them")] = 4
+    reference: Annotated[bool, Key()] = True
+    temp_factor: Annotated[float, Key(Range(gt=1), otherwise="that of the explorations' guard")] = (
+        3.0
+    )
+    equil_steps: Annotated[int, _length("equil_steps", ANY_STEPS)] = 0
+    nvt_steps: Annotated[int, _length("nvt_steps")] = 0
+    nve_steps: Annotated[int, _length("nve_steps")] = 0
+    npt_steps: Annotated[int, _length("npt_steps")] = 0
+    trj_freq: Annotated[int, Key(COUNT, otherwise=_FRAMES)] = 100
+    thermo_freq: Annotated[int, COUNT] = 10
+    pairs: Annotated[
+        tuple[tuple[str, str], ...], Key(kind=(list[str],), otherwise="all pairs of elements")
+    ] = ()
+    diffusion: Annotated[
+        tuple[str, ...], Key(otherwise="those heavier than hydrogen", distinct=True)
+    ] = ()
+    #: Per temperature; None: not given
+    viscosity_mPa_s: Annotated[
+        tuple[float, ...] | None,
+        Key(
+            Range(gt=0, le=MAX_VISCOSITY_MPA_S, unit="mPa s", low="positive"),
+            kind=(float, list[float]),
+            read=numbers,
+        ),
+    ] = None
+    vacf: Annotated[bool, Key()] = False
+    energy_bins: Annotated[int, COUNT] = 5
+    bounds: Annotated[ValidationBounds, Key()] = field(default_factory=ValidationBounds)

@@ -1,0 +1,71 @@
+"""Values that are not written as they are kept: quantities with a unit, "auto", one or a list.
+
+Each function takes what a file says and returns what the record holds; a ValueError says what to
+write instead.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from wtemlp.config.keys.declare import AUTO, MAX_NUMBER
+from wtemlp.core.units import ENERGY_IN_EV
+
+AUTO_HEIGHT_KT = 0.5
+_QUANTITY = re.compile(r"\s*([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*([A-Za-z/]+)\s*")
+_UNITS = {name.lower(): factor for name, factor in ENERGY_IN_EV.items()}
+
+
+def energy_eV(given: float | str) -> float | None:
+    """``"12 kcal/mol"`` in eV; None for ``"auto"``."""
+    if given == AUTO:
+        return None
+    match = _QUANTITY.fullmatch(given) if isinstance(given, str) else None
+    try:
+        number, unit_eV = (float(match[1]), _UNITS[match[2].lower()]) if match else (0.0, None)
+    except (ValueError, KeyError):
+        unit_eV = None
+    if unit_eV is None:
+        raise ValueError('must be "auto" or have a unit, as "0.5 eV", "12 kcal/mol" or "50 kJ/mol"')
+    if not number > 0:
+        raise ValueError("must be positive")
+    if number * unit_eV > MAX_NUMBER:
+        raise ValueError(f"must be {MAX_NUMBER:g} eV or less")
+    return number * unit_eV
+
+
+def height_kT(given: float | str) -> float:
+    """The height of hills; ``"auto"`` is usual."""
+    if given == AUTO:
+        return AUTO_HEIGHT_KT
+    if isinstance(given, str):
+        raise ValueError('must be "auto" or a number (kT)')
+    return float(given)
+
+
+def numbers(given: Any) -> tuple[float, ...]:
+    """A number, or a list of numbers."""
+    return tuple(float(one) for one in (given if isinstance(given, list) else [given]))
+
+
+def biasfactors(given: Any) -> tuple[float | None, ...]:
+    """Bias factors; that of a window of temperatures (an object) is not known yet."""
+    return (None,) if isinstance(given, dict) else numbers(given)
+
+
+def end_of_grid(periodic: str) -> Callable[[float | str], float | str]:
+    """A function that takes a number, or this word of a periodic variable."""
+
+    def read(given: float | str) -> float | str:
+        if isinstance(given, str) and given != periodic:
+            raise ValueError(f'must be a number or "{periodic}"')
+        return given if isinstance(given, str) else float(given)
+
+    return read
+
+
+def class_path(given: str) -> str:
+    """The import path of a class."""
+    if "." not in given or not all(part.isidentifier() for part in given.split(".")):
+        raise ValueError('must be the import path of a class, as "ase.calculators.emt.EMT"')
+    return given

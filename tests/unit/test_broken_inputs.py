@@ -272,17 +272,31 @@ def test_broken_initial_data(data):
             assert np.isfinite(read[name].astype(float)).all()
 
 
-@pytest.mark.parametrize("unreadable", ["file", "folder"])
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_data_that_may_not_be_read_are_refused(tmp_path, unreadable):
-    system = write(tmp_path / "data/train")
-    place = system / "set.000" / ("coord.npy" if unreadable == "file" else "")
-    place.chmod(0)
-    found = look_at_data(
-        Section("param.json", {**GOOD, "validation_data_sys": []}), tmp_path, ("O", "H")
-    )
-    place.chmod(0o700)
-    assert any("coord.npy" in str(one) or "set.000" in str(one) for one in found.problems)
+@pytest.mark.parametrize("place", ["set.000/coord.npy", "set.000", "type.raw", "", ".."])
+@pytest.mark.parametrize("mode", [0, 0o444])
+def test_data_that_may_not_be_read_are_refused(place, mode):
+    """Also for root, who may read everything: it is looked at as somebody else."""
+    with tempfile.TemporaryDirectory() as made:
+        root = Path(made)
+        root.chmod(0o755)
+        system = write(root / "data/train")
+        closed = (system / place).resolve()
+        old = closed.stat().st_mode
+        if mode and closed.is_file():
+            mode = 0o200
+        closed.chmod(mode)
+        me = os.geteuid()
+        try:
+            if me == 0:
+                os.seteuid(65534)
+            content = {**GOOD, "validation_data_sys": []}
+            found = look_at_data(Section("param.json", content), root, ("O", "H"))
+        finally:
+            os.seteuid(me)
+            closed.chmod(old)
+        (problem, *_) = found.problems
+        (line,) = refusals(problem)
+        assert "cannot be read (Permission denied)" in line
 
 
 # -- scripts

@@ -17,7 +17,7 @@ ALLOWED = {
     "core": set(),
     "analysis": {"core"},
     "structures": {"core"},
-    "dpgen": set(),
+    "dpgen": {"core"},
     "config": {"core", "analysis", "dpgen", "structures"},
     "records": {"core", "analysis", "config"},
     "dispatch": {"core", "config"},

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 from wtemlp.config.records import Params
+from wtemlp.core.formatting import some
 from wtemlp.core.versions import installed_versions
 from wtemlp.records.validation_record import REFERENCE, Check, Estimate, Parity, Validation
 from wtemlp.validation import checks as ask
 from wtemlp.validation.measure import Measured, measure
 from wtemlp.validation.parity import read_parity
 from wtemlp.validation.work import Work
-
-NAMED = 3  #: failed checks that the verdict names
 
 
 def judge(work: Work) -> Validation:
@@ -107,9 +106,7 @@ def _verdict(params: Params, checks: Sequence[Check], ok: bool) -> str:
     failed = sorted(
         (check for check in checks if not check.ok), key=lambda check: "exploded" not in check.note
     )
-    told = [_failure(check) for check in failed[:NAMED]]
-    more = f"; and {len(failed) - NAMED} more" if failed[NAMED:] else ""
-    return f"not good: {'; '.join(told)}{more}"
+    return f"not good: {some([_failure(check) for check in failed], between='; ')}"
 
 
 def _failure(check: Check) -> str:

@@ -13,7 +13,7 @@ RUN    := runs/quickstart
 PLUMED := hillclimber==0.1.8
 WORKERS ?= 3
 # Pages with tables of keys.
-TABLES := README.md params/README.md docs/sweep.md docs/validation.md
+TABLES := params/README.md docs/sweep.md docs/validation.md
 
 .PHONY: run test lint docs cover reference setup clean
 

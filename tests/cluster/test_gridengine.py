@@ -8,7 +8,7 @@ from tests.cluster.conftest import until
 from tests.cluster.stage import said
 from tests.loop.test_dispatch_local import Stage, once_each
 from wtemlp.config.records import MachineSection
-from wtemlp.dispatch import backend
+from wtemlp.dispatch import host_backend
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.journal import Journal
@@ -54,7 +54,7 @@ class GridStage(Stage):
 
 @pytest.fixture
 def stage(gridengine, tmp_path, monkeypatch):
-    monkeypatch.setattr(backend, "GRACE_S", 1.0)  # no network file system here
+    monkeypatch.setattr(host_backend, "GRACE_S", 1.0)  # no network file system here
     return GridStage(tmp_path)
 
 
@@ -110,7 +110,9 @@ def test_a_job_whose_id_was_lost_is_found_again(gridengine, stage, monkeypatch):
     book.save()
     for note in stage.dir.glob(".dispatch/*_job_id"):
         note.unlink()
-    monkeypatch.setattr(backend.Backend, "submit", lambda *_: pytest.fail("submitted again"))
+    monkeypatch.setattr(
+        host_backend.HostBackend, "submit", lambda *_: pytest.fail("submitted again")
+    )
     assert stage.go(stage.tasks(1, seconds=3.0))[0].ok
     assert stage.events() == once_each(stage, 1)
     until(lambda: gridengine.ended() == before + 1)

@@ -14,7 +14,7 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.records.state import Done, Step
 from wtemlp.session.progress import Reporter
 from wtemlp.stages.context import RunContext
-from wtemlp.workflow.dpgen_loop import loop_of
+from wtemlp.workflow.loop import Loop
 
 HERE = Path(__file__).parent
 OURS = ("seed", "validation_data_sys")
@@ -151,7 +151,7 @@ class Ours:
         machines = load_machines(folder / "machine.json", folder)
         reporter = Reporter(root.live, command="run", files=["param.json", "machine.json"])
         reporter.say = self.said.append
-        self.loop = loop_of(RunContext(params, machines, root), reporter)
+        self.loop = Loop.open(RunContext(params, machines, root), reporter)
 
     @property
     def next(self) -> tuple[int, Step]:

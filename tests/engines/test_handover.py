@@ -212,7 +212,7 @@ def test_wtemlp_goes_on_where_dpgen_stopped(dpgens, tmp_path, step):
     assert "taken over from dpgen run" in describe(folder)
     row = read_summary(folder / ITERATION / "summary.json")
     if step >= Step.RUN_EXPLORE:
-        assert row.explored == 10 and [walker["system"] for walker in row.walkers] == [0, 1]
+        assert row.explored == 10 and [walker.system for walker in row.walkers] == [0, 1]
     if step >= Step.POST_EXPLORE:
         assert (row.accurate, row.candidate, row.failed, row.selected) == (0, 10, 0, 4)
     if step >= Step.RUN_LABEL:

@@ -14,7 +14,8 @@ from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.lammps_plumed import kernel
 from wtemlp.lammps_plumed.plumed_trial import guilty
-from wtemlp.preflight.plumed_lines import check_plumed_lines, refusals
+from wtemlp.preflight.before import Begin, require
+from wtemlp.preflight.plumed_lines import refusals
 
 D = "d: DISTANCE ATOMS=1,4"
 ON_D = [{"name": "d", "sigma": 0.2, "min": 0, "max": 12}]
@@ -183,7 +184,7 @@ def test_without_a_plumed_run_goes_on_and_check_says_so(folder, monkeypatch, cap
     monkeypatch.delenv("PLUMED_KERNEL", raising=False)
     params = load_params(folder / "param.json", folder)
     machines = load_machines(folder / "machine.json", folder)
-    check_plumed_lines(params, machines, folder)
+    require(Begin(folder, machines, (), params, explores=True))
     code, out, _ = command(monkeypatch, capsys, "check")
     assert code == 0
     assert (

@@ -346,10 +346,10 @@ def test_a_walker_that_leaves_the_grid_of_an_own_variable(run):
     why, steps, _ = finish_walk(task)
     assert "outside the grid" in why and 200 <= steps[-1] < 600
     table, summary = read_walker(task, 3, 0.0005)
-    assert summary["left_grid"] and len(table) >= 20
+    assert summary.left_grid and len(table) >= 20
     assert table.count(Decision.FAILED) == 0
-    assert summary["stopped"].startswith(f"d left its grid of 0.0 to {round(top, 3)}, last seen at")
-    assert "give it a wider max in wte.variables" in summary["stopped"]
+    assert summary.stopped.startswith(f"d left its grid of 0.0 to {round(top, 3)}, last seen at")
+    assert "give it a wider max in wte.variables" in summary.stopped
 
 
 SHARING = {

@@ -199,11 +199,8 @@ def write_data(folder: Path) -> None:
         system[index].to_vasp_poscar(str(folder / f"conf/{index}.POSCAR"))
 
 
-def make_run(folder: Path, **changes: object) -> Run:
-    """Write the input of a run."""
-    folder.mkdir(parents=True)
-    write_data(folder)
-    (folder / "param.json").write_text(json.dumps(PARAM | changes, indent=1))
+def write_machine(folder: Path) -> None:
+    """Write the machine file of the cheap engines."""
     engine = f"{sys.executable} {ENGINES}"
     sections = {
         "train": machine(f"{engine} dp"),
@@ -213,6 +210,14 @@ def make_run(folder: Path, **changes: object) -> Run:
     (folder / "machine.json").write_text(
         json.dumps({"api_version": "1.0", "deepmd_version": "3.2.0", **sections}, indent=1)
     )
+
+
+def make_run(folder: Path, **changes: object) -> Run:
+    """Write the input of a run."""
+    folder.mkdir(parents=True)
+    write_data(folder)
+    (folder / "param.json").write_text(json.dumps(PARAM | changes, indent=1))
+    write_machine(folder)
     return Run(folder)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from wtemlp.config.records import MachineSection
 from wtemlp.core.atomic_io import write_text
-from wtemlp.dispatch import backend, journal, script, task_status
+from wtemlp.dispatch import host_backend, journal, script, task_status
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.journal import Journal
@@ -202,7 +202,7 @@ def test_a_finished_task_stays_finished_on_another_machine(tmp_path):
 
 
 def test_local_jobs_are_a_pool(tmp_path, monkeypatch):
-    monkeypatch.setattr(backend, "cores_at_hand", lambda: 7)
+    monkeypatch.setattr(host_backend, "cores_at_hand", lambda: 7)
     stage = Stage(tmp_path)
     tasks = [stage.task(0, seconds=2.0), *[stage.task(i, seconds=0.1) for i in range(1, 8)]]
     assert all(r.ok for r in stage.go(tasks, cpus=2))  # 7 // 2 = 3 at once
@@ -292,11 +292,11 @@ def files():
 
 STEPS = (
     (journal.Journal, "save"),
-    (backend.Backend, "upload_common"),
-    (backend.Backend, "upload"),
-    (backend.Backend, "submit"),
-    (backend.Backend, "fetch"),
-    (backend.Backend, "clean"),
+    (host_backend.HostBackend, "upload_common"),
+    (host_backend.HostBackend, "upload"),
+    (host_backend.HostBackend, "submit"),
+    (host_backend.HostBackend, "fetch"),
+    (host_backend.HostBackend, "clean"),
 )
 
 
@@ -428,7 +428,9 @@ def test_a_job_whose_id_was_lost_is_found_again(tmp_path, context, monkeypatch):
     book.save()
     for note in stage.run.rglob(".dispatch/*_job_id"):
         note.unlink()
-    monkeypatch.setattr(backend.Backend, "submit", lambda *_: pytest.fail("submitted again"))
+    monkeypatch.setattr(
+        host_backend.HostBackend, "submit", lambda *_: pytest.fail("submitted again")
+    )
     (result,) = stage.go(stage.tasks(1, seconds=2.0), context)
     assert result.ok
     assert stage.events() == once_each(stage, 1)
@@ -436,7 +438,7 @@ def test_a_job_whose_id_was_lost_is_found_again(tmp_path, context, monkeypatch):
 
 @both
 def test_an_engine_that_outlives_its_job_script_is_waited_for(tmp_path, context, monkeypatch):
-    stage, submit, seen = Stage(tmp_path), backend.Backend.submit, []
+    stage, submit, seen = Stage(tmp_path), host_backend.HostBackend.submit, []
 
     def watch(*args):
         seen.append(processes_below(stage.run))
@@ -447,7 +449,7 @@ def test_an_engine_that_outlives_its_job_script_is_waited_for(tmp_path, context,
             kill_jobs(stage.run, b"bash")
         return False
 
-    monkeypatch.setattr(backend.Backend, "submit", watch)
+    monkeypatch.setattr(host_backend.HostBackend, "submit", watch)
     (result,) = stage.go(stage.tasks(1, seconds=2.0), context, should_stop=kill_shells_once)
     assert (result.ok, result.attempts) == (True, 2)
     assert seen == [[], []]  # nothing was left when the second attempt was submitted

@@ -7,24 +7,24 @@ from wtemlp.comparison.records import (
     HIGH_T,
     RANDOM_PICKS,
     UNBIASED,
-    Arm,
+    ComparedArm,
+    ComparedWalker,
     Cost,
     Exploration,
     Run,
     Training,
     Validated,
-    Walker,
 )
 
 BASELINES = {"random": RANDOM_PICKS, "highT": HIGH_T}
 
 
-def arm(name: str, biasfactor: float, selection: str = "deviation", **more) -> Arm:
+def arm(name: str, biasfactor: float, selection: str = "deviation", **more) -> ComparedArm:
     """An arm as a sweep has it."""
     baseline = UNBIASED if biasfactor == 1 else BIASED
     if selection == "random":
         baseline = RANDOM_PICKS
-    return Arm(
+    return ComparedArm(
         **{
             "key": name,
             "name": name,
@@ -38,9 +38,9 @@ def arm(name: str, biasfactor: float, selection: str = "deviation", **more) -> A
     )
 
 
-def walker(biasfactor: float, ratio: float, stopped: bool = False, **more) -> Walker:
+def walker(biasfactor: float, ratio: float, stopped: bool = False, **more) -> ComparedWalker:
     """A walker that was so many times as wide as NVT (0.5 eV), with 100 frames."""
-    return Walker(
+    return ComparedWalker(
         **{
             "name": "task.000.000000",
             "system": 0,
@@ -62,12 +62,12 @@ def walker(biasfactor: float, ratio: float, stopped: bool = False, **more) -> Wa
 
 
 def run(
-    of: Arm,
+    of: ComparedArm,
     forces: list[tuple[float, ...]],
     *,
     seed: int = 1,
     per_iteration: int = 30,
-    walkers: tuple[Walker, ...] | None = None,
+    walkers: tuple[ComparedWalker, ...] | None = None,
     validated: Validated | None = None,
     **more,
 ) -> Run:
@@ -128,7 +128,7 @@ def run(
     )
 
 
-def seeds(of: Arm, finals: list[float], **more) -> list[Run]:
+def seeds(of: ComparedArm, finals: list[float], **more) -> list[Run]:
     """Runs of one arm, a seed each, whose models end with these force errors."""
     return [
         run(of, [(100.0, 102.0), (80.0, 82.0), (final - 1, final + 1)], seed=seed, **more)

@@ -28,7 +28,8 @@ ALLOWED = {
     "session": {"core", "config", "dispatch", "records", "report"},
     "preflight": {"core", "config", "dispatch", "lammps_plumed", "md", "records", "reference"}
     | {"structures"},
-    "stages": {"core", "analysis", "config", "dispatch", "dpgen", "md", "reference", "structures"},
+    "stages": {"core", "analysis", "config", "dispatch", "dpgen", "md", "records", "reference"}
+    | {"structures"},
     "workflow": {
         "core",
         "analysis",
@@ -36,12 +37,13 @@ ALLOWED = {
         "dispatch",
         "preflight",
         "records",
+        "report",
         "session",
         "stages",
     },
-    "initialize": {"core", "analysis", "config", "dispatch", "md", "preflight", "records"}
+    "initialize": {"core", "analysis", "config", "dispatch", "md", "records"}
     | {"reference", "session"},
-    "planning": {"core", "analysis", "config", "dispatch", "initialize", "md", "preflight"}
+    "planning": {"core", "analysis", "config", "dispatch", "initialize", "md"}
     | {"records", "reference", "session"},
     "validation": {
         "core",
@@ -56,6 +58,11 @@ ALLOWED = {
     "comparison": {"core", "analysis", "config", "records", "report"},
     "sweep": {"core", "analysis", "config", "planning", "records", "report", "session"},
     "cli": None,
+    "testing": {"analysis", "dispatch", "md", "reference", "stages"},
+    # Names of before the packages, for one release.
+    "summary": {"records"},
+    "validation_record": {"records"},
+    "sweep_record": {"records"},
     "__main__": {"cli"},
     "__init__": set(),
 }
@@ -67,6 +74,10 @@ STAGES = {
     "label": "stages/label.py",
 }
 STAGE_IMPORTS = {"label": {"select"}}
+
+
+#: Modules under names of before the packages, for one release.
+RENAMED = {"summary", "validation_record", "sweep_record"}
 
 
 def modules() -> list[Path]:
@@ -107,7 +118,7 @@ def own_rooms_of(name: str) -> set[str]:
 
 def test_every_room_is_known():
     assert {room(path) for path in modules()} == set(ALLOWED)
-    assert len(ALLOWED) <= 24
+    assert len(set(ALLOWED) - RENAMED) <= 24
 
 
 def test_the_list_of_imports_is_exact():
@@ -115,7 +126,7 @@ def test_the_list_of_imports_is_exact():
     for name, allowed in ALLOWED.items():
         if allowed is not None:
             assert own_rooms_of(name) == allowed, name
-    arrows = sum(len(own_rooms_of(name)) for name in ALLOWED)
+    arrows = sum(len(own_rooms_of(name)) for name in ALLOWED if name not in RENAMED)
     assert arrows <= 120
 
 
@@ -211,3 +222,32 @@ def test_files_go_one_way_through_config():
     below = {name: set(imports(path)) & names.keys() for name, path in names.items()}
     TopologicalSorter(below).prepare()  # raises where there is a circle
     assert not [name for name, others in below.items() if "wtemlp.config.params" in others]
+
+
+def test_a_class_name_has_one_meaning():
+    names: dict[str, list[str]] = {}
+    for path in modules():
+        for node in nodes(path):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                names.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: places for name, places in names.items() if len(places) > 1} == {}
+
+
+def test_only_the_command_line_sets_up_logging():
+    """A library logs to its own logger; the root is touched in two places."""
+    for path in modules():
+        if str(path.relative_to(ROOT)) in ("cli/__init__.py", "core/imports.py"):
+            continue
+        for node in nodes(path):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                assert node.func.attr != "basicConfig", path
+                root = node.func.attr == "getLogger" and not node.args
+                assert not root, f"{path}:{node.lineno}: the root logger"
+
+
+def test_whether_it_is_dpgen_is_answered_by_objects():
+    for path in modules():
+        text = path.read_text()
+        assert "by_dpgen" not in text, path
+        if room(path) not in ("config",):
+            assert "is_foreign" not in text, path

@@ -13,8 +13,8 @@ from tests.unit.test_ase_labels import labelled
 from tests.unit.test_dpgen_styles import arrays, explore, loaded, waters, write_input
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
+from wtemlp.preflight.before import Begin, show
 from wtemlp.preflight.findings import Findings
-from wtemlp.preflight.inputs import check_label_inputs
 from wtemlp.preflight.reference_trial import try_reference
 from wtemlp.reference.base import Frames
 from wtemlp.reference.styles import labeller_of
@@ -240,7 +240,9 @@ def test_check_tells_what_a_trial_finds(tmp_path):
     lines = {}
     for name in "abc":
         findings = Findings(lambda _: None)
-        check_label_inputs(*loaded(tmp_path / name), tmp_path / name, findings)
+        params, machines = loaded(tmp_path / name)
+        begin = Begin(tmp_path / name, machines, params=params, explores=True, by_check=True)
+        show(begin, findings)
         lines[name] = [one.line for one in findings.all if "fp_params.calculator" in one.line]
     assert "was made and tried" in lines["a"][0] and lines["a"][0].startswith("ok")
     assert lines["b"][0].startswith("error") and '"periodic": false' in lines["b"][0]

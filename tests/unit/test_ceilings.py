@@ -1,7 +1,10 @@
 """Bias factors that are lowered where most walkers were stopped, and raised again."""
 
+from dataclasses import replace
+
 import pytest
 
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages.exploration.biasfactor_limits import (
     Ceiling,
     ceilings,
@@ -17,14 +20,14 @@ HERE = (0, 300.0)
 def rows(biasfactor, n, stopped, asked=None, system=0, window=None):
     """Rows of a summary: `n` walkers, some of which were stopped."""
     return [
-        {
-            "system": system,
-            "temperature_K": 300.0,
-            "biasfactor": biasfactor,
-            "biasfactor_asked": asked or biasfactor,
-            "window_K": window,
-            "stopped": "energy" if k < stopped else "",
-        }
+        WalkerSummary(
+            system=system,
+            temperature_K=300.0,
+            biasfactor=biasfactor,
+            biasfactor_asked=asked or biasfactor,
+            window_K=window,
+            stopped="energy" if k < stopped else "",
+        )
         for k in range(n)
     ]
 
@@ -55,12 +58,12 @@ def test_the_smallest_bias_factor_that_fails_counts_and_larger_ones_with_it():
 
 
 def test_walkers_that_left_a_grid_tell_nothing_of_the_bias_factor():
-    left = [row | {"left_grid": True} for row in rows(16.0, 3, 3)]
+    left = [replace(row, left_grid=True) for row in rows(16.0, 3, 3)]
     assert after(left) is None
     assert after(left + rows(16.0, 1, 1)) == 8.0
     assert after(rows(16.0, 2, 2), left) == 8.0
     came = rows(8.0, 2, 0, 16.0)
-    assert after(rows(16.0, 2, 2), [row | {"left_grid": True} for row in came]) == 8.0
+    assert after(rows(16.0, 2, 2), [replace(row, left_grid=True) for row in came]) == 8.0
 
 
 def test_unbiased_walkers_have_nothing_to_lower():
@@ -95,7 +98,7 @@ def test_an_iteration_elsewhere_or_below_says_nothing():
 
 
 def test_the_bias_factors_of_a_window_are_one_group():
-    window = [250.0, 400.0]
+    window = (250.0, 400.0)
     first = rows(37.0, 1, 1, window=window) + rows(41.0, 2, 1, window=window)
     assert after(first) == 18.5
     unknown = rows(None, 3, 3, window=window)
@@ -120,6 +123,6 @@ def test_two_that_come_to_the_same_are_explored_once():
 
 
 def test_rows_of_an_older_version_have_no_asked():
-    old = [{k: v for k, v in row.items() if k != "biasfactor_asked"} for row in rows(16.0, 2, 2)]
+    old = [replace(row, biasfactor_asked=None) for row in rows(16.0, 2, 2)]
     assert after(old) == 8.0 and not held_back(old)
     assert held_back(rows(8.0, 1, 0, 16.0)) and not held_back(rows(16.0, 1, 0))

@@ -14,8 +14,9 @@ from tests.unit.browser import look_at
 from tests.unit.synthetic_sweep import ARMS, FALL, write_arm, write_sweep
 from tests.unit.test_report_page import Page
 from wtemlp.cli import cli, compare_command
-from wtemlp.cli.compare_command import compare, compared, read_comparison
+from wtemlp.cli.compare_command import compare, compared
 from wtemlp.comparison import look, page
+from wtemlp.comparison.compare import compare as read_comparison
 from wtemlp.comparison.result import MODELS, SEEDS
 from wtemlp.comparison.table import as_json, describe, dump
 from wtemlp.core.errors import InputError

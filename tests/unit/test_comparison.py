@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.comparison_runs import arm, run, seeds, walker
 from wtemlp.comparison.compute import compare_runs
-from wtemlp.comparison.records import EnergyBin, Validated
+from wtemlp.comparison.records import ComparedBin, Validated
 from wtemlp.comparison.result import BETTER, MODELS, SEEDS, UNEQUAL, UNKNOWN, UNTOLD, WORSE
 from wtemlp.comparison.table import describe, main_table
 
@@ -17,7 +17,7 @@ R16 = arm("g16-random", 16, "random")
 
 def validated(forces: dict[tuple[float, float], tuple[float, ...]], ok: bool = True) -> Validated:
     bins = tuple(
-        EnergyBin("held", low, high, 10, tuple(v / 10 for v in values), values)
+        ComparedBin("held", low, high, 10, tuple(v / 10 for v in values), values)
         for (low, high), values in forces.items()
     )
     return Validated(2, ok, "all is well" if ok else "it explodes", {}, {}, bins)

@@ -800,3 +800,26 @@ def test_keys_at_their_defaults_are_accepted(root):
         "sys_batch_size": [4, 4, 8],
     }
     assert load(root, changed(defaults)).jdata["model_devi_clean_traj"] is False
+
+
+def test_wrong_values_of_all_keys_are_told_together(root):
+    """Unknown keys, wrong types, and numbers and words that are out of range."""
+    changes = {
+        "sed": 1,
+        "numb_models": 0,
+        WTE + "pace": 0,
+        WTE + "hills": "keep",
+        "validation": {"press": "1"},
+    }
+    with pytest.raises(InputError) as caught:
+        load(root, changed(changes))
+    told = [str(one) for one in caught.value.each]
+    for words in (
+        "sed = 1; unknown key",
+        "numb_models = 0; must be a positive integer",
+        "wte.pace = 0; must be a positive integer",
+        'wte.hills = "keep"; must be "drop" or "shift"',
+        'validation.press = "1"; must be a number',
+    ):
+        assert any(words in line for line in told), words
+    assert len(told) == len(changes)

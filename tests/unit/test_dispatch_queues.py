@@ -6,7 +6,7 @@ import pytest
 
 from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import InputError
-from wtemlp.dispatch.backend import Backend
+from wtemlp.dispatch.host_backend import HostBackend
 from wtemlp.dispatch.queues import (
     Said,
     find_command,
@@ -282,7 +282,7 @@ def test_every_script_gives_its_job_the_name(tmp_path, batch):
             "kwargs": {"job_name": "mine"} if batch == "SGE" else {},
         }
         section = MachineSection("fp", "", machine, resources)
-        backend = Backend(read_section(section, tmp_path), tmp_path, "stage", Patience(0.0))
+        backend = HostBackend(read_section(section, tmp_path), tmp_path, "stage", Patience(0.0))
         unit, written = backend._unit("0123456789ab", ()), {}
         backend.context.write_file = written.__setitem__
         backend._said = lambda command, line=SUBMITTED[batch][0]: Said(0, line, "")

@@ -7,7 +7,7 @@ from tests.unit.browser import DESKTOP, DRAWN, PHONE, TOO_WIDE, Browser, require
 from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
 from tests.unit.synthetic_validation import validation
 from wtemlp.records import validation_record
-from wtemlp.report.document import Section, render_page, table_section
+from wtemlp.report.document import PageSection, render_page, table_section
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot
 from wtemlp.report.input_files import InputFile
@@ -117,7 +117,7 @@ def test_a_page_that_follows_a_run_keeps_the_reader_s_place(browser, tmp_path):
     target = tmp_path / "live.html"
 
     def write(refresh_s: int | None) -> None:
-        fold = Section("Fold", Markup("<details><summary>s</summary>text</details>"))
+        fold = PageSection("Fold", Markup("<details><summary>s</summary>text</details>"))
         figure = Figure("f", "Figure", Markup("caption"), [Plot(plot)])
         target.write_text(render_page("Live", [figure, fold], status="s", refresh_s=refresh_s))
 

@@ -3,6 +3,7 @@
 import pytest
 
 from wtemlp.records.summary import Summary
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.report.headlines import headlines
 from wtemlp.report.run_tables import walker_table
 from wtemlp.report.sampling import Sampling, samplings
@@ -17,8 +18,11 @@ from wtemlp.report.table import (
 )
 
 
-def _walker(g: float, nvt: float | None, wte: float | None, stopped: str = "") -> dict:
-    return {"biasfactor": g, "sigma_nvt_eV": nvt, "sigma_wte_eV": wte, "stopped": stopped}
+def _walker(
+    g: float | None, nvt: float | None, wte: float | None, stopped: str = "", **more: object
+) -> WalkerSummary:
+    row = {"biasfactor": g, "sigma_nvt_eV": nvt, "sigma_wte_eV": wte, "stopped": stopped}
+    return WalkerSummary.from_json(row | more)
 
 
 def _summaries() -> list[Summary]:
@@ -73,7 +77,7 @@ def test_rows_hold_what_is_known():
 
 def test_sigmas_over_walkers():
     summary = Summary(0, walkers=[_walker(16, 0.3, 1.2), _walker(16, 0.4, None)])
-    assert mean_sigma(summary, "sigma_nvt_eV") == pytest.approx((0.125) ** 0.5)
+    assert mean_sigma(summary.walkers, "sigma_nvt_eV") == pytest.approx((0.125) ** 0.5)
     # sigma_NVT of both walkers: they sample the same ensemble
     assert sigma_ratio(summary, Sampling(16.0)) == pytest.approx(1.2 / (0.125) ** 0.5)
     assert sigma_ratio(summary, Sampling(64.0)) is None
@@ -82,15 +86,15 @@ def test_sigmas_over_walkers():
 def test_walkers_of_other_pressures_sample_other_ensembles():
     """Those that fluctuate in volume, too, have another sigma_NVT."""
     rows = [
-        _walker(16, 0.3, 1.2) | {"pressure_bar": None},
-        _walker(16, 0.6, 2.4) | {"pressure_bar": 1.0},
-        _walker(16, 1.2, 4.8) | {"pressure_bar": 1000.0},
+        _walker(16, 0.3, 1.2, pressure_bar=None),
+        _walker(16, 0.6, 2.4, pressure_bar=1.0),
+        _walker(16, 1.2, 4.8, pressure_bar=1000.0),
     ]
     assert sigma_ratio(Summary(0, walkers=rows), Sampling(16.0)) == pytest.approx(4.0)
 
 
-def _window(g: float | None, **changes) -> dict:
-    return _walker(g, 0.4, 0.4 * (g or 0) ** 0.5) | {"window_K": [250, 400]} | changes
+def _window(g: float | None) -> WalkerSummary:
+    return _walker(g, 0.4, 0.4 * (g or 0) ** 0.5, window_K=[250, 400])
 
 
 def test_walkers_of_a_window_are_one_column():
@@ -129,19 +133,19 @@ def test_nothing_yet():
 
 def test_opes_is_not_held_to_the_law_of_the_well_tempered_ensemble():
     """A flat distribution of temperatures has another width than sqrt(g) sigma."""
-    flat = _walker(16, 0.4, 0.9) | {"method": "opes"}
-    tempered = _walker(16, 0.4, 1.6) | {"method": "wte"}
+    flat = _walker(16, 0.4, 0.9, method="opes")
+    tempered = _walker(16, 0.4, 1.6, method="wte")
     assert lawful_samplings([Summary(0, walkers=[flat])]) == {}
     both = Summary(0, walkers=[flat, tempered])
     assert lawful_samplings([both]) == {Sampling(16.0): [16.0]}
-    assert mean_sigma(both, "sigma_wte_eV", Sampling(16.0)) == 1.6
+    assert mean_sigma(both.walkers, "sigma_wte_eV", Sampling(16.0)) == 1.6
     assert _predicted(both)[0] == MISSING
 
 
 def test_nor_is_a_bias_on_other_variables_alone():
     """The energy has its unbiased width, or any other."""
-    other = _walker(16, 0.4, 0.4) | {"biases_energy": False}
-    with_energy = _walker(16, 0.4, 1.6) | {"biases_energy": True}
+    other = _walker(16, 0.4, 0.4, biases_energy=False)
+    with_energy = _walker(16, 0.4, 1.6, biases_energy=True)
     found = lawful_samplings([Summary(0, walkers=[other, with_energy])])
     assert found == {Sampling(16.0): [16.0]}
     assert _predicted(Summary(0, walkers=[other, with_energy])) == [MISSING, "4.00"]

@@ -581,7 +581,7 @@ def test_a_template_that_tells_nothing(dpgens):
     assert np.isnan(table.energy_eV).all() and np.isnan(table.biasfactor).all()
     assert np.isnan(table.temperature_K).all()
     assert {
-        row[key]
+        getattr(row, key)
         for key in (
             "biasfactor",
             "temperature_K",
@@ -603,5 +603,5 @@ def test_energies_in_the_units_of_the_template(dpgens):
     table, row = read_walker(folder, 3, 0.0005)
     np.testing.assert_allclose(table.energy_eV, [1.0, np.nan])
     np.testing.assert_allclose(table.bias_eV, [0.1, 0.0])
-    assert (row["temperature_K"], row["biasfactor"]) == (300.0, None)
-    assert row["method"] == "template"
+    assert (row.temperature_K, row.biasfactor) == (300.0, None)
+    assert row.method == "template"

@@ -309,7 +309,7 @@ def test_the_verdict_begins_with_an_explosion(tmp_path):
 
 def test_a_bound_allows_for_the_error():
     def answer(off, error):
-        return checks.Answer(0, "x", off, 1.0, error)
+        return checks.CheckResult(0, "x", off, 1.0, error)
 
     assert checks.ask("q", "b", [answer(0.9, 0.0)])[0].ok
     assert not checks.ask("q", "b", [answer(1.1, 0.0)])[0].ok

@@ -1,6 +1,6 @@
 """Explored frames as one table of arrays: who made each, what the models say, what was decided."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from pathlib import Path
 
@@ -25,6 +25,10 @@ class Decision(IntEnum):
     SELECTED = 3  #: sent to the reference method: a candidate, or any frame by random selection
 
 
+def _unknown() -> np.ndarray:
+    return np.empty(0)
+
+
 @dataclass(frozen=True)
 class FrameTable:
     """The explored frames of an iteration, one row each; all arrays have shape (n_frames,)."""
@@ -40,20 +44,20 @@ class FrameTable:
     bias_eV: np.ndarray  #: bias potential at the frame; 0 in NVT
     max_devi_f: np.ndarray  #: largest force deviation of the frame, eV/Angstrom
     decision: np.ndarray  #: :class:`Decision`
-    verdict: np.ndarray | None = None
+    verdict: np.ndarray = field(default_factory=_unknown)
     """What the models say of the frame, whether it was selected or not: :class:`Decision`, never
     SELECTED.  Where it is not given, a selected frame is taken for a candidate."""
-    max_devi_v: np.ndarray | None = None
+    max_devi_v: np.ndarray = field(default_factory=_unknown)
     """Largest virial deviation of the frame, eV/atom; NaN where none was read."""
 
     def __post_init__(self) -> None:
-        if self.verdict is None:
+        if len(self.verdict) != len(self.step):
             decision = np.asarray(self.decision)
             selected = decision == int(Decision.SELECTED)
             object.__setattr__(
                 self, "verdict", np.where(selected, int(Decision.CANDIDATE), decision)
             )
-        if self.max_devi_v is None:
+        if len(self.max_devi_v) != len(self.step):
             object.__setattr__(self, "max_devi_v", np.full(len(self.step), np.nan))
 
     def __len__(self) -> int:

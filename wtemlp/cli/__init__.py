@@ -313,6 +313,7 @@ for command in (compare, report, sweep, validate):
 
 def main() -> None:
     """Entry point of the ``wtemlp`` program."""
+    configure_logging()
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
@@ -326,13 +327,11 @@ def main() -> None:
         click.echo(f"wtemlp: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        _log_unexpected()
         click.echo(
             f"wtemlp: {in_words(error)}; give the same command again when that is right", err=True
         )
         sys.exit(1)
     except Exception as error:
-        _log_unexpected()
         click.echo(
             f"wtemlp: unexpected {type(error).__name__}: {error}{_where(error)}; this is a bug of "
             "wtemlp: please report it with this line, the command, the input files and the run's "
@@ -351,12 +350,15 @@ def _where(error: Exception) -> str:
     return f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
-def _log_unexpected() -> None:
-    """The details for the run's log; libraries may have put handlers on the terminal."""
+def configure_logging() -> None:
+    """Have nothing logged on the terminal; commands keep a log in the run's folder.
+
+    With a handler on the root logger, no library that logs without having set up its logger puts
+    one there that writes to the terminal.
+    """
     root = logging.getLogger()
-    root.handlers[:] = [one for one in root.handlers if isinstance(one, logging.FileHandler)]
-    if root.handlers:
-        logging.getLogger("wtemlp").exception("unexpected error")
+    root.handlers[:] = [logging.NullHandler()]
+    root.setLevel(logging.INFO)
 
 
 def _interrupted() -> None:

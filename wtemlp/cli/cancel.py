@@ -12,7 +12,7 @@ from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.journal import JOURNAL
 from wtemlp.records import state as states
 from wtemlp.session.lock import locked
-from wtemlp.session.session import open_log, run_folder
+from wtemlp.session.session import run_folder, run_log
 from wtemlp.validation import folders
 
 #: Sections of the machine file, by the stage's folder; `wtemlp init` runs all with the last.
@@ -56,8 +56,7 @@ def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object
     if state is None and not journals:
         raise InputError(str(root), "there is no run here", "give the folder of one")
     machines = load_machines(machine or _recorded_machine(state, root), root)
-    with locked(paths):
-        open_log(paths, say)
+    with locked(paths), run_log(paths, say):
         ended = sum(
             cancel_tasks(folder, getattr(machines, _SECTIONS.get(folder.name, "fp")), root)
             for folder in journals

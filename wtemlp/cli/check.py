@@ -1,6 +1,5 @@
 """What ``wtemlp check`` does."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,7 +33,6 @@ def check_command(
     int
         The exit code.
     """
-    logging.getLogger().handlers[:] = [logging.NullHandler()]  # what matters is a finding
     root, findings = run_folder(root), Findings(lambda finding: say(finding.line))
     param, machine = find_input(param, root), machine and find_input(machine, root)
     check_everything(param, machine, root, findings, schema_only=schema_only, submit=submit)

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.comparison import page, table
-from wtemlp.comparison.compute import compare_runs
-from wtemlp.comparison.result import Comparison
-from wtemlp.comparison.sources import read_sources
+from wtemlp.comparison.compare import compare as compare_folders
 from wtemlp.core import paths, shell_hints
 from wtemlp.core.atomic_io import write_text
 from wtemlp.core.errors import InputError
@@ -49,7 +47,7 @@ def compare(
         If a folder holds no run, or `out` is one of a run; nothing is written then.
     """
     _check_out(out)
-    comparison = read_comparison(directories, say)
+    comparison = compare_folders(directories, say)
     out.mkdir(parents=True, exist_ok=True)
     drawn = page.figures(comparison)
     content = table.as_json(comparison) | {
@@ -64,24 +62,6 @@ def compare(
     target = out / paths.REPORT
     write_text(target, page.render(comparison, _title(directories), drawn))
     return f"{table.describe(comparison)}\n\nwrote {shell_hints.shown(target)}"
-
-
-def read_comparison(
-    directories: Sequence[Path], say: Callable[[str], object] = lambda line: None
-) -> Comparison:
-    """Read runs and compare them; nothing is written.
-
-    Parameters
-    ----------
-    directories, say
-        As for :func:`compare`.
-
-    Returns
-    -------
-    Comparison
-    """
-    found = read_sources(directories, say)
-    return compare_runs(found.runs, found.notes)
 
 
 def compared(folder: Path) -> tuple[list[Path], Path] | None:

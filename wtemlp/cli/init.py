@@ -8,8 +8,7 @@ from wtemlp.core import shell_hints
 from wtemlp.core.paths import RunPaths
 from wtemlp.initialize.checks import check_init
 from wtemlp.initialize.workflow import run_init
-from wtemlp.preflight.installed_engines import check_machines
-from wtemlp.preflight.user_files import check_user_files
+from wtemlp.preflight.before import Begin, require
 from wtemlp.session.session import at_work, find_input, run_folder
 
 
@@ -19,8 +18,7 @@ def run_init_command(param: Path, machine: Path, root: Path) -> None:
     param, machine = find_input(param, root), find_input(machine, root)
     params = load_init_params(param, root)
     machines = load_machines(machine, root)
-    check_machines(machines, ("fp",), root)
-    check_user_files(machines, root)
+    require(Begin(root, machines, ("fp",)))
     check_init(params, root)
     with at_work(RunPaths(root), "init", param, machine) as reporter:
         result = run_init(params, machines, root, reporter)

@@ -12,11 +12,10 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import check_window, make_plan
-from wtemlp.preflight.installed_engines import check_machines
-from wtemlp.preflight.user_files import check_user_files
+from wtemlp.preflight.before import Begin, require
 from wtemlp.session.lock import locked
 from wtemlp.session.progress import reporter_on_stderr
-from wtemlp.session.session import open_log
+from wtemlp.session.session import run_log
 
 
 def plan_command(
@@ -91,11 +90,9 @@ def _do_own_run(
     if machines is None:
         here = own_run.THIS_MACHINE
         machines = Machines(params.source, here, here, here, "3", {})
-    check_machines(machines, ("fp",), root)
-    check_user_files(machines, root)
+    require(Begin(root, machines, ("fp",)))
     paths = RunPaths(root / own_run.FOLDER)
     paths.root.mkdir(parents=True, exist_ok=True)
-    with locked(paths):
-        reporter = reporter_on_stderr()
-        open_log(paths, reporter.say)
+    reporter = reporter_on_stderr()
+    with locked(paths), run_log(paths, reporter.say):
         return own.do(machines.fp, reporter)

@@ -14,10 +14,8 @@ from wtemlp.core import shell_hints
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.planning import own_run
-from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.preflight.installed_engines import check_backend, check_machines, check_ranks, is_local
-from wtemlp.preflight.plumed_lines import check_plumed_lines
-from wtemlp.preflight.user_files import check_included, check_user_files
+from wtemlp.preflight.before import Begin, require
+from wtemlp.preflight.installed_engines import is_local
 from wtemlp.records import sweep_record
 from wtemlp.records.sweep_record import Arm, Sweep
 from wtemlp.session.progress import Reporter
@@ -138,13 +136,7 @@ def _look(
         raise InputError("-o", f"{folder} is the run's folder", "give one of its own")
     places.check_folder(folder, given, param.name)
     user_files = relative_files(machines, root)
-    check_machines(machines, Stage, root)
-    check_backend(params, machines)
-    check_ranks(params, machines)
-    check_user_files(machines, root)
-    check_included(params, machines, root)
-    check_plumed_lines(params, machines, root)
-    check_labels(params, machines, root)
+    require(Begin(root, machines, params=params, explores=True))
     unbiased = reach.recorded(folder) if None in request.high_K else None
     own = None
     if None in request.high_K and unbiased is None:

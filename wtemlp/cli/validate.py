@@ -33,28 +33,9 @@ def validate(param: Path, machine: Path, root: Path, iteration: int | None) -> N
     """
     from wtemlp.config.machine.sections import load_machines
     from wtemlp.config.params import load_params
-    from wtemlp.core.paths import RunPaths
-    from wtemlp.preflight.installed_engines import check_backend, check_machines
-    from wtemlp.preflight.user_files import check_user_files
-    from wtemlp.records.compatibility import check_run
-    from wtemlp.session.session import at_work, find_input, run_folder
-    from wtemlp.validation.page import as_text
-    from wtemlp.validation.run import run_validation
-    from wtemlp.validation.work import plan_work
+    from wtemlp.session.session import find_input, run_folder
+    from wtemlp.validation.run import validate as validate_run
 
     root = run_folder(root)
     param, machine = find_input(param, root), find_input(machine, root)
-    params = load_params(param, root)
-    machines = load_machines(machine, root)
-    check_run(params, machines, RunPaths(root))
-    work = plan_work(params, machines, root, iteration)
-    stages = {"model_devi": work.models, "fp": work.reference, "train": work.parity}
-    check_machines(machines, tuple(stage for stage, jobs in stages.items() if jobs), root)
-    if work.parity:
-        check_backend(params, machines)
-    check_user_files(machines, root)
-    with at_work(RunPaths(root), "validate", param, machine) as reporter:
-        found = run_validation(work, reporter)
-        reporter.table(as_text(found))
-        reporter.say(f"{found.verdict[0].upper()}{found.verdict[1:]}")
-        reporter.say(f"record: {work.places.record}")
+    validate_run(load_params(param, root), load_machines(machine, root), root, iteration)

@@ -128,8 +128,8 @@ def _domain(runs: Sequence[Run]) -> tuple[str, str]:
 
 def _flags(
     runs: Sequence[Run],
-    walkers: Sequence[records.Walker],
-    last: Sequence[records.Walker],
+    walkers: Sequence[records.ComparedWalker],
+    last: Sequence[records.ComparedWalker],
     lowered: Sequence[str],
 ) -> list[str]:
     flags = []
@@ -191,7 +191,7 @@ def baseline_differences(arms: Sequence[ArmResult]) -> list[Difference]:
     return found
 
 
-def _is_baseline(arm: records.Arm, other: records.Arm) -> bool:
+def _is_baseline(arm: records.ComparedArm, other: records.ComparedArm) -> bool:
     if other.random:
         return other.biasfactors == arm.biasfactors
     plain = other.baseline in (records.UNBIASED, records.HIGH_T)

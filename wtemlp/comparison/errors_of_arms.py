@@ -7,7 +7,7 @@ import numpy as np
 
 from wtemlp.analysis.epochs import value_at
 from wtemlp.analysis.intervals import mean_interval
-from wtemlp.comparison.records import EnergyBin, LearningCurve, Run
+from wtemlp.comparison.records import ComparedBin, ComparedCurve, Run
 from wtemlp.comparison.result import MODELS, SEEDS, EpochError, Error
 
 EPOCHS = (5.0, 25.0)  #: training lengths that are held against each other
@@ -66,7 +66,7 @@ def _at(
     runs: Sequence[Run],
     iterations: Mapping[str, int],
     epochs: float,
-    column: Callable[[LearningCurve], tuple[float, ...]],
+    column: Callable[[ComparedCurve], tuple[float, ...]],
 ) -> Error | None:
     values = []
     for run in runs:
@@ -76,7 +76,7 @@ def _at(
     return error_of(values)
 
 
-Bins = dict[tuple[str, float, float], EnergyBin]
+Bins = dict[tuple[str, float, float], ComparedBin]
 
 
 def bins_of(run: Run) -> Bins:

@@ -11,7 +11,7 @@ from wtemlp.analysis.epochs import reaches
 from wtemlp.comparison import look
 from wtemlp.comparison import sampling_of_arms as sampling
 from wtemlp.comparison.errors_of_arms import EPOCHS, error_of
-from wtemlp.comparison.records import LearningCurve, Run
+from wtemlp.comparison.records import ComparedCurve, Run
 from wtemlp.comparison.result import Comparison, Difference, Error
 from wtemlp.comparison.table import intervals_in_words
 from wtemlp.report.figures import style
@@ -116,7 +116,7 @@ def epochs_figure(comparison: Comparison) -> Figure:
     return Figure("epochs", "Errors against epochs", caption, plots, empty)
 
 
-def _curves(run: Run, iteration: int | None = None) -> list[LearningCurve]:
+def _curves(run: Run, iteration: int | None = None) -> list[ComparedCurve]:
     """Learning curves of one training, of all if none is given."""
     return [c for one in run.trainings if iteration in (None, one.iteration) for c in one.curves]
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from wtemlp.comparison import look
 from wtemlp.comparison import sampling_of_arms as sampling
-from wtemlp.comparison.records import Exploration, Run, Walker
+from wtemlp.comparison.records import ComparedWalker, Exploration, Run
 from wtemlp.comparison.result import ArmResult, Comparison
 from wtemlp.records.validation_record import Estimate
 from wtemlp.report.figures import style
@@ -90,7 +90,7 @@ def _by_sampling(comparison: Comparison, one: ArmResult) -> dict[str, dict[int, 
     return result
 
 
-def _of_walkers(exploration: Exploration, walkers: Sequence[Walker]) -> Exploration:
+def _of_walkers(exploration: Exploration, walkers: Sequence[ComparedWalker]) -> Exploration:
     return Exploration(
         exploration.iteration,
         explored=sum(one.explored or 0 for one in walkers),
@@ -101,11 +101,11 @@ def _of_walkers(exploration: Exploration, walkers: Sequence[Walker]) -> Explorat
     )
 
 
-def _last_by_factor(comparison: Comparison) -> list[tuple[ArmResult, str, list[Walker]]]:
+def _last_by_factor(comparison: Comparison) -> list[tuple[ArmResult, str, list[ComparedWalker]]]:
     """Walkers of the last exploration of each arm, by bias factor."""
     rows = []
     for one in comparison.arms:
-        groups: dict[str, list[Walker]] = defaultdict(list)
+        groups: dict[str, list[ComparedWalker]] = defaultdict(list)
         for run in comparison.runs_of(one.arm.key):
             for walker in _last(run, comparison):
                 groups[walker.sampling].append(walker)
@@ -115,7 +115,7 @@ def _last_by_factor(comparison: Comparison) -> list[tuple[ArmResult, str, list[W
     return rows
 
 
-def _last(run: Run, comparison: Comparison) -> list[Walker]:
+def _last(run: Run, comparison: Comparison) -> list[ComparedWalker]:
     return sampling.last_walkers(run, comparison.budget.iterations)
 
 
@@ -196,7 +196,7 @@ def window_figure(comparison: Comparison) -> Figure:
     return Figure("window", "Windows covered", caption, plots, NO_WALKER)
 
 
-def _expected_eV(walkers: Sequence[Walker]) -> float | None:
+def _expected_eV(walkers: Sequence[ComparedWalker]) -> float | None:
     ratio = sampling.expected_ratio(walkers)
     sigmas = [one.sigma_nvt_eV for one in walkers if one.sigma_nvt_eV is not None]
     if ratio is None or not sigmas:

@@ -10,7 +10,7 @@ from wtemlp.comparison import (
 )
 from wtemlp.comparison.recommendation import error_words
 from wtemlp.comparison.result import Comparison
-from wtemlp.report.document import Headline, Section, render_page, table_section
+from wtemlp.report.document import Headline, PageSection, render_page, table_section
 from wtemlp.report.figures.figure import Figure
 from wtemlp.report.table import MISSING, Column, Table, without_empty
 
@@ -95,8 +95,8 @@ def render(comparison: Comparison, title: str, drawn: list[Figure]) -> str:
             empty="No training is that long, or none is known.",
         ),
     }
-    blocks: list[Section | Figure] = [
-        Section("Recommendation", _recommendation(comparison), "recommendation"),
+    blocks: list[PageSection | Figure] = [
+        PageSection("Recommendation", _recommendation(comparison), "recommendation"),
         table_section("Arms", arms, key="arms", caption=caption, remarks=comparison.notes),
         *(block for figure in drawn for block in (figure, beside.get(figure.key)) if block),
         table_section("Runs", _runs(comparison), key="runs", caption=_RUNS),

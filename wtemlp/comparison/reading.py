@@ -10,7 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -21,18 +20,20 @@ from wtemlp.comparison import records
 from wtemlp.comparison.validated import read_validation
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import load_array
+from wtemlp.core.formatting import finite
 from wtemlp.core.paths import RunPaths
 from wtemlp.records.state import RunState
 from wtemlp.records.summary import Summary, read_summary
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.report import data as folders
-from wtemlp.report.sampling import finite, sampling_of
-from wtemlp.report.table import law_factor, walker_ratio
+from wtemlp.report.sampling import sampling_of
+from wtemlp.report.table import law_factor
 
 VALIDATION_DATA = "data.valid"  #: links to the validation systems, in a training's folder
 MAX_ROWS = 400  #: of a learning curve that are kept, evenly spaced
 
 
-def read_run(folder: Path, name: str, arm: records.Arm, state: RunState) -> records.Run:
+def read_run(folder: Path, name: str, arm: records.ComparedArm, state: RunState) -> records.Run:
     """Read a run's folder.
 
     Parameters
@@ -41,7 +42,7 @@ def read_run(folder: Path, name: str, arm: records.Arm, state: RunState) -> reco
         Absolute.
     name : str
         What the run is to be called.
-    arm : Arm
+    arm : ComparedArm
         What it has in common with runs of other seeds.
     state : RunState
         Its state, from the same folder.
@@ -121,7 +122,7 @@ def _training(
     )
 
 
-def _curve(curve: folders.LearningCurve, epoch: float) -> records.LearningCurve | None:
+def _curve(curve: folders.LearningCurve, epoch: float) -> records.ComparedCurve | None:
     """A learning curve on validation batches; None where it has none."""
     columns = curve.columns
     if not {"rmse_e_val", "rmse_f_val"} <= columns.keys():
@@ -133,7 +134,7 @@ def _curve(curve: folders.LearningCurve, epoch: float) -> records.LearningCurve 
     if not len(kept):
         return None
     steps = columns["step"][kept]
-    return records.LearningCurve(
+    return records.ComparedCurve(
         model=curve.model,
         epochs=tuple(map(float, steps / epoch)),
         steps=tuple(map(float, steps)),
@@ -182,19 +183,15 @@ def _exploration(iteration: folders.IterationData) -> records.Exploration | None
         candidate=done.candidate,
         failed=done.failed,
         labelled=done.labelled,
-        walkers=tuple(
-            _walker(row, series.get(str(row.get("name"))), iteration.frames) for row in done.walkers
-        ),
-        lowered=tuple(
-            str(note["text"]) for note in done.lowered if isinstance(note, dict) and "text" in note
-        ),
+        walkers=tuple(_walker(row, series.get(row.name), iteration.frames) for row in done.walkers),
+        lowered=tuple(note.text for note in done.lowered),
     )
 
 
 def _walker(
-    row: dict[str, Any], series: folders.WalkerEnergies | None, frames: FrameTable | None
-) -> records.Walker:
-    one, factor, ratio = sampling_of(row), finite(row.get("biasfactor")), walker_ratio(row)
+    row: WalkerSummary, series: folders.WalkerEnergies | None, frames: FrameTable | None
+) -> records.ComparedWalker:
+    one, factor, ratio = sampling_of(row), row.biasfactor, row.ratio
     counts: dict[str, int] = {}
     if frames is not None and series is not None:
         own = frames.where((frames.system == series.system) & (frames.task == series.task))
@@ -203,18 +200,18 @@ def _walker(
             "candidate": own.count(Decision.CANDIDATE, Decision.SELECTED),
             "failed": own.count(Decision.FAILED),
         }
-    return records.Walker(
-        name=str(row.get("name", "")),
-        system=int(row.get("system") or 0),
+    return records.ComparedWalker(
+        name=row.name,
+        system=row.system,
         sampling=one.name([] if factor is None else [factor]) if one else "",
         biasfactor=factor,
         lawful=law_factor(row) is not None,
-        temperature_K=finite(row.get("temperature_K")),
-        sigma_nvt_eV=finite(row.get("sigma_nvt_eV")),
-        sigma_wte_eV=finite(row.get("sigma_wte_eV")),
+        temperature_K=row.temperature_K,
+        sigma_nvt_eV=row.sigma_nvt_eV,
+        sigma_wte_eV=row.sigma_wte_eV,
         ratio=ratio,
         ratio_error=_ratio_error(series, ratio),
-        stopped=bool(row.get("stopped")) and not row.get("left_grid"),
+        stopped=bool(row.stopped) and not row.left_grid,
         **counts,
     )
 

@@ -15,7 +15,7 @@ BIASED, UNBIASED, RANDOM_PICKS, HIGH_T = "", "unbiased", "random", "highT"
 
 
 @dataclass(frozen=True)
-class Arm:
+class ComparedArm:
     """What runs that differ by their seed alone have in common."""
 
     key: str  #: the same for all of its runs, and for no other
@@ -38,7 +38,7 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class LearningCurve:
+class ComparedCurve:
     """Errors of one model on validation batches while it was trained; all tuples (n_rows,)."""
 
     model: int
@@ -57,7 +57,7 @@ class Training:
     frames: int | None  #: labelled frames that the models were trained on, the first ones included
     energy_models: tuple[float, ...]  #: RMSE on the validation data, each model, meV/atom
     force_models: tuple[float, ...]  #: likewise, meV/Angstrom
-    curves: tuple[LearningCurve, ...] = ()
+    curves: tuple[ComparedCurve, ...] = ()
 
     @property
     def tested(self) -> bool:
@@ -66,7 +66,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Walker:
+class ComparedWalker:
     """One walker: how it was biased, how wide it went, what became of its frames."""
 
     name: str
@@ -94,7 +94,7 @@ class Exploration:
     candidate: int | None
     failed: int | None
     labelled: int | None
-    walkers: tuple[Walker, ...]
+    walkers: tuple[ComparedWalker, ...]
     lowered: tuple[str, ...] = ()  #: bias factors below those asked for, in words
 
 
@@ -109,7 +109,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class EnergyBin:
+class ComparedBin:
     """Errors of all models on the held-out frames of a range of energies."""
 
     data: str  #: name of the set
@@ -121,7 +121,7 @@ class EnergyBin:
 
 
 @dataclass(frozen=True)
-class RdfDistance:
+class ComparedRdf:
     """How far the models' radial distribution is from the reference's: mean |g - g_ref|."""
 
     distance: Estimate
@@ -143,9 +143,9 @@ class Validated:
     iteration: int
     ok: bool
     verdict: str
-    rdf: dict[str, RdfDistance]  #: by "O-O 300 K"
+    rdf: dict[str, ComparedRdf]  #: by "O-O 300 K"
     diffusion: dict[str, DiffusionPair]  #: by "O 300 K NVE"
-    bins: tuple[EnergyBin, ...]
+    bins: tuple[ComparedBin, ...]
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Run:
 
     name: str  #: unique among those compared
     folder: Path
-    arm: Arm
+    arm: ComparedArm
     seed: int
     status: str  #: "finished", or where it stands
     finished: bool

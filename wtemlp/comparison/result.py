@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wtemlp.analysis.intervals import Interval
-from wtemlp.comparison.records import Arm, Run
+from wtemlp.comparison.records import ComparedArm, Run
 from wtemlp.records.validation_record import Estimate
 
 SEEDS, MODELS = "seeds", "models"  #: what an interval is over
@@ -50,7 +50,7 @@ class Spending:
 class ArmResult:
     """One arm at the common budget."""
 
-    arm: Arm
+    arm: ComparedArm
     runs: tuple[str, ...]
     seeds: tuple[int, ...]
     domain: tuple[str, str]  #: system, and fingerprint of the validation data; "": not known
@@ -84,7 +84,7 @@ class ArmResult:
 class Difference:
     """An arm held against another: the arm's error minus the other's, negative is better."""
 
-    arm: str  #: :attr:`wtemlp.comparison.records.Arm.key`
+    arm: str  #: :attr:`wtemlp.comparison.records.ComparedArm.key`
     other: str
     quantity: str  #: "force" or "energy"
     unit: str

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from wtemlp.analysis.energy import temperature_window
-from wtemlp.comparison.records import Exploration, Run, Walker
+from wtemlp.comparison.records import ComparedWalker, Exploration, Run
 from wtemlp.comparison.result import Spending
 from wtemlp.records.validation_record import Estimate
 
@@ -42,7 +42,7 @@ def _standard_error(values: Sequence[float]) -> float | None:
     return float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else None
 
 
-def _measured(walkers: Iterable[Walker]) -> list[Walker]:
+def _measured(walkers: Iterable[ComparedWalker]) -> list[ComparedWalker]:
     """Walkers that came through and whose widths are known."""
     return [
         one
@@ -51,7 +51,7 @@ def _measured(walkers: Iterable[Walker]) -> list[Walker]:
     ]
 
 
-def last_walkers(run: Run, iterations: Mapping[str, int]) -> list[Walker]:
+def last_walkers(run: Run, iterations: Mapping[str, int]) -> list[ComparedWalker]:
     """The walkers of the last exploration of a run in which a width was measured."""
     for exploration in reversed(explorations(run, iterations)):
         if found := _measured(exploration.walkers):
@@ -59,7 +59,7 @@ def last_walkers(run: Run, iterations: Mapping[str, int]) -> list[Walker]:
     return []
 
 
-def mean_ratio(walkers: Sequence[Walker]) -> Estimate | None:
+def mean_ratio(walkers: Sequence[ComparedWalker]) -> Estimate | None:
     """sigma_WTE / sigma_NVT over walkers.
 
     Its error is the scatter's where there are several walkers, or that of the walkers' own
@@ -75,14 +75,14 @@ def mean_ratio(walkers: Sequence[Walker]) -> Estimate | None:
     return Estimate(float(np.mean(values)), max(errors) if errors else None)
 
 
-def expected_ratio(walkers: Sequence[Walker]) -> float | None:
+def expected_ratio(walkers: Sequence[ComparedWalker]) -> float | None:
     """What a converged bias gives for the same walkers; None where there is no such law."""
     if not walkers or not all(one.lawful and one.biasfactor for one in walkers):
         return None
     return float(np.mean([math.sqrt(one.biasfactor or 1.0) for one in walkers]))
 
 
-def spread(walkers: Sequence[Walker]) -> Estimate | None:
+def spread(walkers: Sequence[ComparedWalker]) -> Estimate | None:
     """Root mean square of sigma_WTE, eV, of the box; of walkers of one system alone."""
     if not walkers or len({one.system for one in walkers}) > 1:
         return None
@@ -90,12 +90,14 @@ def spread(walkers: Sequence[Walker]) -> Estimate | None:
     return Estimate(float(np.sqrt(np.mean(np.square(values)))), _standard_error(values))
 
 
-def windows(walkers: Sequence[Walker]) -> tuple[Estimate | None, float | None]:
+def windows(walkers: Sequence[ComparedWalker]) -> tuple[Estimate | None, float | None]:
     """Half-width of the temperature window, K: as measured, and as a converged bias has it.
 
     sigma_NVT, hence the heat capacity, is that of all walkers of one system and temperature.
     """
-    groups: dict[tuple[int | None, float], list[tuple[Walker, float, float]]] = defaultdict(list)
+    groups: dict[tuple[int | None, float], list[tuple[ComparedWalker, float, float]]] = defaultdict(
+        list
+    )
     for one in walkers:
         if one.temperature_K and one.sigma_nvt_eV and one.sigma_wte_eV:
             key = (one.system, one.temperature_K)

@@ -19,7 +19,7 @@ from wtemlp.records import sweep_record
 from wtemlp.records.state import RunState
 from wtemlp.records.summary import Summary
 from wtemlp.report.figures.style import gamma
-from wtemlp.report.sampling import finite, samplings
+from wtemlp.report.sampling import samplings
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class _Found:
     folder: Path
     name: str
     state: RunState
-    arm: records.Arm | None  #: of a sweep; None: to be told from the run
+    arm: records.ComparedArm | None  #: of a sweep; None: to be told from the run
 
 
 def read_sources(
@@ -113,7 +113,7 @@ def _of_sweep(folder: Path, shown: str, notes: list[str]) -> list[_Found]:
         if state is None:
             notes.append(f"{name} is left out: it has not begun.")
             continue
-        common = records.Arm(
+        common = records.ComparedArm(
             key=f"{folder}:{arm.name}",
             name=arm.name,
             label=gamma(arm.label.replace("g = ", "g=")),
@@ -126,7 +126,7 @@ def _of_sweep(folder: Path, shown: str, notes: list[str]) -> list[_Found]:
     return found
 
 
-def _own_arm(one: _Found, notes: list[str]) -> records.Arm:
+def _own_arm(one: _Found, notes: list[str]) -> records.ComparedArm:
     """What a run of its own has in common with those of other seeds: its parameters."""
     rows = summaries_of(one.folder)
     factors, temperatures = _conditions(rows)
@@ -140,7 +140,7 @@ def _own_arm(one: _Found, notes: list[str]) -> records.Arm:
         )
     key = str(one.folder) if content is None else _digest(content)
     baseline = records.UNBIASED if unbiased else records.BIASED
-    return records.Arm(
+    return records.ComparedArm(
         key=key,
         name=one.name,
         label=_label(rows, factors, selection),
@@ -156,13 +156,10 @@ def _conditions(rows: Sequence[Summary]) -> tuple[tuple[float, ...], tuple[float
     factors: set[float] = set()
     temperatures: set[float] = set()
     for walker in (walker for row in rows for walker in row.walkers):
-        asked = walker.get("biasfactor_asked")
-        given = [asked] if isinstance(asked, int | float) else asked
-        known = [finite(one) for one in given or [walker.get("biasfactor")]]
-        if walker.get("window_K") is None:
-            factors.update(one for one in known if one is not None)
-        if (temperature := finite(walker.get("temperature_K"))) is not None:
-            temperatures.add(temperature)
+        if walker.window_K is None and walker.asked is not None:
+            factors.add(walker.asked)
+        if walker.temperature_K is not None:
+            temperatures.add(walker.temperature_K)
     return tuple(sorted(factors)), tuple(sorted(temperatures))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp.comparison.records import DiffusionPair, EnergyBin, RdfDistance, Validated
+from wtemlp.comparison.records import ComparedBin, ComparedRdf, DiffusionPair, Validated
 from wtemlp.records import validation_record as validations
 from wtemlp.records.validation_record import BinError, Estimate, MdRun, Validation
 
@@ -39,7 +39,7 @@ def validated(record: Validation) -> Validated:
         ok=record.ok,
         verdict=record.verdict,
         rdf={
-            name: RdfDistance(distance, record.rdf_noise.get(name))
+            name: ComparedRdf(distance, record.rdf_noise.get(name))
             for name, distance in record.rdf_distance.items()
             if math.isfinite(distance.value)
         },
@@ -80,14 +80,14 @@ def together(parts: list[Estimate]) -> Estimate:
     return Estimate(float(np.mean(values)), max(found) if found else None)
 
 
-def _bins(record: Validation) -> tuple[EnergyBin, ...]:
+def _bins(record: Validation) -> tuple[ComparedBin, ...]:
     """The energy bins, each with the errors of all models."""
     found: dict[tuple[str, float, float], list[BinError]] = defaultdict(list)
     for parity in record.parity:
         for one in parity.bins:
             found[(parity.data, one.low_eV_atom, one.high_eV_atom)].append(one)
     return tuple(
-        EnergyBin(
+        ComparedBin(
             data=data,
             low_eV_atom=low,
             high_eV_atom=high,

@@ -5,7 +5,8 @@
 label is then differ from wtemlp's own frames, so DP-GEN does both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from wtemlp.config.schema.dpgen_schema import LAMMPS, engine_of
 from wtemlp.config.schema.section import Section
@@ -25,12 +26,12 @@ _NOT_IN_ENTRY = {
 }
 
 
-def by_atoms(params: Section) -> bool:
+def by_atoms(params: Section | Mapping[str, Any]) -> bool:
     """Whether clusters around atoms are labelled."""
     return bool(params.get(CLUSTERS)) or params.get(CUTOFF) is not None
 
 
-def with_electrons(params: Section) -> bool:
+def with_electrons(params: Section | Mapping[str, Any]) -> bool:
     """Whether there is an electron temperature."""
     return bool(params.get(ELECTRONS))
 

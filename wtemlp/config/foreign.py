@@ -9,12 +9,10 @@ from wtemlp.config.jobs import read_sys_idx
 from wtemlp.config.keys.declare import STEPS, Range
 from wtemlp.config.keys.wte import UNBIASED
 from wtemlp.config.records import Criteria, ExploreJob
-from wtemlp.config.schema.dpgen_schema import engine_of
+from wtemlp.config.schema.dpgen_schema import AMBER, CALYPSO, GROMACS, engine_of
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, NotRunnable
 
-GROMACS, AMBER, CALYPSO = "gromacs", "amber", "calypso"
-FOREIGN = (GROMACS, AMBER, CALYPSO)
 #: Keys that paths are relative to, which DP-GEN links from other folders.
 PREFIXES = {
     AMBER: ("parm7_prefix", "mdin_prefix", "disang_prefix", "sys_configs_prefix"),
@@ -26,11 +24,6 @@ _AMBER_STYLE, _GROMACS_STYLE = "amber/diff", "gaussian"
 _AMBER_LISTS = ("parm7", "mdin", "qm_region", "qm_charge", "nsteps", "disang")
 _CALYPSO_INPUT, _MAX_ITER = "calypso_input_path", "model_devi_max_iter"
 MAX_ITERATIONS = 10_000
-
-
-def is_foreign(params: Section) -> bool:
-    """Whether the engine is one of these."""
-    return engine_of(params) in FOREIGN
 
 
 def check_styles(params: Section) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.schema.dpgen_schema import OWN_STYLES
+from wtemlp.config.schema.plugin_keys import is_own_style
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError
 
@@ -43,7 +43,7 @@ def check_label_keys(params: Section) -> None:
         At the first mistake.
     """
     style = params["fp_style"]
-    if style in OWN_STYLES:
+    if is_own_style(style):
         return
     either = ONE_OF.get(style, ())
     if either and not any(params.get(key) for key in either):
@@ -84,7 +84,7 @@ def label_file_problems(params: Section, root: Path) -> list[InputError]:
     root : Path
         The run's folder.
     """
-    if params["fp_style"] in OWN_STYLES:
+    if is_own_style(params["fp_style"]):
         return []
     problems = [
         params.wrong(key, f"no such file in {root}")

@@ -10,18 +10,17 @@ from wtemlp.config.criteria import read_criteria, read_trust_levels
 from wtemlp.config.data.files import below_a_prefix, data_entries
 from wtemlp.config.data.report import INIT, VALIDATION, DataReport, look_at_data
 from wtemlp.config.elements import odd_masses, read_mass_map, read_type_map
-from wtemlp.config.foreign import foreign_problems, is_foreign
+from wtemlp.config.foreign import foreign_problems
 from wtemlp.config.jobs import read_job
 from wtemlp.config.keys.labels import AseMethod, ForceField
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
 from wtemlp.config.plain_md import read_md_options
 from wtemlp.config.records import TENSORFLOW, Params
-from wtemlp.config.schema.dpgen_schema import ASE, FP_STYLE, LAMMPS, engine_of, run_schema
+from wtemlp.config.schema.dpgen_schema import ASE, FOREIGN, FP_STYLE, LAMMPS, engine_of, is_foreign
 from wtemlp.config.schema.ignored import ignored
-from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.own_keys import names, read
-from wtemlp.config.schema.read_files import Kind, read_object
+from wtemlp.config.schema.plugin_keys import EXPLORER_KEYS, read_run_file, read_selection
 from wtemlp.config.schema.section import Section
 from wtemlp.config.structures import examine_structures, read_format
 from wtemlp.config.systems import (
@@ -109,7 +108,8 @@ def examine_params(path: Path, root: Path) -> Examined:
     InputError
         At the first mistake.
     """
-    file = Section(path.name, validated(run_schema(), read_object(path, Kind.RUN), path.name))
+    root = root.absolute()  # the record's paths hold wherever it is used
+    file = read_run_file(path)
     if features := tuple(_unsupported(file)):
         return Examined(file, root, None, features)
     try:
@@ -223,7 +223,8 @@ def _read(params: Section, path: Path, root: Path) -> Params:
         model_suffix=model_suffix(params),
         warnings=(*odd_masses(params, type_map, mass_map), *ignored(params)),
         engine=engine_of(params),
-        by_dpgen=is_foreign(params) or atoms.by_atoms(params) or atoms.with_electrons(params),
+        explorer_params=params.get(EXPLORER_KEYS, {}),
+        selection=read_selection(params),
         by_atoms=atoms.by_atoms(params),
         electrons=atoms.with_electrons(params),
         train_backend=params.get("train_backend", TENSORFLOW),
@@ -244,7 +245,7 @@ def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dic
     """The dictionary that DP-GEN's own steps can be handed."""
     data, own = params.data, names(Params)
     jdata = {key: value for key, value in data.items() if key not in own}
-    if jdata.get("model_devi_engine") not in foreign.FOREIGN:
+    if jdata.get("model_devi_engine") not in FOREIGN:
         jdata["model_devi_engine"] = LAMMPS
     jdata["model_devi_jobs"] = [
         {key: value for key, value in job.items() if key != "wte"}

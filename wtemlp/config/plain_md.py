@@ -6,7 +6,7 @@ the energy for it first.  What that script cannot do, DP-GEN's does, as DP-GEN w
 
 from wtemlp.config.keys.declare import ANY_COUNT, CUTOFF_A
 from wtemlp.config.records import DPGEN, OWN, MdOptions
-from wtemlp.config.schema.dpgen_schema import ENGINE, LAMMPS, engine_of
+from wtemlp.config.schema.dpgen_schema import is_foreign
 from wtemlp.config.schema.section import Section
 from wtemlp.config.wte import MIN_NVT_STEPS
 from wtemlp.core.errors import NotRunnable
@@ -103,7 +103,7 @@ def read_md_options(params: Section) -> MdOptions:
     params : Section
         The file.
     """
-    if engine_of(params) not in (LAMMPS, ENGINE):
+    if is_foreign(params):
         return MdOptions(keep_iterations=_keep(params))
     average = params.get("model_devi_f_avg_relative", False)
     if average and params.get("use_relative", False):

@@ -162,13 +162,13 @@ class Params:
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end
     engine: str = "wte"  #: who explores
-    by_dpgen: bool = False  #: whether DP-GEN prepares the exploration, chooses and reads labels
     by_atoms: bool = False  #: whether clusters around atoms are labelled, not frames
     electrons: bool = False  #: whether there is an electron temperature
     train_backend: str = TENSORFLOW
     reuse: Reuse | None = None  #: None: every training begins with new models
     fp_files: tuple[str, ...] = ()  #: that inputs of a DP-GEN style name (``fp_pp_files``)
     fp_formats: Mapping[str, str] = field(default_factory=dict)  #: of ``fp_style: custom``, by key
+    explorer_params: Mapping[str, Any] = field(default_factory=dict)  #: of one that is a plug-in
     warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
 
 

@@ -12,7 +12,7 @@ from wtemlp.structures.record import Structure
 
 
 @dataclass(frozen=True)
-class Examined:
+class ExaminedStructures:
     """What has been found in starting structures."""
 
     problems: tuple[InputError, ...]  #: one for each file that MD cannot start from
@@ -44,7 +44,7 @@ def starting_structure(params: Params, file: Path) -> Structure:
     return read_structure(file, params.sys_format, params.type_map, params.mass_map)
 
 
-def examine_structures(params: Params, used: Iterable[int]) -> Examined:
+def examine_structures(params: Params, used: Iterable[int]) -> ExaminedStructures:
     """Read the structures of systems of ``sys_configs``, each file once.
 
     Parameters
@@ -61,4 +61,4 @@ def examine_structures(params: Params, used: Iterable[int]) -> Examined:
             notes += [f"{file}: {note}" for note in starting_structure(params, file).notes]
         except InputError as error:
             problems.append(error)
-    return Examined(tuple(problems), tuple(notes))
+    return ExaminedStructures(tuple(problems), tuple(notes))

@@ -8,7 +8,7 @@ from wtemlp.config.keys.validation import (
     DEFAULT_PS,
     FRAME_PS,
     MAX_FRAMES,
-    Ensemble,
+    MdEnsemble,
     ValidationSettings,
 )
 from wtemlp.config.records import Params
@@ -43,7 +43,7 @@ def _read(params: Section, record: Params) -> ValidationSettings:
     asked = read(ValidationSettings, block, pairs=_read_pairs(block, record.type_map))
     _check(block, asked, record)
     temps_K = asked.temps_K or tuple(sorted({t for job in record.jobs for t in job.temps_K}))
-    ensembles = tuple(one for one in Ensemble if one in asked.ensembles or one == Ensemble.NVT)
+    ensembles = tuple(one for one in MdEnsemble if one in asked.ensembles or one == MdEnsemble.NVT)
     steps = {key: _steps(block, key, record.timestep_ps) for key in DEFAULT_PS}
     explored = [index for job in record.jobs for index in job.sys_idx]
     first = explored[0] if explored else 0 if record.sys_configs else None
@@ -78,12 +78,14 @@ def _check(block: Section, asked: ValidationSettings, record: Params) -> None:
         raise block.wrong("sys_idx", remedy if n_systems else "sys_configs has no system")
     if "models" in block and asked.models > record.numb_models:
         raise block.wrong("models", f"must be numb_models ({record.numb_models}) or less")
-    for name in (Ensemble.NVE, Ensemble.NPT):
+    for name in (MdEnsemble.NVE, MdEnsemble.NPT):
         if f"{name}_steps" in block and name not in asked.ensembles:
             remedy = f'ensembles has no "{name}": add it there, or remove this'
             raise block.wrong(f"{name}_steps", remedy)
-    if asked.vacf and Ensemble.NVE not in asked.ensembles:
-        remedy = f'velocities are recorded in "{Ensemble.NVE}": add it to ensembles, or remove this'
+    if asked.vacf and MdEnsemble.NVE not in asked.ensembles:
+        remedy = (
+            f'velocities are recorded in "{MdEnsemble.NVE}": add it to ensembles, or remove this'
+        )
         raise block.wrong("vacf", remedy)
     for index, element in enumerate(asked.diffusion):
         if element not in record.type_map:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wtemlp.config.keys.declare import MAX_TEMPERATURE_K
-from wtemlp.config.keys.wte import Hills, Method, StartFrom, WteBlock
+from wtemlp.config.keys.wte import Method, OldHills, StartFrom, WteBlock
 from wtemlp.config.schema.own_keys import defaults, read
 from wtemlp.config.schema.section import Section, is_number
 from wtemlp.config.templates.plumed import read_extra
@@ -95,6 +95,6 @@ def _check_shared(block: Section, record: WteBlock) -> None:
     if record.window_K:
         remedy = "each walker of a window has a bias factor of its own: give biasfactor as a number"
         raise block.wrong("share_hills", remedy)
-    if record.hills == Hills.SHIFT:
-        remedy = f'not supported with "hills": "{Hills.SHIFT}", use "{Hills.DROP}"'
+    if record.hills == OldHills.SHIFT:
+        remedy = f'not supported with "hills": "{OldHills.SHIFT}", use "{OldHills.DROP}"'
         raise block.wrong("share_hills", remedy)

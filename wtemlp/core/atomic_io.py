@@ -271,6 +271,11 @@ class LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:
         """Say nothing: what cannot be written here cannot be elsewhere, where it is said."""
 
+    def close(self) -> None:
+        """Close the file, also where its last lines cannot be written."""
+        with suppress(OSError):
+            super().close()
+
 
 def last_line(path: Path) -> str:
     """The last complete line of a text file that may be growing; "" if there is none."""

@@ -1,6 +1,14 @@
 """Numbers, errors and lists in words, the same on the terminal and on the page."""
 
+import math
 from collections.abc import Sequence
+
+
+def finite(value: object) -> float | None:
+    """The value as a float, ``None`` where it is missing or not finite."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
 
 
 def duration(seconds: float) -> str:

@@ -14,24 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.core.atomic_io import LogFile
+from wtemlp.core.imports import quiet_imports
 
 SECRET_KEYS = ("password", "passphrase", "totp_secret", "access_key", "app_key", "token", "ticket")
 #: Whose messages are kept apart: dpdispatcher's, and those of what it speaks through.
 _LOGGERS = ("dpdispatcher", "paramiko", "bohrium", "httpx", "httpcore", "urllib3", "oss2")
 
-
-# Its log file would be opened in the working directory at the first message: there is none.
-_before = logging.root.manager.disable
-logging.disable(logging.CRITICAL)
-try:
+with quiet_imports("dpdispatcher"):
     from dargs.dargs import ArgumentError
     from dpdispatcher import Job, Machine, Resources, Submission, Task
     from dpdispatcher.contexts.ssh_context import SSHContext as DispatcherSSHContext
     from dpdispatcher.contexts.ssh_context import SSHSession
     from dpdispatcher.utils.job_status import JobStatus
-finally:
-    logging.disable(_before)
-logging.getLogger("dpdispatcher").handlers.clear()
 
 __all__ = [
     "ArgumentError",

@@ -21,6 +21,7 @@ from wtemlp.core.atomic_io import write_text
 from wtemlp.core.errors import InputError, TransportError, WtemlpError
 from wtemlp.dispatch import script
 from wtemlp.dispatch.backend import Backend
+from wtemlp.dispatch.host_backend import HostBackend
 from wtemlp.dispatch.library import (
     ArgumentError,
     JobStatus,
@@ -49,19 +50,20 @@ _SECRETS = ("BOHRIUM_ACCESS_KEY", "ACCESS_KEY", "BOHRIUM_APP_KEY", "APP_KEY", "B
 
 
 class ServiceBackend(Backend):
-    """As :class:`Backend`, for a service.
+    """A stage's folder on a service.
 
     Parameters
     ----------
     settings, work_dir, identity, patience
-        As there.
+        As of :class:`HostBackend`.
     """
 
     def __init__(
         self, settings: Settings, work_dir: Path, identity: str, patience: Patience
     ) -> None:
         self.settings, self.work_dir, self.patience = settings, work_dir, patience
-        self.identity, self.common = identity, []
+        self.identity = identity
+        self.common: list[str] = []
         self.secrets = all_secrets(settings)
         self.machine, self.resources = self._steady("connecting", lambda: open_machine(settings))
         self.machine.gen_script_command = job_commands
@@ -235,23 +237,13 @@ class ServiceBackend(Backend):
         path = task.folder.relative_to(self.work_dir).as_posix()
         return UnitTask(command, path, expand_to_files(task.folder, task.forward), list(names))
 
-    def _steady(self, what: str, action: Callable[[], T], question: bool = False) -> T:
-        """As there; whatever a service's package raises may be an outage."""
-
-        def attempt() -> T:
-            try:
-                return action()
-            except WtemlpError:
-                raise
-            except Exception as error:
-                raise ConnectionError(f"{type(error).__name__}: {error}") from error
-
-        return self.patience.steady(
-            f"{what} ({self.settings.where})",
-            attempt,
-            lambda text: redact(text, self.secrets),
-            question,
-        )
+    def _attempt(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except WtemlpError:
+            raise
+        except Exception as error:  # whatever a service's package raises may be an outage
+            raise ConnectionError(f"{type(error).__name__}: {error}") from error
 
 
 def unpack(folder: Path) -> None:
@@ -293,5 +285,6 @@ def open_machine(settings: Settings) -> tuple[Machine, Resources]:
 
 def backend_of(settings: Settings, work_dir: Path, identity: str, patience: Patience) -> Backend:
     """The back end of a machine section."""
-    kind = ServiceBackend if settings.service else Backend
+    kind: type[HostBackend] | type[ServiceBackend]
+    kind = ServiceBackend if settings.service else HostBackend
     return kind(settings, work_dir, identity, patience)

@@ -1,13 +1,16 @@
 """A stage's files, there and back."""
 
+import glob
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.records import MachineSection
 from wtemlp.core.atomic_io import write_text
-from wtemlp.core.errors import InputError
+from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.dispatch import script
 from wtemlp.dispatch.settings import Settings
 from wtemlp.dispatch.tasks import Task
@@ -145,3 +148,62 @@ class StageFiles:
 
     def _view(self, units: Sequence[UnitTask], common: Sequence[str] = ()) -> View:
         return View(self.stage.identity, self.work_dir, self.stage.resources, units, common)
+
+
+def with_user_files(tasks: Sequence[Task], section: MachineSection, root: Path) -> list[Task]:
+    """Link the user's files into the tasks' folders, and have them sent and brought home.
+
+    ``user_forward_files`` and ``user_backward_files`` of the machine file mean what they mean to
+    DP-GEN: a forwarded file, named relative to the run's folder, is linked into each task's folder
+    under its own name; a result is named relative to the task's folder.  Both may have wildcards.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    section : MachineSection
+        Of their stage.
+    root : Path
+        The run's folder.
+
+    Returns
+    -------
+    list of Task
+        The same tasks, with more inputs and results.
+    """
+    files = forwarded(section, root)
+    names = tuple(dict.fromkeys(file.name for file in files))
+    for task in tasks:
+        for file in files:
+            _link(task, file, root)
+    return [
+        replace(
+            task,
+            forward=tuple(dict.fromkeys((*task.forward, *names))),
+            backward=tuple(dict.fromkeys((*task.backward, *section.user_backward_files))),
+        )
+        for task in tasks
+    ]
+
+
+def forwarded(section: MachineSection, root: Path) -> tuple[Path, ...]:
+    """The user's own files that go into the folder of each task of a section."""
+    return tuple(file for pattern in section.user_forward_files for file in files_of(root, pattern))
+
+
+def files_of(root: Path, pattern: str) -> list[Path]:
+    """The files of a name or pattern that is relative to the run's folder."""
+    found = glob.glob(str(root / pattern))  # noqa: PTH207 (the pattern may be absolute)
+    return sorted(Path(os.path.normpath(name)) for name in found if Path(name).is_file())
+
+
+def _link(task: Task, file: Path, root: Path) -> None:
+    """A link that stays right when the run's folder is moved with the file in it."""
+    link = task.folder / file.name
+    target = os.path.relpath(file, task.folder) if file.is_relative_to(root) else str(file)
+    if link.is_symlink():
+        if str(link.readlink()) == target:
+            return
+        link.unlink()
+    elif link.exists():
+        raise CalculationError(f"{link} is a task's own file, and a user_forward_file as well")
+    link.symlink_to(target)

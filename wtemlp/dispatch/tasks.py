@@ -24,6 +24,22 @@ class Task:
     steps: int = 0  #: length in MD or training steps, for the progress display; 0: not known
 
 
+def no_steps(folder: Path) -> int:
+    """Steps of a task that nobody counts."""
+    return 0
+
+
+@dataclass(frozen=True)
+class StageTasks:
+    """The tasks of a stage, and what they have in common."""
+
+    tasks: Sequence[Task]
+    folder: Path  #: the stage's, absolute
+    common: Sequence[str] = ()  #: files that they share, relative to the folder
+    done_steps: Callable[[Path], int] = no_steps  #: engine steps that a task has behind it
+    clean: bool = True  #: whether another attempt begins with the files from before the first
+
+
 @dataclass(frozen=True)
 class TaskResult:
     """How a task ended."""

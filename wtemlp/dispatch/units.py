@@ -72,7 +72,7 @@ def job_commands(job: "UnitJob") -> str:
     )
 
 
-class View(Submission):
+class View(Submission):  # type: ignore[misc]
     """A stage, or some of its tasks, as dpdispatcher's contexts want to see them."""
 
     def __init__(
@@ -96,7 +96,7 @@ class View(Submission):
         return self.identity
 
 
-class UnitTask(Task):
+class UnitTask(Task):  # type: ignore[misc]
     """A task as the job script and the file transfer see it."""
 
     def __init__(
@@ -109,7 +109,7 @@ class UnitTask(Task):
         return script.TASK_HASH
 
 
-class UnitJob(Job):
+class UnitJob(Job):  # type: ignore[misc]
     """A job of some tasks under a given name."""
 
     def __init__(

@@ -5,13 +5,12 @@ What is asked of it for an exploration is in :mod:`wtemlp.dpgen.exploration`, fo
 
 Everything is imported when it is asked for: ``dpgen.generator.run`` costs seconds, and importing
 dpgen or dpdispatcher opens log files in the working directory and changes the root logger, which
-is undone here.
+is undone.
 """
 
 import copy
 import glob
 import importlib
-import logging
 import os
 import random
 import tempfile
@@ -26,14 +25,11 @@ import numpy as np
 from dargs import Argument
 
 from wtemlp.core.formatting import first_line
+from wtemlp.core.imports import quiet_imports
 
 
 def import_quietly(name: str) -> Any:
     """Import a module of dpgen or dpdispatcher without its logging set-up.
-
-    Both write to files in the working directory and to the terminal as soon as they are imported.
-    Here their loggers are left without handlers of their own and hand on to the root logger, which
-    the command line configures.
 
     Parameters
     ----------
@@ -45,23 +41,8 @@ def import_quietly(name: str) -> Any:
     module
         The imported module.
     """
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    disabled = root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        module = importlib.import_module(name)
-    finally:
-        logging.disable(disabled)
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        for package in ("dpgen", "dpdispatcher"):
-            logger = logging.getLogger(package)
-            for handler in list(logger.handlers):
-                logger.removeHandler(handler)
-                handler.close()
-            logger.propagate = True
-    return module
+    with quiet_imports("dpgen", "dpdispatcher"):
+        return importlib.import_module(name)
 
 
 def run_arginfo() -> Argument:

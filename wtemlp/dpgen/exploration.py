@@ -64,7 +64,7 @@ def native_script(
     jdata: Mapping[str, Any],
     deepmd_version: str,
     models: Sequence[str],
-    conditions: tuple[float, float | None],
+    conditions: tuple[float | None, float | None],
     seed: int,
 ) -> str:
     """The LAMMPS script that DP-GEN writes for a walker without a template.

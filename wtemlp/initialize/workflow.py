@@ -20,11 +20,9 @@ from wtemlp.config.init_params import WATER_G_MOL, box_length_A
 from wtemlp.config.keys.init import DataLayout, InitParams
 from wtemlp.config.records import Machines
 from wtemlp.core.atomic_io import last_line, leading_int, reading, write_json, write_text
-from wtemlp.core.errors import CalculationError
 from wtemlp.core.seeds import derive_seed
 from wtemlp.core.units import KCAL_MOL_IN_EV
-from wtemlp.dispatch.dispatcher import run_tasks
-from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.dispatch.tasks import StageTasks, Task
 from wtemlp.initialize.checks import check_init, parameters_of
 from wtemlp.initialize.dataset import split_purpose, write_start
 from wtemlp.initialize.ensembles import describe_ensembles
@@ -33,7 +31,6 @@ from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import last_frames
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
 from wtemlp.md.topology import make_whole, water_topology
-from wtemlp.preflight.user_files import with_user_files
 from wtemlp.records.init_result import (
     LABEL,
     PARAMETERS,
@@ -47,7 +44,8 @@ from wtemlp.reference.base import Frames
 from wtemlp.reference.dataset import Origin, accepted
 from wtemlp.reference.lammps_ff import LammpsForceField
 from wtemlp.reference.store import Store
-from wtemlp.session.progress import Reporter, StageProgress
+from wtemlp.session.progress import Reporter
+from wtemlp.session.stage import run_stage
 
 EQUILIBRATE, WTE = "00.equilibrate", "01.wte"
 #: What to do about damaged results of the MD.
@@ -277,28 +275,9 @@ class _Init:
 
     def _run(self, title: str, tasks: Sequence[Task]) -> None:
         """Run the tasks of a stage; every one must succeed."""
-        if not tasks:
-            return
-        tasks = with_user_files(tasks, self.machines.fp, self.root)
-        work_dir = tasks[0].folder.parent
-        results: list[TaskResult] = []
-        self.reporter.follow(
-            StageProgress(f"init: {title}", tasks, done_steps),
-            lambda on_progress: results.extend(
-                run_tasks(
-                    tasks,
-                    work_dir=work_dir,
-                    common_files=(),
-                    section=self.machines.fp,
-                    on_progress=on_progress,
-                    root=self.root,
-                )
-            ),
-        )
-        failed = [result for result in results if not result.ok]
-        if failed:
-            more = f"\n  {len(failed) - 1} more of the tasks failed" if len(failed) > 1 else ""
-            raise CalculationError(f"{work_dir}/{failed[0].message}{more}")
+        if tasks:
+            stage = StageTasks(tasks, tasks[0].folder.parent, done_steps=done_steps)
+            run_stage(stage, f"init: {title}", self.machines.fp, self.root, self.reporter)
 
 
 def _series(folder: Path) -> tuple[np.ndarray, np.ndarray]:

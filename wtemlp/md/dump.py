@@ -6,6 +6,7 @@ by their ids, whatever order LAMMPS wrote them in.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
@@ -60,13 +61,22 @@ def iter_dump(path: Path) -> Iterator[DumpFrame]:
         If the file is not such a dump or ends within a frame.
     """
     with path.open() as file:
-        while line := file.readline():
-            if line.strip() != "ITEM: TIMESTEP":
-                raise ValueError(f"{path}: not a LAMMPS dump: {line.strip()[:60]!r}")
-            try:
-                yield _read_frame(file)
-            except (ValueError, IndexError) as error:
-                raise ValueError(f"{path}: a frame is damaged or incomplete: {error}") from error
+        yield from _frames(file, str(path))
+
+
+def parse_dump(text: str) -> list[DumpFrame]:
+    """The frames of a dump's text, as :func:`iter_dump` reads them."""
+    return list(_frames(StringIO(text), "a stored frame"))
+
+
+def _frames(file: TextIO, name: str) -> Iterator[DumpFrame]:
+    while line := file.readline():
+        if line.strip() != "ITEM: TIMESTEP":
+            raise ValueError(f"{name}: not a LAMMPS dump: {line.strip()[:60]!r}")
+        try:
+            yield _read_frame(file)
+        except (ValueError, IndexError) as error:
+            raise ValueError(f"{name}: a frame is damaged or incomplete: {error}") from error
 
 
 def count_frames(path: Path) -> int:

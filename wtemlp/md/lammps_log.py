@@ -13,7 +13,7 @@ _LOOP = re.compile(
 
 
 @dataclass(frozen=True)
-class Loop:
+class LoopTime:
     """One ``run`` of a log."""
 
     seconds: float  #: wall time
@@ -61,7 +61,7 @@ def _number(word: str) -> float:
         return np.nan
 
 
-def longest_run(log: Path) -> Loop | None:
+def longest_run(log: Path) -> LoopTime | None:
     """The run with the most steps, which says best what a step costs.
 
     Parameters
@@ -71,13 +71,13 @@ def longest_run(log: Path) -> Loop | None:
 
     Returns
     -------
-    Loop or None
+    LoopTime or None
         None if no run has ended.
     """
     if not log.is_file():
         return None
     found = [
-        Loop(float(seconds), int(processes), int(steps), int(atoms))
+        LoopTime(float(seconds), int(processes), int(steps), int(atoms))
         for seconds, processes, steps, atoms in _LOOP.findall(log.read_text(errors="replace"))
     ]
     return max((loop for loop in found if loop.steps > 0), key=lambda x: x.steps, default=None)

@@ -57,7 +57,9 @@ class WalkerRecord:
     hills_from: str | None = None  #: file of the iteration before, if it begins with those
     velocity_seed: int | None = None
     thermostat_seed: int | None = None
-    revised: Mapping[str, str] | None = None  #: the words of its template, and what they became
+    revised: Mapping[str, str | float] | None = (
+        None  #: the words of its template, and what they became
+    )
     energies: EnergyFile | None = None  #: where its template has the energy printed
     written: tuple[str, ...] | None = None  #: files that its template's PLUMED input writes
     inputs: tuple[str, ...] | None = None  #: its scripts

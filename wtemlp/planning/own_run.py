@@ -5,14 +5,14 @@ from pathlib import Path
 
 from wtemlp.config.keys.declare import MAX_STEPS
 from wtemlp.config.records import ExploreJob, MachineSection, Params
-from wtemlp.core.errors import CalculationError, InputError
-from wtemlp.dispatch.dispatcher import run_tasks
+from wtemlp.core.errors import InputError
+from wtemlp.dispatch.tasks import StageTasks
 from wtemlp.initialize.workflow import done_steps
 from wtemlp.md.reference_runs import ENERGIES
 from wtemlp.planning.sources import UnbiasedRun, of_reference
-from wtemlp.preflight.user_files import with_user_files
 from wtemlp.reference import short_nvt
-from wtemlp.session.progress import Reporter, StageProgress
+from wtemlp.session.progress import Reporter
+from wtemlp.session.stage import run_stage
 
 FOLDER = "plan"  #: in the run's folder
 STEPS = 40_000
@@ -95,23 +95,8 @@ class OwnRun:
         if self._is_another():
             shutil.rmtree(self.folder)
         task = short_nvt.task(self.folder, self._inputs, section.command, self.steps)
-        tasks = with_user_files([task], section, self.root)
-        results = []
-        reporter.follow(
-            StageProgress(f"plan: {self.steps} steps of NVT", [task], done_steps),
-            lambda on_progress: results.extend(
-                run_tasks(
-                    tasks,
-                    work_dir=self.root / FOLDER,
-                    common_files=(),
-                    section=section,
-                    on_progress=on_progress,
-                    root=self.root,
-                )
-            ),
-        )
-        if not results[0].ok:
-            raise CalculationError(f"{self.folder}: {results[0].message}")
+        stage = StageTasks([task], self.root / FOLDER, done_steps=done_steps)
+        run_stage(stage, f"plan: {self.steps} steps of NVT", section, self.root, reporter)
         return of_reference(
             self.folder / ENERGIES,
             temperature_K=self.temperature_K,

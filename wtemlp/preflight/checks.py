@@ -2,16 +2,11 @@
 
 from pathlib import Path
 
+from wtemlp.core.errors import MissingEngine
+from wtemlp.preflight.before import STAGES, Begin, engine_problems, show
 from wtemlp.preflight.findings import Findings
 from wtemlp.preflight.hosts import by_queue, check_places, open_places
-from wtemlp.preflight.inputs import (
-    check_folder,
-    check_label_inputs,
-    check_machine_file,
-    check_params,
-    check_plumed,
-    check_sections,
-)
+from wtemlp.preflight.inputs import check_machine_file, check_params
 from wtemlp.preflight.test_job import check_by_jobs
 
 
@@ -46,14 +41,15 @@ def check_everything(
     machines = None
     if machine is not None:
         machines = check_machine_file(machine, findings, to_run=not schema_only)
-    if not schema_only:
-        check_plumed(params, machines, root, findings)
-        lacking = examined is not None and bool(examined.label_file_problems())
-        check_label_inputs(params, machines, root, findings, lacking)
-    if machines is None or schema_only:
+    if schema_only:
         return
-    check_folder(params, machines, root, findings)
-    sections, lacking = check_sections(machines, root, findings)
+    show(Begin(root, machines, params=params, explores=True, goes_on=True, by_check=True), findings)
+    if machine is None or machines is None:
+        return
+    problems = engine_problems(machines, STAGES, root)
+    lacking = {stage for stage, error in problems.items() if isinstance(error, MissingEngine)}
+    usable = [stage for stage in STAGES if stage in lacking or stage not in problems]
+    sections = [getattr(machines, stage) for stage in usable]
     places = open_places(sections, root, findings)
     logged_in = check_places(machines, places, lacking, findings)
     if submit:

@@ -13,7 +13,8 @@ import numpy as np
 
 from wtemlp.config.label_files import with_absolute_paths
 from wtemlp.config.records import Machines, MachineSection, Params
-from wtemlp.config.schema.dpgen_schema import FP_STYLE, OWN_STYLES
+from wtemlp.config.schema.dpgen_schema import FP_STYLE
+from wtemlp.config.schema.plugin_keys import is_own_style
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import CalculationError, InputError
@@ -44,7 +45,7 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
     """
     if machines is not None and params.fp_style != FP_STYLE:
         _check_command(machines, params.fp_style)
-    if params.fp_style in OWN_STYLES:
+    if is_own_style(params.fp_style):
         return
     if params.fp_style == "custom":
         _check_formats(params)

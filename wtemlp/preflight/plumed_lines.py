@@ -10,10 +10,10 @@ from wtemlp.config.records import ExploreJob, Machines, Params
 from wtemlp.config.schema.section import show
 from wtemlp.config.structures import starting_structure
 from wtemlp.config.templates.includes import place as at
-from wtemlp.core.errors import InputError, MissingEngine
+from wtemlp.core.errors import InputError
+from wtemlp.dispatch.staging import forwarded
 from wtemlp.lammps_plumed import kernel, plumed_trial
 from wtemlp.preflight.installed_engines import is_local
-from wtemlp.preflight.user_files import forwarded
 
 #: What depends on the PLUMED at hand, and on what is there when it runs.
 _ELSEWHERE = re.compile(
@@ -25,36 +25,11 @@ LONGEST = 300  #: characters of PLUMED's words
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedLines:
     """What PLUMED does not accept."""
 
     error: InputError
     certain: bool  #: False: the PLUMED that will read it, elsewhere, may know better
-
-
-def check_plumed_lines(params: Params, machines: Machines, root: Path) -> None:
-    """Have PLUMED read the inputs of the walkers that have lines of the user's own.
-
-    Where there is no PLUMED on this machine, nothing is done.
-
-    Parameters
-    ----------
-    params : Params
-    machines : Machines
-    root : Path
-        The run's folder.
-
-    Raises
-    ------
-    InputError
-        With PLUMED's own words, if the walkers' PLUMED is sure to refuse them.
-    """
-    try:
-        for refused in refusals(params, machines, root):
-            if refused.certain:
-                raise refused.error
-    except MissingEngine:
-        return
 
 
 def jobs_with_lines(params: Params) -> list[int]:
@@ -62,7 +37,7 @@ def jobs_with_lines(params: Params) -> list[int]:
     return [index for index, job in enumerate(params.jobs) if job.wte.extra.lines]
 
 
-def refusals(params: Params, machines: Machines | None, root: Path) -> Iterator[Refused]:
+def refusals(params: Params, machines: Machines | None, root: Path) -> Iterator[RefusedLines]:
     """What PLUMED does not accept, one for each entry of ``model_devi_jobs`` at most.
 
     Parameters
@@ -98,7 +73,7 @@ def refusals(params: Params, machines: Machines | None, root: Path) -> Iterator[
                 seen[trial] = plumed_trial.refusal(trial, library)
             if words := seen[trial]:
                 certain = here or not _ELSEWHERE.search(words)
-                yield Refused(_error(params, index, n_atoms, words), certain)
+                yield RefusedLines(_error(params, index, n_atoms, words), certain)
                 break
 
 

@@ -19,13 +19,17 @@ from wtemlp.config.schema.dpgen_schema import ASE
 from wtemlp.core.errors import InputError
 from wtemlp.dispatch.cancel import discard_stage
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
+from wtemlp.dispatch.staging import with_user_files
 from wtemlp.dispatch.tasks import Task
 from wtemlp.preflight.installed_engines import is_local
-from wtemlp.preflight.user_files import with_user_files
 from wtemlp.reference import ase_program as program
-from wtemlp.reference.ase_calculator import AseCalculator, trial_of
+from wtemlp.reference.ase_calculator import (
+    AseCalculator,
+    ase_calculator,
+    first_structures,
+    trial_of,
+)
 from wtemlp.reference.base import Frames
-from wtemlp.reference.styles import ase_calculator, first_structures
 
 PATIENCE_S = 600.0  #: how long all trials together may take, seconds
 SPACING_A = 3.0  #: between the atoms of a made-up frame

@@ -1,22 +1,17 @@
-"""The user's own files that go with every task of a stage, and the extra results that come home.
+"""The user's own files that go with every task of a stage, looked at before anything is written.
 
-``user_forward_files`` and ``user_backward_files`` of the machine file mean what they mean to
-DP-GEN: a forwarded file, named relative to the run's folder, is linked into each task's folder
-under its own name; a result is named relative to the task's folder.  Both may have wildcards.
+What they mean is said where they are linked (:func:`wtemlp.dispatch.staging.with_user_files`).
 """
 
 import fnmatch
-import glob
 import os
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from wtemlp.config.records import Machines, MachineSection, Params
+from wtemlp.config.records import Machines, Params
 from wtemlp.config.templates.includes import included, path_of
 from wtemlp.core import paths
-from wtemlp.core.errors import CalculationError, InputError
-from wtemlp.dispatch.tasks import Task
+from wtemlp.core.errors import InputError
+from wtemlp.dispatch.staging import files_of, forwarded
 
 #: What the stages write into a task's folder themselves.
 RESERVED = (
@@ -64,7 +59,7 @@ def check_user_files(machines: Machines, root: Path) -> None:
         where = f"{machines.source.name}: {section.stage}.user_"
         seen: dict[str, Path] = {}
         for pattern in section.user_forward_files:
-            files = _matches(root, pattern)
+            files = files_of(root, pattern)
             if not files:
                 raise InputError(
                     f"{where}forward_files",
@@ -127,57 +122,3 @@ def check_included(params: Params, machines: Machines, root: Path) -> None:
                 f"{other} is not the file {name} that a script includes, and has its name",
                 f"remove it, or include it as {os.path.relpath(other, root)}",
             )
-
-
-def with_user_files(tasks: Sequence[Task], section: MachineSection, root: Path) -> list[Task]:
-    """Link the user's files into the tasks' folders, and have them sent and brought home.
-
-    Parameters
-    ----------
-    tasks : sequence of Task
-    section : MachineSection
-        Of their stage.
-    root : Path
-        The run's folder.
-
-    Returns
-    -------
-    list of Task
-        The same tasks, with more inputs and results.
-    """
-    files = forwarded(section, root)
-    names = tuple(dict.fromkeys(file.name for file in files))
-    for task in tasks:
-        for file in files:
-            _link(task, file, root)
-    return [
-        replace(
-            task,
-            forward=tuple(dict.fromkeys((*task.forward, *names))),
-            backward=tuple(dict.fromkeys((*task.backward, *section.user_backward_files))),
-        )
-        for task in tasks
-    ]
-
-
-def forwarded(section: MachineSection, root: Path) -> tuple[Path, ...]:
-    """The user's own files that go into the folder of each task of a section."""
-    return tuple(file for pattern in section.user_forward_files for file in _matches(root, pattern))
-
-
-def _matches(root: Path, pattern: str) -> list[Path]:
-    found = glob.glob(str(root / pattern))  # noqa: PTH207 (the pattern may be absolute)
-    return sorted(Path(os.path.normpath(name)) for name in found if Path(name).is_file())
-
-
-def _link(task: Task, file: Path, root: Path) -> None:
-    """A link that stays right when the run's folder is moved with the file in it."""
-    link = task.folder / file.name
-    target = os.path.relpath(file, task.folder) if file.is_relative_to(root) else str(file)
-    if link.is_symlink():
-        if str(link.readlink()) == target:
-            return
-        link.unlink()
-    elif link.exists():
-        raise CalculationError(f"{link} is a task's own file, and a user_forward_file as well")
-    link.symlink_to(target)

@@ -90,7 +90,8 @@ def dpgen_came_to(paths: RunPaths, old: RunState | None) -> Done | None:
     old : RunState or None
         The run's state, if it has one.
     """
-    recorded, known = state.read_recorded(paths), old and state.done(old)
+    recorded = state.read_recorded(paths)
+    known = None if old is None else state.done(old)
     if recorded is None or (known is not None and recorded <= known):
         return None
     return recorded

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from wtemlp.core.atomic_io import read_record, write_json
 from wtemlp.core.errors import InputError
@@ -56,7 +57,7 @@ def load_ensembles(path: Path) -> list[SampledEnsemble]:
         raise InputError(str(path), f"is damaged ({error})", remedy) from None
 
 
-def _read(one: dict) -> SampledEnsemble:
+def _read(one: dict[str, Any]) -> SampledEnsemble:
     fit = one["diffusion_fit_ps"]
     curves = {pair: (list(x), list(y)) for pair, (x, y) in one["rdf"].items()}
     more = {"rdf": curves, "energy": tuple(one["energy"])}

@@ -8,6 +8,7 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from wtemlp.core.atomic_io import UNREADABLE, read_record, write_json, write_text
 from wtemlp.core.errors import InputError
@@ -125,7 +126,7 @@ def _instead(paths: RunPaths) -> str:
     return "remove it: nothing is done yet"
 
 
-def _pairs(content: dict) -> list:
+def _pairs(content: dict[str, Any]) -> list[Any]:
     """The trust levels; the first runs kept those of one system only."""
     levels = content["trust"]
     return [levels] if levels and not isinstance(levels[0], list) else levels

@@ -11,6 +11,7 @@ from wtemlp.config.keys.labels import Picking
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.formatting import duration
 from wtemlp.core.paths import RunPaths
+from wtemlp.records.walkers import LoweredBias, WalkerSummary
 
 
 @dataclass
@@ -30,15 +31,9 @@ class Summary:
     selected: int | None = None  #: sent to the reference method
     labelled: int | None = None  #: labels that came back and were accepted
     label_failures: int | None = None
-    walkers: list[dict] = field(default_factory=list)
-    """One a walker: ``{"name", "system", "method", "biasfactor", "biasfactor_asked", "window_K",
-    "biases_energy", "temperature_K", "pressure_bar", "walker", "sigma_nvt_eV", "mean_nvt_eV",
-    "sigma_wte_eV", "mean_wte_eV", "n_nvt", "n_wte", "statistical_inefficiency", "stopped",
-    "left_grid"}``; ``stopped`` is why the walker ended early, or ``""``; ``left_grid``: because one
-    of the user's own variables left its grid, and not the physical world."""
-    lowered: list[dict] = field(default_factory=list)
-    """One a system and temperature where a bias factor is lower than asked for: ``{"system",
-    "temperature_K", "asked", "biasfactor", "text"}``."""
+    walkers: list[WalkerSummary] = field(default_factory=list)
+    lowered: list[LoweredBias] = field(default_factory=list)
+    """One a system and temperature where a bias factor is lower than asked for."""
     selection: str = Picking.DEVIATION  #: how frames were picked
     seconds: dict[str, float] = field(default_factory=dict)  #: wall time: train, explore, label
     core_hours: dict[str, float] = field(default_factory=dict)
@@ -61,14 +56,17 @@ def save_summary(path: Path, summary: Summary) -> None:
 
 def load_summary(path: Path) -> Summary:
     """Read a summary that :func:`save_summary` wrote."""
-    return Summary(**json.loads(path.read_bytes()))
+    content = json.loads(path.read_bytes())
+    walkers = [WalkerSummary.from_json(row) for row in content.pop("walkers", ())]
+    lowered = [LoweredBias.from_json(row) for row in content.pop("lowered", ())]
+    return Summary(**content, walkers=walkers, lowered=lowered)
 
 
 def read_summary(path: Path) -> Summary | None:
     """As :func:`load_summary`, and None where there is nothing that can be read."""
     try:
         return load_summary(path)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

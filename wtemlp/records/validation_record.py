@@ -177,12 +177,12 @@ _ESTIMATES = (
 )
 
 
-def _estimate(content: dict | None) -> Estimate | None:
+def _estimate(content: dict[str, Any] | None) -> Estimate | None:
     return None if content is None else Estimate(**content)
 
 
-def _md(content: dict) -> MdRun:
-    more = {key: _estimate(content[key]) for key in _ESTIMATES}
+def _md(content: dict[str, Any]) -> MdRun:
+    more: dict[str, Any] = {key: _estimate(content[key]) for key in _ESTIMATES}
     more["curves"] = {name: Curve(**one) for name, one in content["curves"].items()}
     more["notes"] = tuple(content.get("notes", ()))
     more["diffusion"] = tuple(
@@ -199,7 +199,7 @@ def _md(content: dict) -> MdRun:
     return MdRun(**{**content, **more})
 
 
-def _parity(content: dict) -> Parity:
+def _parity(content: dict[str, Any]) -> Parity:
     pairs = {
         key: tuple((a, b) for a, b in content[key]) for key in ("energies_eV_atom", "forces_eV_A")
     }

@@ -1,5 +1,6 @@
 """Labels by a calculator of ASE: many frames in one process."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,12 +12,23 @@ import numpy as np
 from ase import Atoms
 
 from wtemlp.config.keys.labels import AseMethod
+from wtemlp.config.records import Params
+from wtemlp.config.structures import starting_structure
 from wtemlp.core.atomic_io import replacing, write_json, write_text
-from wtemlp.core.errors import CalculationError
+from wtemlp.core.errors import CalculationError, InputError
+from wtemlp.dispatch.settings import read_section
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md.topology import whole_cluster
 from wtemlp.reference import ase_program as program
-from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, no_labels, refusal
+from wtemlp.reference.base import (
+    Frames,
+    Labels,
+    LabelSetup,
+    ManyFrames,
+    failure,
+    no_labels,
+    refusal,
+)
 from wtemlp.structures.record import Structure
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
@@ -70,6 +82,17 @@ class AseCalculator(ManyFrames):
     seed: int = 0
     reach_A: float = 0.0
     molecules: bool = False
+
+    @classmethod
+    def of(cls, setup: LabelSetup) -> "AseCalculator":
+        """That of a run; the first jobs try it, where it has not been tried before the run."""
+        made = ase_calculator(setup.params)
+        first = first_structures(setup.params, setup.root).values()
+        made = replace(made, molecules=any(map(made.is_alone, first)))
+        place = read_section(setup.machines.fp, setup.root)
+        if setup.iteration == 0 and not (place.local and place.shell):
+            return replace(made, task=program.TRY_AND_LABEL)
+        return made
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one job that labels all frames.
@@ -198,3 +221,39 @@ class AseCalculator(ManyFrames):
         return replace(
             frames, coords=np.array([whole_cluster(*pair) for pair in pairs]), periodic=False
         )
+
+
+def ase_calculator(params: Params) -> AseCalculator:
+    """The calculator of a parameter file.
+
+    Raises
+    ------
+    CalculationError
+        If it has none.
+    """
+    if params.ase_method is None:
+        raise CalculationError(f"fp_style {params.fp_style} has no calculator")
+    return AseCalculator(
+        params.ase_method,
+        params.type_map,
+        seed=params.seed,
+        reach_A=reach_A(params.jdata.get("default_training_param")),
+    )
+
+
+def first_structures(params: Params, root: Path) -> dict[str, Structure]:
+    """The first structure of each system that is explored, by its file."""
+    found = {}
+    for system in sorted({index for job in params.jobs for index in job.sys_idx}):
+        for file in params.sys_configs[system][:1]:
+            with contextlib.suppress(InputError):  # (what cannot be read is told elsewhere)
+                found[str(file)] = starting_structure(params, root / file)
+    return found
+
+
+def reach_A(model: object) -> float:
+    """The largest cut-off of a model, ``rcut`` and its like, Angstrom; 0 if there is none."""
+    if isinstance(model, Mapping):
+        own = [v for k, v in model.items() if k.endswith("rcut") and isinstance(v, (int, float))]
+        return float(max([*own, *map(reach_A, model.values())], default=0.0))
+    return max(map(reach_A, model), default=0.0) if isinstance(model, (list, tuple)) else 0.0

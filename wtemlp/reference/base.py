@@ -1,12 +1,13 @@
 """What every reference method takes and gives: bare frames in, labels or reasons out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from wtemlp.config.records import Machines, Params
 from wtemlp.dispatch.tasks import Task
 
 POSITION_TOLERANCE_A = 1e-6  #: between the frame sent and the frame labelled
@@ -51,10 +52,28 @@ class Labels:
     notes: tuple[tuple[str, ...], ...] = ()
 
 
+@dataclass(frozen=True)
+class LabelSetup:
+    """What a labeller is made of."""
+
+    params: Params
+    machines: Machines
+    root: Path  #: the run's folder
+    iteration: int  #: whose frames are to be labelled
+
+    @property
+    def own_params(self) -> Mapping[str, Any]:
+        """The keys of ``fp_params``, defaults filled in."""
+        found: Mapping[str, Any] = self.params.jdata.get("fp_params", {})
+        return found
+
+
 class Labeller(Protocol):
     """A reference method: a job for many frames or for one, and its result."""
 
-    together: bool  #: whether a job takes many frames with the same atoms, or else one frame
+    @property
+    def together(self) -> bool:
+        """Whether a job takes many frames with the same atoms, or else one frame."""
 
     def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
         """Write what each frame's own folder needs, when the frames have been chosen."""
@@ -103,7 +122,7 @@ def failure(energy: float, forces: np.ndarray, shift_A: float) -> str:
     shift_A : float
         How far the labelled positions are from those that were sent.
     """
-    if shift_A > POSITION_TOLERANCE_A:
+    if not shift_A <= POSITION_TOLERANCE_A:
         return f"the labelled positions differ by {shift_A:.3g} Angstrom from those sent"
     if not (np.isfinite(energy) and np.isfinite(forces).all()):
         return "the energy or a force is not a finite number"
@@ -122,3 +141,49 @@ def refusal(forces: np.ndarray) -> str:
     if largest > MAX_FORCE:
         return f"a force of {largest:.4g} eV/Angstrom: above {MAX_FORCE:g}"
     return ""
+
+
+def checked_labels(
+    frames: Frames,
+    *,
+    energies: np.ndarray,
+    forces: np.ndarray,
+    virials: np.ndarray,
+    coords: np.ndarray,
+    reasons: np.ndarray,
+) -> Labels:
+    """The labels of frames, with those refused that cannot be trusted.
+
+    Parameters
+    ----------
+    frames : Frames
+        The frames that were sent.
+    energies, forces, virials : ndarray of float
+        As of :class:`Labels`; virials are NaN where there are none.
+    coords : ndarray of float, shape (n_frames, n_atoms, 3)
+        The positions that were labelled, Angstrom.
+    reasons : ndarray of str, shape (n_frames,)
+        Why the method failed; "" where it did not.
+    """
+    if coords.shape != frames.coords.shape:
+        return no_labels(frames, ["the labels are of other frames"] * len(frames))
+    moved = np.abs(coords - frames.coords).max(axis=(1, 2))
+    why = [str(reason) for reason in reasons]
+    refused = np.zeros(len(frames), dtype=bool)
+    for k, reason in enumerate(why):
+        if reason:
+            continue
+        why[k] = failure(energies[k], forces[k], moved[k])
+        if not why[k]:
+            why[k] = refusal(forces[k])
+            refused[k] = why[k] != ""
+    ok = np.array([reason == "" for reason in why])
+    return Labels(
+        energies=energies,
+        forces=forces,
+        virials=virials if np.isfinite(virials[ok]).all() else None,
+        ok=ok,
+        reasons=tuple(why),
+        refused=refused,
+        frames=frames,
+    )

@@ -4,13 +4,16 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import dpdata
 import numpy as np
+from numpy.typing import NDArray
 
 from wtemlp.core.atomic_io import sync_tree, write_text
 from wtemlp.reference.base import Frames, Labels
 
+T = TypeVar("T")
 TRAIN, VALIDATION = "train", "validation"
 PROVENANCE = "frames.csv"
 NO_VIRIAL = "no_virial"  #: folder of the frames without a virial, beside others that have one
@@ -22,7 +25,7 @@ SET_ATOM_FRAMES = 2_000_000  #: atoms in all its frames, at most: 48 MB of coord
 class Origin:
     """Where a frame is from."""
 
-    biasfactor: float  #: 1: NVT
+    biasfactor: float  #: 1: NVT; NaN: not known
     step: int
 
 
@@ -88,7 +91,7 @@ def split(n_frames: int, validation_fraction: float, seed: int) -> tuple[np.ndar
     return order[n_validation:], order[:n_validation]
 
 
-def across_energies(energies: np.ndarray, count: int) -> np.ndarray:
+def across_energies(energies: np.ndarray, count: int) -> NDArray[np.int_]:
     """Places of `count` frames spread evenly over the sorted energies, lowest first.
 
     Parameters
@@ -102,7 +105,8 @@ def across_energies(energies: np.ndarray, count: int) -> np.ndarray:
     (count,) int
     """
     middles = (np.arange(count) + 0.5) * len(energies) / count
-    return np.argsort(energies, kind="stable")[middles.astype(int)]
+    order: NDArray[np.int_] = np.argsort(energies, kind="stable")
+    return np.asarray(order[middles.astype(int)])
 
 
 def labelled_system(dataset: Dataset) -> dpdata.LabeledSystem:
@@ -158,8 +162,8 @@ def write_systems(
     for place, part in ((folder, has), (folder / NO_VIRIAL if has else folder, lacks)):
         if part:
             found = dpdata.MultiSystems(*part, type_map=list(type_map))
-            found.to_deepmd_raw(str(place))
-            found.to_deepmd_npy(str(place), set_size=sum(map(len, part)), **options)
+            found.to("deepmd/raw", str(place))
+            found.to("deepmd/npy", str(place), set_size=sum(map(len, part)), **options)
     if systems:
         sync_tree(folder)
 
@@ -196,7 +200,7 @@ def _write_sets(folder: Path, dataset: Dataset, places: np.ndarray) -> None:
     for number, first in enumerate(range(0, len(places), size)):
         part = folder if number == 0 else folder.with_name(f"{folder.name}.part")
         one = dataset.pick(places[first : first + size])
-        labelled_system(one).to_deepmd_npy(str(part), set_size=size)
+        labelled_system(one).to("deepmd/npy", str(part), set_size=size)
         if number:
             (part / "set.000").rename(folder / f"set.{number:03d}")
             shutil.rmtree(part)
@@ -215,10 +219,10 @@ def write_structures(folder: Path, frames: Frames, type_map: Sequence[str]) -> N
     folder.mkdir(parents=True)
     system = dpdata.System(data=_common(frames, type_map))
     for k in range(len(frames)):
-        system.to_vasp_poscar(str(folder / f"{k:04d}.POSCAR"), frame_idx=k)
+        system.to("vasp/poscar", str(folder / f"{k:04d}.POSCAR"), frame_idx=k)
 
 
-def _common(frames: Frames, type_map: Sequence[str]) -> dict:
+def _common(frames: Frames, type_map: Sequence[str]) -> dict[str, Any]:
     return {
         "atom_names": list(type_map),
         "atom_numbs": [int((frames.types == kind).sum()) for kind in range(len(type_map))],
@@ -229,5 +233,5 @@ def _common(frames: Frames, type_map: Sequence[str]) -> dict:
     }
 
 
-def _pick(values: tuple, index: np.ndarray) -> tuple:
+def _pick(values: tuple[T, ...], index: np.ndarray) -> tuple[T, ...]:
     return tuple(values[k] for k in index)

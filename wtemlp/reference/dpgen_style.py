@@ -17,7 +17,7 @@ from wtemlp.dpgen.adapter import DpgenJob
 from wtemlp.dpgen.labelling import label_job, prepare_labels
 from wtemlp.md.topology import minimum_image, whole_cluster
 from wtemlp.reference import outputs
-from wtemlp.reference.base import Frames, Labels, no_labels, refusal
+from wtemlp.reference.base import Frames, Labels, LabelSetup, no_labels, refusal
 
 #: Between the frame sent and what an output prints of it: three decimals (the cell of CP2K).
 POSITION_TOLERANCE_A = 1e-3
@@ -46,6 +46,11 @@ class DpgenStyle:
     iteration: int
     together: bool = field(default=False, init=False)
 
+    @classmethod
+    def of(cls, setup: LabelSetup) -> "DpgenStyle":
+        """That of a run."""
+        return cls(setup.params, setup.machines.mdata, setup.root, setup.iteration)
+
     def write_inputs(self, folders: Sequence[Path], seed: int) -> None:
         """Write the input files of all frames' jobs.
 
@@ -69,7 +74,7 @@ class DpgenStyle:
             )
             if self.params.fp_style == VACUUM:
                 frame.data["coords"][0] = whole_cluster(frame["coords"][0], frame["cells"][0])
-            frame.to_vasp_poscar(str(folder / paths.POSCAR))
+            frame.to("vasp/poscar", str(folder / paths.POSCAR))
             if self.params.fp_style == "pwmat":
                 frame.to("pwmat/atom.config", str(folder / ATOM_CONFIG))
         try:

@@ -26,7 +26,7 @@ from wtemlp.md.reference_script import (
     water_data,
 )
 from wtemlp.md.topology import WaterTopology, water_topology
-from wtemlp.reference.base import Frames, Labels, ManyFrames, failure, refusal
+from wtemlp.reference.base import Frames, Labels, LabelSetup, ManyFrames, failure, refusal
 
 ATM_A3_IN_KCAL_MOL = 1.0 / 68568.415  #: LAMMPS's ``nktv2p`` of ``units real`` (src/update.cpp)
 
@@ -57,6 +57,13 @@ class LammpsForceField(ManyFrames):
 
     force_field: ForceField
     type_map: tuple[str, ...]
+
+    @classmethod
+    def of(cls, setup: LabelSetup) -> "LammpsForceField":
+        """That of a run."""
+        if setup.params.force_field is None:
+            raise CalculationError(f"fp_style {setup.params.fp_style} has no force field")
+        return cls(setup.params.force_field, setup.params.type_map)
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one LAMMPS job that labels all frames.
@@ -131,7 +138,8 @@ class LammpsForceField(ManyFrames):
             virials[k] = _symmetric(row[2:]) * volume * ATM_A3_IN_KCAL_MOL * KCAL_MOL_IN_EV
         for frame in _labelled_frames(folder / LABELS_DUMP):
             found[frame.step] = frame.coords
-            forces[frame.step] = frame.forces * KCAL_MOL_IN_EV
+            if frame.forces is not None:
+                forces[frame.step] = frame.forces * KCAL_MOL_IN_EV
         for group in groups:
             moved = topo.minimum_image(found - coords, lower)[group.members]
             for k, shift in zip(group.members, np.abs(moved).max(axis=(1, 2)), strict=True):

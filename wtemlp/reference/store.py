@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class Store:
     def dataset(self) -> Dataset:
         """All that was added, its large arrays in the files: pick some frames at a time."""
         n = len(self._names)
-        maps = {name: self._rows(name, n) for name in _SHAPES}
+        maps: dict[str, Any] = {name: self._rows(name, n) for name in _SHAPES}
         frames = Frames(maps["coords"], maps["cells"], self.types, tuple(self._names))
         labels = Labels(
             energies=np.concatenate([np.empty(0), *self._energies]),

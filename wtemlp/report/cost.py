@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from wtemlp.core.formatting import duration
+from wtemlp.core.formatting import duration, finite
 from wtemlp.records.summary import Summary
-from wtemlp.report.sampling import finite
 from wtemlp.report.table import MISSING, Column, Table, number
 
 STAGES = ("train", "explore", "label")

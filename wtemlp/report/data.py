@@ -16,16 +16,19 @@ from wtemlp.analysis.energy import equilibrated, filled
 from wtemlp.analysis.frames import FrameTable, Phase, load_frames
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
+from wtemlp.core.formatting import finite
 from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
 from wtemlp.md.text_table import read_table
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import read_record
 from wtemlp.records import validation_record
+from wtemlp.records.labels import LabelOutcome, read_outcomes
 from wtemlp.records.summary import Summary, read_summary
 from wtemlp.records.validation_record import Validation
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.report.failures import Trouble, read_trouble
-from wtemlp.report.sampling import Sampling, finite, sampling_of
+from wtemlp.report.sampling import Sampling, sampling_of
 from wtemlp.report.systems import TrainingData, read_systems
 
 
@@ -65,6 +68,7 @@ class IterationData:
     frames: FrameTable | None = None
     walkers: list[WalkerEnergies] = field(default_factory=list)
     trouble: Trouble = field(default_factory=Trouble)
+    labels: list[LabelOutcome] = field(default_factory=list)  #: of the chosen frames
 
 
 @dataclass(frozen=True)
@@ -89,16 +93,16 @@ class RunData:
         return [it.summary or Summary(iteration=it.index) for it in self.iterations]
 
 
-def read_run(root: Path, init_data: Sequence[Path], type_map: Sequence[str]) -> RunData:
-    """Read a run's folder.
+def read_run(root: Path, init_data: Sequence[Path] = (), type_map: Sequence[str] = ()) -> RunData:
+    """Read a run's folder; a run that is going on is not disturbed.
 
     Parameters
     ----------
     root : Path
         The run's folder.
-    init_data : sequence of Path
+    init_data : sequence of Path, optional
         Folders of the initial labelled data (deepmd/npy), at any depth.
-    type_map : sequence of str
+    type_map : sequence of str, optional
         Element names, for data without a ``type_map.raw``.
 
     Returns
@@ -152,7 +156,16 @@ def _read_iteration(run: paths.RunPaths, index: int, notes: list[str]) -> Iterat
         except (OSError, CalculationError) as error:
             notes.append(str(error).replace(f"{run.root}/", ""))
     walkers = _read_walkers(run, index, frames, summary) if frames is not None else []
-    return IterationData(index, summary, curves, frames, walkers, read_trouble(run, index))
+    outcomes = _read_outcomes(run, index)
+    trouble = read_trouble(run, index, outcomes)
+    return IterationData(index, summary, curves, frames, walkers, trouble, outcomes)
+
+
+def _read_outcomes(run: paths.RunPaths, index: int) -> list[LabelOutcome]:
+    try:
+        return read_outcomes(run.label(index))
+    except (OSError, ValueError):
+        return []
 
 
 def read_lcurve(path: Path) -> tuple[dict[str, NDArray[np.float64]], int]:
@@ -188,14 +201,14 @@ def _read_walkers(
     run: paths.RunPaths, index: int, frames: FrameTable, summary: Summary | None
 ) -> list[WalkerEnergies]:
     """The energies of each task of an iteration: its COLVAR files, or its stored frames."""
-    known = {row.get("name"): row for row in summary.walkers} if summary else {}
+    known = {row.name: row for row in summary.walkers} if summary else {}
     walkers = []
     tasks = np.unique(np.stack([frames.system, frames.task], axis=1), axis=0)
     for system, task in tasks.astype(int):
         folder = run.explore_task(index, system, task)
         rows = frames.where((frames.system == system) & (frames.task == task))
         nvt, wte, source = _task_energies(folder, rows)
-        row = known.get(folder.name, {})
+        row = known.get(folder.name, WalkerSummary())
         factor = float(rows.biasfactor[0])
         walkers.append(
             WalkerEnergies(
@@ -205,8 +218,8 @@ def _read_walkers(
                 sampling=sampling_of(row) or Sampling(finite(factor)),
                 biasfactor=factor,
                 temperature_K=finite(float(rows.temperature_K[0])),
-                pressure_bar=finite(row.get("pressure_bar")),
-                stopped=bool(row.get("stopped")) or (folder / paths.STOPPED).is_file(),
+                pressure_bar=row.pressure_bar,
+                stopped=bool(row.stopped) or (folder / paths.STOPPED).is_file(),
                 nvt_eV=nvt,
                 wte_eV=wte,
                 source=source,

@@ -2,7 +2,8 @@
 
 Any page of wtemlp is made here: that of a run, and that of a comparison::
 
-    blocks = [table_section("Runs", table, key="runs"), *figures, Section("Advice", Markup(...))]
+    runs, advice = table_section("Runs", table, key="runs"), PageSection("Advice", Markup(...))
+    blocks = [runs, *figures, advice]
     write_text(target, render_page("Bias factors", blocks, kicker="wtemlp comparison"))
 
 Nothing in the page is loaded from anywhere: scripts, style and data are in it, and its content
@@ -37,7 +38,7 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Section:
+class PageSection:
     """A part of a page that is no figure."""
 
     title: str
@@ -47,7 +48,7 @@ class Section:
 
 def render_page(
     title: str,
-    blocks: Sequence[Section | Figure],
+    blocks: Sequence[PageSection | Figure],
     *,
     kicker: str = "wtemlp report",
     status: str = "",
@@ -60,7 +61,7 @@ def render_page(
     ----------
     title : str
         Its heading.
-    blocks : sequence of Section or Figure
+    blocks : sequence of PageSection or Figure
         What it holds, in its order; figures are numbered.  A figure without plots says why, and
         has neither number nor caption.
     kicker : str
@@ -109,7 +110,7 @@ def render_page(
     )
 
 
-def section(title: str, template: str, *, key: str = "", **values: Any) -> Section:
+def section(title: str, template: str, *, key: str = "", **values: Any) -> PageSection:
     """A section from a template in this folder.
 
     Parameters
@@ -122,7 +123,7 @@ def section(title: str, template: str, *, key: str = "", **values: Any) -> Secti
         For the template; all that it names must be given.
     """
     text = _environment().get_template(template).render(**values)
-    return Section(title, Markup(text), key)
+    return PageSection(title, Markup(text), key)
 
 
 def table_section(
@@ -133,7 +134,7 @@ def table_section(
     caption: str | Markup = "",
     empty: str = "Nothing is known yet.",
     remarks: Sequence[str] = (),
-) -> Section:
+) -> PageSection:
     """A section of one table, which the reader can take along as CSV.
 
     Parameters

@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from wtemlp.core import paths
 from wtemlp.core.formatting import some
 from wtemlp.dispatch.journal import JOURNAL
+from wtemlp.records.labels import LabelOutcome
 from wtemlp.records.summary import Summary
 
 STAGES = ("train", "explore", "label")
@@ -25,12 +27,13 @@ class Trouble:
     """What the tasks said that did not, by stage."""
 
 
-def read_trouble(run: paths.RunPaths, index: int) -> Trouble:
+def read_trouble(run: paths.RunPaths, index: int, outcomes: Sequence[LabelOutcome]) -> Trouble:
     """Read what is there; what cannot be read says nothing."""
     folders = (run.train(index), run.explore(index), run.label(index))
-    retried, given_up = {}, {}
+    retried: dict[str, dict[str, int]] = {}
+    given_up: dict[str, dict[str, str]] = {}
     for stage, folder in zip(STAGES, folders, strict=True):
-        journal = _read(folder / JOURNAL, dict)
+        journal = _read(folder / JOURNAL)
         lost = {str(k): str(v) for k, v in _dict(journal.get("failed")).items()}
         tried = {
             str(name): times
@@ -39,24 +42,18 @@ def read_trouble(run: paths.RunPaths, index: int) -> Trouble:
         }
         retried |= {stage: tried} if tried else {}
         given_up |= {stage: lost} if lost else {}
-    outcomes = _read(run.label(index) / paths.LABELS, list)
-    labels = {
-        str(one.get("frame")): str(one.get("reason") or "no reason is known")
-        for one in outcomes
-        if isinstance(one, dict) and not one.get("labelled", True)
-    }
+    labels = {one.frame: one.reason or "no reason is known" for one in outcomes if not one.labelled}
     return Trouble(labels, retried, given_up)
 
 
-def _read(file: Path, kind: type) -> object:
+def _read(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text())
+        return _dict(json.loads(file.read_text()))
     except (OSError, ValueError):
-        return kind()
-    return content if isinstance(content, kind) else kind()
+        return {}
 
 
-def _dict(value: object) -> dict:
+def _dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
@@ -91,27 +88,25 @@ def _tasks(trouble: Trouble) -> list[str]:
         attempts = "1 attempt" if times == 1 else f"{times} attempts"
         named = some([f"{name}" for name in tasks])
         lines.append(f"{stage}: {attempts} failed and the task was run again ({named}).")
-    for stage, tasks in trouble.given_up.items():
-        first = next(iter(tasks.values())).splitlines()[0]
-        more = f" and {len(tasks) - 1} more" if len(tasks) > 1 else ""
+    for stage, lost in trouble.given_up.items():
+        first = next(iter(lost.values())).splitlines()[0]
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         lines.append(f"{stage}: {first}{more}.")
     return lines
 
 
 def _walkers(summary: Summary) -> list[str]:
-    ended = [walker for walker in summary.walkers if walker.get("stopped")]
-    left = [walker for walker in ended if walker.get("left_grid")]
+    ended = [walker for walker in summary.walkers if walker.stopped]
+    left = [walker for walker in ended if walker.left_grid]
     lines = []
     if left:
         lines.append(
             f"{len(left)} of {len(summary.walkers)} walkers ended early, their frames are kept; "
-            f"{left[0].get('name')}: {left[0]['stopped']}."
+            f"{left[0].name}: {left[0].stopped}."
         )
-    guarded = [walker for walker in ended if not walker.get("left_grid")]
+    guarded = [walker for walker in ended if not walker.left_grid]
     if guarded:
-        reasons = some(
-            [f"{walker.get('name')}: {walker['stopped']}" for walker in guarded], between="; "
-        )
+        reasons = some([f"{walker.name}: {walker.stopped}" for walker in guarded], between="; ")
         lines.append(
             f"the guard stopped {len(guarded)} of {len(summary.walkers)} walkers; their last "
             f"frames count as failed and were not labelled ({reasons})."
@@ -120,9 +115,7 @@ def _walkers(summary: Summary) -> list[str]:
 
 
 def _lowered(summary: Summary) -> list[str]:
-    return [
-        f"{note['text']}." for note in summary.lowered if isinstance(note, dict) and "text" in note
-    ]
+    return [f"{note.text}." for note in summary.lowered]
 
 
 def _labels(summary: Summary, trouble: Trouble) -> list[str]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from wtemlp.core.formatting import duration
+from wtemlp.core.formatting import duration, finite
 from wtemlp.records.summary import Summary
 from wtemlp.report.document import Headline
 from wtemlp.report.figures import style
-from wtemlp.report.sampling import Sampling, expected_ratio, finite
+from wtemlp.report.sampling import Sampling, expected_ratio
 from wtemlp.report.table import MISSING, lawful_samplings, number, sigma_ratio
 
 

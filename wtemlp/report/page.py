@@ -14,7 +14,7 @@ from wtemlp.records.validation_record import Validation
 from wtemlp.report.citations import Used, bibtex, citations
 from wtemlp.report.cost import cost_table
 from wtemlp.report.data import RunData, read_run
-from wtemlp.report.document import Section, render_page, section, table_section
+from wtemlp.report.document import PageSection, render_page, section, table_section
 from wtemlp.report.failures import failures
 from wtemlp.report.figures import energy, explore, learning, structure
 from wtemlp.report.figures.cost import cost_figure
@@ -138,7 +138,7 @@ def render(run: RunData, facts: RunFacts) -> str:
     rows = iteration_table(summaries)
     if run.only_trains:
         caption, rows = _TRAINING, without_empty(rows)
-    blocks: list[Section | Figure] = [
+    blocks: list[PageSection | Figure] = [
         table_section(
             "Training" if run.only_trains else "Iterations",
             rows,
@@ -190,13 +190,13 @@ def render(run: RunData, facts: RunFacts) -> str:
     )
 
 
-def _is_of_validation(block: Section | Figure) -> bool:
+def _is_of_validation(block: PageSection | Figure) -> bool:
     """Whether the validation's verdict stands before this block: its figures, else the times."""
     key = block.key if isinstance(block, Figure) else ""
     return key.startswith("validation_") or key == "timeline"
 
 
-def _verdict(found: Validation) -> Section:
+def _verdict(found: Validation) -> PageSection:
     return section(
         "Validation",
         "verdict.html.j2",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from wtemlp.records.summary import Summary
-from wtemlp.report.sampling import finite
-from wtemlp.report.table import MISSING, Column, Table, law_factor, number, walker_ratio
+from wtemlp.records.walkers import WalkerSummary
+from wtemlp.report.table import MISSING, Column, Table, law_factor, number
 
 _SIGMA = Markup("σ<sub>{}</sub>")
 _COLUMNS = (
@@ -29,7 +29,7 @@ def walker_table(summaries: Sequence[Summary]) -> Table:
     """A row for each walker of each iteration; the pressure only where there is one."""
     walkers = [(summary.iteration, walker) for summary in summaries for walker in summary.walkers]
     rows = [_walker_row(iteration, walker) for iteration, walker in walkers]
-    stopped = frozenset(i for i, (_, walker) in enumerate(walkers) if walker.get("stopped"))
+    stopped = frozenset(i for i, (_, walker) in enumerate(walkers) if walker.stopped)
     kept = [
         place
         for place, column in enumerate(_COLUMNS)
@@ -39,19 +39,19 @@ def walker_table(summaries: Sequence[Summary]) -> Table:
     return Table([_COLUMNS[place] for place in kept], cells, stopped)
 
 
-def _walker_row(iteration: int, walker: dict) -> list[str]:
-    factor, law = finite(walker.get("biasfactor")), law_factor(walker)
-    temperature, pressure = (finite(walker.get(k)) for k in ("temperature_K", "pressure_bar"))
+def _walker_row(iteration: int, walker: WalkerSummary) -> list[str]:
+    factor, law = walker.biasfactor, law_factor(walker)
+    temperature, pressure = walker.temperature_K, walker.pressure_bar
     return [
         str(iteration),
-        str(walker.get("name", MISSING)),
+        walker.name or MISSING,
         MISSING if temperature is None else f"{temperature:g}",
         MISSING if pressure is None else f"{pressure:g}",
         MISSING if factor is None else f"{factor:g}",
-        number(finite(walker.get("sigma_nvt_eV"))),
-        number(finite(walker.get("statistical_inefficiency")), 2),
-        number(finite(walker.get("sigma_wte_eV"))),
-        number(walker_ratio(walker)),
+        number(walker.sigma_nvt_eV),
+        number(walker.statistical_inefficiency, 2),
+        number(walker.sigma_wte_eV),
+        number(walker.ratio),
         MISSING if law is None else number(math.sqrt(law)),
-        str(walker.get("stopped") or ""),
+        walker.stopped,
     ]

@@ -1,11 +1,11 @@
 """How walkers were biased: what is shown together, and whether it follows the law."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from wtemlp.config.keys.wte import Method
+from wtemlp.records.walkers import WalkerSummary
 
 TEMPLATE = "template"  #: the method of a walker whose scripts are the user's own
 
@@ -64,35 +64,23 @@ class Sampling:
         return " ".join(words)
 
 
-def finite(value: object) -> float | None:
-    """The value as a float, ``None`` where it is missing or not finite."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def sampling_of(walker: Mapping[str, Any]) -> Sampling | None:
+def sampling_of(walker: WalkerSummary) -> Sampling | None:
     """How a walker of a summary was biased; None where that is not known."""
-    factor, window = finite(walker.get("biasfactor")), walker.get("window_K")
+    factor, flat = walker.biasfactor, walker.method == Method.OPES
     if factor == 1:  # also of a window that is held back
         return Sampling(1.0)
-    if walker.get("method") == TEMPLATE:
+    if walker.method == TEMPLATE:
         return Sampling(factor, template=True)
-    if isinstance(window, list | tuple) and len(window) == 2:
-        ends = (float(window[0]), float(window[1]))
-        return Sampling(None, ends, walker.get("method") == Method.OPES)
-    if factor is None:
-        return None
-    # Summaries of the first versions do not say what is biased.
-    flat, energy = walker.get("method") == Method.OPES, walker.get("biases_energy") is not False
-    return Sampling(factor, None, flat, energy)
+    if walker.window_K is not None:
+        return Sampling(None, walker.window_K, flat)
+    return None if factor is None else Sampling(factor, None, flat, walker.biases_energy)
 
 
-def samplings(walkers: Iterable[Mapping[str, Any]]) -> dict[Sampling, list[float]]:
+def samplings(walkers: Iterable[WalkerSummary]) -> dict[Sampling, list[float]]:
     """The ways in which walkers were biased, in their order, with the bias factors of each."""
     found: dict[Sampling, set[float]] = {}
     for walker in walkers:
-        one, factor = sampling_of(walker), finite(walker.get("biasfactor"))
+        one, factor = sampling_of(walker), walker.biasfactor
         if one is not None:
             found.setdefault(one, set()).update([] if factor is None else [factor])
     return {one: sorted(found[one]) for one in sorted(found, key=lambda s: s.order)}

@@ -2,13 +2,13 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from wtemlp.core.formatting import duration
+from wtemlp.core.formatting import duration, finite
 from wtemlp.records.summary import Summary
-from wtemlp.report.sampling import Sampling, expected_ratio, finite, sampling_of, samplings
+from wtemlp.records.walkers import WalkerSummary
+from wtemlp.report.sampling import Sampling, expected_ratio, sampling_of, samplings
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{min(decimals, 6)}f}"
 
 
-def law_factor(walker: Mapping[str, Any]) -> float | None:
+def law_factor(walker: WalkerSummary) -> float | None:
     """The bias factor whose square root is to be the walker's sigma_WTE / sigma_NVT.
 
     None where there is no such law (:attr:`wtemlp.report.sampling.Sampling.lawful`).
     """
     one = sampling_of(walker)
-    return finite(walker.get("biasfactor")) if one is not None and one.lawful else None
+    return walker.biasfactor if one is not None and one.lawful else None
 
 
 def lawful_samplings(summaries: Sequence[Summary]) -> dict[Sampling, list[float]]:
@@ -66,17 +66,19 @@ def lawful_samplings(summaries: Sequence[Summary]) -> dict[Sampling, list[float]
     return {one: factors for one, factors in found.items() if one.lawful and one.biased}
 
 
-def mean_sigma(summary: Summary, key: str, sampling: Sampling | None = None) -> float | None:
-    """Root mean square over an iteration's walkers of ``sigma_nvt_eV`` or ``sigma_wte_eV``.
+def mean_sigma(
+    walkers: Iterable[WalkerSummary], of: str, sampling: Sampling | None = None
+) -> float | None:
+    """Root mean square over walkers of ``sigma_nvt_eV`` or ``sigma_wte_eV``.
 
     Walkers that were stopped are left out; so are, with ``sampling``, those of another.
     """
     values = [
         value
-        for walker in summary.walkers
-        if not walker.get("stopped")
+        for walker in walkers
+        if not walker.stopped
         and (sampling is None or sampling_of(walker) == sampling)
-        and (value := finite(walker.get(key))) is not None
+        and (value := getattr(walker, of)) is not None
     ]
     return math.sqrt(sum(v * v for v in values) / len(values)) if values else None
 
@@ -88,24 +90,16 @@ def sigma_ratio(summary: Summary, sampling: Sampling) -> float | None:
     whatever their bias factor, so sigma_NVT is taken over all of them; ratios of different
     systems and conditions are averaged (root mean square).
     """
-    groups: dict[tuple, list[dict]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[WalkerSummary]] = defaultdict(list)
     for walker in summary.walkers:
-        where = [walker.get(key) for key in ("system", "temperature_K", "pressure_bar")]
-        groups[tuple(where)].append(walker)
+        groups[walker.system, walker.temperature_K, walker.pressure_bar].append(walker)
     ratios = []
     for walkers in groups.values():
-        group = replace(summary, walkers=walkers)
-        nvt = mean_sigma(group, "sigma_nvt_eV")
-        wte = mean_sigma(group, "sigma_wte_eV", sampling)
+        nvt = mean_sigma(walkers, "sigma_nvt_eV")
+        wte = mean_sigma(walkers, "sigma_wte_eV", sampling)
         if nvt and wte is not None:
             ratios.append(wte / nvt)
     return math.sqrt(sum(r * r for r in ratios) / len(ratios)) if ratios else None
-
-
-def walker_ratio(walker: dict) -> float | None:
-    """sigma_WTE / sigma_NVT of one walker."""
-    nvt, wte = finite(walker.get("sigma_nvt_eV")), finite(walker.get("sigma_wte_eV"))
-    return wte / nvt if nvt and wte is not None else None
 
 
 def iteration_table(summaries: Sequence[Summary]) -> Table:
@@ -146,9 +140,9 @@ def _row(summary: Summary, biased: Sequence[Sampling]) -> list[str]:
         number(summary.force_rmse_meV_A),
     ]
     row += [_count(getattr(summary, name)) for name in _COUNTS]
-    row.append(number(mean_sigma(summary, "sigma_nvt_eV")))
+    row.append(number(mean_sigma(summary.walkers, "sigma_nvt_eV")))
     for one in biased:
-        sigma, ratio = mean_sigma(summary, "sigma_wte_eV", one), sigma_ratio(summary, one)
+        sigma, ratio = mean_sigma(summary.walkers, "sigma_wte_eV", one), sigma_ratio(summary, one)
         row.append(number(sigma) + (f" (x{number(ratio)})" if ratio is not None else ""))
     spent = [value for value in summary.seconds.values() if finite(value) is not None]
     row.append(duration(sum(spent)) if spent else MISSING)

@@ -261,6 +261,11 @@ class Reporter:
         )
 
 
+def quiet_reporter() -> Reporter:
+    """A reporter that shows nothing."""
+    return Reporter(None, Console(quiet=True))
+
+
 def reporter_on_stderr() -> Reporter:
     """A reporter for a command whose standard output is its result."""
     return Reporter(None, Console(stderr=True, highlight=False))

@@ -2,9 +2,12 @@
 
 import logging
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from rich.console import Console
 
 from wtemlp.core import shell_hints
 from wtemlp.core.atomic_io import LogFile, in_words
@@ -28,19 +31,37 @@ class _ToUser(logging.Handler):
         self.say(record.getMessage().partition("\n")[0])
 
 
-def open_log(paths: RunPaths, say: Callable[[str], object]) -> None:
-    """Send the program's log, and DP-GEN's and dpdispatcher's, to the run's log file.
+#: Whose messages a run's log keeps: the program's, and those of what it hands its tasks to.
+LOGGERS = ("wtemlp", "dpgen", "dpdispatcher")
+
+
+@contextmanager
+def run_log(paths: RunPaths, say: Callable[[str], object]) -> Iterator[None]:
+    """Keep what is logged in the run's log file, and an unexpected error with it.
 
     What the dispatcher warns of (it waits for a host, a task is tried again) is also said.
     """
-    for name in SAID:
-        logging.getLogger(name).handlers[:] = [_ToUser(say)]
-    handler = LogFile(paths.log)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
-    root = logging.getLogger()
-    # Some of the libraries that were imported have put their own on the terminal.
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    to_file = LogFile(paths.log)
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    to_file.setLevel(logging.INFO)
+    added: list[tuple[logging.Logger, logging.Handler]] = [
+        *((logging.getLogger(name), _ToUser(say)) for name in SAID),
+        *((logging.getLogger(name), to_file) for name in LOGGERS),
+    ]
+    for logger, handler in added:
+        logger.addHandler(handler)
+    try:
+        yield
+    except WtemlpError as error:
+        logging.getLogger("wtemlp").error("%s", error)
+        raise
+    except Exception:
+        logging.getLogger("wtemlp").exception("unexpected error")
+        raise
+    finally:
+        for logger, handler in added:
+            logger.removeHandler(handler)
+        to_file.close()
 
 
 def run_folder(root: Path) -> Path:
@@ -73,6 +94,19 @@ def _terminated(number: int, frame: object) -> None:
 
 
 @contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM end a command as Ctrl-C does; other threads than the first get no signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def _files_named(root: Path, again: str) -> Iterator[None]:
     """Have an error of the file system say what happened to which file, and how to go on."""
     try:
@@ -80,7 +114,6 @@ def _files_named(root: Path, again: str) -> Iterator[None]:
     except BrokenPipeError:  # nobody reads what is said
         raise
     except OSError as error:
-        logging.getLogger("wtemlp").exception("the file system")
         raise FileSystemError(
             f"{in_words(error, root)}; what is done is kept: put that right and go on with: {again}"
         ) from error
@@ -88,7 +121,12 @@ def _files_named(root: Path, again: str) -> Iterator[None]:
 
 @contextmanager
 def at_work(
-    paths: RunPaths, command: str, param: Path, machine: Path, again: str = ""
+    paths: RunPaths,
+    command: str,
+    param: Path,
+    machine: Path,
+    again: str = "",
+    quiet: bool = False,
 ) -> Iterator[Reporter]:
     """Hold a folder while a command is at work in it, and leave word how it ended.
 
@@ -102,23 +140,23 @@ def at_work(
         The command's files.
     again : str, optional
         The whole command to go on with, where the others do not make it up.
+    quiet : bool, optional
+        Whether to print nothing.
 
     Yields
     ------
     Reporter
     """
     files = [shell_hints.kept(file, paths.root) for file in (param, machine)]
-    signal.signal(signal.SIGTERM, _terminated)
-    with locked(paths):
-        reporter = Reporter(paths.live, command=command, files=files)
-        again = again or shell_hints.command(command, paths.root, *files)
+    console = Console(quiet=True) if quiet else None
+    reporter = Reporter(paths.live, console, command=command, files=files)
+    again = again or shell_hints.command(command, paths.root, *files)
+    with _ended_by_sigterm(), locked(paths):
         try:
-            with _files_named(paths.root, again):
-                open_log(paths, reporter.say)
+            with _files_named(paths.root, again), run_log(paths, reporter.say):
                 reporter.begin()
                 yield reporter
         except WtemlpError as error:
-            logging.getLogger("wtemlp").error("%s", error)
             if not isinstance(error, InputError | FileSystemError):
                 reporter.say(f"stopped; go on with: {again}")
             reporter.end(str(error))

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,19 @@ from wtemlp.analysis.frames import FrameTable, load_frames
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import read_json, reading, replacing, write_json
 from wtemlp.core.errors import CalculationError, DamagedFile
+from wtemlp.core.paths import FRAME_DUMP, RunPaths
 from wtemlp.dispatch.failures import meaningful, read_tail
 from wtemlp.dispatch.task_status import forget_finished, has_finished
-from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.dispatch.tasks import StageTasks, Task, TaskResult, failure_of
 from wtemlp.md.dump import Dump, read_dump
+from wtemlp.records.labels import (
+    FrameRecord,
+    LabelOutcome,
+    read_outcomes,
+    write_frame_record,
+    write_outcomes,
+)
+from wtemlp.records.state import Step
 from wtemlp.reference.base import Frames, Labeller, Labels, no_labels
 from wtemlp.reference.dataset import (
     Dataset,
@@ -27,9 +36,10 @@ from wtemlp.reference.dataset import (
 )
 from wtemlp.reference.styles import labeller_of
 from wtemlp.stages import labels_by_hand, select
-from wtemlp.stages.context import RunContext
+from wtemlp.stages.context import RunContext, links_in
 from wtemlp.stages.label_frames import (
     CHOOSE_AGAIN,
+    are_of,
     chosen_frame,
     frame_folders,
     frame_record,
@@ -37,6 +47,7 @@ from wtemlp.stages.label_frames import (
     provenance,
     selected_rows,
 )
+from wtemlp.stages.protocols import Submit
 
 
 def _labeller(context: RunContext, iteration: int) -> Labeller:
@@ -92,7 +103,7 @@ def _prepare_frame(
     origin = os.path.relpath(stored, folder) if stored.exists() else paths.FRAME_DUMP
     (folder / paths.DPGEN_DUMP).symlink_to(origin)
     (folder / paths.JOB).symlink_to(os.path.relpath(job, folder))
-    write_json(folder / paths.FRAME, provenance(context, source, table, row))
+    write_frame_record(folder, provenance(context, source, table, row))
 
 
 def _batches(context: RunContext, iteration: int, together: bool) -> dict[Path, Frames]:
@@ -179,7 +190,7 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     """
     labeller, said = _labeller(context, iteration), _failed_jobs(context, iteration)
     broken: dict[str, Path] = {}  # frames whose calculation failed, and its job's folder
-    outcomes: list[dict] = []
+    outcomes: list[LabelOutcome] = []
     kept: dict[int, list[Dataset]] = defaultdict(list)
     for folder, frames in _batches(context, iteration, labeller.together).items():
         if folder.name in said and not labeller.together:
@@ -190,32 +201,37 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
         broken |= {frames.names[index]: folder for index in failed}
         made = [frame_record(context, iteration, folder.parent / name) for name in frames.names]
         outcomes += _outcomes(context, frames, labels, made)
-        origins = [Origin(frame["biasfactor"], frame["step"]) for frame in made]
+        origins = [Origin(_number(frame.biasfactor), frame.step) for frame in made]
         system = int(folder.name.split(".")[1])
         kept[system].append(accepted(frames, labels, origins, context.params.type_map))
     for system, datasets in kept.items():
         parts = [labelled_system(part) for dataset in datasets for part in by_virial(dataset)]
         write_systems(context.paths.label_data(iteration, system), parts, context.params.type_map)
     labelled = sum(len(dataset) for datasets in kept.values() for dataset in datasets)
-    outcomes.sort(key=lambda outcome: outcome["frame"])
-    write_json(context.paths.label(iteration) / paths.LABELS, outcomes)
-    reasons = {frame["frame"]: frame["reason"] for frame in outcomes if not frame["labelled"]}
+    outcomes.sort(key=lambda outcome: outcome.frame)
+    write_outcomes(context.paths.label(iteration), outcomes)
+    reasons = {one.frame: one.reason for one in outcomes if not one.labelled}
     _judge(context, iteration, broken, reasons, said, labelled + len(reasons))
     return labelled, reasons
 
 
 def remarks(context: RunContext, iteration: int) -> list[str]:
     """What a user should know of the labels that :func:`collect` has read, a line each."""
-    outcomes = read_json(context.paths.label(iteration) / paths.LABELS, CHOOSE_AGAIN, list)
-    labelled = [outcome for outcome in outcomes if outcome["labelled"]]
+    with reading(context.paths.label(iteration) / paths.LABELS, CHOOSE_AGAIN):
+        outcomes = read_outcomes(context.paths.label(iteration))
+    labelled = [outcome for outcome in outcomes if outcome.labelled]
     found: dict[str, list[str]] = defaultdict(list)
     for outcome in labelled:
-        for note in dict.fromkeys(outcome.get("notes", ())):
-            found[note].append(outcome["frame"])
+        for note in dict.fromkeys(outcome.notes or ()):
+            found[note].append(outcome.frame)
     return [
         f"{len(names)} of {len(labelled)} labels ({names[0]}{', ...' * (len(names) > 1)}): {note}"
         for note, names in found.items()
     ]
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
 
 
 def _labels(labeller: Labeller, folder: Path, frames: Frames) -> Labels:
@@ -239,30 +255,23 @@ def _failed_jobs(context: RunContext, iteration: int) -> dict[str, str]:
 
 
 def _outcomes(
-    context: RunContext, frames: Frames, labels: Labels, made: Sequence[dict]
-) -> list[dict]:
-    """What became of each frame of a job, for ``labels.json``."""
+    context: RunContext, frames: Frames, labels: Labels, made: Sequence[FrameRecord]
+) -> list[LabelOutcome]:
+    """What became of each frame of a job."""
     elements = [context.params.type_map[kind] for kind in frames.types]
     atoms = {name: elements.count(name) for name in sorted(set(elements))}
+    notes = labels.notes or [()] * len(frames)
     return [
-        {
-            "frame": name,
-            "labelled": bool(ok),
-            "reason": reason,
-            **frame,
-            "label_eV": float(energy) if ok else None,
-            "atoms": atoms,
-            "notes": list(notes) if ok else [],
-        }
-        for name, ok, reason, energy, frame, notes in zip(
-            frames.names,
-            labels.ok,
-            labels.reasons,
-            labels.energies,
-            made,
-            labels.notes or [()] * len(frames),
-            strict=True,
+        LabelOutcome(
+            frame=name,
+            labelled=bool(labels.ok[k]),
+            reason=labels.reasons[k],
+            origin=made[k],
+            label_eV=float(labels.energies[k]) if labels.ok[k] else None,
+            atoms=atoms,
+            notes=tuple(notes[k]) if labels.ok[k] else (),
         )
+        for k, name in enumerate(frames.names)
     ]
 
 
@@ -299,3 +308,64 @@ def _last_words(folder: Path) -> str:
     logs = [folder / name for name in ("fp.log", "output") if (folder / name).is_file()]
     lines = [(log.name, line.strip()) for log in logs for line in meaningful(read_tail(log))]
     return "".join(f"\n  {name}: {line}" for name, line in lines)
+
+
+class FrameLabelling:
+    """Labels whole frames: the selector chooses them, the labeller of ``fp_style`` labels them.
+
+    Parameters
+    ----------
+    collect_frames : callable
+        Reads the frames of an iteration's exploration.
+    """
+
+    def __init__(self, collect_frames: Callable[[RunContext, int], FrameTable]) -> None:
+        self.collect_frames = collect_frames
+
+    def choose(self, context: RunContext, iteration: int) -> FrameTable:
+        """Decide on every frame and prepare the labelling of the chosen ones."""
+        decided = select.decide(context, iteration, self.collect_frames(context, iteration))
+        prepare(context, iteration, decided)
+        return decided
+
+    def choose_again(self, context: RunContext, iteration: int) -> FrameTable | None:
+        """Decide again on the frames, whose table is lost; the same ones must be chosen."""
+        table = select.decide(context, iteration, self.collect_frames(context, iteration))
+        if not are_of(context, iteration, table):
+            raise CalculationError("the frames that were chosen are others")
+        return table
+
+    def by_hand(self, context: RunContext, iteration: int) -> list[str]:
+        """Take the outputs that a user has put into the folders of frames."""
+        return take_by_hand(context, iteration)
+
+    def remarks(self, context: RunContext, iteration: int) -> list[str]:
+        """What a user should know of the labels."""
+        return remarks(context, iteration)
+
+    def run(self, context: RunContext, iteration: int, submit: Submit) -> list[TaskResult]:
+        """Label them with the reference method."""
+        jobs, common = tasks(context, iteration)
+        stage = StageTasks(jobs, context.paths.label(iteration), common)
+        failed = submit(stage, allowed=len(jobs))
+        note_failures(context, iteration, failed)
+        if not failed or may_fail(context, iteration):
+            return []
+        try:
+            collect(context, iteration)  # counts the frames without a label
+        except CalculationError as error:
+            raise failure_of(stage.folder, failed, len(jobs)) from error
+        return failed
+
+    def collect(self, context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
+        """Read the labels."""
+        return collect(context, iteration)
+
+    def needed(self, paths: RunPaths, iteration: int, step: Step) -> list[Path]:
+        """The chosen frames, and what the inputs of their labels are linked to."""
+        explored = paths.explored(iteration)
+        if not explored.exists():
+            return [explored]
+        frames = frame_folders(paths, iteration)
+        inputs = [frame / FRAME_DUMP for frame in frames]
+        return inputs + (links_in(*frames) if step is Step.RUN_LABEL else [])

@@ -7,10 +7,12 @@ import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import damaged, read_json, reading, replacing, write_json
+from wtemlp.core.atomic_io import damaged, read_json, reading, replacing
 from wtemlp.core.errors import DamagedFile
+from wtemlp.core.formatting import finite
 from wtemlp.core.paths import RunPaths
 from wtemlp.md.dump import Dump, read_dump
+from wtemlp.records.labels import FrameRecord, write_frame_record
 from wtemlp.stages import select
 from wtemlp.stages.context import RunContext
 
@@ -50,8 +52,8 @@ def selected_rows(table: FrameTable) -> dict[int, np.ndarray]:
     }
 
 
-def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -> dict:
-    """What ``frame.json`` says of a frame.
+def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -> FrameRecord:
+    """Where a frame is from.
 
     Parameters
     ----------
@@ -61,36 +63,33 @@ def provenance(context: RunContext, source: Path, table: FrameTable, row: int) -
     table : FrameTable
     row : int
     """
-    return {
-        "task": str(source),
-        "step": int(table.step[row]),
-        "phase": int(table.phase[row]),
-        "walker": int(table.walker[row]),
-        "biasfactor": _finite(table.biasfactor[row]),
-        "temperature_K": _finite(table.temperature_K[row]),
-        "energy_eV": _finite(table.energy_eV[row]),
-        "bias_eV": _finite(table.bias_eV[row]),
-        "max_devi_f": _finite(table.max_devi_f[row]),
-        "verdict": Decision(table.verdict[row]).name.lower(),
-        "selection": context.params.selection.method,
-    }
+    return FrameRecord(
+        task=str(source),
+        step=int(table.step[row]),
+        phase=int(table.phase[row]),
+        walker=int(table.walker[row]),
+        biasfactor=finite(float(table.biasfactor[row])),
+        temperature_K=finite(float(table.temperature_K[row])),
+        energy_eV=finite(float(table.energy_eV[row])),
+        bias_eV=finite(float(table.bias_eV[row])),
+        max_devi_f=finite(float(table.max_devi_f[row])),
+        verdict=Decision(table.verdict[row]).name.lower(),
+        selection=context.params.selection.method,
+    )
 
 
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def frame_record(context: RunContext, iteration: int, folder: Path) -> dict:
-    """``frame.json`` of a frame; made again from the table of frames where it is damaged."""
+def frame_record(context: RunContext, iteration: int, folder: Path) -> FrameRecord:
+    """Where a chosen frame is from; a damaged record is made again from the table of frames."""
     file = folder / paths.FRAME
     try:
-        return dict(read_json(file, ""))
+        return FrameRecord.from_json(read_json(file, ""))
     except (DamagedFile, FileNotFoundError) as error:
         log.warning("%s is damaged or missing: it is made again (%s)", file, error)
     table, row = _row_of(context, iteration, folder)
     source = select.frame_folder(context.paths, iteration, table, row)
-    write_json(file, provenance(context, source, table, row))
-    return provenance(context, source, table, row)
+    made = provenance(context, source, table, row)
+    write_frame_record(folder, made)
+    return made
 
 
 def _row_of(context: RunContext, iteration: int, folder: Path) -> tuple[FrameTable, int]:

@@ -1,22 +1,23 @@
 """Selection: a verdict and a decision for every explored frame."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wtemlp.analysis.frames import Decision, FrameTable, save_frames
-from wtemlp.analysis.picking import draw, energy_bin
-from wtemlp.config.keys.labels import Picking
 from wtemlp.config.records import Params
-from wtemlp.core import paths
+from wtemlp.core import paths, plugins
 from wtemlp.core.atomic_io import write_text
 from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen.labelling import is_bad_box, is_too_large
+from wtemlp.md.dump import DumpFrame, parse_dump
 from wtemlp.md.trajectory import read_frames
 from wtemlp.stages.classification import sort_frames, task_limit
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.protocols import ReadFrames, Selector
 
 #: DP-GEN's lists of frames in 02.fp, one file a system, and the verdict that each is of.
 LISTS = {
@@ -26,42 +27,46 @@ LISTS = {
 }
 
 
-def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable:
+def decide(
+    context: RunContext, iteration: int, table: FrameTable, selector: Selector | None = None
+) -> FrameTable:
     """Judge every frame by its deviations, and select what is to be labelled.
 
-    Frames are drawn with a seed of this iteration, `fp_task_max` for each system at most, fewer
+    Frames are chosen with a seed of this iteration, `fp_task_max` for each system at most, fewer
     the more of them are accurate (``fp_accurate_threshold``), none where there are fewer than
-    `fp_task_min`.  By ``selection`` they are drawn from the candidates, or from all frames of
-    which a deviation is known, whatever it is.  One that fails ``fp_skip_bad_box`` or
-    ``fp_cluster_vacuum`` is not labelled.  A frame that is FAILED already (of a walker that had
-    left the physical world) stays so, and is never drawn.
+    `fp_task_min`.  One that fails ``fp_skip_bad_box`` or ``fp_cluster_vacuum`` is not labelled.  A
+    frame that is FAILED already (of a walker that had left the physical world) stays so, and is
+    never chosen.
 
     Parameters
     ----------
+    context : RunContext
+    iteration : int
     table : FrameTable
         The frames as the exploration left them.
+    selector : Selector, optional
+        By default that of ``selection``.
 
     Returns
     -------
     FrameTable
         The same frames with their decisions and verdicts.
     """
-    params, criteria = context.params, context.params.criteria[iteration]
+    selector, criteria = selector or selector_of(context.params), context.params.criteria[iteration]
     verdict = np.array(table.decision)
     out = table.decision == Decision.FAILED
     for system in np.unique(table.system):
         judged = (table.system == system) & ~out
         verdict[judged] = sort_frames(criteria, int(system), table.where(judged))
-    if params.selection.method == Picking.RANDOM:
-        eligible = ~out & np.isfinite(table.max_devi_f)
-    else:
-        eligible = verdict == Decision.CANDIDATE
+    judged_frames = FrameTable(**{**vars(table), "decision": verdict, "verdict": verdict})
+    eligible = selector.eligible(judged_frames) & ~out
     decision = verdict.copy()
     for system in np.unique(table.system):
         pool = np.flatnonzero((table.system == system) & eligible)
         most = task_limit(criteria, verdict[table.system == system])
         rng = np.random.default_rng(context.seed("select", iteration, int(system)))
-        chosen = _draw(params, table, pool, most, rng)
+        read = _reader(context.paths, iteration, table, pool)
+        chosen = pool[selector.pick(judged_frames.where(pool), most, rng, read)]
         if len(chosen) >= max(criteria.task_min, 1):
             decision[chosen] = int(Decision.SELECTED)
     for row in _bad_boxes(context, iteration, table, np.flatnonzero(decision == Decision.SELECTED)):
@@ -69,18 +74,21 @@ def decide(context: RunContext, iteration: int, table: FrameTable) -> FrameTable
     return FrameTable(**{**vars(table), "decision": decision, "verdict": verdict})
 
 
-def _draw(
-    params: Params, table: FrameTable, pool: np.ndarray, most: int, rng: np.random.Generator
-) -> np.ndarray:
-    """The rows of one system that are to be labelled, `most` at most, of those that can be."""
-    how = params.selection
-    if how.energy_bins is None and how.min_steps_apart == 1:
-        return rng.choice(pool, min(most, len(pool)), replace=False)
-    bins = energy_bin(table.energy_eV[pool], how.energy_bins or 1)
-    if how.energy_bins is None:
-        bins[:] = 0
-    chosen = draw(rng, most, bins, table.task[pool], table.step[pool], how.min_steps_apart)
-    return pool[chosen]
+def selector_of(params: Params) -> Selector:
+    """The selector of ``selection.method``."""
+    found: Selector = plugins.load(plugins.SELECTORS, params.selection.method).of(params)
+    return found
+
+
+def _reader(run: RunPaths, iteration: int, table: FrameTable, pool: NDArray[np.int_]) -> ReadFrames:
+    """Reads frames of a pool by their places in it."""
+
+    def read(places: Sequence[int]) -> list[DumpFrame]:
+        rows = pool[np.asarray(places, dtype=int)]
+        texts = frame_texts(run, iteration, table, rows)
+        return [parse_dump(texts[int(row)].decode())[0] for row in rows]
+
+    return read
 
 
 def _bad_boxes(

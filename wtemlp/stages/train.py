@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def _validation_systems(context: RunContext) -> list[Path]:
     return [system.path for folder in named for system in systems_in(folder)]
 
 
-def _add_validation(training: dict, n_systems: int) -> None:
+def _add_validation(training: dict[str, Any], n_systems: int) -> None:
     """Name the validation data in a model's input, unless the user named some."""
     if n_systems:
         training.setdefault(
@@ -100,7 +101,7 @@ def _reused_steps(params: Params, iteration: int) -> int | None:
     return reuse.steps if reuse is not None and iteration >= reuse.first else None
 
 
-def _epochs_to_steps(training: dict, folder: Path, instead: int | None) -> None:
+def _epochs_to_steps(training: dict[str, Any], folder: Path, instead: int | None) -> None:
     """Turn a length in epochs of the current data into steps, or into those that are `instead`.
 
     ``dp compress`` reads the training input again, without data, and cannot resolve epochs.
@@ -250,7 +251,7 @@ def _named(commands: Sequence[str], suffix: str) -> list[str]:
     return [command + files.get(command.split()[-1], "") for command in commands]
 
 
-def _command(program: str, commands: tuple[str, ...], test: str) -> str:
+def _command(program: str, commands: Sequence[str], test: str) -> str:
     """One shell command of DP-GEN's, followed by the test on the validation data.
 
     For wtemlp's own front end they become one process.

@@ -27,7 +27,7 @@ TOO_SHORT = "the error exceeds the bound: a longer run would tell more"
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckResult:
     """What one model has to say to a question."""
 
     model: int
@@ -44,7 +44,7 @@ class Answer:
         return abs(self.off) / allowed if math.isfinite(self.off) else math.inf
 
 
-def ask(name: str, bound: str, answers: Iterable[Answer]) -> list[Check]:
+def ask(name: str, bound: str, answers: Iterable[CheckResult]) -> list[Check]:
     """One question, answered by the model that is worst; none if no model can answer."""
     found = list(answers)
     if not found:
@@ -86,7 +86,7 @@ def thermal(runs: Sequence[Measured], target_K: float, bounds: ValidationBounds)
         f"mean temperature {where}",
         f"within {100 * bounds.temperature:g} % of {target_K:g} K",
         (
-            Answer(
+            CheckResult(
                 m.run.model,
                 f"{_pm(m.run.temperature_K, 1)} K",
                 m.run.temperature_K.value - target_K,
@@ -106,7 +106,7 @@ def thermal(runs: Sequence[Measured], target_K: float, bounds: ValidationBounds)
         f"temperature drift {where}",
         f"within {bounds.drift_K_ns:g} K/ns",
         (
-            Answer(
+            CheckResult(
                 model, f"{_pm(drift, 0)} K/ns", drift.value, bounds.drift_K_ns, drift.error or 0.0
             )
             for model, drift in drifts
@@ -118,7 +118,7 @@ def thermal(runs: Sequence[Measured], target_K: float, bounds: ValidationBounds)
         f"drift within {bounds.energy_drift_meV_atom_ns:g} meV/atom/ns"
         f" or {VERLET_MEV_ATOM:g} meV/atom",
         (
-            Answer(
+            CheckResult(
                 run.model,
                 f"{_pm(drift, 2)} meV/atom/ns",
                 drift.value,
@@ -135,11 +135,13 @@ def _length_ns(run: MdRun) -> float:
     return run.steps * run.timestep_fs * 1e-6
 
 
-def _fluctuation(m: Measured, bound: float) -> Answer:
+def _fluctuation(m: Measured, bound: float) -> CheckResult:
     expected = m.run.temperature_std_expected_K
     ratio = m.run.temperature_std_K / expected
     text = f"{m.run.temperature_std_K:.2f} K, {ratio:.2f} of {expected:.2f} K"
-    return Answer(m.run.model, text, ratio - 1, bound, (m.temperature_std_error_K or 0) / expected)
+    return CheckResult(
+        m.run.model, text, ratio - 1, bound, (m.temperature_std_error_K or 0) / expected
+    )
 
 
 def against_reference(
@@ -181,14 +183,16 @@ def _d_of(what: str) -> Callable[[Measured], Estimate | None]:
     return lambda m: next((d.d_pbc for d in m.run.diffusion if d.what == what), None)
 
 
-def _relative(model: int, value: Estimate, reference: Estimate, bound: float, unit: str) -> Answer:
+def _relative(
+    model: int, value: Estimate, reference: Estimate, bound: float, unit: str
+) -> CheckResult:
     error = math.hypot(value.error or 0.0, reference.error or 0.0) / abs(reference.value)
     off = value.value / reference.value - 1
-    return Answer(model, f"{_pm(value, 3)} {unit}", off, bound, error)
+    return CheckResult(model, f"{_pm(value, 3)} {unit}", off, bound, error)
 
 
 @dataclass(frozen=True)
-class Structure:
+class StructureCheck:
     """A radial distribution function of the models against the reference's."""
 
     distance: Estimate  #: mean over the models, with their spread
@@ -198,7 +202,7 @@ class Structure:
 
 def structure(
     runs: Sequence[Measured], target_K: float, bounds: ValidationBounds
-) -> dict[str, Structure]:
+) -> dict[str, StructureCheck]:
     """The distances of the models' radial distribution functions from the reference's, by pair."""
     references = [m.rdfs for m in _of(runs, REFERENCE, NVT, target_K)]
     found = {}
@@ -215,19 +219,19 @@ def structure(
 
 def _structure(
     pair: str, target_K: float, distances: dict[int, RdfDistance], bound: float
-) -> Structure:
+) -> StructureCheck:
     values = [one.value for one in distances.values()]
     mean, n = sum(values) / len(values), len(values)
     spread = math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else None
     noise = sum(one.noise for one in distances.values()) / n
     answers = (
-        Answer(model, f"{one.value:.3f}", one.value, max(bound, NOISES * one.noise))
+        CheckResult(model, f"{one.value:.3f}", one.value, max(bound, NOISES * one.noise))
         for model, one in distances.items()
     )
     wanted = f"mean |g - g_ref| below {bound:g}, or {NOISES:g} times the noise, {noise:.3f}"
     check = ask(f"g(r) of {pair} at {target_K:g} K", wanted, answers)[0]
     only = next(iter(distances.values())).error
-    return Structure(Estimate(mean, spread if spread is not None else only), noise, check)
+    return StructureCheck(Estimate(mean, spread if spread is not None else only), noise, check)
 
 
 def beyond_bonds(reference: BlockedRdf) -> tuple[float, float] | None:
@@ -259,7 +263,7 @@ def parity_checks(
             f"energies of {data}",
             f"RMSE within {bounds.energy_rmse_meV_atom:g} meV/atom, the mean offset removed",
             (
-                Answer(
+                CheckResult(
                     one.model,
                     f"{one.energy_rmse_shifted_meV_atom:.2f} meV/atom",
                     one.energy_rmse_shifted_meV_atom,
@@ -272,7 +276,7 @@ def parity_checks(
             f"forces of {data}",
             f"RMSE within {force_bound_meV_A:g} meV/A",
             (
-                Answer(
+                CheckResult(
                     one.model,
                     f"{one.force_rmse_meV_A:.0f} meV/A",
                     one.force_rmse_meV_A,

@@ -19,7 +19,7 @@ from wtemlp.md import validation_script as md
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command
 from wtemlp.records.validation_record import MODEL, REFERENCE
 from wtemlp.validation.folders import Places, digest
-from wtemlp.validation.structure import Structure
+from wtemlp.validation.structure import ValidationStructure
 
 ORIGIN = "job.json"  #: what a job is of; with it a job of other models or data is another
 DATA = "data"  #: links to the held-out data, in the folder of the parity jobs
@@ -93,7 +93,11 @@ def renew(jobs: Sequence[Job], section: MachineSection, root: Path) -> int:
 
 
 def model_jobs(
-    params: Params, places: Places, graphs: Sequence[Path], structure: Structure, command: str
+    params: Params,
+    places: Places,
+    graphs: Sequence[Path],
+    structure: ValidationStructure,
+    command: str,
 ) -> list[MdJob]:
     """MD with the models.
 
@@ -103,7 +107,7 @@ def model_jobs(
     places : Places
     graphs : sequence of Path
         The model files, by their numbers.
-    structure : Structure
+    structure : ValidationStructure
     command : str
         The LAMMPS program.
     """
@@ -120,7 +124,7 @@ def model_jobs(
 
 
 def reference_jobs(
-    params: Params, places: Places, structure: Structure, command: str
+    params: Params, places: Places, structure: ValidationStructure, command: str
 ) -> list[MdJob]:
     """MD with the reference force field; none where there is none."""
     if params.force_field is None or not params.validation.reference:

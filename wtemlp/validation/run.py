@@ -10,18 +10,70 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wtemlp.config.records import MachineSection, Params
+from wtemlp.config.records import Machines, MachineSection, Params
 from wtemlp.core.atomic_io import last_line, leading_int
-from wtemlp.dispatch.dispatcher import run_tasks
-from wtemlp.dispatch.tasks import TaskResult, failure_of
+from wtemlp.core.paths import RunPaths
+from wtemlp.dispatch.tasks import StageTasks, no_steps
 from wtemlp.md.reference_script import LOG
-from wtemlp.preflight.user_files import with_user_files
+from wtemlp.preflight.before import Begin, require
 from wtemlp.records.validation_record import Validation, save
-from wtemlp.session.progress import Reporter, StageProgress
+from wtemlp.session.progress import Reporter
+from wtemlp.session.session import at_work, run_folder
+from wtemlp.session.stage import run_stage
 from wtemlp.validation import jobs as jobs_of
 from wtemlp.validation.jobs import Job
+from wtemlp.validation.page import as_text
 from wtemlp.validation.verdict import judge
-from wtemlp.validation.work import Work
+from wtemlp.validation.work import Work, plan_work
+
+
+def validate(
+    params: Params,
+    machines: Machines,
+    root: Path,
+    iteration: int | None = None,
+    *,
+    quiet: bool = False,
+) -> Validation:
+    """Tell whether trained models are good: MD with them and with the reference, and their errors.
+
+    As ``wtemlp validate``: what is done is said by ``validation`` in the parameter file.
+
+    Parameters
+    ----------
+    params : Params
+    machines : Machines
+    root : Path
+        The run's folder.
+    iteration : int, optional
+        Whose models; by default the last that were trained.
+    quiet : bool, optional
+        Whether to print nothing.
+
+    Returns
+    -------
+    Validation
+
+    Raises
+    ------
+    InputError
+        If the input is wrong, or there are no models; nothing is written.
+    CalculationError
+        If a job failed for another reason than that its run exploded.
+    """
+    root = run_folder(root)
+    require(Begin(root, machines, (), params, goes_on=True))
+    work = plan_work(params, machines, root, iteration)
+    stages = {"model_devi": work.models, "fp": work.reference, "train": work.parity}
+    needed = tuple(stage for stage, jobs in stages.items() if jobs)
+    require(Begin(root, machines, needed, params))
+    paths = RunPaths(root)
+    with at_work(paths, "validate", params.source, machines.source, quiet=quiet) as reporter:
+        found = run_validation(work, reporter)
+        reporter.table(as_text(found))
+        reporter.say(f"{found.verdict[0].upper()}{found.verdict[1:]}")
+        reporter.say(f"record: {work.places.record}")
+    return found
 
 
 def run_validation(work: Work, reporter: Reporter) -> Validation:
@@ -42,7 +94,7 @@ def run_validation(work: Work, reporter: Reporter) -> Validation:
         common = jobs_of.link_models(places.parity, work.graphs)
         common += jobs_of.link_data(places.parity, work.params.validation_data_sys)
         title = "errors on held-out data"
-        _run([work.parity], common, machines.train, title, lambda _: 0, work, reporter)
+        _run([work.parity], common, machines.train, title, no_steps, work, reporter)
     reporter.say("validate: reading the results")
     found = judge(work)
     found = replace(found, seconds=round(time.monotonic() - began, 1))
@@ -72,23 +124,8 @@ def _run(
     if renewed := jobs_of.renew(jobs, section, root):
         jobs_have = "1 job has" if renewed == 1 else f"{renewed} jobs have"
         reporter.say(f"validate: {jobs_have} other inputs than before and will be done anew")
-    tasks = with_user_files([job.task() for job in jobs], section, root)
-    results: list[TaskResult] = []
-    reporter.follow(
-        StageProgress(f"validate: {title}", tasks, steps_of),
-        lambda on_progress: results.extend(
-            run_tasks(
-                tasks,
-                work_dir=folder,
-                common_files=common,
-                section=section,
-                on_progress=on_progress,
-                root=root,
-            )
-        ),
-    )
-    if failed := [result for result in results if not result.ok]:
-        raise failure_of(folder, failed, len(tasks))
+    stage = StageTasks([job.task() for job in jobs], folder, common, steps_of)
+    run_stage(stage, f"validate: {title}", section, root, reporter)
 
 
 def _outline(work: Work) -> str:

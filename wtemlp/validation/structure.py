@@ -13,7 +13,7 @@ from wtemlp.md.topology import make_whole, water_topology
 
 
 @dataclass(frozen=True)
-class Structure:
+class ValidationStructure:
     """A structure in LAMMPS's orientation."""
 
     file: Path
@@ -22,7 +22,7 @@ class Structure:
     elements: tuple[str, ...]  #: of each atom; their order is that of both files
 
 
-def read_structure(params: Params) -> Structure:
+def read_structure(params: Params) -> ValidationStructure:
     """The first structure of the system that the ``validation`` block names.
 
     Raises
@@ -56,4 +56,4 @@ def read_structure(params: Params) -> Structure:
             ) from None
         whole = make_whole(coords, cell, topology)[0]
         water = water_data(params.force_field, whole, cell[0], topology)
-    return Structure(files[0], conf, water, given.symbols)
+    return ValidationStructure(files[0], conf, water, given.symbols)

@@ -8,7 +8,7 @@ from wtemlp.core.errors import InputError
 from wtemlp.validation import jobs
 from wtemlp.validation.folders import Places, find_models
 from wtemlp.validation.jobs import MdJob, ParityJob
-from wtemlp.validation.structure import Structure, read_structure
+from wtemlp.validation.structure import ValidationStructure, read_structure
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Work:
     machines: Machines
     places: Places
     graphs: tuple[Path, ...]
-    structure: Structure
+    structure: ValidationStructure
     models: tuple[MdJob, ...]
     reference: tuple[MdJob, ...]
     parity: ParityJob | None

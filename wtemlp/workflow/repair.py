@@ -15,13 +15,12 @@ from wtemlp.core.atomic_io import read_json, what_is_wrong
 from wtemlp.core.errors import CalculationError, DamagedFile
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import Summary, load_summary, read_summary, save_summary
-from wtemlp.stages import label, label_frames, select, train
+from wtemlp.stages import train
 from wtemlp.stages.context import RunContext
-from wtemlp.stages.dpgen import explore as through_dpgen
-from wtemlp.stages.exploration import explore
-from wtemlp.workflow.import_dpgen import summarise
-
-Say = Callable[[str], object]
+from wtemlp.stages.dpgen.taking_over import summarise
+from wtemlp.stages.exploration.explore import WALKERS
+from wtemlp.stages.protocols import Say
+from wtemlp.stages.registry import explorer_of, explorer_that_made
 
 
 def repair(context: RunContext, state: RunState, say: Say) -> None:
@@ -68,34 +67,26 @@ def _damage(file: Path, read: Callable[[Path], object]) -> str:
 def _restore_list(context: RunContext, iteration: int, step: Step | None, say: Say) -> None:
     """The list of walkers, from their folders: it is written when all of them are there."""
     folder = context.paths.explore(iteration)
-    file = folder / explore.WALKERS
+    file = folder / WALKERS
     why = _damage(file, lambda path: read_json(path, "")["tasks"])
     if not why:
         return
     say(f"{file} is damaged ({why}): it is made again from the walkers' folders")
-    if context.params.by_dpgen:
-        through_dpgen.adopt(context, iteration)
-        return
-    tasks = sorted(task for task in folder.glob("task.*") if (task / names.JOB).exists())
-    if step is None or step > Step.RUN_EXPLORE:  # those that failed are not among them
-        tasks = explore.finished_of(tasks)
-    explore.list_walkers(context, iteration, [task.name for task in tasks])
+    explored = step is None or step > Step.RUN_EXPLORE
+    explorer_of(context.params).list_again(context, iteration, explored)
 
 
 def _restore_table(context: RunContext, iteration: int, step: Step | None, say: Say) -> None:
     """The table of explored frames: it is a function of the exploration and the seed."""
     file = context.paths.explored(iteration)
     why = _damage(file, load_frames)
-    if not why or context.params.by_dpgen:
+    if not why:
         return
     if step is not None and step <= Step.MAKE_LABEL:
         say(f"{file} is damaged ({why}): it will be made again")
         return
     try:
-        frames, _ = explore.collect(context, iteration)
-        table = select.decide(context, iteration, frames)
-        if not label_frames.are_of(context, iteration, table):
-            raise CalculationError("the frames that were chosen are others")
+        table = explorer_of(context.params).labelling.choose_again(context, iteration)
     except (CalculationError, OSError) as error:
         problem = f"{file} is damaged ({why}), and cannot be made again: {error}"
         if step is None:
@@ -106,6 +97,8 @@ def _restore_table(context: RunContext, iteration: int, step: Step | None, say: 
             f"{context.paths.label(iteration)} away and remove the file: the same command then "
             "chooses frames again"
         ) from error
+    if table is None:
+        return
     save_frames(file, table)
     say(f"{file} is damaged ({why}): it is made again from the exploration")
 
@@ -133,9 +126,9 @@ def _restore_summary(context: RunContext, iteration: int, step: Step | None, say
         if step is None or step > Step.MAKE_LABEL:
             done = None if step else train.count_labelled(context.paths, iteration)
             summarise(context, iteration, done)
-        elif step is Step.MAKE_LABEL and not context.params.by_dpgen:
-            frames, row.walkers = explore.collect(context, iteration)
-            row.explored = len(frames)
+        elif step is Step.MAKE_LABEL:
+            frames, row.walkers = explorer_of(context.params).collect(context, iteration)
+            row.explored = None if frames is None else len(frames)
             save_summary(file, row)
 
 
@@ -158,10 +151,8 @@ def _restore_labels(context: RunContext, iteration: int, say: Say) -> None:
     say(f"{what}: reading them anew")
     with _kept(folder):
         with suppress(CalculationError, FileNotFoundError):
-            if through_dpgen.is_foreign(context.paths, iteration):
-                through_dpgen.collect(context, iteration)
-            else:
-                label.collect(context, iteration)
+            explorer = explorer_that_made(context.paths, iteration) or explorer_of(context.params)
+            explorer.labelling.collect(context, iteration)
         bad = train.damaged_array(context.paths, iteration)
         found = 0 if bad else train.count_labelled(context.paths, iteration)
         if found != row.labelled:

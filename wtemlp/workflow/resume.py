@@ -4,16 +4,21 @@ A file that an earlier step made and that has gone since (a clean-up, a full dis
 that need it invalid; the run goes back to the step that makes it, in the same iteration.
 """
 
-import os
+from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.core import paths as names
 from wtemlp.core.paths import RunPaths
+from wtemlp.records import state as states
+from wtemlp.records.compatibility import EXHAUSTED, check_whole, dpgen_came_to, first_state
 from wtemlp.records.state import RunState, Step
-from wtemlp.stages import label_frames, train
-from wtemlp.stages.context import RunContext
-from wtemlp.stages.dpgen import explore as through_dpgen
-from wtemlp.stages.exploration import explore
+from wtemlp.stages import train
+from wtemlp.stages.context import RunContext, links_in
+from wtemlp.stages.exploration.explore import WALKERS
+from wtemlp.stages.protocols import Say
+from wtemlp.stages.registry import explorer_of, explorer_that_made
+from wtemlp.workflow.import_dpgen import take_over
+from wtemlp.workflow.repair import repair
 
 #: For each step, the step that makes what it needs.
 MAKER = {
@@ -27,8 +32,61 @@ MAKER = {
     Step.POST_LABEL: Step.MAKE_LABEL,
 }
 
-#: Links of a frame to label that tell where it is from: nothing needs them.
-ORIGINS = (names.DPGEN_DUMP, names.JOB)
+
+def begin(context: RunContext, say: Say) -> RunState:
+    """Where a run begins, or goes on; its state is saved.
+
+    Parameters
+    ----------
+    context : RunContext
+    say : callable
+        Told where it goes on, and why at an earlier step than it had come to.
+
+    Raises
+    ------
+    InputError
+        If the parameters are not those of the run in the folder.
+    """
+    paths = context.paths
+    fresh = first_state(context.params, context.machines, paths)
+    old = states.load(paths)
+    came = dpgen_came_to(paths, old)
+    check_whole(paths, old, came, fresh)
+    if old is not None:
+        states.check_same(paths, old, fresh)
+    if came is not None:
+        old = take_over(context, old or fresh, came, say)
+    if old is None:
+        states.save(paths, fresh)
+        return fresh
+    current = replace(
+        old,
+        trust=fresh.trust,
+        n_iterations=fresh.n_iterations,
+        params=fresh.params,
+        machine=fresh.machine,
+        init_data=fresh.init_data,
+    )
+    if old.finished == EXHAUSTED and fresh.n_iterations > old.iteration:
+        # The parameter file got more jobs: the last training is that of a new iteration.
+        current = replace(current, finished="", step=Step.MAKE_EXPLORE, final=None)
+    states.record_back(paths, current)  # the last call may have been killed before it
+    if current.finished:
+        return current
+    states.check_iterations(paths, current)
+    repair(context, current, say)
+    if made_otherwise(context, current):
+        say(
+            f"iteration {current.iteration} explores anew: whether DP-GEN "
+            "chooses has changed in the parameter file"
+        )
+        current = replace(current, step=Step.MAKE_EXPLORE)
+    step, missing = sound_step(paths, current)
+    if missing is not None:
+        say(f"{missing} has gone: going back")
+        current = replace(current, step=step)
+    say(f"going on in iteration {current.iteration} with step {current.step.words}")
+    return current
 
 
 def sound_step(paths: RunPaths, state: RunState) -> tuple[Step, Path | None]:
@@ -46,12 +104,11 @@ def sound_step(paths: RunPaths, state: RunState) -> tuple[Step, Path | None]:
 
 
 def made_otherwise(context: RunContext, state: RunState) -> bool:
-    """Whether DP-GEN prepared the walkers of an iteration and wtemlp is to go on, or conversely."""
+    """Whether the walkers were prepared by another kind of explorer than is to go on with them."""
     if state.finished or not Step.RUN_EXPLORE <= state.step <= Step.MAKE_LABEL:
         return False
-    made = context.paths.explore(state.iteration) / explore.WALKERS
-    foreign = through_dpgen.is_foreign(context.paths, state.iteration)
-    return made.exists() and foreign != context.params.by_dpgen
+    made = explorer_that_made(context.paths, state.iteration)
+    return made is not None and made.kind != explorer_of(context.params).kind
 
 
 def _missing(paths: RunPaths, state: RunState, step: Step) -> Path | None:
@@ -64,55 +121,22 @@ def _missing(paths: RunPaths, state: RunState, step: Step) -> Path | None:
 
 def _needed(paths: RunPaths, state: RunState, step: Step) -> list[Path]:
     iteration = state.iteration
-    if step > Step.MAKE_EXPLORE and through_dpgen.is_foreign(paths, iteration):
-        return through_dpgen.needed(
-            paths, iteration, explored=step > Step.RUN_EXPLORE, chosen=step > Step.MAKE_LABEL
-        )
+    if step > Step.MAKE_EXPLORE:
+        explorer = explorer_that_made(paths, iteration)
+        if explorer is None:
+            return [paths.explore(iteration) / WALKERS]
+        doer = explorer.labelling if step > Step.MAKE_LABEL else explorer
+        return doer.needed(paths, iteration, step)
     models = range(state.numb_models)
     folders = [paths.model(iteration, model) for model in models]
     if step is Step.RUN_TRAIN:
         data = [paths.train(iteration) / name for name in train.DATA]
-        return [folder / names.TRAIN_INPUT for folder in folders] + _links(*data)
+        return [folder / names.TRAIN_INPUT for folder in folders] + links_in(*data)
     if step is Step.POST_TRAIN:
         return [_model(folder, "frozen_model*") for folder in folders]
     if step is Step.MAKE_EXPLORE:
         return [_model(paths.train(iteration), f"graph.{model:03d}") for model in models]
-    if step in (Step.RUN_EXPLORE, Step.POST_EXPLORE, Step.MAKE_LABEL):
-        listed = paths.explore(iteration) / explore.WALKERS
-        if not listed.exists():
-            return [listed]
-        tasks = explore.task_folders(paths, iteration)
-        inputs = [task / names.LMP_INPUT for task in tasks]
-        if step is Step.RUN_EXPLORE:
-            inputs += [task / names.CONF for task in tasks]
-            inputs += paths.explore(iteration).glob("graph.*")
-        if step is not Step.RUN_EXPLORE:
-            # The beads of a path integral have their deviations joined later.
-            recorded = [task for task in tasks if not (task / "model_devi1.out").exists()]
-            inputs += [task / names.MODEL_DEVI for task in recorded]
-            inputs += [explore.frames_of(task) for task in tasks]
-        return inputs
-    if step in (Step.RUN_LABEL, Step.POST_LABEL):
-        explored = paths.explored(iteration)
-        if not explored.exists():
-            return [explored]
-        frames = label_frames.frame_folders(paths, iteration)
-        inputs = [frame / names.FRAME_DUMP for frame in frames]
-        return inputs + (_links(*frames) if step is Step.RUN_LABEL else [])
     return []
-
-
-def _links(*folders: Path) -> list[Path]:
-    """All links in some folders, but those that only say where something is from."""
-    found = [folder for folder in folders if folder.is_symlink()]
-    return found + [
-        Path(parent) / name
-        for folder in folders
-        if folder not in found
-        for parent, subfolders, files in os.walk(folder)
-        for name in (*subfolders, *files)
-        if name not in ORIGINS and (Path(parent) / name).is_symlink()
-    ]
 
 
 def _model(folder: Path, name: str) -> Path:

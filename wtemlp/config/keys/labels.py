@@ -2,7 +2,7 @@
 labelled (``selection``), and when there are enough (``convergence``)."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, field
 from typing import Annotated, Any
 
 from wtemlp.config.keys.declare import COUNT, CUTOFF_A, FRACTION, STEPS, Choice, Key, Range
@@ -88,8 +88,11 @@ class Selection:
         regard to the energy.
     min_steps_apart
         Frames of a walker that are fewer MD steps away from one that is picked are not.
+    parameters
+        Keys of a method that another package adds.
     """
 
-    method: Annotated[Picking, Key()] = Picking.DEVIATION
+    method: Annotated[str, Key()] = Picking.DEVIATION
     energy_bins: Annotated[int | None, COUNT] = None
     min_steps_apart: Annotated[int, STEPS] = 1
+    parameters: Annotated[Mapping[str, Any], Key()] = field(default_factory=dict)

@@ -24,7 +24,7 @@ MAX_FRAMES = 2000  #: of a part, likewise
 _FRAMES = f"{1e3 * FRAME_PS:g} fs (more where there would be more than {MAX_FRAMES} frames)"
 
 
-class Ensemble(Choice):
+class MdEnsemble(Choice):
     """Parts of a validation's MD, in their order."""
 
     NVT = "nvt"
@@ -145,7 +145,10 @@ class ValidationSettings:
             distinct=True,
         ),
     ] = ()
-    ensembles: Annotated[tuple[Ensemble, ...], Key(some="ensemble")] = (Ensemble.NVT, Ensemble.NVE)
+    ensembles: Annotated[tuple[MdEnsemble, ...], Key(some="ensemble")] = (
+        MdEnsemble.NVT,
+        MdEnsemble.NVE,
+    )
     pressure_bar: Annotated[float, Key(PRESSURE_BAR, name="press")] = 1.0
     #: The first ones
     models: Annotated[int, Key(COUNT, otherwise="all of them")] = 4

@@ -109,7 +109,7 @@ class Extra:
         return cls(content["lines"], variables, content["energy"])
 
 
-class Hills(Choice):
+class OldHills(Choice):
     """What becomes of the hills when the models have changed."""
 
     DROP = "drop"
@@ -212,7 +212,7 @@ class WteBlock:
     ] = None
     height_kT: Annotated[float, replace(HEIGHT, name="height")] = AUTO_HEIGHT_KT
     pace: Annotated[int, PACE] = DEFAULT_PACE
-    hills: Annotated[Hills, Key()] = Hills.DROP
+    hills: Annotated[OldHills, Key()] = OldHills.DROP
     #: Sigma comes from the last 3/4 of them
     nvt_steps: Annotated[int, STEPS] = 2000
     walkers: Annotated[int, COUNT] = 1
@@ -225,6 +225,11 @@ class WteBlock:
     adapt_biasfactor: Annotated[bool, Key()] = True
     guard: Annotated[Guard, Key()] = field(default_factory=Guard)
     window_K: tuple[float, float] | None = None  #: temperatures to cover
+
+    @property
+    def known_biasfactors(self) -> tuple[float, ...]:
+        """Those that are given; none where they come from the window."""
+        return tuple(factor for factor in self.biasfactors if factor is not None)
 
 
 UNBIASED = WteBlock((1.0,), nvt_steps=0)  #: MD without a bias

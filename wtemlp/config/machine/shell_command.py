@@ -50,7 +50,7 @@ PREPARES = frozenset(
 
 
 @dataclass(frozen=True)
-class Part:
+class CommandPart:
     """One of the commands of a line."""
 
     text: str
@@ -68,7 +68,7 @@ class Part:
         return words[0] in PREPARES or all(_ASSIGNMENT.match(word) for word in words)
 
 
-def parts_of(command: str) -> list[Part]:
+def parts_of(command: str) -> list[CommandPart]:
     """The commands of a line; those in parentheses, quotes and substitutions are not taken apart.
 
     Parameters
@@ -80,7 +80,7 @@ def parts_of(command: str) -> list[Part]:
     for end, operator in [*_operators(command), (len(command), "")]:
         piece = command[begin:end]
         if text := piece.strip():
-            found.append(Part(text, operator, begin + piece.index(text)))
+            found.append(CommandPart(text, operator, begin + piece.index(text)))
         begin = end + len(operator)
     return found
 

@@ -5,7 +5,9 @@ are those that the records declare.
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from dargs import Argument
 
@@ -29,9 +31,19 @@ OWN_STYLES = (FP_STYLE, ASE)  #: the fp styles that are not DP-GEN's
 LAMMPS = "lammps"  #: DP-GEN's usual one, of which the own engine has all keys
 
 
-def engine_of(params: Section) -> str:
+#: Engines whose explorations DP-GEN prepares and reads.
+GROMACS, AMBER, CALYPSO = "gromacs", "amber", "calypso"
+FOREIGN = (GROMACS, AMBER, CALYPSO)
+
+
+def engine_of(params: Section | Mapping[str, Any]) -> str:
     """The ``model_devi_engine`` of a parameter file."""
     return str(params.get("model_devi_engine", LAMMPS))
+
+
+def is_foreign(params: Section | Mapping[str, Any]) -> bool:
+    """Whether the engine is one that only DP-GEN prepares and reads (:data:`FOREIGN`)."""
+    return engine_of(params) in FOREIGN
 
 
 def run_schema() -> Argument:

@@ -9,11 +9,12 @@ from dargs.json_schema import generate_json_schema
 
 from wtemlp.config.keys.declare import Key
 from wtemlp.config.keys.machine import Stage
-from wtemlp.config.schema.dpgen_schema import init_schema, machine_schema, run_schema
+from wtemlp.config.schema.dpgen_schema import init_schema, machine_schema
 from wtemlp.config.schema.flat import flat_lines
+from wtemlp.config.schema.plugin_keys import schema_for
 
 SCHEMAS: dict[str, Callable[[], Argument]] = {
-    "param": run_schema,
+    "param": schema_for,
     "machine": machine_schema,
     "init": init_schema,
 }

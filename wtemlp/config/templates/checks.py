@@ -26,7 +26,7 @@ _IN_EV = ("V_SIGMA", "V_HEIGHT")
 
 
 @dataclass(frozen=True)
-class Place:
+class ScriptPlace:
     """Where a template is from, and what goes with it."""
 
     file: str
@@ -52,7 +52,7 @@ class Place:
         return wrong_value(self.file, self.plm_path, self.plm, remedy)
 
 
-def check_scripts(place: Place, template: Template) -> None:
+def check_scripts(place: ScriptPlace, template: Template) -> None:
     """Look at the scripts of every combination.
 
     Raises
@@ -78,11 +78,11 @@ def check_scripts(place: Place, template: Template) -> None:
         _check_input(effective(text), partial(_wrong_other, place, name, text))
 
 
-def _wrong_plm(place: Place, text: str, one: Action, why: str) -> InputError:
+def _wrong_plm(place: ScriptPlace, text: str, one: Action, why: str) -> InputError:
     return place.wrong_plm(_at(text, one) + why)
 
 
-def _wrong_other(place: Place, name: str, text: str, one: Action, why: str) -> InputError:
+def _wrong_other(place: ScriptPlace, name: str, text: str, one: Action, why: str) -> InputError:
     return place.wrong(f"{name}: {_at(text, one)}{why}")
 
 
@@ -101,7 +101,7 @@ def is_full(words: Sequence[str], numb_models: int) -> bool:
     return len(words) == numb_models + _FULL
 
 
-def _check_pair_style(place: Place, lines: Iterable[Sequence[str]]) -> None:
+def _check_pair_style(place: ScriptPlace, lines: Iterable[Sequence[str]]) -> None:
     found = [words for words in lines if words[:2] == ["pair_style", "deepmd"]]
     if not found:
         raise place.wrong('has no line "pair_style deepmd": add it, the models are filled in')
@@ -115,7 +115,7 @@ def _check_pair_style(place: Place, lines: Iterable[Sequence[str]]) -> None:
         )
 
 
-def _check_full_line(place: Place, lines: Iterable[Sequence[str]]) -> None:
+def _check_full_line(place: ScriptPlace, lines: Iterable[Sequence[str]]) -> None:
     """A full line is left as it is: its models must be all, and its output what is read."""
     if place.devi_words:
         return  # the line is filled in anew
@@ -136,7 +136,7 @@ def _check_full_line(place: Place, lines: Iterable[Sequence[str]]) -> None:
             raise place.wrong(remedy)
 
 
-def _check_dump(place: Place, lines: Iterable[Sequence[str]]) -> None:
+def _check_dump(place: ScriptPlace, lines: Iterable[Sequence[str]]) -> None:
     dumps = [words for words in lines if words[:1] == ["dump"]]
     dpgens = [words for words in dumps if words[1:2] == [DUMP_ID]]
     if len(dpgens) == 1:
@@ -163,7 +163,7 @@ def is_bare(words: Sequence[str]) -> bool:
 
 
 def _check_plumed(
-    place: Place, lines: Sequence[Sequence[str]], inputs: Sequence[Action], given: bool
+    place: ScriptPlace, lines: Sequence[Sequence[str]], inputs: Sequence[Action], given: bool
 ) -> None:
     """There is a fix, and its energy is that without the bias."""
     fixes = [(line, words) for line, words in enumerate(lines) if _is_plumed(words)]
@@ -214,7 +214,7 @@ def _check_input(inputs: Sequence[Action], wrong: Callable[[Action, str], InputE
             raise wrong(one, f"{remedy} when it is tried again")
 
 
-def _check_units(place: Place, template: Template) -> None:
+def _check_units(place: ScriptPlace, template: Template) -> None:
     """wtemlp's own energies are in eV."""
     if not template.plm or plumed_output.energy_unit(effective(template.plm)) == 1.0:
         return

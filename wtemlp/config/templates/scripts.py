@@ -14,7 +14,7 @@ from wtemlp.config.schema.dpgen_schema import ENGINE, engine_of
 from wtemlp.config.schema.section import Section, wrong_value
 from wtemlp.config.templates import plumed_text
 from wtemlp.config.templates import text as template_text
-from wtemlp.config.templates.checks import Place, check_scripts
+from wtemlp.config.templates.checks import ScriptPlace, check_scripts
 from wtemlp.config.templates.includes import Grammar, expanded
 from wtemlp.config.templates.includes import place as place_of
 from wtemlp.config.templates.text import left_over, occurs
@@ -91,7 +91,7 @@ def _template(
     for index in systems:
         _check_words(job, template, index)
     type_map = read_type_map(params)
-    source = Place(
+    source = ScriptPlace(
         section.file,
         (*section.path, LMP),
         (*section.path, PLM),

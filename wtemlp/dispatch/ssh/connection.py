@@ -30,7 +30,7 @@ FOLDERS_AT_ONCE = 400  #: in one command line: the limit is 128 KiB
 SILENCE_TIMEOUTS = 3  #: a login that is silent for this many times ``timeout`` is given up
 
 
-class VerifiedSession(SSHSession):
+class VerifiedSession(SSHSession):  # type: ignore[misc]
     """A login.
 
     Parameters
@@ -110,7 +110,8 @@ class VerifiedSession(SSHSession):
 
     def exec_command(self, cmd: str) -> tuple[Any, Any, Any]:
         """Start a command; never twice."""
-        return self.ssh.exec_command(cmd)
+        streams: tuple[Any, Any, Any] = self.ssh.exec_command(cmd)
+        return streams
 
     def answers(self) -> bool:
         """Whether the other side still answers."""
@@ -192,7 +193,7 @@ def _private_key(file: Path, passphrase: str | None) -> paramiko.PKey:
     raise TransportError(f"the SSH key {file} cannot be used ({reason}); see its passphrase")
 
 
-class SSHContext(DispatcherSSHContext):
+class SSHContext(DispatcherSSHContext):  # type: ignore[misc]
     """The files and commands of a stage on another machine."""
 
     def __init__(

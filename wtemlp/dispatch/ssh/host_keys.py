@@ -72,7 +72,7 @@ class HostKeys:
         )
 
 
-class _Unknown(paramiko.MissingHostKeyPolicy):
+class _Unknown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
     """What to do with the key of a host that is not known."""
 
     def __init__(self, keys: HostKeys) -> None:

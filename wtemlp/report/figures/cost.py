@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 from markupsafe import Markup
 
+from wtemlp.core.formatting import finite
 from wtemlp.records.summary import Summary
 from wtemlp.report.cost import STAGES, total
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot
-from wtemlp.report.sampling import finite
 
 
 def cost_figure(run_summaries: Sequence[Summary]) -> Figure:

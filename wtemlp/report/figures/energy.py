@@ -11,11 +11,12 @@ from markupsafe import Markup
 from wtemlp.analysis import energy
 from wtemlp.analysis.energy import NVT_EQUILIBRATION, WTE_FILLING
 from wtemlp.analysis.reweighting import TRUSTED
+from wtemlp.core.formatting import finite
 from wtemlp.report.data import IterationData, RunData, WalkerEnergies, group_by_sampling
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot
-from wtemlp.report.sampling import Sampling, expected_ratio, finite, sampling_of
-from wtemlp.report.table import law_factor, walker_ratio
+from wtemlp.report.sampling import Sampling, expected_ratio, sampling_of
+from wtemlp.report.table import law_factor
 
 ALL_STOPPED = "No walker came through: every one that has run so far was stopped."
 ENERGY_CAPTION = Markup(
@@ -48,7 +49,7 @@ class _Point:
 
 def energy_figure(run: RunData) -> Figure:
     """P(E) of the unbiased against the well-tempered ensemble, one view per set of walkers."""
-    groups: dict[tuple, list[WalkerEnergies]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[WalkerEnergies]] = defaultdict(list)
     left_out = 0
     for iteration in run.iterations:
         for walker in iteration.walkers:
@@ -116,22 +117,22 @@ def _distrusted(groups: Iterable[list[WalkerEnergies]]) -> str:
 def _add_reweighted(plot: go.Figure, name: str, walkers: list[WalkerEnergies], colour: str) -> None:
     """NVT as biased walkers of one kind have it, each counting by what it is worth."""
     parts = [w for w in walkers if w.reweighted is not None]
+    found = [(w, w.reweighted) for w in walkers if w.reweighted is not None]
     if not walkers[0].sampling.biased or _worth(parts) < TRUSTED:
         return
-    own = [w.reweighted.energy_eV - w.nvt_eV.mean() for w in parts]
+    own = [r.energy_eV - w.nvt_eV.mean() for w, r in found]
     drawn = [  # bins that are next to nothing, far out
-        u[w.reweighted.density > 1e-3 * w.reweighted.density.max()]
-        for u, w in zip(own, parts, strict=True)
+        u[r.density > 1e-3 * r.density.max()] for u, (_, r) in zip(own, found, strict=True)
     ]
     step = min(float(u[1] - u[0]) for u in own if len(u) > 1)
     x = np.arange(min(u.min() for u in drawn) - step, max(u.max() for u in drawn) + 2 * step, step)
     density = np.average(
         [
-            np.interp(x, u, w.reweighted.density, left=0.0, right=0.0)
-            for u, w in zip(own, parts, strict=True)
+            np.interp(x, u, r.density, left=0.0, right=0.0)
+            for u, (_, r) in zip(own, found, strict=True)
         ],
         axis=0,
-        weights=[w.reweighted.independent for w in parts],
+        weights=[r.independent for _, r in found],
     )
     plot.add_scatter(
         x=style.numbers(x),
@@ -203,14 +204,17 @@ def sigma_figure(run: RunData) -> Figure:
     points: dict[Sampling, list[_Point]] = defaultdict(list)
     for iteration in run.iterations:
         for walker in iteration.summary.walkers if iteration.summary else []:
-            factor, ratio = law_factor(walker), walker_ratio(walker)
-            if factor is not None and ratio is not None and not walker.get("stopped"):
-                name = str(walker.get("name", ""))
+            factor, ratio = law_factor(walker), walker.ratio
+            kind = sampling_of(walker)
+            if factor is None or ratio is None or kind is None:
+                continue
+            if not walker.stopped:
+                name = walker.name
                 error = _ratio_error(iteration, name, ratio)
                 point = _Point(iteration.index, ratio, error, name, factor)
-                points[sampling_of(walker)].append(point)
+                points[kind].append(point)
     if not points:
-        stopped = any(w.get("stopped") for summary in run.summaries for w in summary.walkers)
+        stopped = any(w.stopped for summary in run.summaries for w in summary.walkers)
         empty = ALL_STOPPED if stopped else "No width was measured yet."
         return Figure("sigma", "Width against √γ", caption, [], empty)
     plot = style.figure("iteration", "σ<sub>WTE</sub> / σ<sub>NVT</sub>")
@@ -219,7 +223,7 @@ def sigma_figure(run: RunData) -> Figure:
         rows = sorted(points[one], key=lambda row: (row.iteration, row.name))
         factors = [row.biasfactor for row in rows]
         line = expected_ratio(factors)
-        highest = max(highest, line, *(row.ratio for row in rows))
+        highest = max(highest, line or 0.0, *(row.ratio for row in rows))
         plot.add_hline(line, line={"color": colour, "width": 1.4, "dash": "dash"})
         shift = 0.12 * (place - (len(points) - 1) / 2)
         plot.add_scatter(
@@ -257,5 +261,5 @@ def _ratio_error(iteration: IterationData, name: str, ratio: float) -> float | N
             parts = [energy.moments(walker.nvt_eV), energy.moments(walker.wte_eV)]
             relative = [part.std_error / part.std for part in parts if part.std > 0]
             if len(relative) == 2:
-                return finite(float(ratio * np.hypot(*relative)))
+                return finite(float(ratio * np.hypot(relative[0], relative[1])))
     return None

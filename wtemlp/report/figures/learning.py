@@ -7,10 +7,10 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from wtemlp.core.formatting import finite
 from wtemlp.report.data import IterationData, LearningCurve, RunData
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot
-from wtemlp.report.sampling import finite
 
 MAX_POINTS = 240  #: points of a learning curve that are drawn
 

@@ -18,7 +18,7 @@ import dpdata
 import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
-from wtemlp.config.foreign import AMBER, CALYPSO
+from wtemlp.config.schema.dpgen_schema import AMBER, CALYPSO
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import read_json, write_json
 from wtemlp.core.errors import CalculationError
@@ -28,6 +28,8 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen import exploration
 from wtemlp.dpgen.adapter import DpgenJob
 from wtemlp.dpgen.labelling import label_job
+from wtemlp.records.labels import FrameRecord, LabelOutcome, write_outcomes
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.reference import outputs
 from wtemlp.reference.base import Frames, refusal
 from wtemlp.reference.dataset import write_systems
@@ -168,31 +170,18 @@ def run_calypso(
         raise CalculationError(f"{folder}: CALYPSO's exploration ended: {error}") from error
 
 
-def walkers(context: RunContext, iteration: int) -> list[dict[str, Any]]:
-    """A row of :attr:`wtemlp.records.summary.Summary.walkers` for each task."""
+def walkers(context: RunContext, iteration: int) -> list[WalkerSummary]:
+    """How each task fared."""
     results = foreign_frames.results(context.paths, iteration, context.params.engine)
     return [
-        {
-            "name": task.name,
-            "system": int(task.name.split(".")[1]),
-            "walker": 0,
-            "method": context.params.engine,
-            "biasfactor": 1.0,
-            "biases_energy": False,
-            "window_K": None,
-            "pressure_bar": None,
-            "biasfactor_asked": None,
-            "temperature_K": foreign_frames.temperatures(task)["temperature_K"],
-            "mean_nvt_eV": None,
-            "sigma_nvt_eV": None,
-            "mean_wte_eV": None,
-            "sigma_wte_eV": None,
-            "n_nvt": 0,
-            "n_wte": 0,
-            "statistical_inefficiency": None,
-            "stopped": "",
-            "left_grid": False,
-        }
+        WalkerSummary(
+            name=task.name,
+            system=int(task.name.split(".")[1]),
+            method=context.params.engine,
+            biasfactor=1.0,
+            biases_energy=False,
+            temperature_K=foreign_frames.temperatures(task)[0],
+        )
         for task in results
     ]
 
@@ -256,29 +245,22 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
     reasons, outcomes = {}, []
     folders = label_folders(context.paths, iteration)
     for folder in folders:
-        made = read_json(folder / paths.FRAME, CHOOSE_AGAIN)
+        made = FrameRecord.from_json(read_json(folder / paths.FRAME, CHOOSE_AGAIN))
         label, reason, notes = _read(folder, context.params.jdata)
         if (
             label is not None
-            and "electron_temperature_K" in made
+            and made.electron_temperature_K is not None
             and not ({"fparam", "aparam"} & label.data.keys())
         ):
             label, reason = None, "its job.json has gone, and the electron temperature with it"
-        outcomes.append(
-            {
-                "frame": folder.name,
-                "labelled": not reason,
-                "reason": reason,
-                **made,
-                "notes": [] if reason else notes,
-            }
-        )
+        noted = () if reason else tuple(notes)
+        outcomes.append(LabelOutcome(folder.name, not reason, reason, made, notes=noted))
         if label is None:
             reasons[folder.name] = reason
         else:
             kept.setdefault(folder.name.split(".")[1], []).append(label)
     _write(context, iteration, kept)
-    write_json(context.paths.label(iteration) / paths.LABELS, outcomes)
+    write_outcomes(context.paths.label(iteration), outcomes)
     if len(reasons) > context.params.ratio_failed * len(folders):
         for name in reasons:
             forget_finished(context.paths.label(iteration) / name)
@@ -349,9 +331,3 @@ def needed(run: RunPaths, iteration: int, *, explored: bool, chosen: bool) -> li
     if content["engine"] == CALYPSO:
         return [run.explore(iteration) / foreign_frames.CALYPSO_RESULTS / "Model_Devi.out"]
     return [folder / foreign_frames.DEVIATIONS[content["engine"]] for folder in folders]
-
-
-def is_foreign(run: RunPaths, iteration: int) -> bool:
-    """Whether an exploration that has been prepared is one of these."""
-    listed = run.explore(iteration) / WALKERS
-    return listed.exists() and "engine" in read_json(listed, EXPLORE_AGAIN)

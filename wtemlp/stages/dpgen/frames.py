@@ -5,14 +5,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import dpdata
 import numpy as np
+from dpdata.unit import EnergyConversion
 
 from wtemlp.analysis.frames import Decision, FrameTable, Phase
-from wtemlp.config.foreign import AMBER, CALYPSO, GROMACS, PREFIXES
+from wtemlp.config.foreign import PREFIXES
+from wtemlp.config.schema.dpgen_schema import AMBER, CALYPSO, GROMACS
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_json
+from wtemlp.core.formatting import finite
 from wtemlp.core.paths import RunPaths
+from wtemlp.records.labels import FrameRecord, write_frame_record
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration.walker_results import read_rows
 from wtemlp.stages.select import LISTS
@@ -78,7 +80,7 @@ def read_deviations(folder: Path, engine: str, of_atoms: bool = False) -> Deviat
         return {
             (step, WHOLE): devi for step, devi in zip(steps.tolist(), forces.tolist(), strict=True)
         }
-    unit = dpdata.unit.EnergyConversion("kcal_mol", "eV").value()
+    unit = EnergyConversion("kcal_mol", "eV").value()
     lines = file.read_text().splitlines()
     found, again = [], False
     for line in lines:
@@ -107,21 +109,19 @@ def decided(context: RunContext, iteration: int) -> FrameTable:
         folder, step, atom = place
         source = folder.relative_to(context.paths.root.resolve())
         devi = deviations[folder].get((step, atom))
-        write_json(
-            label / paths.FRAME,
-            {
-                "task": str(source),
-                "step": step,
-                "phase": int(Phase.WTE),
-                "walker": 0,
-                "biasfactor": 1.0,
-                "energy_eV": None,
-                "bias_eV": 0.0,
-                "max_devi_f": devi if devi is not None and np.isfinite(devi) else None,
-                **temperatures(folder),
-                **({} if atom == WHOLE else {"atom": atom}),
-            },
+        temperature_K, electrons_K = temperatures(folder)
+        record = FrameRecord(
+            task=str(source),
+            step=step,
+            phase=int(Phase.WTE),
+            biasfactor=1.0,
+            bias_eV=0.0,
+            max_devi_f=finite(devi),
+            atom=None if atom == WHOLE else atom,
+            temperature_K=temperature_K,
+            electron_temperature_K=electrons_K,
         )
+        write_frame_record(label, record)
     numbers = np.array([_numbers(*place) for place in rows], dtype=int).reshape(-1, 3)
     n = len(rows)
     return FrameTable(
@@ -142,31 +142,30 @@ def decided(context: RunContext, iteration: int) -> FrameTable:
     )
 
 
-def temperatures(folder: Path) -> dict[str, float | None]:
-    """``temperature_K`` of a walker and, where there is one, ``electron_temperature_K``."""
+def temperatures(folder: Path) -> tuple[float | None, float | None]:
+    """The temperature of a walker and, where there is one, its electrons', K."""
     file = folder / _JOB
     job = json.loads(file.read_text()) if file.exists() else {}
     given = job.get("temps") if isinstance(job.get("temps"), int | float) else None
-    electrons = {"electron_temperature_K": job["ele_temp"]} if "ele_temp" in job else {}
-    return {"temperature_K": given, **electrons}
+    return given, job.get("ele_temp")
 
 
 def _numbers(folder: Path, step: int, _: int) -> tuple[int, int, int]:
-    _, system, task = folder.name.split(".")
+    system, task = folder.name.split(".")[1:]
     return int(system), int(task), step
 
 
 def _listed(run: RunPaths, iteration: int) -> dict[Place, int]:
     """Decisions by frame, in the order of DP-GEN's shuffled lists."""
-    found, folders = {}, {}  # some lists have a line for every atom of every frame
+    found: dict[Place, int] = {}
+    folders: dict[str, Path] = {}  # some lists have a line for every atom of every frame
     for name, kind in LISTS.items():
         for file in sorted(run.label(iteration).glob(f"{name}.shuffled.*.out")):
             for line in file.read_text().splitlines():
                 folder, step, *atom = line.split()
                 if folder not in folders:
                     folders[folder] = (run.root / folder).resolve()
-                place = (folders[folder], int(step), *map(int, atom or [WHOLE]))
-                found[place] = int(kind)
+                found[folders[folder], int(step), int(atom[0]) if atom else WHOLE] = int(kind)
     return found
 
 

@@ -16,11 +16,12 @@ import numpy as np
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.config.records import Criteria
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import temporary, write_json
+from wtemlp.core.atomic_io import temporary
 from wtemlp.dispatch.script import declared
 from wtemlp.dispatch.task_status import note_finished
-from wtemlp.md.dump import read_dump, write_dump
+from wtemlp.md.dump import Dump, read_dump, write_dump
 from wtemlp.md.topology import minimum_image
+from wtemlp.records.labels import LabelOutcome, write_frame_record, write_outcomes
 from wtemlp.reference.dpgen_style import POSITION_TOLERANCE_A
 from wtemlp.stages import label, label_frames, select
 from wtemlp.stages.classification import sort_frames
@@ -65,7 +66,7 @@ def adopt(context: RunContext, iteration: int) -> str:
         row = int(_rows(table, place)[0])
         table.decision[row] = int(Decision.SELECTED)
         source = select.frame_folder(context.paths, iteration, table, row)
-        write_json(task / paths.FRAME, label_frames.provenance(context, source, table, row))
+        write_frame_record(task, label_frames.provenance(context, source, table, row))
     save_frames(context.paths.explored(iteration), table)
     return ""
 
@@ -194,17 +195,17 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
         energy = _take(data.get(int(task.name.split(".")[1]), []), frame)
         elements = [context.params.type_map[kind - 1] for kind in frame.types]
         outcomes.append(
-            {
-                "frame": task.name,
-                "labelled": energy is not None,
-                "reason": "" if energy is not None else "dpgen run has no label of it",
-                **label_frames.frame_record(context, iteration, task),
-                "label_eV": energy,
-                "atoms": {name: elements.count(name) for name in sorted(set(elements))},
-                "notes": [],
-            }
+            LabelOutcome(
+                frame=task.name,
+                labelled=energy is not None,
+                reason="" if energy is not None else "dpgen run has no label of it",
+                origin=label_frames.frame_record(context, iteration, task),
+                label_eV=energy,
+                atoms={name: elements.count(name) for name in sorted(set(elements))},
+                notes=(),
+            )
         )
-    write_json(folder / paths.LABELS, outcomes)
+    write_outcomes(folder, outcomes)
     return total
 
 
@@ -225,7 +226,7 @@ def _labelled(
     return found
 
 
-def _take(labelled: list[tuple[np.ndarray, np.ndarray, float]], frame: object) -> float | None:
+def _take(labelled: list[tuple[np.ndarray, np.ndarray, float]], frame: Dump) -> float | None:
     """The energy of a frame, which is taken off the list; None if it is not in it."""
     order = np.argsort(frame.types, kind="stable")
     types, coords = frame.types[order] - 1, frame.coords[0][order]

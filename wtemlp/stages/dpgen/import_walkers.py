@@ -21,6 +21,7 @@ from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import InputError
 from wtemlp.md.trajectory import trajectory
 from wtemlp.md.walker_record import DPGEN, TEMPLATE, as_json
+from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import explore, template_scripts
 from wtemlp.stages.exploration import walker_results as one
@@ -172,7 +173,7 @@ def _mend_links(context: RunContext, iteration: int) -> None:
             link.symlink_to(os.path.relpath(model, link.parent))
 
 
-def everything(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]]:
+def everything(context: RunContext, iteration: int) -> tuple[FrameTable, list[WalkerSummary]]:
     """All frames of an iteration's walkers, stored or not, decided on by their deviation.
 
     DP-GEN removes trajectories once their frames are labelled (``model_devi_clean_traj``); what
@@ -180,9 +181,8 @@ def everything(context: RunContext, iteration: int) -> tuple[FrameTable, list[di
 
     Returns
     -------
-    FrameTable, list[dict]
-        Frames that are accurate, candidates or failed;
-        :attr:`wtemlp.records.summary.Summary.walkers`.
+    FrameTable, list of WalkerSummary
+        Frames that are accurate, candidates or failed; and how each walker fared.
     """
     checks = context.params.jobs[iteration].wte.guard.devi_checks
     read = [

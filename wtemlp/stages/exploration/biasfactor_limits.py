@@ -16,12 +16,14 @@ whose exploration is made anew, decides the same.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from wtemlp.records.walkers import LoweredBias, WalkerSummary
 
 SMALLEST = 2.0  #: bias factor; the step below it is no bias
 
-Place = tuple[int, float]  #: system, temperature (K)
+Place = tuple[int, float | None]  #: system, temperature (K; None: only a template knows it)
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,13 @@ def raised(biasfactor: float) -> float:
     return max(2 * biasfactor, SMALLEST)
 
 
-def ceilings(iterations: Iterable[tuple[int, Sequence[Mapping]]]) -> dict[Place, Ceiling]:
+def ceilings(iterations: Iterable[tuple[int, Sequence[WalkerSummary]]]) -> dict[Place, Ceiling]:
     """The ceilings after some iterations.
 
     Parameters
     ----------
-    iterations : iterable of (int, sequence of mapping)
-        Number and walkers (:attr:`wtemlp.records.summary.Summary.walkers`) of each, in their order.
+    iterations : iterable of (int, sequence of WalkerSummary)
+        Number and walkers of each, in their order.
 
     Returns
     -------
@@ -70,9 +72,9 @@ def ceilings(iterations: Iterable[tuple[int, Sequence[Mapping]]]) -> dict[Place,
     """
     found: dict[Place, Ceiling] = {}
     for index, rows in iterations:
-        places: dict[Place, list[Mapping]] = defaultdict(list)
+        places: dict[Place, list[WalkerSummary]] = defaultdict(list)
         for row in rows:
-            places[row["system"], row["temperature_K"]].append(row)
+            places[row.system, row.temperature_K].append(row)
         for place, walkers in places.items():
             new = _next(found.pop(place, None), walkers, index)
             if new is not None:
@@ -80,7 +82,7 @@ def ceilings(iterations: Iterable[tuple[int, Sequence[Mapping]]]) -> dict[Place,
     return found
 
 
-def _next(old: Ceiling | None, rows: Sequence[Mapping], index: int) -> Ceiling | None:
+def _next(old: Ceiling | None, rows: Sequence[WalkerSummary], index: int) -> Ceiling | None:
     """The ceiling of a place after an iteration."""
     groups = _groups(rows)
     lost = [g for g in groups if g.biasfactor > 1 and 2 * g.stopped > g.n]
@@ -97,34 +99,27 @@ def _next(old: Ceiling | None, rows: Sequence[Mapping], index: int) -> Ceiling |
     if not at_it or any(2 * group.stopped >= group.n for group in at_it):
         return old
     new = raised(old.biasfactor)
-    if new >= max(_asked(row) for row in rows):
+    if new >= max(row.asked or 0.0 for row in rows):
         return None
     return Ceiling(new, f"up from {old.biasfactor:g}, where most came through in iteration {index}")
 
 
-def _asked(row: Mapping) -> float:
-    """The bias factor that a walker's row says was asked for; 0 if it is not known."""
-    return row.get("biasfactor_asked") or row["biasfactor"] or 0.0
-
-
-def held_back(rows: Sequence[Mapping]) -> bool:
+def held_back(rows: Sequence[WalkerSummary]) -> bool:
     """Whether some of an iteration's walkers had a smaller bias factor than was asked for."""
-    return any(_asked(row) > (row["biasfactor"] or 0.0) for row in rows)
+    return any((row.asked or 0.0) > (row.biasfactor or 0.0) for row in rows)
 
 
-def _groups(rows: Sequence[Mapping]) -> list[_Walkers]:
+def _groups(rows: Sequence[WalkerSummary]) -> list[_Walkers]:
     """The walkers of a place by what was asked of them and used."""
-    groups: dict[object, list[Mapping]] = defaultdict(list)
+    groups: dict[object, list[WalkerSummary]] = defaultdict(list)
     for row in rows:
-        if row.get("left_grid"):
-            continue  # of a variable of the user's own: that tells nothing of the bias factor
-        window = row.get("window_K")
-        groups[tuple(window) if window else row["biasfactor"]].append(row)
+        if not row.left_grid:  # of a variable of the user's own: nothing about the bias factor
+            groups[row.window_K or row.biasfactor].append(row)
     found = []
     for walkers in groups.values():
-        known = [row["biasfactor"] for row in walkers if row["biasfactor"] is not None]
+        known = [row.biasfactor for row in walkers if row.biasfactor is not None]
         if known:
-            stopped = sum(1 for row in walkers if row["stopped"])
+            stopped = sum(1 for row in walkers if row.stopped)
             found.append(_Walkers(min(known), max(known), len(walkers), stopped))
     return found
 
@@ -152,7 +147,7 @@ def under(biasfactors: Sequence[float], ceiling: Ceiling | None) -> dict[float, 
     return found
 
 
-def note(place: Place, asked: Sequence[float], ceiling: Ceiling) -> dict:
+def note(place: tuple[int, float], asked: Sequence[float], ceiling: Ceiling) -> LoweredBias:
     """What an iteration's summary keeps of a ceiling that holds, and the line that is said.
 
     Parameters
@@ -167,10 +162,5 @@ def note(place: Place, asked: Sequence[float], ceiling: Ceiling) -> dict:
         f"bias factor {', '.join(f'{g:g}' for g in asked)}" if asked else "the window's bias factor"
     )
     to = f"{ceiling.biasfactor:g}" + ("" if asked else " at most")
-    return {
-        "system": system,
-        "temperature_K": temperature_K,
-        "asked": list(asked),
-        "biasfactor": ceiling.biasfactor,
-        "text": f"system {system}, {temperature_K:g} K: {what} lowered to {to} ({ceiling.why})",
-    }
+    text = f"system {system}, {temperature_K:g} K: {what} lowered to {to} ({ceiling.why})"
+    return LoweredBias(system, temperature_K, tuple(asked), ceiling.biasfactor, text)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wtemlp.config.records import ExploreJob, Revision
+from wtemlp.records.walkers import LoweredBias
 from wtemlp.stages.exploration import biasfactor_limits as limits
 from wtemlp.stages.exploration.biasfactor_limits import Ceiling, Place
 from wtemlp.stages.exploration.starting_structures import Start
@@ -36,16 +37,19 @@ def combinations(
     found = []
     for system in job.sys_idx:
         biases = [
-            (temperature, pressure, *bias)
+            (temperature, pressure, bias)
             for temperature in job.temps_K or (None,)
             for pressure in job.press_bar or (None,)
             for bias in _biases(job, ceilings.get((system, temperature)))
         ]
         revisions = job.template.revisions[system] if job.template else (None,)
         walkers = itertools.product(starts[system], biases, revisions, range(job.wte.walkers))
-        for task, (start, (*conditions, used, asked, cap), revision, walker) in enumerate(walkers):
+        for task, (start, conditions, revision, walker) in enumerate(walkers):
+            temperature, pressure, (used, asked, cap) = conditions
             found.append(
-                Combination(system, task, start, *conditions, used, walker, asked, cap, revision)
+                Combination(
+                    system, task, start, temperature, pressure, used, walker, asked, cap, revision
+                )
             )
     return found
 
@@ -55,7 +59,7 @@ def _biases(
 ) -> list[tuple[float | None, tuple[float, ...], float | None]]:
     """Bias factor, those that it stands for, and the limit of a window's."""
     if job.wte.window_K is None:
-        used = limits.under(job.wte.biasfactors, ceiling)
+        used = limits.under(job.wte.known_biasfactors, ceiling)
         return [(biasfactor, asked, None) for biasfactor, asked in used.items()]
     if ceiling is None:
         return [(None, (), None)]
@@ -64,13 +68,14 @@ def _biases(
     return [(None, (), ceiling.biasfactor)]
 
 
-def lowered(job: ExploreJob, ceilings: Mapping[Place, Ceiling]) -> list[dict]:
+def lowered(job: ExploreJob, ceilings: Mapping[Place, Ceiling]) -> list[LoweredBias]:
     """A note for each system and temperature where a ceiling holds."""
     found = []
-    for place in itertools.product(job.sys_idx, job.temps_K):
+    for system, temperature_K in itertools.product(job.sys_idx, job.temps_K):
+        place = (system, temperature_K)
         ceiling = ceilings.get(place)
         if ceiling is not None:
-            given = job.wte.biasfactors if job.wte.window_K is None else ()
+            given = job.wte.known_biasfactors
             asked = [factor for factor in given if factor > ceiling.biasfactor]
             if asked or job.wte.window_K is not None:
                 found.append(limits.note(place, asked, ceiling))

@@ -2,29 +2,32 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from wtemlp.analysis.frames import FrameTable
-from wtemlp.config.keys.wte import Hills, Method
-from wtemlp.config.records import DPGEN, OWN, ExploreJob
-from wtemlp.core import paths
+from wtemlp.config.keys.wte import Method, OldHills
+from wtemlp.config.records import OWN, ExploreJob
+from wtemlp.core import paths, plugins
 from wtemlp.core.atomic_io import last_line, leading_int, read_json, reading, write_json, write_text
 from wtemlp.core.formatting import some
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.task_status import has_finished
 from wtemlp.dispatch.tasks import NAMED, Task, TaskResult
-from wtemlp.md import plumed_input, wte_command, wte_script
+from wtemlp.md import wte_script
 from wtemlp.md.trajectory import root_mean_square_force, trajectory
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, as_json, read_record, write_record
+from wtemlp.records.walkers import LoweredBias, WalkerSummary
 from wtemlp.stages.context import RunContext
-from wtemlp.stages.exploration import dpgen_scripts, template_scripts
+from wtemlp.stages.exploration import dpgen_scripts
 from wtemlp.stages.exploration import walker_results as one
 from wtemlp.stages.exploration.biasfactor_limits import Ceiling, Place
 from wtemlp.stages.exploration.conditions import Combination, combinations, lowered
 from wtemlp.stages.exploration.previous_hills import PreviousHills, find_hills
+from wtemlp.stages.exploration.scripts import ToWrite, scripts_of, scripts_that_made
 from wtemlp.stages.exploration.starting_structures import write_structures
 
 log = logging.getLogger("wtemlp.stages")  # whose warnings are said
@@ -36,24 +39,11 @@ _LATER = ("template", "script", "timestep_ps", "thermostat_ps", "neigh_delay", "
 #: What to do about damaged files of an exploration.
 EXPLORE_AGAIN = "put it back, or move its 01.model_devi away: the same command explores again"
 WALKERS = "walkers.json"  #: the task folders and their job; written when all are there
-#: Of generated scripts.
-RESULTS = (
-    paths.MODEL_DEVI,
-    paths.LMP_LOG,
-    paths.COLVAR_NVT,
-    paths.TRAJ,
-    f"{paths.COLVAR_WTE}*",
-    f"{paths.HILLS}*",
-    f"{paths.DELTAFS}*",
-    f"{paths.SIGMA}*",
-    f"{paths.STOPPED}*",
-    "plumed.wte.*",
-)
 
 
 def prepare(
     context: RunContext, iteration: int, ceilings: Mapping[Place, Ceiling] | None = None
-) -> list[dict]:
+) -> list[LoweredBias]:
     """Make the exploration folders of an iteration.  What is there is made anew.
 
     Parameters
@@ -67,7 +57,7 @@ def prepare(
 
     Returns
     -------
-    list of dict
+    list of LoweredBias
         A note for each place where they lower a bias factor
         (:func:`wtemlp.stages.exploration.biasfactor_limits.note`).
     """
@@ -91,10 +81,13 @@ def prepare(
 def list_walkers(context: RunContext, iteration: int, names: Sequence[str]) -> None:
     """Write the list of an iteration's walkers: their folders, and the job that they are of."""
     job = _job_as_json(context.params.jobs[iteration])
-    write_json(context.paths.explore(iteration) / WALKERS, {"tasks": list(names), "job": job})
+    content: dict[str, Any] = {"tasks": list(names), "job": job}
+    if context.params.engine in plugins.added(plugins.EXPLORERS):
+        content["explorer"] = context.params.engine
+    write_json(context.paths.explore(iteration) / WALKERS, content)
 
 
-def _job_as_json(job: ExploreJob) -> dict:
+def _job_as_json(job: ExploreJob) -> dict[str, Any]:
     found = as_json(job)
     if job.template is not None and not job.template.plm_path:
         del found["template"]["plm_path"]
@@ -104,14 +97,15 @@ def _job_as_json(job: ExploreJob) -> dict:
     return found
 
 
-def mind_changed_job(context: RunContext, iteration: int, say: Callable[[str], None]) -> None:
-    """Say so, if the parameter file is not any more what the walkers were prepared with."""
+def changed_job(context: RunContext, iteration: int) -> str:
+    """How the parameter file differs from what the walkers were prepared with; "": not."""
     listed = context.paths.explore(iteration) / WALKERS
-    if read_json(listed, EXPLORE_AGAIN).get("job") != _job_as_json(context.params.jobs[iteration]):
-        say(
-            f"model_devi_jobs[{iteration}] has changed, but its walkers go on as they were "
-            f"prepared; to explore anew, remove {listed.parent} and give the command again"
-        )
+    if read_json(listed, EXPLORE_AGAIN).get("job") == _job_as_json(context.params.jobs[iteration]):
+        return ""
+    return (
+        f"model_devi_jobs[{iteration}] has changed, but its walkers go on as they were "
+        f"prepared; to explore anew, remove {listed.parent} and give the command again"
+    )
 
 
 def _link_models(context: RunContext, iteration: int) -> list[str]:
@@ -149,7 +143,7 @@ def _provenance(context: RunContext, job: ExploreJob, c: Combination) -> WalkerR
 def _previous_hills(
     context: RunContext, iteration: int, job: ExploreJob, made: WalkerRecord
 ) -> PreviousHills | None:
-    if job.wte.hills != Hills.SHIFT or iteration == 0 or made.biasfactor == 1:
+    if job.wte.hills != OldHills.SHIFT or iteration == 0 or made.biasfactor == 1:
         return None
     try:
         return find_hills(task_folders(context.paths, iteration - 1), made)
@@ -178,18 +172,8 @@ def _prepare_task(
     models = tuple(f"../{graph}" for graph in graphs)
     walker = None
     if c.temperature_K is not None and job.script == OWN:
-        walker = _walker(context, iteration, job, c, models, previous)
-    if job.script == DPGEN:
-        files, made = dpgen_scripts.script(context, iteration, c, models, made)
-    elif job.template is None:
-        files = wte_script.files(walker)
-        seeds = {name: getattr(walker, name) for name in ("velocity_seed", "thermostat_seed")}
-        made = replace(made, **seeds)
-    else:
-        files = template_scripts.scripts(
-            context, job.template, c.revision, models, job.trj_freq, walker
-        )
-        made = template_scripts.provenance(job, c.revision, files, made, walker)
+        walker = _walker(context, iteration, job, c, c.temperature_K, models, previous)
+    files, made = scripts_of(job).write(ToWrite(context, iteration, c, models, walker, made))
     for name, text in files.items():
         write_text(folder / name, text)
     if previous:
@@ -210,6 +194,7 @@ def _walker(
     iteration: int,
     job: ExploreJob,
     c: Combination,
+    temperature_K: float,
     models: tuple[str, ...],
     previous: PreviousHills | None,
 ) -> Walker:
@@ -218,7 +203,7 @@ def _walker(
         graphs=models,
         type_map=params.type_map,
         mass_map=params.mass_map,
-        temperature_K=c.temperature_K,
+        temperature_K=temperature_K,
         biasfactor=c.biasfactor,
         biasfactor_cap=c.cap,
         sigma_eV=job.wte.sigma_eV,
@@ -294,24 +279,17 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     found = []
     for task in task_folders(context.paths, iteration):
         made = read_record(task)
+        scripts = scripts_that_made(made)
         last = made.nvt_steps + made.nsteps if made.method != TEMPLATE else 0
         last -= last % every
-        lmp, merged = context.machines.model_devi.command, context.params.md.merge_traj
         found.append(
             Task(
                 name=task.name,
                 folder=task,
-                command=(
-                    wte_command.command(lmp, last)
-                    if made.generated
-                    else wte_command.template_command(lmp, made.n_beads, last)
-                ),
-                forward=_inputs(made),
-                backward=RESULTS if made.generated else template_scripts.results(made, merged),
-                logs=(
-                    paths.LMP_LOG,
-                    wte_script.PLUMED_LOG if made.generated else paths.PLUMED_OUTPUT,
-                ),
+                command=scripts.command(context.machines.model_devi.command, made, last),
+                forward=scripts.inputs(made),
+                backward=scripts.results(made, context.params.md.merge_traj),
+                logs=(paths.LMP_LOG, scripts.plumed_log),
                 steps=job.nsteps and made.nvt_steps + job.nsteps,
             )
         )
@@ -321,15 +299,7 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
 def goes_on(context: RunContext, iteration: int) -> bool:
     """Whether walkers whose jobs were killed may go on from where they were, or begin anew."""
     folders = task_folders(context.paths, iteration)
-    return all(read_record(folder).generated for folder in folders)
-
-
-def _inputs(made: WalkerRecord) -> tuple[str, ...]:
-    if not made.generated:
-        return (paths.CONF, *(made.inputs or ()))
-    own = (plumed_input.EXTRA_LINES,) * (made.own is not None)
-    previous = (wte_script.PREVIOUS_HILLS,) * (made.hills_from is not None)
-    return (paths.CONF, *wte_script.INPUTS, *previous, *own)
+    return all(scripts_that_made(read_record(folder)).goes_on for folder in folders)
 
 
 def done_steps(folder: Path) -> int:
@@ -337,14 +307,14 @@ def done_steps(folder: Path) -> int:
     return leading_int(last_line(folder / paths.MODEL_DEVI))
 
 
-def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[dict]]:
+def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[WalkerSummary]]:
     """Read what the walkers left: every frame, and one summary a walker.
 
     Returns
     -------
-    FrameTable, list[dict]
+    FrameTable, list of WalkerSummary
         All frames, with the decision still to be made (ACCURATE, or FAILED where a stopped
-        walker had left the physical world); and :attr:`wtemlp.records.summary.Summary.walkers`.
+        walker had left the physical world); and how each fared.
 
     Raises
     ------

@@ -13,8 +13,10 @@ level.  The walker's NVT part has to bring it to equilibrium, as it has any stru
 
 import os
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dpdata
 import numpy as np
@@ -23,15 +25,31 @@ from wtemlp.config.keys.wte import StartFrom
 from wtemlp.config.records import ExploreJob, Params
 from wtemlp.config.structures import starting_structure
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import read_json, what_is_wrong
-from wtemlp.core.errors import CalculationError, DamagedFile, InputError
+from wtemlp.core.atomic_io import what_is_wrong
+from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.md.dump import read_dump
+from wtemlp.records.labels import LabelOutcome, read_outcomes
 from wtemlp.reference.dataset import across_energies
 from wtemlp.stages.context import RunContext
 from wtemlp.structures.record import Structure
 
-ORIGIN = ("frame", "task", "step", "phase", "biasfactor", "temperature_K", "label_eV")
+ORIGIN = ("iteration", "frame", "task", "step", "phase", "biasfactor", "temperature_K", "label_eV")
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """A frame that the reference method has labelled, with its energy."""
+
+    iteration: int
+    outcome: LabelOutcome
+    label_eV: float
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What the record of a walker that starts from it says of it."""
+        known = {**self.outcome.as_json(), "iteration": self.iteration}
+        return {key: known[key] for key in ORIGIN}
 
 
 @dataclass(frozen=True)
@@ -40,7 +58,7 @@ class Start:
 
     conf: str  #: its file in the folder of starting structures
     structure: str  #: what it was made of
-    origin: dict | None  #: of a labelled frame: its iteration, walker, step and energy
+    origin: Mapping[str, Any] | None  #: of a labelled frame: its iteration, walker, step and energy
 
 
 def write_structures(
@@ -79,7 +97,7 @@ def write_structures(
     return starts
 
 
-def labelled_frames(run: RunPaths, n_iterations: int, system: int) -> list[dict]:
+def labelled_frames(run: RunPaths, n_iterations: int, system: int) -> list[LabelledFrame]:
     """The labelled frames of a system.
 
     Parameters
@@ -91,8 +109,8 @@ def labelled_frames(run: RunPaths, n_iterations: int, system: int) -> list[dict]
 
     Returns
     -------
-    list of dict
-        What ``labels.json`` says of each, and its ``"iteration"``; in the order of labelling.
+    list of LabelledFrame
+        In the order of labelling.
 
     Raises
     ------
@@ -101,38 +119,34 @@ def labelled_frames(run: RunPaths, n_iterations: int, system: int) -> list[dict]
     """
     found = []
     for index in range(n_iterations):
-        file = run.label(index) / paths.LABELS
         try:
-            outcomes = read_json(file, "", list)
-        except (OSError, DamagedFile) as error:
-            raise _lost(file, error) from error
+            outcomes = read_outcomes(run.label(index))
+        except (OSError, ValueError) as error:
+            raise _lost(run.label(index) / paths.LABELS, error) from error
         found += [
-            {"iteration": index, **outcome}
+            LabelledFrame(index, outcome, outcome.label_eV)
             for outcome in outcomes
-            if outcome["labelled"]
-            and int(outcome["frame"].split(".")[1]) == system
             # Runs of the first versions have not kept the energy here.
-            and "label_eV" in outcome
+            if outcome.system == system and outcome.label_eV is not None
         ]
     return found
 
 
-def spread(frames: list[dict], count: int) -> list[dict]:
+def spread(frames: Sequence[LabelledFrame], count: int) -> list[LabelledFrame]:
     """`count` frames of each composition spread evenly over the energies, lowest first.
 
     Parameters
     ----------
-    frames : list of dict
-        With ``"label_eV"``, the reference energy, eV, and ``"atoms"``, atoms by element.
+    frames : sequence of LabelledFrame
     count : int
         All frames of a composition where there are not so many.
     """
-    alike: dict[tuple, list[dict]] = defaultdict(list)
+    alike: dict[tuple[tuple[str, int], ...], list[LabelledFrame]] = defaultdict(list)
     for frame in frames:
-        alike[tuple(sorted(frame["atoms"].items()))].append(frame)
+        alike[tuple(sorted((frame.outcome.atoms or {}).items()))].append(frame)
     chosen = []
     for _, members in sorted(alike.items()):
-        energies = np.array([frame["label_eV"] for frame in members])
+        energies = np.array([frame.label_eV for frame in members])
         places = across_energies(energies, min(count, len(members)))
         chosen += [members[place] for place in places]
     return chosen
@@ -148,7 +162,7 @@ def _given(context: RunContext, iteration: int, system: int, folder: Path) -> li
             rng.shuffle(read.data["coords"], axis=1)
         if not params.md.periodic:
             read.remove_pbc()
-        read.to_lammps_lmp(str(folder / conf))
+        read.to("lammps/lmp", str(folder / conf))
         link = folder / Path(conf).with_suffix(".poscar")  # as DP-GEN has it
         link.symlink_to(os.path.relpath(context.paths.root / structure, folder))
         found.append(Start(conf, str(structure), None))
@@ -169,9 +183,9 @@ def given_structure(params: Params, file: Path) -> Structure:
         raise CalculationError(str(error)) from error
 
 
-def _labelled(context: RunContext, frame: dict, conf: Path) -> Start:
+def _labelled(context: RunContext, frame: LabelledFrame, conf: Path) -> Start:
     """Write a labelled frame, from the positions that were sent to the reference method."""
-    folder = context.paths.label(frame["iteration"]) / frame["frame"]
+    folder = context.paths.label(frame.iteration) / frame.outcome.frame
     try:
         dump = read_dump(folder / paths.FRAME_DUMP)
     except (OSError, ValueError) as error:
@@ -185,9 +199,8 @@ def _labelled(context: RunContext, frame: dict, conf: Path) -> Start:
         "cells": dump.cells,
         "coords": dump.coords,
     }
-    dpdata.System(data=data).to_lammps_lmp(str(conf))
-    origin = {"iteration": frame["iteration"], **{key: frame[key] for key in ORIGIN}}
-    return Start(conf.name, str(folder.relative_to(context.paths.root)), origin)
+    dpdata.System(data=data).to("lammps/lmp", str(conf))
+    return Start(conf.name, str(folder.relative_to(context.paths.root)), frame.origin)
 
 
 def _lost(file: Path, error: Exception) -> CalculationError:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from wtemlp.config.records import ExploreJob, Revision, Template
+from wtemlp.config.records import Revision, Template
 from wtemlp.config.templates.checks import DUMP_ID, FIX_ID, is_bare, is_full
 from wtemlp.config.templates.plumed_output import energy_file, written_files
 from wtemlp.config.templates.plumed_text import effective
@@ -105,7 +105,7 @@ def _with_plumed(text: str, template: Template, wte: bool) -> str:
 
 
 def provenance(
-    job: ExploreJob,
+    template: Template,
     revision: Revision,
     files: Mapping[str, str],
     made: WalkerRecord,
@@ -115,7 +115,7 @@ def provenance(
 
     Parameters
     ----------
-    job : ExploreJob
+    template : Template
     revision : Revision
     files : mapping
         The walker's scripts.
@@ -128,8 +128,7 @@ def provenance(
     WalkerRecord
         As `made`, with None for what only the script knows.
     """
-    template, plumed = job.template, files.get(paths.PLUMED_INPUT, "")
-    inputs = effective(plumed)
+    inputs = effective(files.get(paths.PLUMED_INPUT, ""))
     found = replace(
         made,
         method=TEMPLATE,

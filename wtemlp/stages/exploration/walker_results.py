@@ -1,7 +1,8 @@
 """What a walker's job left in its folder: its frames, and how it fared."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from wtemlp.md.text_table import TextTable, read_table
 from wtemlp.md.trajectory import are_stored, join_beads, trajectory
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, read_record
+from wtemlp.records.walkers import WalkerSummary
 
+Series = Mapping[str, np.ndarray]  #: recorded columns by name, each (n,)
 #: Of a model_devi.out whose header does not name them: those of DeePMD-kit 2 and later.
 _COLUMNS = (
     "step",
@@ -110,8 +113,8 @@ def remarks(folder: Path) -> list[str]:
 
 
 def read_walker(
-    folder: Path, checks: int, timestep_ps: float, stored: bool = True
-) -> tuple[FrameTable, dict]:
+    folder: Path, checks: int, timestep_ps: float | None, stored: bool = True
+) -> tuple[FrameTable, WalkerSummary]:
     """What a walker's job left in its folder.
 
     Parameters
@@ -126,8 +129,8 @@ def read_walker(
 
     Returns
     -------
-    FrameTable, dict
-        Its frames, and its row of :attr:`wtemlp.records.summary.Summary.walkers`.
+    FrameTable, WalkerSummary
+        Its frames, and how it fared.
 
     Raises
     ------
@@ -173,11 +176,11 @@ def read_walker(
         decision=decision,
         max_devi_v=virials,
     )
-    ended = {"stopped": left or stopped, "left_grid": bool(left)}
-    return table, _walker_summary(folder, made, measured, nvt, wte) | ended
+    summary = _walker_summary(folder, made, measured, nvt, wte)
+    return table, replace(summary, stopped=left or stopped, left_grid=bool(left))
 
 
-def _left_grid(stopped: str, made: WalkerRecord, wte: dict) -> str:
+def _left_grid(stopped: str, made: WalkerRecord, wte: Series) -> str:
     """Why a walker ended, if it left the grid of one of the user's own variables; else "".
 
     Nothing was wrong with it: the bias there is not defined, so PLUMED ends the run.
@@ -219,7 +222,8 @@ def write_distributions(folder: Path) -> None:
     _, _, biasfactor = _measured(folder, made)
     nvt, wte = read_energies(folder, made)
     energies = filled(wte.get("ene", np.empty(0)))
-    if not nvt or not len(energies) or not np.isfinite(biasfactor):
+    temperature_K = made.temperature_K
+    if not nvt or not len(energies) or not np.isfinite(biasfactor) or temperature_K is None:
         return
     hills = colvar.read(folder / paths.HILLS)
     if plumed_input.OPES_BIAS in wte:
@@ -232,7 +236,6 @@ def write_distributions(folder: Path) -> None:
         return
     if not np.isfinite(bias).all():
         return  # a part of the record has no bias
-    temperature_K = made.temperature_K
     found = distributions(equilibrated(nvt["ene"]), energies, bias, temperature_K, biasfactor)
     if found is not None:
         stopped = (folder / paths.STOPPED).exists()
@@ -241,9 +244,9 @@ def write_distributions(folder: Path) -> None:
 
 def _asked(made: WalkerRecord, sigma_eV: float | None) -> float | None:
     """The largest bias factor of the parameter file that the walker stands for."""
-    if made.window_K is None or sigma_eV is None:
-        return max(made.biasfactor_asked, default=None)
     temperature_K = made.temperature_K
+    if made.window_K is None or sigma_eV is None or temperature_K is None:
+        return max(made.biasfactor_asked, default=None)
     reach_K = max(abs(temperature_K - end) for end in made.window_K)
     return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
 
@@ -269,11 +272,11 @@ def _stored_frames(
             f"{missing} has gone; put it back, or remove the folder {folder} and give the same "
             "command again: its iteration explores anew"
         )
-    return tuple(column[stored] for column in rows)
+    return rows[0][stored], rows[1][stored], rows[2][stored]
 
 
 def _frame_energies(
-    steps: np.ndarray, nvt: dict, wte: dict, timestep_ps: float | None
+    steps: np.ndarray, nvt: Series, wte: Series, timestep_ps: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Energy and bias of each frame, eV; NaN where none was recorded, or no step is known."""
     energies, biases = np.full(len(steps), np.nan), np.zeros(len(steps))
@@ -297,31 +300,31 @@ def _walker_summary(
     folder: Path,
     made: WalkerRecord,
     measured: tuple[float, float, float],
-    nvt: dict,
-    wte: dict,
-) -> dict:
+    nvt: Series,
+    wte: Series,
+) -> WalkerSummary:
     unbiased = equilibrated(nvt.get("ene", np.empty(0)))
     biased = filled(wte.get("ene", np.empty(0)))
     inefficiency = None
     mean, sigma, biasfactor = (value if np.isfinite(value) else None for value in measured)
     if len(unbiased) > 2 and np.isfinite(unbiased).all():
         inefficiency = float(statistical_inefficiency(unbiased))
-    return {
-        "name": folder.name,
-        "system": made.system,
-        "method": made.method,
-        "biasfactor": biasfactor,
-        "biasfactor_asked": _asked(made, sigma),
-        "window_K": made.window_K,
-        "biases_energy": made.biases_energy,
-        "temperature_K": made.temperature_K,
-        "pressure_bar": made.pressure_bar,
-        "walker": made.walker,
-        "mean_nvt_eV": mean,
-        "sigma_nvt_eV": sigma,
-        "mean_wte_eV": float(biased.mean()) if len(biased) else None,
-        "sigma_wte_eV": float(biased.std()) if len(biased) else None,
-        "n_nvt": len(unbiased),
-        "n_wte": len(biased),
-        "statistical_inefficiency": inefficiency,
-    }
+    return WalkerSummary(
+        name=folder.name,
+        system=made.system,
+        method=made.method,
+        biasfactor=biasfactor,
+        biasfactor_asked=_asked(made, sigma),
+        window_K=made.window_K,
+        biases_energy=made.biases_energy,
+        temperature_K=made.temperature_K,
+        pressure_bar=made.pressure_bar,
+        walker=made.walker,
+        mean_nvt_eV=mean,
+        sigma_nvt_eV=sigma,
+        mean_wte_eV=float(biased.mean()) if len(biased) else None,
+        sigma_wte_eV=float(biased.std()) if len(biased) else None,
+        n_nvt=len(unbiased),
+        n_wte=len(biased),
+        statistical_inefficiency=inefficiency,
+    )

@@ -1,0 +1,1 @@
+"""A labeller and a selector that wtemlp finds by their entry points."""

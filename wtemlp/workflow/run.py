@@ -1,0 +1,67 @@
+"""A whole run: checked, its folder locked, the loop to its end, the report kept."""
+
+from pathlib import Path
+
+from wtemlp.config.records import Machines, Params
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.preflight.before import Begin, require
+from wtemlp.records.state import RunState
+from wtemlp.records.summary import summaries, total_time
+from wtemlp.report.table import format_table
+from wtemlp.session.live_report import LivePage, write_run_page
+from wtemlp.session.session import at_work, run_folder
+from wtemlp.stages.context import RunContext
+from wtemlp.workflow.loop import Loop
+
+
+def run(params: Params, machines: Machines, root: Path, *, quiet: bool = False) -> RunState:
+    """Run the active-learning loop in a folder; called again, go on where it was.
+
+    As ``wtemlp run``: one call works on a folder at a time, and what it does is in
+    ``wtemlp.log`` and ``report.html`` there.
+
+    Parameters
+    ----------
+    params : Params
+        Of :func:`wtemlp.load_params`.
+    machines : Machines
+        Of :func:`wtemlp.load_machines`.
+    root : Path
+        The run's folder; it exists.
+    quiet : bool, optional
+        Whether to print nothing.
+
+    Returns
+    -------
+    RunState
+        Its ``finished`` says why the run ended.
+
+    Raises
+    ------
+    InputError
+        If the input is wrong, or not that of the run in the folder; nothing is written.
+    MissingEngine
+        If a program is missing on this machine; nothing is written.
+    CalculationError, TransportError
+        If tasks failed, or a host or queue did; the state is saved.
+    """
+    root = run_folder(root)
+    warnings = require(Begin(root, machines, params=params, explores=True, goes_on=True))
+    paths, page = RunPaths(root), LivePage(root)
+    with at_work(paths, "run", params.source, machines.source, quiet=quiet) as reporter:
+        for found in warnings:
+            reporter.say(f"warning: {found.where}: {found.what}")
+        try:
+            context = RunContext(params, machines, paths)
+            state = Loop.open(context, reporter, page.keep).run()
+        except InputError:
+            raise
+        except BaseException as error:
+            page.write(str(error) or "interrupted")
+            raise
+        rows = summaries(paths)
+        reporter.table(format_table(rows))
+        reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
+        reporter.say(f"report: {write_run_page(root)[0]}")
+    return state

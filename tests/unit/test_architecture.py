@@ -23,7 +23,7 @@ ALLOWED = {
     "dispatch": {"core", "config"},
     "md": {"core", "analysis", "config"},
     "lammps_plumed": {"core", "config", "md"},
-    "reference": {"core", "config", "dispatch", "dpgen", "md"},
+    "reference": {"core", "config", "dispatch", "dpgen", "md", "structures"},
     "report": {"core", "analysis", "config", "dispatch", "md", "records"},
     "session": {"core", "config", "dispatch", "records", "report"},
     "preflight": {"core", "config", "dispatch", "lammps_plumed", "md", "records", "reference"}

@@ -16,6 +16,8 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.before import Begin, show
 from wtemlp.preflight.findings import Findings
 from wtemlp.preflight.reference_trial import try_reference
+from wtemlp.reference.base import Frames
+from wtemlp.reference.styles import labeller_of
 from wtemlp.stages import label
 from wtemlp.stages.context import RunContext
 
@@ -166,6 +168,40 @@ def test_arguments_that_a_calculator_does_not_take(tmp_path):
 def test_a_method_for_molecules_is_taken_for_molecules(tmp_path):
     run_input(tmp_path, "own.Blind", periodic=False)
     assert tried(tmp_path) == []
+
+
+def alone(text: str) -> str:
+    """The water of a structure, away from the faces of its cell."""
+    return (
+        text.replace("0.1 1 1", "3.0 3 3").replace("5.8 1 1", "2.2 3 3").replace("0.4 1", "3.3 3")
+    )
+
+
+def test_a_method_for_molecules_labels_those_that_are_alone(tmp_path):
+    """Their labels are those in vacuum; with an image within rcut they are refused."""
+    run_input(tmp_path, "own.Blind")
+    for file in tmp_path.rglob("*.POSCAR"):
+        file.write_text(alone(file.read_text()))
+    param = json.loads((tmp_path / "param.json").read_text())
+    param["default_training_param"]["model"]["descriptor"]["rcut"] = 2.9
+    (tmp_path / "param.json").write_text(json.dumps(param))
+    notes = tried(tmp_path)
+    assert len(notes) == len(set(notes)) and all("is a molecule alone" in one for one in notes)
+    params, machines = loaded(tmp_path)
+    method = labeller_of(params, machines, tmp_path, 0)
+    whole = np.array([[3.0, 3, 3], [2.2, 3, 3], [3.3, 3.9, 3]])
+    through = whole - [2.7, 0, 0]
+    through[1, 0] += 6.4
+    cells = np.tile(6.4 * np.eye(3), (2, 1, 1))
+    frames = Frames(np.array([whole, through]), cells, np.array([0, 1, 1]), ("whole", "through"))
+    task = method.prepare(tmp_path / "job", frames, sys.executable)
+    (task.folder / "own.py").write_text(OWN)
+    subprocess.run(["bash", "-c", task.command], cwd=task.folder, check=True)
+    labels = method.collect(task.folder, frames)
+    assert labels.ok.tolist() == [True, False] and not np.isfinite(labels.virials).any()
+    gaps = np.linalg.norm(whole[:, None] - whole[None], axis=-1)[np.triu_indices(3, 1)]
+    assert labels.energies[0] == pytest.approx(0.5 * (np.maximum(2.4 - gaps, 0) ** 4).sum())
+    assert "does not know periodic cells, and an atom has another's image" in labels.reasons[1]
 
 
 def test_a_doubled_cell_that_has_not_twice_the_energy_is_said(tmp_path):

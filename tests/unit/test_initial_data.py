@@ -554,3 +554,9 @@ def test_check_prints_what_the_data_hold_and_run_refuses_before_it_writes(root):
         load(root, GOOD)
     assert {*before, root / "params.json"} == {*root.rglob("*")}
     assert json.loads((root / "params.json").read_text())["seed"] == 7
+
+
+def test_a_gap_of_any_size_is_told(tmp_path, train):
+    (train / "set.000").rename(train / "set.99999999999")
+    (hint,) = report(tmp_path).warnings
+    assert "without set.000, set.001, set.002, set.003, set.004 and 99999999994 more" in hint

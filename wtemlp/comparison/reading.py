@@ -19,6 +19,7 @@ from wtemlp.analysis.frames import Decision, FrameTable
 from wtemlp.comparison import records
 from wtemlp.comparison.validated import read_validation
 from wtemlp.core import paths
+from wtemlp.core.atomic_io import load_array
 from wtemlp.core.formatting import finite
 from wtemlp.core.paths import RunPaths
 from wtemlp.records.state import RunState
@@ -172,7 +173,7 @@ def _frames_of_sets(system: Path) -> list[int]:
     files = list(system.glob("**/set.*/energy.npy"))
     if not files:
         raise FileNotFoundError(system)
-    return [np.load(file, mmap_mode="r").shape[0] for file in files]
+    return [len(load_array(file)) for file in files]
 
 
 def _types(system: Path) -> list[str]:

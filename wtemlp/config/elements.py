@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from wtemlp.config.schema.section import Section, key_path
 from wtemlp.dpgen import adapter
+from wtemlp.structures.elements import STANDARD_MASSES
 
 MASS_TOLERANCE = 0.02  #: relative; what rounding and old tables differ by
 
@@ -69,13 +70,7 @@ def odd_masses(
 
 def _known_masses(type_map: Sequence[str]) -> dict[str, float]:
     """Masses of those names that are elements, g/mol."""
-    found = {}
-    for name in type_map:
-        try:
-            found[name] = adapter.atomic_masses((name,))[0]
-        except ValueError:
-            continue
-    return found
+    return {name: STANDARD_MASSES[name] for name in type_map if name in STANDARD_MASSES}
 
 
 def _alike(mass: float, other: float) -> bool:

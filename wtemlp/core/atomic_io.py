@@ -175,6 +175,30 @@ def read_json(path: Path, remedy: str, kind: type = dict) -> Any:
         return content
 
 
+def load_array(path: Path) -> Any:
+    """The array of numbers of a ``.npy`` file, mapped into memory.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it holds none.
+    """
+    import numpy as np  # which takes its time
+
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        numbers = array.dtype.kind in "fiu"
+    except OSError:
+        raise
+    except Exception as error:  # NumPy's reader of headers raises whatever it meets
+        raise ValueError(f"{path} is no NumPy array, or damaged") from error
+    if not numbers:
+        raise ValueError(f"{path} holds no numbers")
+    return array
+
+
 def is_sound(path: Path, read: Callable[[Path], object]) -> bool:
     """Whether a file can be read; one that is missing cannot."""
     try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wtemlp.core.errors import CalculationError
+from wtemlp.core.formatting import some
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,8 @@ def failure_of(folder: Path, failed: Sequence[TaskResult], total: int) -> Calcul
     total : int
         Tasks of the stage.
     """
-    names = ", ".join(result.name for result in failed[:NAMED])
-    more = f" and {len(failed) - NAMED} more" if failed[NAMED:] else ""
-    others = f"\n  {len(failed)} of {total} tasks failed: {names}{more}" if failed[1:] else ""
+    names = some([result.name for result in failed], NAMED)
+    others = f"\n  {len(failed)} of {total} tasks failed: {names}" if failed[1:] else ""
     return CalculationError(f"{folder}/{failed[0].message}{others}")
 
 

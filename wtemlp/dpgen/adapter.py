@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from dargs import Argument
 
+from wtemlp.core.formatting import first_line
 from wtemlp.core.imports import quiet_imports
 
 
@@ -282,8 +283,7 @@ def rehearse_training(jdata: Mapping[str, Any], deepmd_version: str) -> None:
             with run_folder(root, 0) as generator, submissions(generator, root):
                 generator.run_train(0, settings, mdata)
         except Exception as error:  # it raises whatever a wrong key leads to
-            said = str(error).strip().splitlines()
-            raise ValueError(said[0] if said else type(error).__name__) from error
+            raise ValueError(first_line(error)) from error
 
 
 def post_train(

@@ -13,6 +13,7 @@ from typing import Any
 
 import dpdata
 
+from wtemlp.core.formatting import first_line
 from wtemlp.dpgen.adapter import DpgenJob, flat_mdata, import_quietly, run_folder, submissions
 
 
@@ -261,8 +262,7 @@ def run_calypso(
         with run_folder(root, seed) as generator, _calypso(generator, root, submit):
             generator.run_model_devi(iteration, copy.deepcopy(dict(jdata)), _machine(mdata))
     except (ChildProcessError, OSError, RuntimeError, TypeError) as error:
-        said = str(error).strip().splitlines()
-        raise ValueError(said[0] if said else type(error).__name__) from error
+        raise ValueError(first_line(error)) from error
 
 
 @contextmanager
@@ -304,5 +304,4 @@ def choose(root: Path, iteration: int, jdata: Mapping[str, Any], seed: int) -> N
             warnings.simplefilter("ignore")  # of ASE, about files that DP-GEN makes of Amber's
             generator.make_fp(iteration, settings, {})
     except Exception as error:  # it raises whatever a broken output leads to
-        said = str(error).strip().splitlines()
-        raise ValueError(said[0] if said else type(error).__name__) from error
+        raise ValueError(first_line(error)) from error

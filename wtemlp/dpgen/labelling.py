@@ -11,6 +11,7 @@ from typing import Any
 import dpdata
 import numpy as np
 
+from wtemlp.core.formatting import first_line
 from wtemlp.dpgen.adapter import DpgenJob, flat_mdata, import_quietly, run_folder, submissions
 
 
@@ -112,8 +113,7 @@ def read_label(
                 label.data["cells"] = np.load(found[0] / "set.000" / "box.npy").reshape(-1, 3, 3)
             return label
         except Exception as error:  # dpdata's readers raise whatever a broken output leads to
-            said = str(error).strip().splitlines()
-            raise ValueError(said[0] if said else type(error).__name__) from error
+            raise ValueError(first_line(error)) from error
 
 
 def _show(task: Path, shown: Path, rewrites: Mapping[str, Callable[[str], str]]) -> None:

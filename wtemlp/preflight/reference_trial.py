@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import dpdata
 import numpy as np
 
 from wtemlp.config.records import Machines, MachineSection, Params
@@ -24,7 +23,12 @@ from wtemlp.dispatch.staging import with_user_files
 from wtemlp.dispatch.tasks import Task
 from wtemlp.preflight.installed_engines import is_local
 from wtemlp.reference import ase_program as program
-from wtemlp.reference.ase_calculator import AseCalculator, ase_calculator, trial_of
+from wtemlp.reference.ase_calculator import (
+    AseCalculator,
+    ase_calculator,
+    first_structures,
+    trial_of,
+)
 from wtemlp.reference.base import Frames
 
 PATIENCE_S = 600.0  #: how long all trials together may take, seconds
@@ -63,9 +67,7 @@ def try_reference(
     if not is_tried_here(params, machines):
         return []
     frames = _first_frames(params, root)
-    calculators = {
-        name: replace(ase_calculator(params), task=program.TRY, seed=params.seed) for name in frames
-    }
+    calculators = {name: replace(ase_calculator(params), task=program.TRY) for name in frames}
     if lacking := _elements_without(params, frames):
         names = ", ".join(params.type_map[kind] for kind in lacking.types)
         made_up = f"a made-up frame of {names}, which no structure that was tried has"
@@ -88,19 +90,10 @@ def try_reference(
 
 def _first_frames(params: Params, root: Path) -> dict[str, Frames]:
     """The first structure of each system that is explored, by its file."""
-    found = {}
-    for system in sorted({index for job in params.jobs for index in job.sys_idx}):
-        for file in params.sys_configs[system][:1]:
-            try:
-                read = dpdata.System(
-                    str(root / file), fmt=params.sys_format, type_map=list(params.type_map)
-                )
-                found[str(file)] = Frames(
-                    read["coords"][:1], read["cells"][:1], read["atom_types"], (file.name,)
-                )
-            except Exception:  # (a structure that cannot be read is told elsewhere)
-                continue
-    return found
+    return {
+        name: Frames(one.coords[None], one.cell[None], one.types, (one.file.name,))
+        for name, one in first_structures(params, root).items()
+    }
 
 
 def _elements_without(params: Params, frames: Mapping[str, Frames]) -> Frames | None:

@@ -1,5 +1,6 @@
 """Labels by a calculator of ASE: many frames in one process."""
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,11 +9,13 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from ase import Atoms
 
 from wtemlp.config.keys.labels import AseMethod
 from wtemlp.config.records import Params
+from wtemlp.config.structures import starting_structure
 from wtemlp.core.atomic_io import replacing, write_json, write_text
-from wtemlp.core.errors import CalculationError
+from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.dispatch.settings import read_section
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md.topology import whole_cluster
@@ -26,6 +29,7 @@ from wtemlp.reference.base import (
     no_labels,
     refusal,
 )
+from wtemlp.structures.record import Structure
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
 KINDS = {
@@ -65,20 +69,29 @@ class AseCalculator(ManyFrames):
         What the jobs do: one of the constants of :mod:`wtemlp.reference.ase_program`.
     seed : int
         Of what a trial draws.
+    reach_A : float
+        How far the models see, Angstrom; 0: unknown.
+    molecules : bool
+        Whether walkers start from molecules alone in their cells: a method that does not look at
+        the cell may label these, so each job looks whether it does.
     """
 
     method: AseMethod
     type_map: tuple[str, ...]
     task: str = program.LABEL
     seed: int = 0
+    reach_A: float = 0.0
+    molecules: bool = False
 
     @classmethod
     def of(cls, setup: LabelSetup) -> "AseCalculator":
         """That of a run; the first jobs try it, where it has not been tried before the run."""
         made = ase_calculator(setup.params)
+        first = first_structures(setup.params, setup.root).values()
+        made = replace(made, molecules=any(map(made.is_alone, first)))
         place = read_section(setup.machines.fp, setup.root)
         if setup.iteration == 0 and not (place.local and place.shell):
-            return replace(made, task=program.TRY_AND_LABEL, seed=setup.params.seed)
+            return replace(made, task=program.TRY_AND_LABEL)
         return made
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
@@ -109,6 +122,8 @@ class AseCalculator(ManyFrames):
             "names": list(frames.names),
             "task": self.task,
             "seed": self.seed,
+            "reach_A": self.reach_A,
+            "molecules": self.molecules and self.method.periodic and len(frames.types) > 1,
         }
         write_json(folder / program.SETTINGS, settings)
         return Task(
@@ -183,6 +198,11 @@ class AseCalculator(ManyFrames):
             return ()
         return f"the calculator {self.method.calculator} {said['error']}", said["remedy"]
 
+    def is_alone(self, structure: Structure) -> bool:
+        """Whether a structure is a molecule alone in its cell, as far as the models see."""
+        atoms = Atoms(structure.symbols, structure.coords, cell=structure.cell, pbc=True)
+        return bool(program.is_alone(atoms, self.reach_A))
+
     def _notes(self, labels: Mapping[str, np.ndarray]) -> tuple[tuple[str, ...], ...]:
         """Of each frame: which energy it is, whether it has a virial, what a trial found."""
         whole = tuple(f"the calculator {note}" for note in labels.get("notes", ()))
@@ -213,4 +233,27 @@ def ase_calculator(params: Params) -> AseCalculator:
     """
     if params.ase_method is None:
         raise CalculationError(f"fp_style {params.fp_style} has no calculator")
-    return AseCalculator(params.ase_method, params.type_map)
+    return AseCalculator(
+        params.ase_method,
+        params.type_map,
+        seed=params.seed,
+        reach_A=reach_A(params.jdata.get("default_training_param")),
+    )
+
+
+def first_structures(params: Params, root: Path) -> dict[str, Structure]:
+    """The first structure of each system that is explored, by its file."""
+    found = {}
+    for system in sorted({index for job in params.jobs for index in job.sys_idx}):
+        for file in params.sys_configs[system][:1]:
+            with contextlib.suppress(InputError):  # (what cannot be read is told elsewhere)
+                found[str(file)] = starting_structure(params, root / file)
+    return found
+
+
+def reach_A(model: object) -> float:
+    """The largest cut-off of a model, ``rcut`` and its like, Angstrom; 0 if there is none."""
+    if isinstance(model, Mapping):
+        own = [v for k, v in model.items() if k.endswith("rcut") and isinstance(v, (int, float))]
+        return float(max([*own, *map(reach_A, model.values())], default=0.0))
+    return max(map(reach_A, model), default=0.0) if isinstance(model, (list, tuple)) else 0.0

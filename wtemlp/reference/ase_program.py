@@ -11,6 +11,7 @@ import ctypes
 import importlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ IMAGE_EV, IMAGE_EV_A = 2e-3, 0.05  #: what moving an atom by a cell vector may c
 NOISE = 1e-7  #: of an energy, relative: single precision
 DOUBLED_EV_ATOM = 1e-3
 DOUBLED_ATOMS = 256  #: cells that have more when doubled are not
+BLIND = "does not know periodic cells"
+VACUUM = 'use "periodic": false for molecules in vacuum, or a calculator for periodic cells'
 
 
 class MethodRefused(Exception):
@@ -92,10 +95,17 @@ def try_method(atoms: Any, settings: dict[str, Any]) -> list[str]:
     energy = energy_of(atoms)[0]
     notes: list[str] = []
     rng = np.random.default_rng(settings["seed"])
-    if settings["periodic"] and len(atoms) > 1:
-        _try_image(atoms, rng)
+    blind = settings["periodic"] and len(atoms) > 1 and moved_by_a_cell(atoms, rng)
+    if blind:
+        if not is_alone(atoms, settings["reach_A"]):
+            raise MethodRefused(f"{BLIND}: {blind}", VACUUM)
+        notes.append(
+            f"{BLIND}: {blind}; this structure is a molecule alone, whose label is right all the "
+            f"same, without a virial. A frame in which an atom has an image of another within "
+            f'{settings["reach_A"]:g} Angstrom (rcut) gets none. Use "periodic": false'
+        )
     _try_slope(atoms, rng, notes)
-    if settings["periodic"] and 2 * len(atoms) <= DOUBLED_ATOMS:
+    if settings["periodic"] and not blind and 2 * len(atoms) <= DOUBLED_ATOMS:
         _try_doubled(atoms, energy, settings, notes)
     return notes
 
@@ -108,8 +118,18 @@ def _moved(atoms: Any, vectors: np.ndarray) -> Any:
     return other
 
 
-def _try_image(atoms: Any, rng: np.random.Generator) -> None:
-    """An atom moved by a cell vector is the same atom: one of the closest pair, which interacts."""
+def is_alone(atoms: Any, reach_A: float) -> bool:
+    """Whether no atom has an image of an atom within reach: models see a molecule in vacuum."""
+    from ase.neighborlist import neighbor_list
+
+    return reach_A > 0 and not bool(neighbor_list("S", atoms, reach_A).any())
+
+
+def moved_by_a_cell(atoms: Any, rng: np.random.Generator) -> str:
+    """What an atom that is moved by a cell vector changes, in words; "" if it is the same atom.
+
+    It is one of the closest pair, which interacts.
+    """
     pairs = atoms.get_all_distances(mic=True) + 1e9 * np.eye(len(atoms))
     one, other = np.unravel_index(np.argmin(pairs), pairs.shape)
     near, far = np.zeros((2, len(atoms), 3))
@@ -120,11 +140,11 @@ def _try_image(atoms: Any, rng: np.random.Generator) -> None:
     values = [(energy_of(image)[0], image.get_forces().copy()) for image in found]
     change, change_F = (float(np.abs(a - b).max()) for a, b in zip(*values))  # noqa: B905
     if not (change <= IMAGE_EV + NOISE * abs(values[0][0]) and change_F <= IMAGE_EV_A):
-        raise MethodRefused(
-            f"does not know periodic cells: an atom moved by a cell vector changes the energy by "
-            f"{change:.4g} eV and a force by {change_F:.4g} eV/Angstrom",
-            'use "periodic": false for molecules in vacuum, or a calculator for periodic cells',
+        return (
+            f"an atom moved by a cell vector changes the energy by {change:.4g} eV and a force by "
+            f"{change_F:.4g} eV/Angstrom"
         )
+    return ""
 
 
 def _try_slope(atoms: Any, rng: np.random.Generator, notes: list[str]) -> None:
@@ -192,6 +212,14 @@ def made(path: str, arguments: dict[str, Any]) -> Any:
         ) from error
 
 
+def _is_blind(frames: Iterable[Any], seed: int) -> bool:
+    """Whether a method does not look at the cell, by the first frame that it can calculate."""
+    for atoms in frames:
+        with contextlib.suppress(Exception):
+            return bool(moved_by_a_cell(atoms, np.random.default_rng(seed)))
+    return False
+
+
 def work() -> dict[str, Any] | None:
     """Do what the settings of the working directory say."""
     np.array  # noqa: B018 (is NumPy there?)
@@ -229,13 +257,18 @@ def work() -> dict[str, Any] | None:
             notes.append(f"was not tried: {first_line(error)}")
     if task == TRY:
         return {"notes": notes}
+    blind = settings["molecules"] and _is_blind(map(frame, range(len(coords))), settings["seed"])
     energies, forces = np.full(len(coords), np.nan), np.full(coords.shape, np.nan)
     virials, found = np.full((len(coords), 3, 3), np.nan), np.array(coords)
     reasons, kinds = [], []
     for k in range(len(coords)):
         atoms, kind = frame(k), ""
         try:
-            energies[k], kind, forces[k], virials[k] = label(atoms, settings)
+            if blind and not is_alone(atoms, settings["reach_A"]):
+                raise ValueError(f"it {BLIND}, and an atom has another's image near: {VACUUM}")
+            energies[k], kind, forces[k], virial = label(atoms, settings)
+            if not blind:
+                virials[k] = virial
             reasons.append("")
         except Exception as error:  # whatever a calculator raises is the frame's failure
             said = str(error).strip().splitlines() or [type(error).__name__]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.core import paths
+from wtemlp.core.formatting import some
 from wtemlp.dispatch.journal import JOURNAL
 from wtemlp.records.labels import LabelOutcome
 from wtemlp.records.summary import Summary
 
-NAMED = 3  #: tasks or reasons that are named in a line
 STAGES = ("train", "explore", "label")
 
 
@@ -86,7 +86,7 @@ def _tasks(trouble: Trouble) -> list[str]:
     for stage, tasks in trouble.retried.items():
         times = sum(tasks.values())
         attempts = "1 attempt" if times == 1 else f"{times} attempts"
-        named = _some([f"{name}" for name in tasks])
+        named = some([f"{name}" for name in tasks])
         lines.append(f"{stage}: {attempts} failed and the task was run again ({named}).")
     for stage, lost in trouble.given_up.items():
         first = next(iter(lost.values())).splitlines()[0]
@@ -106,7 +106,7 @@ def _walkers(summary: Summary) -> list[str]:
         )
     guarded = [walker for walker in ended if not walker.left_grid]
     if guarded:
-        reasons = _some([f"{walker.name}: {walker.stopped}" for walker in guarded], "; ")
+        reasons = some([f"{walker.name}: {walker.stopped}" for walker in guarded], between="; ")
         lines.append(
             f"the guard stopped {len(guarded)} of {len(summary.walkers)} walkers; their last "
             f"frames count as failed and were not labelled ({reasons})."
@@ -122,13 +122,8 @@ def _labels(summary: Summary, trouble: Trouble) -> list[str]:
     if not summary.label_failures:
         return []
     by_reason: dict[str, int] = Counter(trouble.labels.values())
-    reasons = _some([f"{count} × {reason}" for reason, count in by_reason.items()], "; ")
+    reasons = some([f"{count} × {reason}" for reason, count in by_reason.items()], between="; ")
     return [
         f"{summary.label_failures} of {summary.selected or 0} labels failed and were left out"
         + (f" ({reasons})." if reasons else ".")
     ]
-
-
-def _some(names: Sequence[str], between: str = ", ") -> str:
-    more = f"{between}and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return between.join(names[:NAMED]) + more

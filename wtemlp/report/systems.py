@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wtemlp.core.atomic_io import load_array
+
 MAX_FRAMES = 400  #: frames of one group of data that are read, evenly spaced over all of them
 
 
@@ -51,14 +53,21 @@ def read_systems(
                 notes.append(f"{folder.name}: left out of the radial distributions, {problem}")
                 continue
             try:
-                total = sum(min(len(_load(s, "coord")), len(_load(s, "box"))) for s in sets)
-            except (OSError, ValueError, EOFError) as error:  # a run in progress is writing it
+                arrays = [[load_array(s / name) for name in ("coord.npy", "box.npy")] for s in sets]
+                total = sum(min(map(len, pair)) for pair in arrays)
+            except (OSError, ValueError, TypeError) as error:  # a run in progress is writing it
                 notes.append(f"{folder.name}: {error}")
                 continue
             if total:
                 found.append((system, sets, total))
     stride = max(1.0, sum(total for *_, total in found) / MAX_FRAMES)
-    return [_read(system, sets, total, stride, type_map) for system, sets, total in found]
+    read = []
+    for system, sets, total in found:
+        try:
+            read.append(_read(system, sets, total, stride, type_map))
+        except (OSError, ValueError, IndexError) as error:
+            notes.append(f"{system}: left out of the radial distributions, {error}")
+    return read
 
 
 def _problem(system: Path) -> str:
@@ -67,11 +76,6 @@ def _problem(system: Path) -> str:
     if any(system.glob("set.*/real_atom_types.npy")):
         return "its frames differ in composition"
     return ""
-
-
-def _load(folder: Path, name: str) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.load(folder / f"{name}.npy", mmap_mode="r")
-    return found
 
 
 def _read(
@@ -85,9 +89,12 @@ def _read(
     coords, cells = [], []
     start = 0
     for folder in sets:
-        data, boxes = _load(folder, "coord"), _load(folder, "box")
-        local = picks[(picks >= start) & (picks < start + len(data))] - start
-        coords.append(np.asarray(data[local], dtype=float).reshape(len(local), -1, 3))
-        cells.append(np.asarray(boxes[local], dtype=float).reshape(len(local), 3, 3))
-        start += len(data)
-    return TrainingData(names, np.concatenate(coords), np.concatenate(cells), total)
+        positions, vectors = load_array(folder / "coord.npy"), load_array(folder / "box.npy")
+        local = picks[(picks >= start) & (picks < start + len(positions))] - start
+        coords.append(np.asarray(positions[local], dtype=float).reshape(len(local), -1, 3))
+        cells.append(np.asarray(vectors[local], dtype=float).reshape(len(local), 3, 3))
+        start += len(positions)
+    data, boxes = np.concatenate(coords), np.concatenate(cells)
+    if not (np.isfinite(data).all() and (np.abs(np.linalg.det(boxes)) > 0).all()):
+        raise ValueError("it has coordinates that are no numbers, or cells without a volume")
+    return TrainingData(names, data, boxes, total)

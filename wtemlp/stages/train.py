@@ -21,7 +21,7 @@ from wtemlp.config.records import Params
 from wtemlp.config.training import EPOCHS
 from wtemlp.config.training_input import overrule
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import last_line, leading_int, read_json, reading, write_json
+from wtemlp.core.atomic_io import last_line, leading_int, load_array, read_json, reading, write_json
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import Task, TaskResult
@@ -144,7 +144,7 @@ def _frames_of_sets(data: System) -> list[int]:
 
 def count_frames(folder: Path) -> int:
     """Labelled frames in DeePMD data (deepmd/npy) at or below a folder."""
-    return sum(np.load(file, mmap_mode="r").shape[0] for file in folder.glob("**/set.*/energy.npy"))
+    return sum(len(load_array(file)) for file in folder.glob("**/set.*/energy.npy"))
 
 
 def damaged_array(run: RunPaths, iteration: int) -> Path | None:
@@ -160,12 +160,12 @@ def damaged_array(run: RunPaths, iteration: int) -> Path | None:
 def _sound_rows(file: Path) -> int | None:
     """The frames in an array of labelled data; None if it is not what was written."""
     try:
-        array = np.load(file, mmap_mode="r")
+        array = load_array(file)
         rows = len(array)
         if file.name in ("box.npy", "coord.npy"):
             # A page of zeros in the place of some frames.
             return rows if np.asarray(array).reshape(rows, -1).any(axis=1).all() else None
-    except (OSError, ValueError, EOFError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None
     return rows
 
@@ -173,7 +173,7 @@ def _sound_rows(file: Path) -> int | None:
 def zero_energies(run: RunPaths, iteration: int) -> int:
     """Labelled frames of an iteration whose energy is exactly 0."""
     found = sorted(run.label(iteration).glob("data.*/**/set.*/energy.npy"))
-    return sum(int((np.load(file) == 0).sum()) for file in found)
+    return sum(int((load_array(file) == 0).sum()) for file in found)
 
 
 def count_labelled(run: RunPaths, iteration: int) -> int:

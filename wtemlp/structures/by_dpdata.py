@@ -14,6 +14,7 @@ import numpy as np
 from dpdata.format import Format
 from dpdata.formats.abacus import stru
 
+from wtemlp.core.formatting import first_line
 from wtemlp.structures.lammps_data import DataFile
 from wtemlp.structures.lammps_elements import elements_of_atoms
 from wtemlp.structures.record import Raw
@@ -65,9 +66,7 @@ def read_by_dpdata(file: Path, fmt: str, type_map: Sequence[str], masses: Sequen
             warnings.simplefilter("ignore")
             data = dpdata.System(str(file), fmt=fmt).data
     except Exception as error:  # dpdata's readers raise whatever they meet
-        said = str(error).strip().splitlines()
-        why = said[0][:120] if said else type(error).__name__
-        raise Unreadable(f"cannot be read as {fmt} ({why})") from error
+        raise Unreadable(f"cannot be read as {fmt} ({first_line(error)[:120]})") from error
     coords = np.asarray(data["coords"], dtype=float)
     if not len(coords):
         raise Unreadable(f"has no frame that can be read as {fmt}")

@@ -8,7 +8,10 @@ from ase.data import atomic_masses, atomic_names, atomic_numbers
 #: Beside half of the last digit that is written, u: lists of standard masses differ so much.
 #: Argon and calcium, the closest pair that files have, are 0.13 apart.
 MASS_TOLERANCE_U = 0.05
-_KNOWN = {name: float(atomic_masses[z]) for name, z in atomic_numbers.items() if 0 < z < 104}
+#: By element, u.
+STANDARD_MASSES = {
+    name: float(atomic_masses[z]) for name, z in atomic_numbers.items() if 0 < z < 104
+}
 _SYMBOL = re.compile(r"([A-Z][a-z]?)(?:\d+|[+-]|_\S*|/\S*|\.\S*)*$")
 _LABEL = re.compile(r"([A-Z])([A-Za-z]?)[A-Z0-9+*'_-]{0,4}$")
 
@@ -32,7 +35,7 @@ def element_of(name: str, type_map: Sequence[str]) -> str | None:
         if word in type_map:
             return word
     found = _SYMBOL.match(name)
-    return found[1] if found and (found[1] in _KNOWN or found[1] in type_map) else None
+    return found[1] if found and (found[1] in STANDARD_MASSES or found[1] in type_map) else None
 
 
 def element_of_label(label: str, type_map: Sequence[str]) -> str | None:
@@ -56,7 +59,7 @@ def element_of_label(label: str, type_map: Sequence[str]) -> str | None:
     found = _LABEL.match(label)
     if found is None:
         return None
-    names = [name for name in (found[1], found[1] + found[2].lower()) if name in _KNOWN]
+    names = [name for name in (found[1], found[1] + found[2].lower()) if name in STANDARD_MASSES]
     return names[0] if len(set(names)) == 1 else None
 
 
@@ -74,7 +77,7 @@ def elements_of_mass(mass: str, type_map: Sequence[str], masses: Sequence[float]
     value = float(mass)
     digits = re.split("[eE]", mass)[0].partition(".")[2].rstrip()
     tolerance = MASS_TOLERANCE_U + 0.5 * 10.0 ** -len(digits)
-    off = {name: abs(value - known) for name, known in _KNOWN.items()}
+    off = {name: abs(value - known) for name, known in STANDARD_MASSES.items()}
     for name, known in zip(type_map, masses, strict=True):
         off[name] = min(abs(value - known), off.get(name, float("inf")))
     found = [name for name in off if off[name] <= tolerance]

@@ -76,6 +76,8 @@ def read_structure(
 
 
 def _read(file: Path, fmt: str, type_map: Sequence[str], masses: Sequence[float]) -> Raw:
+    if file.is_fifo():  # reading it would wait without end
+        raise Unreadable("is a pipe", "name a file in sys_configs")
     if file.is_dir() and fmt in (*POSCAR, *LAMMPS, *STRU):
         raise Unreadable(
             "is a folder", f"name the file in it, as {file.name}/POSCAR, in sys_configs"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from wtemlp.config.records import Params
+from wtemlp.core.formatting import some
 from wtemlp.core.versions import installed_versions
 from wtemlp.records.validation_record import (
     CANNOT_TELL,
@@ -19,8 +20,6 @@ from wtemlp.validation import checks as ask
 from wtemlp.validation.measure import Measured, measure
 from wtemlp.validation.parity import read_parity
 from wtemlp.validation.work import Work
-
-NAMED = 3  #: checks that the verdict names
 
 
 def judge(work: Work) -> Validation:
@@ -119,9 +118,7 @@ def _verdict(params: Params, checks: Sequence[Check]) -> str:
     kinds = (NOT_GOOD,) if answer == NOT_GOOD else (CANNOT_TELL, UNTESTED)
     told = [check for check in checks if check.answer in kinds]
     told.sort(key=lambda check: (kinds.index(check.answer), "exploded" not in check.note))
-    words = "; ".join(_told(check) for check in told[:NAMED])
-    more = f"; and {len(told) - NAMED} more" if told[NAMED:] else ""
-    return f"{answer}: {words}{more}"
+    return f"{answer}: {some([_told(check) for check in told], between='; ')}"
 
 
 def _told(check: Check) -> str:

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,6 +234,8 @@ def refuse_no_file(file: Path) -> None:
         With the file's name.
     """
     try:
+        if stat.S_ISFIFO(file.stat().st_mode):  # reading it would wait without end
+            raise DataFault(f"{file} is a pipe, must be a file")
         with file.open("rb") as stream:
             head = stream.read(200)
     except FileNotFoundError:

@@ -109,7 +109,11 @@ class _Look:
         needed = _needed(self.params, self.type_map)
         for key in (INIT, VALIDATION):
             for entry in data_entries(self.params, key, self.root):
-                self._entry(key, entry, needed)
+                try:
+                    self._entry(key, entry, needed)
+                except OSError as error:  # a folder that may not be looked into
+                    what = f"{self._show(Path(error.filename or entry.path))} cannot be read"
+                    self._wrong(key, entry.index, f"{what} ({error.strerror})")
         trained = [one for one in self.systems if one.key == INIT]
         if not self.problems:
             self._twice(trained)

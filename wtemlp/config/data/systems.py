@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -211,9 +212,12 @@ class _Look:
 
     def _look_for_gaps(self, names: Sequence[str]) -> None:
         numbers = sorted(int(end) for name in names if (end := name.partition(".")[2]).isdigit())
-        if numbers and (gaps := sorted(set(range(numbers[-1])) - set(numbers))):
-            missing = ", ".join(f"set.{number:03d}" for number in gaps[:5])
-            more = f" and {len(gaps) - 5} more" if gaps[5:] else ""
+        there = set(numbers)
+        lacking = numbers[-1] + 1 - len(there) if numbers else 0
+        if lacking:
+            gaps = (number for number in range(numbers[-1]) if number not in there)
+            missing = ", ".join(f"set.{number:03d}" for number in islice(gaps, 5))
+            more = f" and {lacking - 5} more" if lacking > 5 else ""
             self.hints.append(
                 f"{self.name} has {len(names)} sets up to set.{numbers[-1]:03d}, "
                 f"without {missing}{more}: see that none was forgotten"

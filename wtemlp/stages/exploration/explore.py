@@ -12,6 +12,7 @@ from wtemlp.config.keys.wte import Method, OldHills
 from wtemlp.config.records import OWN, ExploreJob
 from wtemlp.core import paths, plugins
 from wtemlp.core.atomic_io import last_line, leading_int, read_json, reading, write_json, write_text
+from wtemlp.core.formatting import some
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.task_status import has_finished
 from wtemlp.dispatch.tasks import NAMED, Task, TaskResult
@@ -353,11 +354,7 @@ def remarks(context: RunContext, iteration: int) -> list[str]:
     for folder in task_folders(context.paths, iteration):
         for what in one.remarks(folder):
             walkers.setdefault(what, []).append(folder.name)
-    return [
-        f"{', '.join(names[:NAMED])}{f' and {len(names) - NAMED} more' * (len(names) > NAMED)}: "
-        f"{what}"
-        for what, names in walkers.items()
-    ]
+    return [f"{some(names, NAMED)}: {what}" for what, names in walkers.items()]
 
 
 def write_distributions(context: RunContext, iteration: int) -> None:

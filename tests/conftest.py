@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.loop_runs import undisturbed  # noqa: F401
+
 HERE = Path(__file__).parent
 #: Rooms in the order in which they begin.
 ORDER = ("cluster", "engines", "loop", "unit")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.cluster.conftest import until
-from tests.cluster.run import ClusterRun, end
-from tests.cluster.stage import QueueStage
+from tests.support.cluster import until
+from tests.support.cluster_runs import ClusterRun, end
+from tests.support.queue_stage import QueueStage
 from wtemlp.core.errors import TransportError
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import until
-from tests.cluster.stage import section
-from tests.cluster.test_faults import new_host_key
-from tests.loop.conftest import PARAM, write_data
+from tests.support.cluster import until
+from tests.support.host_keys import new_host_key
+from tests.support.loop_runs import PARAM, write_data
+from tests.support.queue_stage import section
 from wtemlp.cli.check import check_command
 from wtemlp.preflight.test_job import check_by_jobs
 

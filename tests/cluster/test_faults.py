@@ -1,13 +1,12 @@
 """Every fault of the table: recovered, nothing lost, nothing run twice, and the user is told.
 
-A test is named after its row in :mod:`tests.cluster.faults`.  The tasks write when they begin and
+A test is named after its row in :mod:`tests.support.faults`.  The tasks write when they begin and
 end on a log outside of the stage; Slurm's completion log has the jobs that really ran.
 """
 
 import os
 import re
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -15,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import Cluster, require_cluster, until
-from tests.cluster.faults import FAULTS, Observation, note
-from tests.cluster.long_outage import LongOutage
-from tests.cluster.run import ClusterRun, end
-from tests.cluster.stage import Client, QueueStage, said
-from tests.loop.test_dispatch_local import once_each
+from tests.support.cluster import Cluster, require_cluster, until
+from tests.support.cluster_runs import ClusterRun, end
+from tests.support.faults import FAULTS, Observation, note
+from tests.support.host_keys import new_host_key
+from tests.support.long_outage import LongOutage
+from tests.support.queue_stage import Client, QueueStage, said
+from tests.support.stages import once_each
 from wtemlp.core.errors import TransportError
 from wtemlp.dispatch import backend
 from wtemlp.dispatch.dispatcher import Stopped
@@ -408,15 +408,6 @@ def test_login_frozen(row):
     meddle = Meddle(lambda: stage.begun() == 2, fault)
     results = row.go(stage.tasks(2, seconds=1.5), should_stop=meddle, profile={"timeout": 1})
     row.holds(results, jobs=2, told=(OUTAGE, BACK))
-
-
-def new_host_key(cluster):
-    file = cluster.dir / "ssh" / "host_key"
-    for old in (file, file.with_suffix(".pub")):
-        old.rename(old.with_name(old.name + ".before"))
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file], check=True)
-    cluster.down("sshd")
-    cluster.up("sshd")
 
 
 def test_host_key_changed(row):

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
-from tests.cluster.conftest import until
-from tests.cluster.stage import said
-from tests.loop.test_dispatch_local import Stage, once_each
+from tests.support.cluster import until
+from tests.support.queue_stage import said
+from tests.support.stages import Stage, once_each
 from wtemlp.config.records import MachineSection
 from wtemlp.dispatch import host_backend
 from wtemlp.dispatch.cancel import cancel_tasks

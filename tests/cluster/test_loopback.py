@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import SCRIPT, require_cluster, until
+from tests.support.cluster import SCRIPT, require_cluster, until
 
 pytestmark = pytest.mark.cluster
 Failed = pytest.fail.Exception

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from tests.cluster.conftest import until
-from tests.cluster.stage import QueueStage
-from tests.loop.test_dispatch_local import once_each
+from tests.support.cluster import until
+from tests.support.queue_stage import QueueStage
+from tests.support.stages import once_each
 from wtemlp.dispatch.ssh.connection import SSHContext
 
 CONTEXTS = ("LazyLocalContext", "LocalContext", "SSHContext")

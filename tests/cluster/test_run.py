@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import Cluster, until
-from tests.cluster.run import end
-from tests.cluster.stage import section
-from tests.engines.conftest import require_engine
-from tests.engines.small_run import make_run as make_real_run
-from tests.engines.small_run import write_input
-from tests.loop.conftest import ROOT, Run, make_run, undisturbed  # noqa: F401
-from tests.shared import made_once
+from tests.support.cluster import Cluster, until
+from tests.support.cluster_runs import end
+from tests.support.engines import require_engine
+from tests.support.loop_runs import ROOT, Run, make_run
+from tests.support.queue_stage import section
+from tests.support.shared import made_once
+from tests.support.small_run import make_run as make_real_run
+from tests.support.small_run import write_input
 
 pytestmark = pytest.mark.cluster
 
@@ -76,7 +76,7 @@ def jobs_ended(cluster: Cluster, before: int, expected: int) -> int:
 
 def test_killed_at_random_moments_it_ends_with_the_same_data(
     cluster,
-    undisturbed,  # noqa: F811
+    undisturbed,
     tmp_path,
 ):
     """One data set, that of the undisturbed run; every task ran in one job, and once."""

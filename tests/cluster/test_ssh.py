@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.stage import QueueStage, said
+from tests.support.queue_stage import QueueStage, said
 from wtemlp.core.errors import TransportError
 from wtemlp.dispatch.journal import Journal
 

@@ -12,8 +12,8 @@ from MDAnalysis.analysis.msd import EinsteinMSD
 from MDAnalysis.analysis.rdf import InterRDF
 from MDAnalysis.coordinates.memory import MemoryReader
 
-from tests.engines.conftest import engine_environment, require_engine, table
-from tests.waters import water_box
+from tests.support.engines import engine_environment, require_engine, table
+from tests.support.waters import water_box
 from wtemlp.analysis.displacement import msd, unwrap, without_drift
 from wtemlp.analysis.green_kubo import vacf
 from wtemlp.analysis.rdf import rdf

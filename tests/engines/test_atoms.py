@@ -13,11 +13,11 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests import program
-from tests.engines.conftest import require_engine
-from tests.engines.handover_files import Ours, environment, write_input
-from tests.loop.conftest import ROOT, Run
-from tests.loop.test_loop import set_state
+from tests.support import program
+from tests.support.engines import require_engine
+from tests.support.handover_files import Ours, environment, write_input
+from tests.support.loop_runs import ROOT, Run
+from tests.support.loop_state import set_state
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.core.errors import CalculationError
 from wtemlp.md.dump import read_dump

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.conftest import ROOT
-from tests.unit.test_dpgen_styles import arrays, explore, write_input
+from tests.support.engines import ROOT
+from tests.support.label_inputs import arrays, explore, write_input
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.paths import RunPaths

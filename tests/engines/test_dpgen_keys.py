@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.conftest import engine_environment
-from tests.loop.conftest import Run
+from tests.support.engines import engine_environment
+from tests.support.loop_runs import Run
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.paths import RunPaths

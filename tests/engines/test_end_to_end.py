@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from tests.engines.small_run import FORCE_FIELD, with_models_of
-from tests.unit.browser import look_at
+from tests.support.browser import look_at
+from tests.support.small_run import FORCE_FIELD, with_models_of
 from wtemlp.analysis.frames import Phase, load_frames
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import colvar, wte_script

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from tests.engines.conftest import ROOT, engine_environment, require_engine
+from tests.support.engines import ROOT, engine_environment, require_engine
 from wtemlp.md import colvar
 
 

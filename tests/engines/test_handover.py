@@ -16,9 +16,9 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests.engines import handover_files
-from tests.engines.conftest import require_engine
-from tests.engines.handover_files import Ours, after, dpgen, environment, write_input
+from tests.support import handover_files
+from tests.support.engines import require_engine
+from tests.support.handover_files import Ours, after, dpgen, environment, write_input
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.cli.status import describe
 from wtemlp.core.errors import InputError

@@ -1,6 +1,5 @@
 """`wtemlp init` with real engines on a tiny box: the same data, whatever happens on the way."""
 
-import io
 import json
 import os
 import shutil
@@ -9,19 +8,15 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import dpdata
 import numpy as np
 import pytest
-from rich.console import Console
 
-from tests import program
-from tests.engines.conftest import require_engine
+from tests.support import program
+from tests.support.engines import require_engine
+from tests.support.init_inputs import LMP, PARAMS, machines, reporter
 from wtemlp.cli import main
-from wtemlp.config.keys.init import InitParams
-from wtemlp.config.keys.labels import ForceField
-from wtemlp.config.records import Machines, MachineSection
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.initialize import workflow
@@ -31,38 +26,15 @@ from wtemlp.md import reference_runs as runs
 from wtemlp.md.topology import bond_lengths, water_topology
 from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
 from wtemlp.reference import dataset
-from wtemlp.session.progress import Reporter
 
 pytestmark = pytest.mark.engines
 
-PARAMS = InitParams(
-    source=Path("init.json"),
-    seed=5,
-    type_map=("H", "O"),
-    n_molecules=16,
-    density_g_cm3=1.0,
-    force_field=ForceField(cutoff_A=5.0),
-    temperature_K=300.0,
-    pressure_bar=1.0,
-    timestep_fs=0.5,
-    npt_steps=300,
-    nvt_steps=400,
-    biasfactors=(1.0, 9.0),
-    wte_steps=600,
-    height_kT=0.5,
-    pace=10,
-    frames_per_ensemble=10,
-    validation_fraction=0.25,
-    starting_structures=3,
-    output=Path("start"),
-)
-LMP = f"{sys.executable} -m wtemlp.lammps_plumed.lmp"
 
 #: Runs in a process of its own, to be killed.
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.engines.test_init import PARAMS, machines, reporter
+from tests.support.init_inputs import PARAMS, machines, reporter
 from wtemlp.initialize.workflow import run_init
 run_init(PARAMS, machines(), Path(sys.argv[1]), reporter())
 """
@@ -71,20 +43,6 @@ run_init(PARAMS, machines(), Path(sys.argv[1]), reporter())
 @pytest.fixture(autouse=True)
 def engines():
     require_engine("lammps", "plumed", "packmol")
-
-
-def machines(command=LMP):
-    section = MachineSection(
-        stage="fp",
-        command=command,
-        machine={"batch_type": "Shell", "context_type": "LazyLocalContext", "local_root": "./"},
-        resources={"cpu_per_node": 1, "group_size": 1, "envs": {"OMP_NUM_THREADS": "1"}},
-    )
-    return Machines(Path("machine.json"), section, section, section, "3", {})
-
-
-def reporter():
-    return Reporter(None, Console(file=io.StringIO()))
 
 
 def made(folder):

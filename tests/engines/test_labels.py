@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy.special import erf, erfc
 
-from tests.engines.conftest import require_engine
-from tests.waters import MOLECULE, water_box
+from tests.support.engines import require_engine
+from tests.support.waters import MOLECULE, water_box
 from wtemlp.config.keys.labels import AseMethod, ForceField
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.dump import read_dump

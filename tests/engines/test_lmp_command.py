@@ -10,8 +10,8 @@ import MDAnalysis
 import numpy as np
 import pytest
 
-from tests.engines.argon import BIAS, WATCH, crystal
-from tests.engines.conftest import Run, complaint, engine_environment, require_engine, table
+from tests.support.argon import BIAS, WATCH, crystal
+from tests.support.engines import Run, complaint, engine_environment, require_engine, table
 from wtemlp.core.lammps_potentials import potentials_folder
 
 pytestmark = pytest.mark.engines

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.argon import (
+from tests.support.argon import (
     ARGON,
     BIAS,
     FORCES,
@@ -18,7 +18,7 @@ from tests.engines.argon import (
     crystal,
     dump_frames,
 )
-from tests.engines.conftest import Run, engine_environment, require_engine, table
+from tests.support.engines import Run, engine_environment, require_engine, table
 
 pytestmark = pytest.mark.engines
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.argon import (
+from tests.support.argon import (
     ARGON,
     BIAS,
     FORCES,
@@ -17,7 +17,7 @@ from tests.engines.argon import (
     dump_frames,
     identifiers,
 )
-from tests.engines.conftest import Run, engine_environment, require_engine, table
+from tests.support.engines import Run, engine_environment, require_engine, table
 from wtemlp.lammps_plumed.kernel import find_plumed_program, plumed_command_environment
 from wtemlp.md import plumed_input
 

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.engines.conftest import ROOT, require_engine
+from tests.support.engines import ROOT, require_engine
 
 NOTEBOOK = ROOT / "examples" / "analysis.ipynb"
 SHORT_PS = 6.0  #: instead of the length that the notebook takes

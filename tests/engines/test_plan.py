@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.engines.conftest import engine_environment, require_engine, table
-from tests.engines.test_init import PARAMS
-from tests.loop.conftest import PARAM, write_data
+from tests.support.engines import engine_environment, require_engine, table
+from tests.support.init_inputs import PARAMS
+from tests.support.loop_runs import PARAM, write_data
 from wtemlp.analysis.planning import bias_volume, hills_to_fill
 from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 from wtemlp.md import colvar

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from tests.engines.conftest import require_engine
-from tests.loop.conftest import PARAM, machine, write_data
+from tests.support.engines import require_engine
+from tests.support.loop_runs import PARAM, machine, write_data
 from wtemlp import cli
 from wtemlp.config.keys.wte import Extra
 from wtemlp.config.machine.sections import load_machines

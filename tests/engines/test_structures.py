@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.unit.test_structures import SAME_DATA
+from tests.support.structures import SAME_DATA
 from wtemlp.structures.lammps_data import read_data
 
 pytestmark = pytest.mark.engines

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.conftest import ROOT, engine_environment
-from tests.engines.handover_files import Ours
-from tests.engines.small_run import with_models_of
-from tests.loop.conftest import Run
+from tests.support.engines import ROOT, engine_environment
+from tests.support.handover_files import Ours
+from tests.support.loop_runs import Run
+from tests.support.small_run import with_models_of
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.paths import RunPaths

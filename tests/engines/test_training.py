@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.conftest import engine_environment
-from tests.loop.conftest import PARAM, Run, make_run
+from tests.support.engines import engine_environment
+from tests.support.loop_runs import PARAM, Run, make_run
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.paths import RunPaths

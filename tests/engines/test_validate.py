@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.conftest import engine_environment
+from tests.support.engines import engine_environment
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import validation_script as md
 from wtemlp.records.summary import load_summary

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tests.engines.conftest import engine_environment
+from tests.support.engines import engine_environment
 from wtemlp.analysis.frames import Decision
 from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.engines.conftest import require_engine
+from tests.support.engines import require_engine
 from wtemlp.analysis.energy import (
     equilibrated,
     filled,

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.engines.conftest import require_engine
-from tests.loop.conftest import make_run
-from tests.loop.test_plugins import short
-from tests.unit.synthetic_validation import validation
-from tests.waters import water_box
+from tests.support.engines import require_engine
+from tests.support.loop_runs import make_run
+from tests.support.plugins import short
+from tests.support.synthetic_validation import validation
+from tests.support.waters import water_box
 from wtemlp.records import validation_record
 
 PAGE = Path(__file__).parents[2] / "docs/api.md"

@@ -7,10 +7,10 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.loop.test_damage import content
-from tests.loop.test_loop import set_state
-from tests.unit.test_broken_files import FEW
-from tests.unit.test_broken_inputs import damaged
+from tests.support.broken_files import FEW
+from tests.support.broken_inputs import damaged
+from tests.support.damage import content
+from tests.support.loop_state import set_state
 from wtemlp import cli
 from wtemlp.core.errors import WtemlpError
 from wtemlp.records.state import Step

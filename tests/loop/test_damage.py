@@ -8,22 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import program
-from tests.loop.conftest import make_run
-from tests.loop.test_loop import set_state
+from tests.support import program
+from tests.support.damage import content
+from tests.support.loop_runs import make_run
+from tests.support.loop_state import set_state
 from wtemlp.records.state import Step
 
 
 def wtemlp(folder: Path, *args: str) -> subprocess.CompletedProcess:
     return program.run(*args, cwd=folder, timeout=300)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "wtemlp.session.lock"
-    }
 
 
 WORK = (

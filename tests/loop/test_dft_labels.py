@@ -9,9 +9,9 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests import fp_outputs
-from tests.engines.conftest import require_engine
-from tests.loop.conftest import ROOT, job, make_run
+from tests.support import fp_outputs
+from tests.support.engines import require_engine
+from tests.support.loop_runs import ROOT, job, make_run
 from wtemlp.records.state import Step
 
 COUNT = "count.txt"

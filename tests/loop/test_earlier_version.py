@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import program
-from tests.engines.conftest import require_engine
-from tests.loop.conftest import Run, write_machine
-from tests.loop.test_loop import set_state
+from tests.support import program
+from tests.support.engines import require_engine
+from tests.support.loop_runs import Run, write_machine
+from tests.support.loop_state import set_state
 from wtemlp.analysis.frames import load_frames
 from wtemlp.core.paths import RunPaths
 from wtemlp.records.state import Step

@@ -15,9 +15,9 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests import program
-from tests.loop.conftest import PARAM, ROOT, Run, make_run
-from tests.loop.test_loop import set_state
+from tests.support import program
+from tests.support.loop_runs import PARAM, ROOT, Run, make_run
+from tests.support.loop_state import set_state
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params

@@ -11,13 +11,13 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests import program
-from tests.loop.conftest import job, make_run
-from tests.waters import water_box
+from tests.support import program
+from tests.support.loop_runs import job, make_run
+from tests.support.loop_state import set_state
+from tests.support.waters import water_box
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.core.paths import RunPaths
 from wtemlp.md import colvar
-from wtemlp.records import state
 from wtemlp.records.state import Step
 from wtemlp.records.summary import read_summary
 
@@ -243,13 +243,6 @@ def test_cancel_ends_what_a_killed_client_left(tmp_path):
 
 def wtemlp(run, *args):
     return program.run(*args, cwd=run.folder)
-
-
-def set_state(run, **changes):
-    file = run.folder / "wtemlp.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
-    # A record that is ahead of the state would be DP-GEN's.
-    state.record_back(RunPaths(run.folder), state.load(RunPaths(run.folder)))
 
 
 @pytest.mark.parametrize(

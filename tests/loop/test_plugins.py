@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.loop.conftest import job, make_run
+from tests.support.loop_runs import make_run
+from tests.support.plugins import short
 from wtemlp import testing
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.config.machine.sections import load_machines
@@ -20,12 +21,6 @@ from wtemlp.stages.context import RunContext
 from wtemlp.stages.registry import explorer_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples/plugin"
-
-
-def short() -> dict:
-    one = job()
-    one["wte"] |= {"biasfactor": [4], "nvt_steps": 500}
-    return one | {"nsteps": 300}
 
 
 def test_an_installed_package_labels_and_selects(tmp_path):

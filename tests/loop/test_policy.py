@@ -7,9 +7,9 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests.engines.conftest import require_engine
-from tests.loop.conftest import job, make_run
-from tests.loop.test_loop import set_state
+from tests.support.engines import require_engine
+from tests.support.loop_runs import job, make_run
+from tests.support.loop_state import set_state
 from wtemlp.md.dump import read_dump
 from wtemlp.records.state import Step
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.loop.test_dispatch_local import Stage, once_each
+from tests.support.stages import Stage, once_each
 from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import TransportError
 from wtemlp.dispatch import backend

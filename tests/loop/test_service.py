@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests import program
-from tests.cluster.conftest import until
-from tests.loop.conftest import ROOT, Run, make_run, undisturbed  # noqa: F401
-from tests.loop.test_dispatch_local import Stage, once_each
+from tests.support import program
+from tests.support.cluster import until
+from tests.support.loop_runs import ROOT, Run, make_run
+from tests.support.stages import Stage, once_each
 from wtemlp.dispatch import library, settings
 from wtemlp.dispatch.dispatcher import Stopped
 from wtemlp.dispatch.journal import Journal
@@ -154,7 +154,7 @@ def in_cloud(run: Run, *command: str, sleep_s: float = 0.0) -> subprocess.Popen:
 
 
 def test_a_run_in_a_cloud_killed_and_resumed_ends_with_the_same_data(
-    undisturbed,  # noqa: F811
+    undisturbed,
     tmp_path,
 ):
     run = make_run(tmp_path / "run")

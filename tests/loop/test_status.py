@@ -5,16 +5,11 @@ import shlex
 
 import pytest
 
-from tests import program
-from tests.engines.conftest import require_engine
-from tests.loop.conftest import make_run
+from tests.support.engines import require_engine
+from tests.support.loop_commands import wtemlp
+from tests.support.loop_runs import make_run
 from wtemlp.cli.status import describe
 from wtemlp.records.state import Step
-
-
-def wtemlp(folder, *args):
-    """A command line in a folder: `wtemlp` and its arguments."""
-    return program.run(*args, cwd=folder)
 
 
 @pytest.fixture(autouse=True)

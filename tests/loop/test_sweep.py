@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 
-from tests import program
-from tests.engines.conftest import require_engine
-from tests.loop.conftest import Run, job, make_run
-from tests.unit.browser import look_at
+from tests.support import program
+from tests.support.browser import look_at
+from tests.support.engines import require_engine
+from tests.support.loop_runs import Run, job, make_run
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.records import sweep_record
 

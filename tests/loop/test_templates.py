@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.engines.conftest import require_engine
-from tests.loop.conftest import Run, make_run
+from tests.support.engines import require_engine
+from tests.support.loop_runs import Run, make_run
 from wtemlp.analysis.frames import load_frames
 from wtemlp.records.state import Step
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from tests.engines.conftest import require_engine
-from tests.loop.conftest import ENGINES, job, make_run
-from tests.loop.test_status import wtemlp
+from tests.support.engines import require_engine
+from tests.support.loop_commands import wtemlp
+from tests.support.loop_runs import ENGINES, job, make_run
 
 WRAPPER = 'cat note.*.txt > seen.txt; echo "$1" > extra.log; exec "$@"\n'
 TASKS = {"train": "00.train/00*", "model_devi": "01.model_devi/task.*", "fp": "02.fp/batch.*"}

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import program
-from tests.loop.conftest import Run
+from tests.support import program
+from tests.support.loop_runs import Run
 from wtemlp.records.validation_record import Validation, load
 
 VALIDATION = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.unit.synthetic import ar1
+from tests.support.synthetic import ar1
 from wtemlp.analysis import energy
 from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 

@@ -251,3 +251,13 @@ def test_whether_it_is_dpgen_is_answered_by_objects():
         assert "by_dpgen" not in text, path
         if room(path) not in ("config",):
             assert "is_foreign" not in text, path
+
+
+def test_no_test_module_imports_another():
+    """What several need is in ``tests/support``."""
+    tests = ROOT.parent / "tests"
+    for path in sorted(tests.rglob("*.py")):
+        for name in imports(path):
+            last = name.split(".")
+            lender = [part for part in last if part.startswith("test_") or part == "conftest"]
+            assert not (last[0] == "tests" and lender), f"{path}: {name}"

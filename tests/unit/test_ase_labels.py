@@ -1,14 +1,14 @@
 """Labels by a calculator of ASE: many frames in one process, each for itself."""
 
 import json
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from tests.unit.test_dpgen_styles import arrays, explore, loaded, waters, write_input
+from tests.support.ase_labels import labelled
+from tests.support.label_inputs import arrays, explore, loaded, waters, write_input
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch import script, task_status
@@ -25,23 +25,6 @@ class Fussy(EMT):
             raise RuntimeError("I do not like this one")
         super().calculate(atoms, *args)
 """
-
-
-def labelled(root, keys, own=""):
-    """An iteration whose job has run."""
-    write_input(root, "ase", keys, sys.executable)
-    context = RunContext(*loaded(root), RunPaths(root))
-    label.prepare(context, 0, explore(root, *waters()))
-    (task,), common = label.tasks(context, 0)
-    assert not common and not label.may_fail(context, 0)
-    if own:
-        (task.folder / "own.py").write_text(own)
-    # Nothing of wtemlp is needed where the job runs.
-    done = subprocess.run(
-        ["bash", "-c", task.command], cwd=task.folder, env=os.environ | {"PYTHONPATH": ""}
-    )
-    assert done.returncode == 0, (task.folder / task.logs[0]).read_text()
-    return context
 
 
 def test_labels_are_the_calculators(tmp_path):

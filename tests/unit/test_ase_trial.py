@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.loop.conftest import machine
-from tests.unit.test_ase_labels import labelled
-from tests.unit.test_dpgen_styles import arrays, explore, loaded, waters, write_input
+from tests.support.ase_labels import labelled
+from tests.support.label_inputs import arrays, explore, loaded, waters, write_input
+from tests.support.loop_runs import machine
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.before import Begin, show

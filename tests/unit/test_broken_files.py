@@ -2,18 +2,18 @@
 
 import copy
 import json
-import os
 import tempfile
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.loop.conftest import PARAM, machine
-from tests.unit import dpgen_files
+from tests.support import dpgen_files
+from tests.support.broken_files import FEW
+from tests.support.loop_runs import PARAM, machine
 from wtemlp import cli
 from wtemlp.config.init_params import load_init_params
 from wtemlp.core.errors import InputError
@@ -37,14 +37,6 @@ INIT = {
     "seed": 3,
     "force_field": {"name": "tip3p-flexible", "cutoff_A": 4},
 }
-#: Each is a fifth of a second; EXAMPLES=300 looks further.
-FEW = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "20")),
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
 
 VALUES = st.one_of(
     st.none(),

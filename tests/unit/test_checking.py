@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.loop.conftest import PARAM, machine, write_data
+from tests.support.loop_runs import PARAM, machine, write_data
 from wtemlp import cli
 from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import InputError, MissingEngine, TransportError

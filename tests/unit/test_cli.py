@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.loop.conftest import PARAM, machine, write_data
+from tests.support.loop_runs import PARAM, machine, write_data
 from wtemlp import cli
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tests.unit.browser import look_at
-from tests.unit.synthetic_sweep import ARMS, FALL, write_arm, write_sweep
-from tests.unit.test_report_page import Page
+from tests.support.browser import look_at
+from tests.support.pages import Page
+from tests.support.synthetic_sweep import ARMS, FALL, write_arm, write_sweep
 from wtemlp.cli import cli, compare_command
 from wtemlp.cli.compare_command import compare, compared
 from wtemlp.comparison import look, page

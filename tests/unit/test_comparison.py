@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.unit.comparison_runs import arm, run, seeds, walker
+from tests.support.comparison_runs import arm, run, seeds, walker
 from wtemlp.comparison.compute import compare_runs
 from wtemlp.comparison.records import ComparedBin, Validated
 from wtemlp.comparison.result import BETTER, MODELS, ONE_SEED, SEEDS, UNEQUAL, UNTOLD, WORSE

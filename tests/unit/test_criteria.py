@@ -215,7 +215,7 @@ def test_tables_of_former_versions_are_read(tmp_path):
 
 
 def criteria_of(tmp_path: Path, **changes: object) -> tuple[Criteria, ...]:
-    from tests.unit.dpgen_files import CARBIDE, changed
+    from tests.support.dpgen_files import CARBIDE, changed
     from wtemlp.config.params import load_params
 
     file = tmp_path / "param.json"
@@ -224,7 +224,7 @@ def criteria_of(tmp_path: Path, **changes: object) -> tuple[Criteria, ...]:
 
 
 def test_levels_of_an_entry_go_before_those_of_the_file(tmp_path):
-    from tests.unit.dpgen_files import JOB
+    from tests.support.dpgen_files import JOB
 
     first = JOB | {
         "model_devi_f_trust_lo": {"0": 0.1, "1": 0.2},
@@ -290,7 +290,7 @@ def test_levels_of_an_entry_go_before_those_of_the_file(tmp_path):
     ],
 )
 def test_nonsense_is_told_in_a_line(tmp_path, job, changes, words):
-    from tests.unit.dpgen_files import JOB
+    from tests.support.dpgen_files import JOB
     from wtemlp.core.errors import InputError
 
     with pytest.raises(InputError) as caught:

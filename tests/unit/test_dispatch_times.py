@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_dispatch_script import execute, start, wait_until
+from tests.support.job_scripts import execute, start, wait_until
 from wtemlp.config.records import MachineSection
 from wtemlp.dispatch import script
 from wtemlp.dispatch.tasks import Task

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.loop.conftest import PARAM, machine
+from tests.support.loop_runs import PARAM, machine
 from wtemlp.config.schema.read_files import Kind, read_object
 from wtemlp.core.errors import InputError
 from wtemlp.preflight.checks import check_everything

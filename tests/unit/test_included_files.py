@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_config_params import POSCAR, WTE, changed, load, write_system
-from tests.unit.test_templates import DPGEN_JOB, DPGEN_LMP, DPGEN_PLM, make_context
+from tests.support.params import POSCAR, WTE, changed, load, write_system
+from tests.support.templates import DPGEN_JOB, DPGEN_LMP, DPGEN_PLM, make_context
 from wtemlp.config.templates.includes import origin, place
 from wtemlp.config.templates.plumed_text import actions, effective
 from wtemlp.core.errors import InputError, NotRunnable

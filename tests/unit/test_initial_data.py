@@ -9,55 +9,24 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.unit.test_config_params import GOOD, POSCAR, WATER, changed, load, root  # noqa: F401
+from tests.support.initial_data import BOX, N, arrays, write
+from tests.support.params import GOOD, POSCAR, changed, load
 from wtemlp.analysis.neighbours import closest_pairs, heights, most_neighbours
 from wtemlp.config.data.report import look_at_data
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError
 
-N = 4
-BOX = np.diag([9.0, 9.5, 10.0])
 
-
-def arrays(n: int = N, shift: float = 0.0) -> dict[str, np.ndarray]:
-    """Labelled frames of one water, no two alike."""
-    rng = np.random.default_rng(5)
-    coords = np.ravel(WATER) + 0.02 * rng.standard_normal((n, 9)) + shift
-    return {
-        "coord": coords,
-        "box": np.tile(BOX.ravel(), (n, 1)),
-        "energy": -30 - 0.1 * np.arange(n) - shift,
-        "force": rng.standard_normal((n, 9)),
-        "virial": rng.standard_normal((n, 9)),
-    }
-
-
-def write(
-    folder: Path,
-    data: dict[str, np.ndarray] | None = None,
-    name: str = "set.000",
-    types: str = "0\n1\n1\n",
-    names: str | None = "O\nH\n",
-) -> Path:
-    (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "type.raw").write_text(types)
-    if names is not None:
-        (folder / "type_map.raw").write_text(names)
-    for key, array in (arrays() if data is None else data).items():
-        np.save(folder / name / f"{key}.npy", array)
-    return folder
-
-
-def report(root: Path, **changes: object):  # noqa: F811
+def report(root: Path, **changes: object):
     content = {**GOOD, "validation_data_sys": [], **changes}
     return look_at_data(Section("param.json", content), root, tuple(content["type_map"]))
 
 
-def problems(root: Path, **changes: object) -> list[str]:  # noqa: F811
+def problems(root: Path, **changes: object) -> list[str]:
     return [str(one) for one in report(root, **changes).problems]
 
 
-def only_problem(root: Path, **changes: object) -> str:  # noqa: F811
+def only_problem(root: Path, **changes: object) -> str:
     (one,) = problems(root, **changes)
     assert one.startswith("param.json: ") and "\n" not in one
     return one
@@ -438,7 +407,7 @@ def test_data_that_are_named_twice_are_told(tmp_path, train):
     assert "all frames of data/../data/train are in the data before it" in found.warnings[0]
 
 
-def dpgens(root: Path, **changes: object) -> tuple[str, list[str]]:  # noqa: F811
+def dpgens(root: Path, **changes: object) -> tuple[str, list[str]]:
     params = load(root, {**GOOD, "validation_data_sys": [], **changes}, check_files=False)
     return params.jdata["init_data_prefix"], params.jdata["init_data_sys"]
 
@@ -547,7 +516,7 @@ def test_a_gigabyte_takes_little_time(tmp_path):
     assert time.process_time() - began < 3
 
 
-def test_check_prints_what_the_data_hold_and_run_refuses_before_it_writes(root):  # noqa: F811
+def test_check_prints_what_the_data_hold_and_run_refuses_before_it_writes(root):
     np.save(root / "data/train/set.000/energy.npy", np.array([np.nan]))
     before = sorted(root.rglob("*"))
     with pytest.raises(InputError, match=r"energy\.npy holds NaN in frame 0"):

@@ -7,8 +7,8 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests import fp_outputs
-from tests.unit.test_dpgen_styles import (
+from tests.support import fp_outputs
+from tests.support.label_inputs import (
     N_FRAMES,
     STYLES,
     arrays,

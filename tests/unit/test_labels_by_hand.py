@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from tests import fp_outputs
-from tests.unit.test_dpgen_styles import STYLES, prepared
+from tests.support import fp_outputs
+from tests.support.label_inputs import STYLES, prepared
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch import script, task_status

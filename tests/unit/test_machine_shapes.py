@@ -175,7 +175,7 @@ def test_what_is_well_formed_but_not_run(tmp_path, monkeypatch, capsys, data, wo
     with pytest.raises(NotRunnable) as caught:
         load_machines(path, tmp_path)
     assert words in str(caught.value)
-    from tests.loop.conftest import PARAM
+    from tests.support.loop_runs import PARAM
 
     (tmp_path / "param.json").write_text(json.dumps(PARAM))
     args = ["wtemlp", "check", "--schema-only", str(tmp_path / "param.json"), str(path)]

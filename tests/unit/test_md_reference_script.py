@@ -1,39 +1,16 @@
 """Scripts and data files of the reference force field."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.waters import water_box
-from wtemlp.config.keys.init import InitParams
+from tests.support.md_reference_script import PARAMS
+from tests.support.waters import water_box
 from wtemlp.config.keys.labels import ForceField
 from wtemlp.md import reference_runs
 from wtemlp.md.reference_script import force_field_commands, lammps_command, water_data
 from wtemlp.md.topology import water_topology
-
-PARAMS = InitParams(
-    source=Path("init.json"),
-    seed=1,
-    type_map=("O", "H"),
-    n_molecules=32,
-    density_g_cm3=1.0,
-    force_field=ForceField(cutoff_A=6.0),
-    temperature_K=300.0,
-    pressure_bar=1.01325,
-    timestep_fs=0.5,
-    npt_steps=101,
-    nvt_steps=402,
-    biasfactors=(16.0,),
-    wte_steps=400,
-    height_kT=0.5,
-    pace=100,
-    frames_per_ensemble=7,
-    validation_fraction=0.2,
-    starting_structures=2,
-    output=Path("init"),
-)
 
 
 def words(script):

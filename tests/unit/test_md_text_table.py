@@ -5,7 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from tests.unit.test_md_wte_script import WALKER
+from tests.support.walkers import WALKER
 from wtemlp.core.paths import HILLS
 from wtemlp.md import colvar, wte_command
 from wtemlp.md.wte_script import files

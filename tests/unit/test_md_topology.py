@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.waters import water_box
+from tests.support.waters import water_box
 from wtemlp.md.topology import bond_lengths, make_whole, water_topology
 
 LENGTH = 9.3

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.test_config_params import JOB, changed, load, root  # noqa: F401 (a fixture)
-from tests.unit.test_templates import make_context
+from tests.support.params import JOB, changed, load
+from tests.support.templates import make_context
 from wtemlp.analysis.frames import Decision
 from wtemlp.config.records import DPGEN, OWN
 from wtemlp.core.errors import CalculationError, NotRunnable
@@ -50,7 +50,7 @@ DPGENS = {
 }
 
 
-def prepared(root: Path, changes: dict):  # noqa: F811
+def prepared(root: Path, changes: dict):
     context = make_context(root, load(root, changed(PLAIN | changes)))
     explore.prepare(context, 0)
     return context
@@ -63,7 +63,7 @@ def masked(script: str) -> str:
 
 
 @pytest.mark.parametrize("changes", DPGENS.values(), ids=DPGENS)
-def test_scripts_are_dpgens(root, changes):  # noqa: F811
+def test_scripts_are_dpgens(root, changes):
     """Byte for byte but for the seeds, task for task, with the same structures."""
     context = prepared(root, changes)
     assert context.params.jobs[0].script == DPGEN
@@ -91,7 +91,7 @@ def test_scripts_are_dpgens(root, changes):  # noqa: F811
     assert len(seeds) == len(ours)
 
 
-def test_scripts_are_the_same_each_time(root):  # noqa: F811
+def test_scripts_are_the_same_each_time(root):
     texts = []
     for _ in range(2):
         context = prepared(root, {JOB + "pka_e": 50.0})
@@ -100,7 +100,7 @@ def test_scripts_are_the_same_each_time(root):  # noqa: F811
     assert texts[0] == texts[1] and len(set(texts[0])) == len(texts[0])
 
 
-def test_keys_that_wtemlps_own_script_has(root):  # noqa: F811
+def test_keys_that_wtemlps_own_script_has(root):
     changes = {
         JOB + "temps": [300],
         JOB + "dt": 0.001,
@@ -134,7 +134,7 @@ def test_keys_that_wtemlps_own_script_has(root):  # noqa: F811
         assert read_record(context.paths.explore_task(0, 0, 0)).timestep_ps == 0.001
 
 
-def test_what_is_not_for_a_biased_run(root):  # noqa: F811
+def test_what_is_not_for_a_biased_run(root):
     for key, value in (
         ("model_devi_nopbc", True),
         ("model_devi_merge_traj", True),
@@ -173,7 +173,7 @@ def test_what_is_not_for_a_biased_run(root):  # noqa: F811
         ({"model_devi_neidelay": -1}, "model_devi_neidelay = -1; must be 0 or more"),
     ],
 )
-def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
+def test_nonsense_is_told_in_a_line(root, changes, words):
     from wtemlp.core.errors import InputError
 
     with pytest.raises(InputError) as caught:
@@ -181,7 +181,7 @@ def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_what_has_no_effect_is_told(root, tmp_path):  # noqa: F811
+def test_what_has_no_effect_is_told(root, tmp_path):
     script = "units metal\npair_style deepmd\npair_coeff\ndump dpgen_dump\nrun 9\n"
     (tmp_path / "in.lammps").write_text(script)
     template = {JOB + "template": {"lmp": "in.lammps"}, JOB + "taut": 0.1}
@@ -221,7 +221,7 @@ def test_what_has_no_effect_is_told(root, tmp_path):  # noqa: F811
     assert params.jobs[0].temps_K == () and params.jobs[1].press_bar == ()
 
 
-def test_atoms_change_places(root):  # noqa: F811
+def test_atoms_change_places(root):
     def atoms(context) -> np.ndarray:
         text = (context.paths.explore(0) / "confs/000.0000.lmp").read_text()
         rows = text.split("Atoms")[1].split("\n\n", 1)[1].strip().splitlines()
@@ -261,7 +261,7 @@ def walk(folder: Path, merged: bool, steps: range, forces: float | None = 2.0) -
 
 
 @pytest.mark.parametrize("merged", [False, True])
-def test_frames_are_read_and_sent(root, merged):  # noqa: F811
+def test_frames_are_read_and_sent(root, merged):
     """The frames, their energies, the same labels whether the frames are in one file or not."""
     context = prepared(
         root, {"model_devi_merge_traj": merged, JOB + "ensemble": "nve", "model_devi_skip": 30}
@@ -285,7 +285,7 @@ def test_frames_are_read_and_sent(root, merged):  # noqa: F811
         assert f" {0.001 * decided.step[row]:.17g} 2.0 0 0" in text
 
 
-def test_deviations_relative_to_the_forces(root):  # noqa: F811
+def test_deviations_relative_to_the_forces(root):
     """As DP-GEN has them."""
     context = prepared(root, {"model_devi_f_avg_relative": True, JOB + "temps": [300]})
     folders = explore.task_folders(context.paths, 0)
@@ -353,7 +353,7 @@ def test_frames_that_are_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("given", "left"), [(True, []), (1, [2]), (2, [1, 2]), (False, [0, 1, 2]), (9, [0, 1, 2])]
 )
-def test_trajectories_are_given_up(root, given, left):  # noqa: F811
+def test_trajectories_are_given_up(root, given, left):
     """Those of the iterations that have labels; done again, it does nothing."""
     context = make_context(root, load(root, changed(PLAIN | {"model_devi_clean_traj": given})))
     for index in range(3):

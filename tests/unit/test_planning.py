@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from tests.loop.conftest import PARAM, write_data
-from tests.unit.synthetic import ar1
+from tests.support.loop_runs import PARAM, write_data
+from tests.support.synthetic import ar1
 from wtemlp import cli
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.lammps_log import longest_run

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from dargs import Argument
 
-from tests.loop.conftest import PARAM, machine, write_data
-from tests.waters import water_box
+from tests.support.loop_runs import PARAM, machine, write_data
+from tests.support.waters import water_box
 from wtemlp import testing
 from wtemlp.analysis.frames import Decision, FrameTable
 from wtemlp.config.machine.sections import load_machines
@@ -221,7 +221,7 @@ def test_the_calculators_of_ase_pass_the_checks(tmp_path):
 
 
 def test_the_force_field_passes_the_checks(tmp_path):
-    from tests.engines.conftest import require_engine
+    from tests.support.engines import require_engine
 
     require_engine("lammps")
     field = ForceField(cutoff_A=3.0, kspace_accuracy=1e-6)

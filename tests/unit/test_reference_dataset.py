@@ -7,8 +7,8 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests.unit.test_md_reference_script import PARAMS
-from tests.waters import water_box
+from tests.support.md_reference_script import PARAMS
+from tests.support.waters import water_box
 from wtemlp.initialize.dataset import gap_remarks, gap_steps
 from wtemlp.records.init_result import Ensemble
 from wtemlp.reference import dataset as ds

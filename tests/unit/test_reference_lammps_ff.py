@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.waters import water_box
+from tests.support.waters import water_box
 from wtemlp.config.keys.labels import ForceField
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.units import KCAL_MOL_IN_EV

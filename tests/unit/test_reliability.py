@@ -3,7 +3,7 @@
 import ast
 import json
 
-from tests.cluster.faults import BEGIN, DOCUMENT, END, FAULTS, Observation, note, table
+from tests.support.faults import BEGIN, DOCUMENT, END, FAULTS, Observation, note, table
 
 TESTS = DOCUMENT.parents[1] / "tests" / "cluster" / "test_faults.py"
 

@@ -3,9 +3,9 @@
 import pytest
 from markupsafe import Markup
 
-from tests.unit.browser import DESKTOP, DRAWN, PHONE, TOO_WIDE, Browser, require_browser
-from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
-from tests.unit.synthetic_validation import validation
+from tests.support.browser import DESKTOP, DRAWN, PHONE, TOO_WIDE, Browser, require_browser
+from tests.support.synthetic import TRUST, TYPE_MAP, write_run
+from tests.support.synthetic_validation import validation
 from wtemlp.records import validation_record
 from wtemlp.report.document import PageSection, render_page, table_section
 from wtemlp.report.figures import style

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unit.synthetic_validation import validation
+from tests.support.synthetic_validation import validation
 from wtemlp.report.citations import Used, bibtex, citations
 from wtemlp.report.references import REFERENCES
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.unit.synthetic import SIGMA_NVT_EV, TYPE_MAP, write_run, write_water
+from tests.support.synthetic import SIGMA_NVT_EV, TYPE_MAP, write_run, write_water
 from wtemlp.core import paths
 from wtemlp.md.colvar import read as read_colvar
 from wtemlp.report.data import read_lcurve, read_run

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 import pytest
 from markupsafe import Markup
 
-from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
-from tests.unit.synthetic_validation import validation
+from tests.support.synthetic import TRUST, TYPE_MAP, write_run
+from tests.support.synthetic_validation import validation
 from wtemlp.report.data import read_run
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot

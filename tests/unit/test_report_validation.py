@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.unit.synthetic_validation import validation
+from tests.support.synthetic_validation import validation
 from wtemlp.records.validation_record import Estimate, Validation
 from wtemlp.report.figures.validation import validation_figures
 from wtemlp.report.validation_tables import check_table, distance_table, in_words, run_table

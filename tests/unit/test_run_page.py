@@ -7,7 +7,7 @@ import logging
 import pytest
 from click.testing import CliRunner
 
-from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
+from tests.support.synthetic import TRUST, TYPE_MAP, write_run
 from wtemlp.cli import cli
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.loop.conftest import make_run
+from tests.support.loop_runs import make_run
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine

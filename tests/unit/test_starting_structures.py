@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from tests.unit.test_config_params import write_system
-from tests.unit.test_dpgen_styles import by_lammps, write_input
-from tests.unit.test_structures import OTHER, U, data_file, poscar, stru
-from tests.unit.test_validation_jobs import make
+from tests.support.label_inputs import by_lammps, write_input
+from tests.support.params import write_system
+from tests.support.structures import OTHER, U, data_file, poscar, stru
+from tests.support.validation_jobs import make
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.errors import CalculationError, InputError

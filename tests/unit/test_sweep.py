@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.unit.test_config_params import GOOD
+from tests.support.params import GOOD
 from wtemlp.config.keys.labels import Selection as Picking
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.core.errors import InputError, WtemlpError

@@ -8,16 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.unit.test_config_params import JOB, POSCAR, changed, load, write_system
+from tests.support.params import JOB, POSCAR, changed, load, write_system
+from tests.support.templates import DPGEN_JOB, DPGEN_LMP, DPGEN_PLM, EV, LMP, SEEDS, make_context
 from wtemlp.config.keys.wte import Guard
-from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.config.templates.job import WORDS
 from wtemlp.config.templates.plumed_output import EnergyFile, energy_file, written_files
 from wtemlp.config.templates.plumed_text import actions
 from wtemlp.config.templates.text import commands, left_over, occurs, replaced
 from wtemlp.core.errors import InputError
-from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen import adapter
 from wtemlp.md import template_words
 from wtemlp.md.walker import Walker
@@ -29,7 +28,6 @@ from wtemlp.stages.exploration.walker_results import read_walker
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/templates"
 HEADER = "# step max_devi_v min_devi_v avg_devi_v max_devi_f min_devi_f avg_devi_f\n"
-EV = "UNITS LENGTH=A TIME=ps ENERGY=eV\n"
 
 
 # -- text
@@ -110,17 +108,6 @@ def test_time_step_of_a_script(script, expected):
 # -- the parameter file
 
 
-LMP = """units metal
-pair_style deepmd
-pair_coeff
-timestep V_DT
-dump dpgen_dump
-velocity all create V_TEMP V_VELOCITY_SEED
-fix dpgen_plm
-fix_modify dpgen_plm energy no
-run $(V_NVT_STEPS+V_NSTEPS)
-# V_UNUSED
-"""
 PLM = (
     EV
     + """ene: ENERGY
@@ -133,25 +120,6 @@ WTE_JOB = {
     JOB + "template": {"lmp": "in.lammps", "plm": "in.plumed"},
     JOB + "rev_mat": {"plm": {"V_WIDTH": [1, 2], "V_STRIDE": [10]}},
     JOB + "wte.guard": {},
-}
-DPGEN_LMP = LMP.replace("$(V_NVT_STEPS+V_NSTEPS)", "V_NSTEPS").replace("V_DT", "0.001")
-DPGEN_PLM = EV + "ene: ENERGY\nMETAD ARG=ene SIGMA=V_W FILE=H.V_TEMP\n"
-SEEDS = {"0": {"lmp": {"V_VELOCITY_SEED": [1, 2, 3]}}, "1": {"lmp": {"V_VELOCITY_SEED": [4]}}}
-DPGEN_JOB = {
-    "model_devi_engine": "lammps",
-    "model_devi_plumed": True,
-    "model_devi_jobs": [
-        {
-            "sys_idx": [0, 1],
-            "traj_freq": 10,
-            "template": {"lmp": "in.lammps", "plm": "in.plumed"},
-            "rev_mat": {
-                "lmp": {"V_NSTEPS": [1000, 2000], "V_TEMP": [300]},
-                "plm": {"V_W": [0.5, "0.25"]},
-            },
-            "sys_rev_mat": SEEDS,
-        }
-    ],
 }
 
 
@@ -423,28 +391,6 @@ def test_the_script_that_a_walker_was_made_with_is_a_template(root):
 
 
 # -- walkers
-
-
-def make_context(root: Path, params) -> RunContext:
-    machine = {
-        "command": "lmp",
-        "machine": {"batch_type": "Shell", "local_root": "./", "context_type": "LazyLocalContext"},
-        "resources": {"group_size": 1},
-    }
-    (root / "machine.json").write_text(
-        json.dumps(
-            {
-                "api_version": "1.0",
-                "deepmd_version": "3.2.0",
-                **dict.fromkeys(("train", "model_devi", "fp"), machine),
-            }
-        )
-    )
-    train = root / "iter.000000/00.train"
-    train.mkdir(parents=True, exist_ok=True)
-    for model in range(4):
-        (train / f"graph.{model:03d}.pb").touch()
-    return RunContext(params, load_machines(root / "machine.json", root), RunPaths(root))
 
 
 def dpgens_scripts(folder: Path, context: RunContext, monkeypatch) -> list[Path]:

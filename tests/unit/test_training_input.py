@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_config_params import GOOD, changed, error_of, load, root  # noqa: F401
-from tests.unit.test_training_options import context_of
+from tests.support.params import GOOD, changed, error_of, load
+from tests.support.trainings import context_of
 from wtemlp.core import paths
 from wtemlp.core.errors import InputError
 from wtemlp.stages import train
@@ -47,27 +47,27 @@ ATTENTION = {"type": "se_atten", "rcut": 4.0, "rcut_smth": 0.5, "sel": 20}
         ({f"{TRAINING}.stat_file_mode": "read"}, ["default_training_param", "stat_file"]),
     ],
 )
-def test_what_deepmd_kit_refuses_is_told_in_a_line(root, changes, parts):  # noqa: F811
+def test_what_deepmd_kit_refuses_is_told_in_a_line(root, changes, parts):
     line = error_of(root, changes)
     assert line.startswith("params.json: ") and "\n" not in line
     for part in parts:
         assert part in line
 
 
-def test_the_member_of_a_list_is_named(root):  # noqa: F811
+def test_the_member_of_a_list_is_named(root):
     members = [copy.deepcopy(GOOD["default_training_param"]) for _ in range(4)]
     members[2]["model"]["descriptor"]["type"] = "se_e2a"
     line = error_of(root, {"default_training_param": members})
     assert "default_training_param[2].model.descriptor.type" in line
 
 
-def test_a_type_that_a_plugin_may_have_is_a_warning(root):  # noqa: F811
+def test_a_type_that_a_plugin_may_have_is_a_warning(root):
     """The trainings' DeePMD-kit may have more than this machine's."""
     (line,) = warnings(root, {DESCRIPTOR: {"type": "mace_of_a_plugin", "rcut": 4.0}})
     assert 'descriptor.type = "mace_of_a_plugin": this machine\'s DeePMD-kit does not' in line
 
 
-def test_the_schema_is_asked_without_a_back_end(root):  # noqa: F811
+def test_the_schema_is_asked_without_a_back_end(root):
     (root / "params.json").write_text(json.dumps(GOOD))
     code = (
         "import sys; from pathlib import Path; from wtemlp.config.params import load_params;"
@@ -78,7 +78,7 @@ def test_the_schema_is_asked_without_a_back_end(root):  # noqa: F811
     subprocess.run([sys.executable, "-c", code], cwd=root, check=True)
 
 
-def warnings(root: Path, changes: dict[str, object]) -> list[str]:  # noqa: F811
+def warnings(root: Path, changes: dict[str, object]) -> list[str]:
     return [line for line in load(root, changed(changes)).warnings if TRAIN[:-1] in line]
 
 
@@ -103,13 +103,13 @@ def warnings(root: Path, changes: dict[str, object]) -> list[str]:  # noqa: F811
         ({"type": "cosine"}, 5001, None),
     ],
 )
-def test_a_learning_rate_that_does_not_fall_is_told(root, rate, steps, told):  # noqa: F811
+def test_a_learning_rate_that_does_not_fall_is_told(root, rate, steps, told):
     rate = {"type": "exp", "start_lr": 0.005, "stop_lr": 1e-5, **rate}
     lines = warnings(root, {f"{TRAIN}learning_rate": rate, f"{TRAINING}.numb_steps": steps})
     assert len(lines) == bool(told) and (told or "") in "".join(lines)
 
 
-def test_the_rate_of_a_training_that_goes_on_is_looked_at_too(root):  # noqa: F811
+def test_the_rate_of_a_training_that_goes_on_is_looked_at_too(root):
     (line,) = warnings(
         root,
         {
@@ -130,7 +130,7 @@ def test_the_rate_of_a_training_that_goes_on_is_looked_at_too(root):  # noqa: F8
         ("save_dir", "checkpoints", None),
     ],
 )
-def test_names_that_a_run_needs_are_overruled_with_a_word(root, key, value, taken):  # noqa: F811
+def test_names_that_a_run_needs_are_overruled_with_a_word(root, key, value, taken):
     given = changed({f"{TRAINING}.{key}": value})["default_training_param"]
     context = context_of(root, default_training_param=given)
     line = context.params.warnings[0]
@@ -145,7 +145,7 @@ def test_names_that_a_run_needs_are_overruled_with_a_word(root, key, value, take
     assert line not in context_of(root, default_training_param=given).params.warnings
 
 
-def test_a_model_without_a_learning_curve_is_kept(root):  # noqa: F811
+def test_a_model_without_a_learning_curve_is_kept(root):
     context = context_of(root)
     train.prepare(context, 0)
     for task in train.tasks(context, 0)[0]:
@@ -171,7 +171,7 @@ SCRIPT = b'{"model":{"type_map":["O","H"],"descriptor":{"sel":[1],"type":"%s","n
         (PB + SCRIPT % b"se_atten", None),
     ],
 )
-def test_what_a_training_begins_with_is_a_model(root, key, content, words):  # noqa: F811
+def test_what_a_training_begins_with_is_a_model(root, key, content, words):
     (root / "pre.pb").write_bytes(content)
     changes = {key: ["pre.pb"] * 4, DESCRIPTOR: ATTENTION}
     if words is None:
@@ -182,7 +182,7 @@ def test_what_a_training_begins_with_is_a_model(root, key, content, words):  # n
 
 
 @pytest.mark.parametrize(("content", "good"), [(b"PK\x03\x04", True), (b"half", False)])
-def test_a_model_of_torch_is_its_archive(root, content, good):  # noqa: F811
+def test_a_model_of_torch_is_its_archive(root, content, good):
     (root / "pre.pth").write_bytes(content)
     changes = {"training_init_frozen_model": ["pre.pth"] * 4, "train_backend": "pytorch"}
     if good:
@@ -201,7 +201,7 @@ def test_a_model_of_torch_is_its_archive(root, content, good):  # noqa: F811
         },
     ],
 )
-def test_tensorflow_fine_tunes_attention_only(root, descriptor):  # noqa: F811
+def test_tensorflow_fine_tunes_attention_only(root, descriptor):
     (root / "pre.pb").write_bytes(PB + SCRIPT % b"se_atten")
     changes = {"training_finetune_model": ["pre.pb"] * 4, DESCRIPTOR: descriptor}
     assert 'fine-tunes "se_atten" descriptors only, not "se_e2_a"' in error_of(root, changes)
@@ -212,9 +212,9 @@ def test_tensorflow_fine_tunes_attention_only(root, descriptor):  # noqa: F811
     assert "holds no training script" in error_of(root, changes)
 
 
-def test_validation_systems_below_a_folder_travel_whole(root):  # noqa: F811
+def test_validation_systems_below_a_folder_travel_whole(root):
     """Each is a link of its own: `dp test` goes through no folder behind a link."""
-    from tests.unit.test_config_params import write_system
+    from tests.support.params import write_system
 
     write_system(root / "data/many/a", ["O", "H"], [1.0])
     write_system(root / "data/many/deep/b", ["O", "H"], [2.0])
@@ -228,14 +228,14 @@ def test_validation_systems_below_a_folder_travel_whole(root):  # noqa: F811
     assert (context.paths.train(0) / "data.valid/001").resolve() == root / "data/many/deep/b"
 
 
-def test_errors_are_input_errors(root):  # noqa: F811
+def test_errors_are_input_errors(root):
     with pytest.raises(InputError) as caught:
         load(root, changed({f"{DESCRIPTOR}.type": "se_e2a"}), check_files=False)
     assert caught.value.exit_code == 2
 
 
-def test_dpgen_prepares_a_training_from_data_outside_the_prefix(root, tmp_path_factory):  # noqa: F811
-    from tests.unit.test_config_params import write_system
+def test_dpgen_prepares_a_training_from_data_outside_the_prefix(root, tmp_path_factory):
+    from tests.support.params import write_system
 
     other = tmp_path_factory.mktemp("other") / "iter.000000/02.fp"
     write_system(other / "data.000/H2O1", ["O", "H"], [5.0, 6.0])

@@ -8,14 +8,12 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests.unit.test_config_params import GOOD, load, root, write_system  # noqa: F401 (a fixture)
-from wtemlp.config.machine.sections import load_machines
+from tests.support.params import GOOD, write_system
+from tests.support.trainings import context_of
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine, NotRunnable
-from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen import adapter
 from wtemlp.records.state import RunState, Step
 from wtemlp.stages import held_out, train
-from wtemlp.stages.context import RunContext
 from wtemlp.workflow.resume import sound_step
 
 MODELS = ["one", "two"]
@@ -28,27 +26,7 @@ HYBRID = {
 }
 
 
-def context_of(root: Path, command: str = "dp", **changes: object) -> RunContext:  # noqa: F811
-    data = copy.deepcopy(GOOD) | {"numb_models": 2, "validation_data_sys": []} | changes
-    params = load(root, {key: value for key, value in data.items() if value is not ...})
-    machine = {
-        "command": command,
-        "machine": {"batch_type": "Shell", "local_root": "./", "context_type": "LazyLocalContext"},
-        "resources": {"group_size": 1},
-    }
-    (root / "machine.json").write_text(
-        json.dumps(
-            {
-                "api_version": "1.0",
-                "deepmd_version": "3.2.0",
-                **dict.fromkeys(("train", "model_devi", "fp"), machine),
-            }
-        )
-    )
-    return RunContext(params, load_machines(root / "machine.json", root), RunPaths(root))
-
-
-def labelled(root: Path, iteration: int, n_frames: int = 3) -> None:  # noqa: F811
+def labelled(root: Path, iteration: int, n_frames: int = 3) -> None:
     """Labels of an iteration, and the models that it had."""
     folder = root / f"iter.{iteration:06d}"
     system = dpdata.LabeledSystem(
@@ -102,7 +80,7 @@ BACKENDS = {
 @pytest.mark.parametrize(
     ("changes", "flag", "suffix", "then", "checkpoint"), BACKENDS.values(), ids=BACKENDS
 )
-def test_names_of_the_back_ends(root, program, changes, flag, suffix, then, checkpoint):  # noqa: F811
+def test_names_of_the_back_ends(root, program, changes, flag, suffix, then, checkpoint):
     """Those that DP-GEN waits for and links, told to the back ends that have others."""
     context = context_of(
         root, program, dp_compress=True, validation_data_sys=["validation"], **changes
@@ -138,7 +116,7 @@ def test_names_of_the_back_ends(root, program, changes, flag, suffix, then, chec
     assert sound_step(context.paths, state)[0] is Step.MAKE_EXPLORE
 
 
-def test_models_are_gone_on_with(root):  # noqa: F811
+def test_models_are_gone_on_with(root):
     labelled(root, 0)
     context = context_of(
         root,
@@ -166,7 +144,7 @@ def test_models_are_gone_on_with(root):  # noqa: F811
     assert (task.folder / "old/model.ckpt.index").read_text() == "0 1"
 
 
-def test_an_epoch_is_not_what_reused_models_are_trained_for(root):  # noqa: F811
+def test_an_epoch_is_not_what_reused_models_are_trained_for(root):
     labelled(root, 0)
     training = {"training": {"numb_epoch": 100}}
     for steps in (None, 7):
@@ -183,7 +161,7 @@ def test_an_epoch_is_not_what_reused_models_are_trained_for(root):  # noqa: F811
 
 
 @pytest.mark.parametrize("epochs", [False, True])
-def test_all_data_in_one_file(root, epochs):  # noqa: F811
+def test_all_data_in_one_file(root, epochs):
     labelled(root, 0)
     training = {"numb_epoch": 100} if epochs else {"numb_steps": 200}  # a batch of each system
     context = context_of(
@@ -199,7 +177,7 @@ def test_all_data_in_one_file(root, epochs):  # noqa: F811
     assert made["numb_steps"] == 200
 
 
-def test_begin_with_models_that_are_there(root):  # noqa: F811
+def test_begin_with_models_that_are_there(root):
     labelled(root, 7)
     (root / "models").symlink_to(root / "iter.000007/00.train")
     keys = {"training_init_model": True, "training_iter0_model_path": ["models/00*"]}
@@ -224,7 +202,7 @@ def test_begin_with_models_that_are_there(root):  # noqa: F811
         ("training_finetune_model", "--finetune old/init.pth", {"train_backend": "pytorch"}),
     ],
 )
-def test_begin_with_frozen_models(root, key, flag, more):  # noqa: F811
+def test_begin_with_frozen_models(root, key, flag, more):
     suffix = flag[flag.index(".") :]
     names = [f"{name}{suffix}" for name in MODELS]
     for name in names:
@@ -243,7 +221,7 @@ def test_begin_with_frozen_models(root, key, flag, more):  # noqa: F811
     assert "--init" not in train.tasks(context, 1)[0][0].command
 
 
-def test_models_of_an_iteration_without_training(root):  # noqa: F811
+def test_models_of_an_iteration_without_training(root):
     """Compressed ones are linked, where DP-GEN links those that are not."""
     labelled(root, 0)
     jobs = copy.deepcopy(GOOD["model_devi_jobs"])
@@ -263,7 +241,7 @@ def test_models_of_an_iteration_without_training(root):  # noqa: F811
     assert len(train.tasks(context, 2)[0]) == 2
 
 
-def test_descriptors_of_parts_have_seeds_of_their_own(root):  # noqa: F811
+def test_descriptors_of_parts_have_seeds_of_their_own(root):
     data = copy.deepcopy(GOOD["default_training_param"])
     data["model"]["descriptor"] = HYBRID
     context = context_of(root, default_training_param=data)
@@ -278,7 +256,7 @@ def test_descriptors_of_parts_have_seeds_of_their_own(root):  # noqa: F811
         context_of(root, default_training_param=data)
 
 
-def test_mixed_types(root):  # noqa: F811
+def test_mixed_types(root):
     """Data in which the atoms' types differ from frame to frame."""
     folder = root / "data/mixed"
     write_system(folder, ["O", "H"])
@@ -295,7 +273,7 @@ def test_mixed_types(root):  # noqa: F811
     assert "data.init/mixed/set.000" in common and "data.init/mixed/type_map.raw" in common
 
 
-def test_a_table_for_short_distances(root):  # noqa: F811
+def test_a_table_for_short_distances(root):
     (root / "tables").mkdir()
     (root / "tables/zbl.txt").write_text("0.1 1 1 1\n")
     functions = [["tanh", "gelu"], ["relu", "tanh"]]
@@ -333,7 +311,7 @@ def test_a_table_for_short_distances(root):  # noqa: F811
         ({"model_devi_activation_func": [["tanh", "tanh"]]}, "one per model (numb_models: 2)"),
     ],
 )
-def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
+def test_nonsense_is_told_in_a_line(root, changes, words):
     """What DP-GEN tells in the middle of a run, or not at all."""
     with pytest.raises(NotRunnable) as caught:
         context_of(root, **changes)
@@ -344,7 +322,7 @@ def test_nonsense_is_told_in_a_line(root, changes, words):  # noqa: F811
     ("backend", "package"),
     [("pytorch", "torch"), ("pt-expt", "torch"), ("jax", "jax"), ("tensorflow", "tensorflow")],
 )
-def test_a_back_end_that_is_not_here(root, monkeypatch, backend, package):  # noqa: F811
+def test_a_back_end_that_is_not_here(root, monkeypatch, backend, package):
     from wtemlp.preflight import installed_engines
 
     monkeypatch.setattr(installed_engines.lammps_library, "package_folder", lambda name: None)
@@ -355,7 +333,7 @@ def test_a_back_end_that_is_not_here(root, monkeypatch, backend, package):  # no
     installed_engines.check_backend(context.params, context.machines)
 
 
-def test_only_the_back_end_that_trains_must_be_here(root, monkeypatch):  # noqa: F811
+def test_only_the_back_end_that_trains_must_be_here(root, monkeypatch):
     """A machine with PyTorch alone needs no TensorFlow."""
     from wtemlp.preflight import installed_engines
 
@@ -371,7 +349,7 @@ def test_only_the_back_end_that_trains_must_be_here(root, monkeypatch):  # noqa:
         installed_engines.check_backend(usual.params, usual.machines)
 
 
-def test_what_is_prepared_is_dpgens(root, tmp_path_factory):  # noqa: F811
+def test_what_is_prepared_is_dpgens(root, tmp_path_factory):
     """The same input but for the validation data, from the same seed."""
     labelled(root, 0)
     keys = {

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.loop.conftest import PARAM
+from tests.support.loop_runs import PARAM
 from wtemlp.config.params import load_params
 from wtemlp.core.errors import InputError
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.loop.conftest import PARAM
-from tests.waters import water_box
+from tests.support.loop_runs import PARAM
+from tests.support.waters import water_box
 from wtemlp.analysis.structure import RdfDistance, rdf_with_errors
 from wtemlp.config.keys.validation import ValidationBounds
 from wtemlp.config.params import load_params

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.unit import dpgen_files
+from tests.support import dpgen_files
 from wtemlp import cli
 from wtemlp.config.params import examine_params
 from wtemlp.core.errors import InputError, NotRunnable
@@ -116,7 +116,7 @@ def test_what_is_not_run_is_a_finding_of_its_own(tmp_path, monkeypatch, capsys):
 
 
 def test_files_need_not_be_there(tmp_path, monkeypatch, capsys):
-    from tests.loop.conftest import PARAM
+    from tests.support.loop_runs import PARAM
 
     data = copy.deepcopy(PARAM)
     data["model_devi_jobs"][0]["wte"]["plumed"] = "cv.plumed"
@@ -125,7 +125,7 @@ def test_files_need_not_be_there(tmp_path, monkeypatch, capsys):
 
 
 def test_our_own_values_are_looked_at(tmp_path, monkeypatch, capsys):
-    from tests.loop.conftest import PARAM
+    from tests.support.loop_runs import PARAM
 
     data = copy.deepcopy(PARAM)
     data["model_devi_jobs"][1]["wte"]["biasfactor"] = 0.5
@@ -139,7 +139,7 @@ def test_our_own_values_are_looked_at(tmp_path, monkeypatch, capsys):
 )
 def test_values_are_looked_at_beside_a_template_too(tmp_path, monkeypatch, capsys, key, value):
     """What the scripts lack is one thing, what the file says another."""
-    from tests.loop.conftest import PARAM
+    from tests.support.loop_runs import PARAM
 
     data = copy.deepcopy(PARAM)
     data["model_devi_jobs"][1]["template"] = {"lmp": "no.lammps", "plm": "no.plumed"}

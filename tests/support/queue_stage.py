@@ -7,8 +7,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cluster.conftest import Cluster
-from tests.loop.test_dispatch_local import Stage
+from tests.support.cluster import Cluster
+from tests.support.stages import Stage
 from wtemlp.config.records import MachineSection
 from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import TaskResult
@@ -115,8 +115,8 @@ class Client:
     ) -> None:
         code = (
             "import logging, sys; from pathlib import Path\n"
-            "from tests.cluster.conftest import Cluster\n"
-            "from tests.cluster.stage import QueueStage\n"
+            "from tests.support.cluster import Cluster\n"
+            "from tests.support.queue_stage import QueueStage\n"
             "logging.basicConfig(level='WARNING', format='%(message)s', stream=sys.stderr)\n"
             f"cluster = Cluster(Path({str(stage.cluster.dir)!r}))\n"
             f"stage = QueueStage(Path({str(stage.run.parent)!r}), cluster, {stage.context!r},"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.unit.synthetic import TRUST, TYPE_MAP, write_run
+from tests.support.synthetic import TRUST, TYPE_MAP, write_run
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state, sweep_record
 from wtemlp.records import validation_record as validations

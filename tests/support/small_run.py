@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.engines.conftest import engine_environment
-from tests.loop.conftest import PARAM, ROOT, Run, job
+from tests.support.engines import engine_environment
+from tests.support.loop_runs import PARAM, ROOT, Run, job
 from wtemlp.config.keys.labels import ForceField
 
 FORCE_FIELD = ForceField(cutoff_A=6.0, kspace_accuracy=1e-5)

@@ -1,8 +1,8 @@
 """The faults that dispatch must bear, and what dpdispatcher 1.1.0 does about them.
 
 dpdispatcher's column was measured once, by hand, on this same loopback cluster.  wtemlp's is what
-the tests of :mod:`tests.cluster.test_faults` saw: they note it in the file that the variable
-``FAULTS_JSON`` names, and ``python -m tests.cluster.faults FILE`` puts it into
+the tests of :mod:`tests.support.host_keys` saw: they note it in the file that the variable
+``FAULTS_JSON`` names, and ``python -m tests.support.faults FILE`` puts it into
 ``docs/reliability.md``.
 """
 

@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests import program
-from tests.cluster.conftest import Cluster, until
-from tests.cluster.stage import section
-from tests.loop.conftest import ENGINES, Run, make_run
+from tests.support import program
+from tests.support.cluster import Cluster, until
+from tests.support.loop_runs import ENGINES, Run, make_run
+from tests.support.queue_stage import section
 from wtemlp.records.state import Step
 
 

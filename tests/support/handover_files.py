@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.engines.conftest import engine_environment
-from tests.loop.conftest import PARAM, write_data
+from tests.support.engines import engine_environment
+from tests.support.loop_runs import PARAM, write_data
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.paths import RunPaths

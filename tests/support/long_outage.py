@@ -6,9 +6,9 @@ import threading
 import time
 from pathlib import Path
 
-from tests.cluster.conftest import started, until
-from tests.cluster.stage import Client, QueueStage
-from tests.loop.test_dispatch_local import once_each
+from tests.support.cluster import started, until
+from tests.support.queue_stage import Client, QueueStage
+from tests.support.stages import once_each
 
 TASKS = 2
 

@@ -1,0 +1,1 @@
+"""Data, builders and programs that several test modules use."""

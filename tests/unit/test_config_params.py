@@ -321,7 +321,7 @@ def test_machine_file_in_its_place(tmp_path):
 WRONG = [
     # keys
     ({"seeed": 1}, ['seeed = 1; unknown key, did you mean "seed"?']),
-    ({"pressure": 1}, ["pressure = 1; unknown key, remove it"]),
+    ({"colour": 1}, ["colour = 1; unknown key, remove it"]),
     ({JOB + "Nsteps": 1}, ["model_devi_jobs[0].Nsteps", 'did you mean "nsteps"?']),
     ({WTE + "bias_factor": 1}, ["[0].wte.bias_factor = 1", 'did you mean "biasfactor"?']),
     ({WTE + "guard.devi": 1}, ["model_devi_jobs[0].wte.guard.devi = 1; unknown key"]),

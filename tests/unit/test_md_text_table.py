@@ -129,7 +129,7 @@ def test_hills_that_are_cut_do_not_reach_plumed(tmp_path, length, more):
     (tmp_path / HILLS).write_text(TEXT[:length] + more)
     sh(wte_command._cut_last(HILLS))
     kept = sh(f"awk -v until=0.0035 -f hills.awk {HILLS}")
-    shifted = sh("awk -v shift=1 -f shift.awk previous.hills")
+    shifted = sh("awk -v shift=1 -v factor=4 -f shift.awk previous.hills")
     for text in (kept, shifted):
         rows = [line.split() for line in text.splitlines() if line[0] != "#"]
         assert all(len(row) == 5 for row in rows) and len(rows) >= 2

@@ -4,7 +4,7 @@ project = "wtemlp"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_heading_anchors = 3
 html_title = "wtemlp"
-# Links to files of the repository outside of docs/; words of shapes, as n_frames, that many records have.
+# Links to files of the repository outside of docs/; shapes, as n_frames, that many records have.
 suppress_warnings = ["myst.xref_missing", "ref.python"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings have types, with shapes

@@ -72,6 +72,6 @@ def test_it_starts_and_stops(short_folder, user, end):
 @pytest.mark.parametrize(("ci", "outcome"), [("", pytest.skip.Exception), ("true", Failed)])
 def test_without_slurm_it_is_skipped_and_on_ci_it_fails(monkeypatch, ci, outcome):
     monkeypatch.setenv("CI", ci)
-    monkeypatch.setattr("tests.cluster.conftest.NEEDED", ("sh", "no-such-daemon"))
+    monkeypatch.setattr("tests.support.cluster.NEEDED", ("sh", "no-such-daemon"))
     with pytest.raises(outcome, match="needs no-such-daemon"):
         require_cluster()

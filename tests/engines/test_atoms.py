@@ -157,7 +157,7 @@ def test_a_script_without_the_deviations_of_atoms_is_told(clusters, tmp_path):
 def electrons(tmp_path_factory) -> Run:
     return done(
         tmp_path_factory.mktemp("electrons") / "run",
-        f"{ROOT}/tests/fp_outputs.py vasp",
+        f"{ROOT}/tests/support/fp_outputs.py vasp",
         model_devi_jobs=[JOB | {"temps": [[330, 20000]]}],
         fp_style="vasp",
         fp_params=...,

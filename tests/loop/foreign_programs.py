@@ -59,7 +59,7 @@ def model_devi(args: list[str]) -> None:
 
 
 def g16(args: list[str]) -> None:
-    from tests import fp_outputs
+    from tests.support import fp_outputs
 
     rows = [line.split() for line in Path("input").read_text().splitlines()]
     atoms = [row for row in rows if len(row) == 4 and row[0].isalpha()]

@@ -36,7 +36,7 @@ def dft_run(folder: Path, style: str = "pwscf", **changes):
         (folder / "pp" / name).write_text(name)
     (folder / "INCAR").write_text("KSPACING = 0.5\nKGAMMA = T\n")
     machine = json.loads((folder / "machine.json").read_text())
-    engine = f"{sys.executable} {ROOT}/tests/fp_outputs.py {style}"
+    engine = f"{sys.executable} {ROOT}/tests/support/fp_outputs.py {style}"
     machine["fp"]["command"] = f"PYTHONPATH={ROOT} FAKE_DFT_COUNT={folder}/{COUNT} {engine}"
     machine["fp"]["machine"]["retry_count"] = 0
     machine["fp"]["resources"]["group_size"] = 2

@@ -157,7 +157,7 @@ def foreign_run(folder: Path, engine: str, **changes: object) -> Run:
         "calypso_path": f"{folder}/bin",
         "deepmdkit_python": f"{folder}/bin/deepmd_python",
     }
-    fake = f"PYTHONPATH={ROOT} {sys.executable} {ROOT}/tests/fp_outputs.py vasp"
+    fake = f"PYTHONPATH={ROOT} {sys.executable} {ROOT}/tests/support/fp_outputs.py vasp"
     machine["fp"]["command"] = {"gromacs": "g16", "amber": "sander", "calypso": fake}[engine]
     (folder / "machine.json").write_text(json.dumps(machine))
     return run

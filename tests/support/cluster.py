@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("loopback.sh")
+SCRIPT = Path(__file__).parents[1] / "cluster" / "loopback.sh"
 
 
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged", "sshd", "ssh-keygen", "setsid")

@@ -16,7 +16,7 @@ from wtemlp.session.progress import Reporter
 from wtemlp.stages.context import RunContext
 from wtemlp.workflow.loop import Loop
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "engines"
 OURS = ("seed", "validation_data_sys")
 TEMPLATE = """units metal
 boundary p p p

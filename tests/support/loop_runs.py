@@ -19,7 +19,7 @@ from tests.support.program import Program
 from tests.support.shared import made_once
 from tests.support.waters import water_box
 
-ENGINES = Path(__file__).with_name("cheap_engines.py")
+ENGINES = Path(__file__).parents[1] / "loop" / "cheap_engines.py"
 
 
 ROOT = Path(__file__).parents[2]

@@ -21,7 +21,7 @@ import wtemlp.cli.init
 import wtemlp.cli.run  # noqa: F401
 from wtemlp.cli import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 #: The same as a command, for what needs one.
 COMMAND = (sys.executable, "-c", "from wtemlp.cli import main; main()")
 

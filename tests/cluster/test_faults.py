@@ -22,7 +22,7 @@ from tests.support.long_outage import LongOutage
 from tests.support.queue_stage import Client, QueueStage, said
 from tests.support.stages import once_each
 from wtemlp.core.errors import TransportError
-from wtemlp.dispatch import backend
+from wtemlp.dispatch import host_backend
 from wtemlp.dispatch.dispatcher import Stopped
 
 pytestmark = pytest.mark.cluster
@@ -135,7 +135,7 @@ class Row:
 
 @pytest.fixture
 def row(request, cluster, client, tmp_path, caplog, monkeypatch) -> Row:
-    monkeypatch.setattr(backend, "GRACE_S", 1.0)  # no network file system here
+    monkeypatch.setattr(host_backend, "GRACE_S", 1.0)  # no network file system here
     caplog.set_level("INFO", "wtemlp.dispatch")
     key = request.node.originalname.removeprefix("test_")
     assert key in FAULTS

@@ -9,7 +9,7 @@ import pytest
 from tests.support.stages import Stage, once_each
 from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import TransportError
-from wtemlp.dispatch import backend
+from wtemlp.dispatch import host_backend
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.journal import Journal
@@ -50,8 +50,8 @@ class Site(Stage):
             "FLAVOUR": batch,
         }.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(backend, "GRACE_S", 0.3)
-        monkeypatch.setattr(backend, "LOOKS_S", (0.0,))
+        monkeypatch.setattr(host_backend, "GRACE_S", 0.3)
+        monkeypatch.setattr(host_backend, "LOOKS_S", (0.0,))
 
     def section(self):
         machine = {

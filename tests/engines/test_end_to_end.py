@@ -22,7 +22,8 @@ def test_frames_are_explored_and_labelled(run):
     assert summary["labelled"] + summary["label_failures"] == 12 and summary["labelled"] >= 8
     assert summary["explored"] > 30
     last = json.loads((run.folder / "iter.000001/summary.json").read_text())
-    assert last["n_train_frames"] == 18 + summary["labelled"]
+    init = json.loads((run.folder / "init/init.json").read_text())
+    assert last["n_train_frames"] == init["n_train"] + summary["labelled"]
     assert 0 < last["force_rmse_meV_A"] < 2000
 
 

@@ -238,7 +238,10 @@ def init(folder):
 
 
 def test_a_failed_task_is_named_with_the_next_command(tmp_path):
-    write_files(tmp_path, "echo 'ERROR: no licence' > log.lammps; false")
+    engine = tmp_path / "engine"
+    engine.write_text("#!/bin/sh\necho 'ERROR: no licence' > log.lammps\nfalse\n")
+    engine.chmod(0o755)
+    write_files(tmp_path, str(engine))
     done = init(tmp_path)
     assert done.returncode == 1
     assert str(tmp_path / "start" / "00.equilibrate" / "nvt") in done.stderr

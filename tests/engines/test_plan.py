@@ -57,7 +57,8 @@ def test_a_short_run_of_its_own(planned):
     assert found["n_molecules"] == 27 and found["system"] == 0
     assert found["nvt"]["n"] == len(energies)
     sigma = float(np.std(energies[:, 2], ddof=1)) * KCAL_MOL_IN_EV
-    assert found["nvt"]["sigma_eV"] == pytest.approx(sigma)
+    # Unbiased for a correlated series: a little more than the standard deviation of its values.
+    assert 1 <= found["nvt"]["sigma_eV"] / sigma < 1.2
     assert 0 < found["seconds_per_step"] < 0.1
     assert {path.name for path in folder.iterdir()} == {"param.json", "conf", "data", "plan"}
 

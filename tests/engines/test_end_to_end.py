@@ -13,6 +13,7 @@ from wtemlp.md import colvar, wte_script
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
+from wtemlp.records.init_result import load_result
 from wtemlp.records.state import Step
 
 
@@ -22,8 +23,8 @@ def test_frames_are_explored_and_labelled(run):
     assert summary["labelled"] + summary["label_failures"] == 12 and summary["labelled"] >= 8
     assert summary["explored"] > 30
     last = json.loads((run.folder / "iter.000001/summary.json").read_text())
-    init = json.loads((run.folder / "init/init.json").read_text())
-    assert last["n_train_frames"] == init["n_train"] + summary["labelled"]
+    n_train = load_result(run.folder / "init").n_train
+    assert last["n_train_frames"] == n_train + summary["labelled"]
     assert 0 < last["force_rmse_meV_A"] < 2000
 
 

@@ -22,8 +22,8 @@ INIT = {
     "timestep_fs": 0.5,
     "npt_steps": 2000,
     "nvt_steps": 8000,
-    "frames_per_ensemble": 30,
-    "validation_fraction": 0.2,
+    "frames_per_ensemble": 24,
+    "validation_fraction": 0.09,
     "starting_structures": 1,
     "output": "init",
 }
@@ -72,7 +72,7 @@ def write_input(folder: Path) -> None:
                 "start_pref_f": 1000,
                 "limit_pref_f": 20,
             },
-            "training": {"numb_epoch": 50, "disp_freq": 50, "save_freq": 1000},
+            "training": {"numb_epoch": 28, "disp_freq": 50, "save_freq": 1000},
         },
     }
     (folder / "param.json").write_text(json.dumps(param))

@@ -44,7 +44,7 @@ def run(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
         "biasfactor": [4, 25],
         "nvt_steps": 600,
         "pace": 20,
-        "guard": {"temp_factor": 10, "energy_sigmas": 50},
+        "guard": {"temp_factor": 10, "devi_factor": 20, "energy_sigmas": 50},
     }
     folder = tmp_path_factory.mktemp("templates") / "run"
     mine = with_models_of(run, folder, model_devi_jobs=[job])

@@ -153,4 +153,4 @@ def test_a_model_that_knows_nothing_is_not_good(folder, normal):
     assert [run for run in found.md if run.potential == REFERENCE] == before
     assert found.parity[0].force_rmse_meV_A > 2 * normal[0].parity[0].force_rmse_meV_A
     (rdf,) = [check for check in found.checks if check.name.startswith("g(r) of O-O")] or [None]
-    assert rdf is None or not rdf.ok
+    assert rdf is None or rdf.answer != "good"

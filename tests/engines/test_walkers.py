@@ -84,7 +84,7 @@ def test_guard_on_the_deviation(run):
     assert why.startswith("force deviation ") and "on 3 successive outputs" in why
     assert "of NVT" in why and steps[-1] <= 3 * 10 + 10 and (found[-3:] > limit).all()
     # A limit that only the biased part passes, three times in a row at a look of the guard.
-    walk_on = {"biasfactor": 400.0, "height_kT": 50.0, "sigma_eV": 1.0, "nsteps": 900}
+    walk_on = {"biasfactor": 400.0, "height_kT": 200.0, "sigma_eV": 1.0, "nsteps": 900}
     strong = Guard(devi_factor=1.0, temp_factor=1000.0, energy_sigmas=1e6)
     _, steps, deviations = walk(run, "pushed", guard=Guard(1e6, 3, 1000.0, 1e6), **walk_on)
     limit = 1.001 * float(sliding_window_view(deviations[steps <= 200], 3).min(axis=1).max())

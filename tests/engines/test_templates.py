@@ -81,7 +81,7 @@ def test_the_example_biases_the_energy_alone(run):
         mean, sigma, _ = wte_script.parse_sigma((task / "sigma.out").read_text())
         np.testing.assert_allclose(hills["sigma_ene"], sigma, rtol=1e-9)
         nvt = colvar.read(task / "COLVAR.nvt")
-        assert mean == pytest.approx(nvt["ene"][nvt["time"] > 150.5 * DT_PS].mean(), rel=1e-3)
+        assert mean == pytest.approx(nvt["ene"][nvt["time"] > 150.5 * DT_PS].mean(), rel=5e-3)
         thermo = thermo_energies(task / "log.lammps")
         steps = np.rint(biased["time"] / DT_PS).astype(int)
         both = [row for row, step in enumerate(steps) if step in thermo]

@@ -226,12 +226,13 @@ def test_a_file_system_that_takes_no_more_is_one_line(tmp_path, undisturbed, siz
         timeout=300,
     )
     lines = done.stderr.strip().splitlines()
-    engine_met_it = "failed (exit status" in done.stderr  # and is named with its task
-    assert done.returncode == 1 and (engine_met_it or len(lines) == 1), done.stderr
-    if engine_met_it:
-        return
-    assert str(run.folder) in lines[0] and "go on with: wtemlp run param.json machine" in lines[0]
-    assert "the largest size of a file is reached" in lines[0]
+    assert done.returncode == 1 and str(run.folder) in lines[0], done.stderr
+    assert "Traceback" not in done.stderr and "Logging error" not in done.stderr
+    if "failed (exit status" in lines[0]:  # the engine met the limit first: its task is named
+        assert "go on with: wtemlp run param.json machine.json" in done.stdout
+    else:
+        assert len(lines) == 1 and "go on with: wtemlp run param.json machine" in lines[0]
+        assert "the largest size of a file is reached" in lines[0]
     run.finish()
     assert len(list(run.folder.glob("iter.000000/00.train/graph.*.pb"))) == 4
     assert np.all([file.stat().st_size for file in run.folder.glob("iter.000000/00.train/graph.*")])

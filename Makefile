@@ -10,7 +10,6 @@ VENV   := .venv
 BIN    := $(CURDIR)/$(VENV)/bin
 READY  := $(VENV)/.ready
 RUN    := runs/quickstart
-PLUMED := hillclimber==0.1.8
 WORKERS ?= 3
 # Pages with tables of keys.
 TABLES := params/README.md docs/sweep.md docs/validation.md
@@ -46,8 +45,7 @@ reference: $(READY)
 
 setup: $(READY)
 
-# The PLUMED kernel is all that is needed of its wheel, so that is installed without the many
-# packages that the wheel's own Python code wants.  pip compiles all Python files on one core, those
+# wtemlp doctor installs the PLUMED kernel, without the many packages that its wheel wants.  pip compiles all Python files on one core, those
 # of the packages' tests included, which takes most of the installation's time.
 $(READY): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -57,8 +55,8 @@ $(READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-compile --upgrade pip
 	$(BIN)/pip install --quiet --no-compile -e '.[laptop,test,lint,docs]'
-	$(BIN)/pip install --quiet --no-compile --no-deps $(PLUMED)
 	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
+	$(BIN)/wtemlp doctor --install
 	touch $(READY)
 
 clean:

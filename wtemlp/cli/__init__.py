@@ -12,6 +12,7 @@ import click
 
 from wtemlp import __version__
 from wtemlp.cli.compare import compare
+from wtemlp.cli.doctor import doctor
 from wtemlp.cli.options import NumberLists, file_argument, folder_option
 from wtemlp.cli.report import report
 from wtemlp.cli.sweep import sweep
@@ -307,7 +308,7 @@ def dp(args: tuple[str, ...]) -> None:
     sys.exit(dp_main(list(args)))
 
 
-for command in (compare, report, sweep, validate):
+for command in (compare, doctor, report, sweep, validate):
     cli.add_command(command)
 
 

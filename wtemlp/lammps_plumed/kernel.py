@@ -19,7 +19,14 @@ from wtemlp.core.errors import MissingEngine
 
 KERNEL_VARIABLE = "PLUMED_KERNEL"
 LIBRARY = "libplumedKernel.so"
-INSTALL_HINT = "install it with: pip install --no-deps hillclimber==0.1.8"
+#: What to hand to ``pip install``: of this wheel only the kernel is needed.
+WHEEL = ("--no-deps", "hillclimber==0.1.8")
+WHEEL_PYTHON = (3, 11)  #: the oldest that the wheel is for
+WHY_NO_DEPS = (
+    "(--no-deps: PLUMED comes inside a wheel whose own Python code wants some 130 packages that "
+    "wtemlp does not use)"
+)
+INSTALL_HINT = f"install it with: pip install {' '.join(WHEEL)} (wtemlp doctor --install does)"
 
 #: A C++ source position, the first line of most of PLUMED's messages.
 _POSITION = re.compile(r"^\(\S+\.(cpp|h|inc|tmpl):\d+\)")

@@ -27,7 +27,7 @@ BACKENDS = {
     "jax": "jax",
 }
 _DP = ["wtemlp", "dp"]
-LAPTOP = "pip install 'wtemlp[laptop]', then pip install --no-deps hillclimber==0.1.8"
+LAPTOP = "pip install 'wtemlp[laptop]', then: wtemlp doctor --install"
 
 
 def is_local(section: MachineSection) -> bool:

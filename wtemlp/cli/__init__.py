@@ -63,7 +63,13 @@ def init(param: Path, machine: Path, root: Path) -> None:
 @file_argument("param")
 @file_argument("machine")
 @folder_option
-def run(param: Path, machine: Path, root: Path) -> None:
+@click.option(
+    "--new-reference",
+    is_flag=True,
+    help="Go on although the reference (fp_style, fp_params, the files that they name) is another "
+    "than that of the labels that are there; the report then says which labels are of which.",
+)
+def run(param: Path, machine: Path, root: Path, new_reference: bool) -> None:
     """Run the active-learning loop; given again, it goes on where it was.
 
     PARAM is DP-GEN's parameter file with a `wte` block, MACHINE is DP-GEN's machine file.
@@ -76,7 +82,7 @@ def run(param: Path, machine: Path, root: Path) -> None:
     """
     from wtemlp.cli.run import run_command
 
-    run_command(param, machine, root)
+    run_command(param, machine, root, new_reference)
 
 
 @cli.command()

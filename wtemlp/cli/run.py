@@ -8,8 +8,9 @@ from wtemlp.session.session import find_input, run_folder
 from wtemlp.workflow.run import run
 
 
-def run_command(param: Path, machine: Path, root: Path) -> None:
+def run_command(param: Path, machine: Path, root: Path, new_reference: bool = False) -> None:
     """Do ``wtemlp run``."""
     root = run_folder(root)
     param, machine = find_input(param, root), find_input(machine, root)
-    run(load_params(param, root), load_machines(machine, root), root)
+    params, machines = load_params(param, root), load_machines(machine, root)
+    run(params, machines, root, new_reference=new_reference)

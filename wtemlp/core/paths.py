@@ -61,6 +61,7 @@ FAILED_JOBS = "failed_jobs.json"  #: what the jobs that failed said, by their fo
 # -- files of an iteration
 EXPLORED = "explored.npz"  #: every explored frame with its decision (FrameTable)
 SUMMARY = "summary.json"  #: the iteration's row of the final table
+PARAMETERS = "parameters.json"  #: what its stages were prepared with
 
 
 @dataclass(frozen=True)
@@ -128,3 +129,6 @@ class RunPaths:
 
     def summary(self, index: int) -> Path:
         return self.iteration(index) / SUMMARY
+
+    def parameters(self, index: int) -> Path:
+        return self.iteration(index) / PARAMETERS

@@ -37,6 +37,7 @@ class Begin:
     explores: bool = False  #: whether walkers and labels of the parameter file are made
     goes_on: bool = False  #: whether it works on the run that may be in the folder
     by_check: bool = False  #: whether all is wanted that can be told, not only what stops it
+    new_reference: bool = False  #: whether another reference than that of the run is accepted
 
 
 def require(begin: Begin) -> list[Finding]:
@@ -161,7 +162,8 @@ def folder(begin: Begin) -> Found:
     if not begin.goes_on or begin.params is None or begin.machines is None:
         return
     paths = RunPaths(begin.root)
-    problems = list(_raised(check_run, begin.params, begin.machines, paths))
+    goes = (begin.params, begin.machines, paths, begin.new_reference)
+    problems = list(_raised(check_run, *goes))
     yield from problems
     if not problems:
         there = (

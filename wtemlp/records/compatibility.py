@@ -12,6 +12,7 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.core.versions import installed_versions
 from wtemlp.records import state
+from wtemlp.records.pins import differences, in_words, reference_pins
 from wtemlp.records.state import Done, RunState, Step
 
 EXHAUSTED = "end of model_devi_jobs"  #: why most runs end
@@ -31,24 +32,37 @@ def first_state(params: Params, machines: Machines, paths: RunPaths) -> RunState
         versions=installed_versions(),
         began=time.strftime("%Y-%m-%d %H:%M:%S"),
         platform=f"{platform.platform()}, Python {platform.python_version()}",
+        references=((0, reference_pins(params, machines, paths.root)),),
     )
 
 
-def check_run(params: Params, machines: Machines, paths: RunPaths) -> None:
+def check_run(
+    params: Params, machines: Machines, paths: RunPaths, new_reference: bool = False
+) -> None:
     """Refuse input that does not go with the run in the folder, before anything is written.
+
+    Parameters
+    ----------
+    params : Params
+    machines : Machines
+    paths : RunPaths
+    new_reference : bool
+        Whether labels of another reference than the run's are accepted.
 
     Raises
     ------
     InputError
         As :func:`wtemlp.records.state.load`, :func:`wtemlp.records.state.check_same` and
         :func:`wtemlp.records.state.check_iterations`; or more is in the folder than is recorded;
-        or the
-        run is of ``dpgen run``, and of other elements or another number of models.
+        or the run is of ``dpgen run``, and of other elements or another number of models; or the
+        reference is not the one that has labelled its frames.
     """
     old = state.load(paths)
     new = first_state(params, machines, paths)
     if old is not None:
         state.check_same(paths, old, new)
+        if not new_reference:
+            check_reference(paths, old, new)
     came = dpgen_came_to(paths, old)
     check_whole(paths, old, came, new)
     if came is not None:
@@ -58,6 +72,58 @@ def check_run(params: Params, machines: Machines, paths: RunPaths) -> None:
         state.check_iterations(
             paths, replace(current, n_iterations=new.n_iterations, params=new.params)
         )
+
+
+def check_reference(paths: RunPaths, old: RunState, new: RunState) -> None:
+    """Refuse another reference than the one that has labelled frames of the run.
+
+    Raises
+    ------
+    InputError
+    """
+    changes = reference_changes(old, new)
+    if changes and has_labels(old):
+        again = shell_hints.command("run", paths.root, new.params, new.machine)
+        raise InputError(
+            f"{new.params}: {next(iter(changes))}",
+            "the reference is not the one that has labelled this run's frames "
+            f"({in_words(changes)})",
+            "put it back; or start in another folder (-C DIR); or, to train on labels of both from "
+            f"here on, which the report will say: {again} --new-reference",
+        )
+
+
+def reference_changes(old: RunState, new: RunState) -> dict[str, tuple[str, str]]:
+    """What the reference differs in from the last that the run had; none where that is unknown."""
+    if not old.references or not new.references:
+        return {}
+    return differences(old.references[-1][1], new.references[-1][1])
+
+
+def has_labels(old: RunState) -> bool:
+    """Whether a run has frames that its reference has labelled, or is labelling."""
+    return old.iteration > 0 or old.step > Step.MAKE_LABEL
+
+
+def with_reference(old: RunState, new: RunState) -> RunState:
+    """A run's state with the reference that labels from now on.
+
+    Labels that are not read yet are calculated again, by the new one.
+
+    Parameters
+    ----------
+    old, new : RunState
+        The run's, and that of its input as it is now.
+    """
+    if old.references and not reference_changes(old, new):
+        return old
+    pins = new.references[-1][1]
+    if not has_labels(old) or not old.references:
+        return replace(old, references=((0, pins),))
+    kept = tuple(one for one in old.references if one[0] < old.iteration)
+    changed = replace(old, references=(*kept, (old.iteration, pins)))
+    labelling = not old.finished and old.step in (Step.RUN_LABEL, Step.POST_LABEL)
+    return replace(changed, step=Step.MAKE_LABEL) if labelling else changed
 
 
 def check_whole(paths: RunPaths, old: RunState | None, came: Done | None, new: RunState) -> None:

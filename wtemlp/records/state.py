@@ -63,6 +63,9 @@ class RunState:
     taken_over: tuple[tuple[int, int], ...] = ()
     """Iteration and step of each time that this run was taken over from ``dpgen run``: what comes
     before is DP-GEN's work."""
+    references: tuple[tuple[int, dict[str, str]], ...] = ()
+    """The references that label (:mod:`wtemlp.records.pins`), each from an iteration on; one but
+    where another was accepted in mid-run, none in runs of earlier versions."""
 
     def next(self) -> "RunState":
         """The state after the current step is done."""
@@ -96,6 +99,9 @@ def load(paths: RunPaths) -> RunState | None:
         for key in ("type_map", "init_data"):
             content[key] = tuple(content[key])
         content["taken_over"] = tuple(map(tuple, content.get("taken_over", ())))
+        content["references"] = tuple(
+            (int(since), dict(pins)) for since, pins in content.get("references", ())
+        )
         content["trust"] = tuple((float(low), float(high)) for low, high in _pairs(content))
         state = RunState(**content)
         if not isinstance(state.iteration, int) or state.iteration < 0:

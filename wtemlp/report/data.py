@@ -23,6 +23,7 @@ from wtemlp.md.text_table import read_table
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import read_record
 from wtemlp.records import validation_record
+from wtemlp.records.inputs import Change, changes
 from wtemlp.records.labels import LabelOutcome, read_outcomes
 from wtemlp.records.summary import Summary, read_summary
 from wtemlp.records.validation_record import Validation
@@ -81,6 +82,7 @@ class RunData:
     notes: list[str]  #: what could not be read, and why
     validation: Validation | None = None  #: of its models, if there was one
     final: int | None = None  #: the iteration that only trains; None: not known
+    changes: list[Change] = field(default_factory=list)  #: of the parameter file, on the way
 
     @property
     def only_trains(self) -> bool:
@@ -122,7 +124,8 @@ def read_run(root: Path, init_data: Sequence[Path] = (), type_map: Sequence[str]
     ]
     initial = read_systems(init_data, type_map, notes)
     labelled = read_systems(label_folders, type_map, notes)
-    return RunData(iterations, initial, labelled, notes, _read_validation(run, notes))
+    validation, changed = _read_validation(run, notes), changes(run, len(indices))
+    return RunData(iterations, initial, labelled, notes, validation, changes=changed)
 
 
 def _read_validation(run: paths.RunPaths, notes: list[str]) -> Validation | None:

@@ -11,6 +11,7 @@ from wtemlp.core.atomic_io import is_of_disk
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records.validation_record import Validation
+from wtemlp.report.changes import changes_section
 from wtemlp.report.citations import Used, bibtex, citations
 from wtemlp.report.cost import cost_table
 from wtemlp.report.data import RunData, read_run
@@ -168,6 +169,8 @@ def render(run: RunData, facts: RunFacts) -> str:
     if run.validation is not None:
         place = next(i for i, block in enumerate(blocks) if _is_of_validation(block))
         blocks.insert(place, _verdict(run.validation))
+    if run.changes:
+        blocks.append(changes_section(run.changes))
     if facts.inputs:
         blocks.append(section("Parameters", "inputs.html.j2", key="inputs", files=facts.inputs))
     cited = citations(_used(run, facts))

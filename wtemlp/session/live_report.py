@@ -1,5 +1,6 @@
 """The page of a run, written by its own commands and while it goes on."""
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
 from wtemlp.records.init_result import PARAMETERS
+from wtemlp.records.pins import differences, digest, in_words
 from wtemlp.records.state import RunState
 from wtemlp.report.input_files import read_input
 from wtemlp.report.page import RunFacts, all_figures, read, write_report
@@ -109,8 +111,23 @@ def _provenance(paths: RunPaths, state: RunState) -> dict[str, str]:
         "finished": _stamp(paths.state.stat().st_mtime) if state.finished else "",
         "page written": _stamp(time.time()),
         "platform": state.platform,
+        "reference": _references(state),
     }
     return {name: value for name, value in known.items() if value}
+
+
+def _references(state: RunState) -> str:
+    """What labels, and from which iteration on where that changed."""
+    if not state.references:
+        return ""
+    names = [json.loads(pins.get("fp_style", '""')) for _, pins in state.references]
+    parts = [f"fp_style {names[0]} ({digest(state.references[0][1])})"]
+    for (_, before), (since, pins), name in zip(
+        state.references, state.references[1:], names[1:], strict=False
+    ):
+        changed = in_words(differences(before, pins))
+        parts.append(f"from iteration {since} on fp_style {name} ({digest(pins)}): {changed}")
+    return "; ".join(parts)
 
 
 def _stamp(seconds: float) -> str:

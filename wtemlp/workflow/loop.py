@@ -11,8 +11,10 @@ from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import StageTasks, TaskResult, failure_of
 from wtemlp.dispatch.times import stage_hours
+from wtemlp.records import inputs
 from wtemlp.records import state as states
 from wtemlp.records.compatibility import EXHAUSTED
+from wtemlp.records.pins import Pins
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary
 from wtemlp.session.progress import Reporter
@@ -52,6 +54,7 @@ class Loop:
         self.context, self.state = context, state
         self.reporter, self.on_change = reporter, on_change
         self.paths, self.explorer = context.paths, explorer_of(context.params)
+        self.written = inputs.written(context.params)
 
     @classmethod
     def open(
@@ -59,6 +62,7 @@ class Loop:
         context: RunContext,
         reporter: Reporter,
         on_change: Callable[[], object] = lambda: None,
+        new_reference: bool = False,
     ) -> "Loop":
         """The loop of a run's folder: from the beginning, or from where the run stands.
 
@@ -70,6 +74,8 @@ class Loop:
         reporter : Reporter
         on_change : callable, optional
             As of the class.
+        new_reference : bool, optional
+            Whether another reference than that of the run is accepted.
 
         Raises
         ------
@@ -78,7 +84,8 @@ class Loop:
         CalculationError
             If labelled frames are missing, and what they were read from, too.
         """
-        loop = cls(context, begin(context, reporter.say), reporter, on_change)
+        state = begin(context, reporter.say, new_reference)
+        loop = cls(context, state, reporter, on_change)
         for line in (*context.params.warnings, *context.machines.warnings):
             reporter.say(f"warning: {line}")
         exploring = loop.state.step in (Step.RUN_EXPLORE, Step.POST_EXPLORE)
@@ -135,6 +142,7 @@ class Loop:
     def make_train(self) -> None:
         """Prepare the training of four models on all labelled frames."""
         train.prepare(self.context, self.state.iteration)
+        self._keep_input(inputs.data_pins(self.context.params, self.paths))
         with self._summary() as row:
             row.n_train_frames = train.frames_before(self.context, self.state.iteration)
 
@@ -165,6 +173,7 @@ class Loop:
         earlier = range(self.state.iteration)
         before = [row for index in earlier if (row := read_summary(self.paths.summary(index)))]
         lowered = self.explorer.prepare(self.context, self.state.iteration, before)
+        self._keep_input()
         for note in lowered:
             self._say(note.text)
         with self._summary() as row:
@@ -192,7 +201,13 @@ class Loop:
         """Decide on every frame and prepare the labelling of the chosen ones."""
         labelling = self.explorer.labelling
         decided = labelling.choose(self.context, self.state.iteration)
+        self._keep_input(self.state.references[-1][1] if self.state.references else {})
         self._note_decisions(decided)
+
+    def _keep_input(self, pins: Pins | None = None) -> None:
+        """Keep what the stage that has been prepared was prepared with."""
+        given = inputs.StageInput(self.written, pins or {})
+        inputs.keep(self.paths, self.state.iteration, self.state.step.stage, given)
 
     def _note_decisions(self, decided: FrameTable) -> None:
         with self._summary() as row:

@@ -9,8 +9,18 @@ from pathlib import Path
 
 from wtemlp.core import paths as names
 from wtemlp.core.paths import RunPaths
+from wtemlp.dispatch.cancel import discard_stage
 from wtemlp.records import state as states
-from wtemlp.records.compatibility import EXHAUSTED, check_whole, dpgen_came_to, first_state
+from wtemlp.records.compatibility import (
+    EXHAUSTED,
+    check_reference,
+    check_whole,
+    dpgen_came_to,
+    first_state,
+    reference_changes,
+    with_reference,
+)
+from wtemlp.records.pins import in_words
 from wtemlp.records.state import RunState, Step
 from wtemlp.stages import train
 from wtemlp.stages.context import RunContext, links_in
@@ -33,7 +43,7 @@ MAKER = {
 }
 
 
-def begin(context: RunContext, say: Say) -> RunState:
+def begin(context: RunContext, say: Say, new_reference: bool = False) -> RunState:
     """Where a run begins, or goes on; its state is saved.
 
     Parameters
@@ -41,6 +51,8 @@ def begin(context: RunContext, say: Say) -> RunState:
     context : RunContext
     say : callable
         Told where it goes on, and why at an earlier step than it had come to.
+    new_reference : bool
+        Whether another reference than that of the run is accepted.
 
     Raises
     ------
@@ -54,11 +66,14 @@ def begin(context: RunContext, say: Say) -> RunState:
     check_whole(paths, old, came, fresh)
     if old is not None:
         states.check_same(paths, old, fresh)
+        if not new_reference:
+            check_reference(paths, old, fresh)
     if came is not None:
         old = take_over(context, old or fresh, came, say)
     if old is None:
         states.save(paths, fresh)
         return fresh
+    old = _with_reference(context, old, fresh, say)
     current = replace(
         old,
         trust=fresh.trust,
@@ -87,6 +102,25 @@ def begin(context: RunContext, say: Say) -> RunState:
         current = replace(current, step=step)
     say(f"going on in iteration {current.iteration} with step {current.step.words}")
     return current
+
+
+def _with_reference(context: RunContext, old: RunState, fresh: RunState, say: Say) -> RunState:
+    """The state with the reference that labels from now on; saved if that is another."""
+    changed = with_reference(old, fresh)
+    if changed.references == old.references:
+        return old
+    if len(changed.references) > 1:
+        words = in_words(reference_changes(old, fresh))
+        say(
+            f"labels from iteration {old.iteration} on are of another reference than those before "
+            f"({words}): the models are trained on both"
+        )
+    if changed.step is not old.step:
+        discard_stage(context.paths.label(old.iteration), context.machines.fp, context.paths.root)
+        say(f"iteration {old.iteration}: its frames are labelled anew, by the new reference")
+    states.record_back(context.paths, changed)
+    states.save(context.paths, changed)
+    return changed
 
 
 def sound_step(paths: RunPaths, state: RunState) -> tuple[Step, Path | None]:

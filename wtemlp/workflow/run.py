@@ -1,5 +1,6 @@
 """A whole run: checked, its folder locked, the loop to its end, the report kept."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config.records import Machines, Params
@@ -15,7 +16,14 @@ from wtemlp.stages.context import RunContext
 from wtemlp.workflow.loop import Loop
 
 
-def run(params: Params, machines: Machines, root: Path, *, quiet: bool = False) -> RunState:
+def run(
+    params: Params,
+    machines: Machines,
+    root: Path,
+    *,
+    quiet: bool = False,
+    new_reference: bool = False,
+) -> RunState:
     """Run the active-learning loop in a folder; called again, go on where it was.
 
     As ``wtemlp run``: one call works on a folder at a time, and what it does is in
@@ -31,6 +39,8 @@ def run(params: Params, machines: Machines, root: Path, *, quiet: bool = False) 
         The run's folder; it exists.
     quiet : bool, optional
         Whether to print nothing.
+    new_reference : bool, optional
+        Whether to go on if the reference is another than that of the labels that are there.
 
     Returns
     -------
@@ -47,14 +57,15 @@ def run(params: Params, machines: Machines, root: Path, *, quiet: bool = False) 
         If tasks failed, or a host or queue did; the state is saved.
     """
     root = run_folder(root)
-    warnings = require(Begin(root, machines, params=params, explores=True, goes_on=True))
+    begin = Begin(root, machines, params=params, explores=True, goes_on=True)
+    warnings = require(replace(begin, new_reference=new_reference))
     paths, page = RunPaths(root), LivePage(root)
     with at_work(paths, "run", params.source, machines.source, quiet=quiet) as reporter:
         for found in warnings:
             reporter.say(f"warning: {found.where}: {found.what}")
         try:
             context = RunContext(params, machines, paths)
-            state = Loop.open(context, reporter, page.keep).run()
+            state = Loop.open(context, reporter, page.keep, new_reference).run()
         except InputError:
             raise
         except BaseException as error:

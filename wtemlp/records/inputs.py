@@ -1,0 +1,130 @@
+"""What each stage of each iteration was run with: ``iter.*/parameters.json``.
+
+The parameter file may change while a run goes on; what it was when a stage was prepared is kept
+with the iteration, and with it, by content, the data that were trained on and the reference.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from wtemlp.config.records import Params
+from wtemlp.config.schema.read_files import Kind, read_object
+from wtemlp.config.schema.section import without_secrets
+from wtemlp.core.atomic_io import write_json
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.records.pins import Pins, content_of, differences
+
+STAGES = ("train", "explore", "label")
+#: Keys that make a training what it is.
+TRAINING_KEYS = ("default_training_param", "init_data_sys", "init_data_prefix", "init_batch_size")
+_LONGEST = 60  #: characters of a value in a line
+
+
+@dataclass(frozen=True)
+class StageInput:
+    """What a stage was prepared with."""
+
+    keys: Mapping[str, Any] = field(default_factory=dict)  #: the parameter file, as it was
+    pins: Pins = field(default_factory=dict)  #: content: initial data (train), reference (label)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A key of the parameter file that is not what it was."""
+
+    iteration: int
+    stage: str
+    key: str
+    before: str  #: JSON; "" where it was not there
+    after: str
+
+
+def written(params: Params) -> dict[str, Any]:
+    """The parameter file as its user wrote it; empty if it is not there any more."""
+    try:
+        found: dict[str, Any] = without_secrets(read_object(params.source, Kind.RUN))
+    except InputError:
+        return {}
+    return found
+
+
+def data_pins(params: Params, paths: RunPaths) -> dict[str, str]:
+    """The initial data, by content."""
+    folders = {str(name): paths.root / name for name in params.init_data_sys}
+    return content_of(folders)
+
+
+def keep(paths: RunPaths, iteration: int, stage: str, given: StageInput) -> None:
+    """Note what a stage of an iteration is prepared with; its folder must exist."""
+    known = {name: asdict(one) for name, one in read(paths, iteration).items()}
+    write_json(paths.parameters(iteration), known | {stage: asdict(given)})
+
+
+def read(paths: RunPaths, iteration: int) -> dict[str, StageInput]:
+    """What the stages of an iteration were prepared with; none of what is missing or damaged."""
+    try:
+        content = json.loads(paths.parameters(iteration).read_bytes())
+        return {name: StageInput(**one) for name, one in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def training_changes(old: StageInput, new: StageInput) -> list[str]:
+    """What a training would have another way now: data by content, and keys; for people."""
+    names = differences(old.pins, new.pins)
+    found = [
+        f"{name} ({'content' if all(pair) else 'list'} of the data)" for name, pair in names.items()
+    ]
+    first, second = (
+        dict(_flat("", {key: one.keys.get(key) for key in TRAINING_KEYS if key in one.keys}))
+        for one in (old, new)
+    )
+    keys = [
+        key for key in sorted(first.keys() | second.keys()) if first.get(key) != second.get(key)
+    ]
+    return found + [key for key in keys if not (found and key.startswith("init_data"))]
+
+
+def changes(paths: RunPaths, iterations: int) -> list[Change]:
+    """All that has changed in the parameter file from stage to stage of a run.
+
+    Parameters
+    ----------
+    paths : RunPaths
+    iterations : int
+        How many have begun.
+    """
+    found: list[Change] = []
+    last: dict[str, str] | None = None
+    for iteration in range(iterations):
+        kept = read(paths, iteration)
+        for stage in (stage for stage in STAGES if stage in kept):
+            now = dict(_flat("", kept[stage].keys)) if kept[stage].keys else last
+            if last is not None and now is not None:
+                found += [
+                    Change(iteration, stage, key, _short(last.get(key)), _short(now.get(key)))
+                    for key in sorted(last.keys() | now.keys())
+                    if last.get(key) != now.get(key)
+                ]
+            last = now
+    return found
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}" if name else str(key), inner)
+    elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
+        for index, inner in enumerate(value):
+            yield from _flat(f"{name}[{index}]", inner)
+    else:
+        yield name, json.dumps(value, sort_keys=True, default=str)
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return ""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

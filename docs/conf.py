@@ -1,7 +1,17 @@
 """Sphinx: `make docs` writes build/docs/index.html."""
 
 project = "wtemlp"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["wide_tables.css"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_click",
+    "sphinx_copybutton",
+]
+copybutton_prompt_text = "$ "
 myst_heading_anchors = 3
 html_title = "wtemlp"
 # Links to files of the repository outside of docs/; shapes, as n_frames, that many records have.

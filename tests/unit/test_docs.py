@@ -1,10 +1,16 @@
 """What the documentation says is there, is there."""
 
+import ast
+import importlib
+import json
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
+from wtemlp.cli import cli
 from wtemlp.config.schema.flat import walk
 from wtemlp.config.schema.json_schema import SCHEMAS
 from wtemlp.config.schema.key_reference import with_tables
@@ -68,3 +74,46 @@ def test_keys_that_are_named_are_known(document):
 def test_tables_of_keys_are_up_to_date(document):
     text = document.read_text()
     assert with_tables(text) == text, "type: make reference"
+
+
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PLACEHOLDER = re.compile(r",?\s*(\.\.\.|…)")
+
+
+def blocks(document: Path, *languages: str) -> list[str]:
+    """The fenced blocks of a document in some languages; "" is none."""
+    return [text for word, text in FENCED.findall(document.read_text()) if word in languages]
+
+
+def commands(document: Path) -> list[list[str]]:
+    """The lines of its blocks that call wtemlp, as words."""
+    text = "\n".join(blocks(document, "", "bash", "sh", "console")).replace("\\\n", " ")
+    lines = [line.strip().removeprefix("$ ") for line in text.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines if line.startswith("wtemlp ")]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_that_are_shown_are_as_the_program_takes_them(document):
+    for _, name, *words in commands(document):
+        command = cli.commands[name]
+        if isinstance(command, click.Group) and words:
+            command, words = command.commands[words[0]], words[1:]
+        if command.ignore_unknown_options:
+            continue
+        command.parse_args(click.Context(command), words)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_json_that_is_shown_is_json(document):
+    for text in blocks(document, "json"):
+        whole = text if text.lstrip().startswith(("{", "[")) else f"{{{text.rstrip().rstrip(',')}}}"
+        json.loads(PLACEHOLDER.sub("", whole))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_python_that_is_shown_imports_what_there_is(document):
+    for text in blocks(document, "python"):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("wtemlp"):
+                module = importlib.import_module(str(node.module))
+                assert [one.name for one in node.names if not hasattr(module, one.name)] == []

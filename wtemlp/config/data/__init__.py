@@ -1,0 +1,1 @@
+"""Initial and validation data: read whole before a run."""

@@ -44,6 +44,10 @@ def test_order_of_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert find_kernel(variables) == named
     assert find_kernel(variables | {"PLUMED_KERNEL": ""}) == wheel
     wheel.unlink()
+    monkeypatch.setattr(kernel.sys, "prefix", str(tmp_path / "conda"))
+    conda = library(tmp_path / "conda" / "lib")
+    assert find_kernel(variables | {"PLUMED_KERNEL": ""}) == conda
+    conda.unlink()
     assert find_kernel(variables | {"PLUMED_KERNEL": ""}) == on_path
     assert find_kernel({}) == Path("libloader.so")
 

@@ -10,6 +10,7 @@ import ctypes.util
 import importlib.util
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -60,7 +61,8 @@ def one_line(message: str) -> str:
 def find_kernel(environment: Mapping[str, str] | None = None) -> Path:
     """The PLUMED kernel to load.
 
-    Looked for in ``PLUMED_KERNEL``, in the installed wheel, on the library path, in this order.
+    Looked for in ``PLUMED_KERNEL``, in the installed wheel, in the environment's ``lib`` (where
+    conda puts it), on the library path, in this order.
     Nothing is imported.
 
     Parameters
@@ -86,7 +88,7 @@ def find_kernel(environment: Mapping[str, str] | None = None) -> Path:
                 KERNEL_VARIABLE, f"{named}: no such file", f"unset it or name a {LIBRARY}"
             )
         return Path(named).resolve()
-    for folder in (*_wheel_folders(), *_library_path(variables)):
+    for folder in (*_wheel_folders(), Path(sys.prefix) / "lib", *_library_path(variables)):
         if (folder / LIBRARY).is_file():
             return (folder / LIBRARY).resolve()
     known_to_loader = ctypes.util.find_library("plumedKernel")

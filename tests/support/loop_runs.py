@@ -87,6 +87,7 @@ PARAM = {
     "fp_task_max": 5,
     "fp_task_min": 1,
     "ratio_failed": 0.0,
+    "reference_check": "off",  # the labels of the data are made up
 }
 
 

@@ -34,6 +34,7 @@ def write_input(folder: Path) -> None:
     param = PARAM | {
         "init_data_prefix": "init/data",
         "sys_configs": [["init/conf/*.POSCAR"]],
+        "reference_check": "refuse",
         "numb_models": 2,  # four are those of the quickstart: `make run`
         "fp_task_max": 12,
         "fp_params": {"force_field": "tip3p-flexible", "cutoff_A": 6.0, "kspace_accuracy": 1e-5},

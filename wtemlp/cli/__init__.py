@@ -89,7 +89,12 @@ def run(param: Path, machine: Path, root: Path, new_reference: bool) -> None:
 @file_argument("param")
 @click.argument("machine", type=click.Path(path_type=Path), required=False)
 @click.option("--schema-only", is_flag=True, help="Look at the files' keys and values alone.")
-@click.option("--submit", is_flag=True, help="Also send a tiny job through each stage's queue.")
+@click.option(
+    "--submit",
+    is_flag=True,
+    help="Also send a tiny job through each stage's queue, and label a frame of each initial "
+    "system there, to hold it against the data.",
+)
 @folder_option
 def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, root: Path) -> None:
     """Find what would make a run fail, before it begins.

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from wtemlp.config.keys.declare import SEED_KEY, Key
-from wtemlp.config.keys.labels import AseMethod, Convergence, ForceField, Selection
+from wtemlp.config.keys.labels import (
+    AseMethod,
+    Convergence,
+    ForceField,
+    ReferenceCheck,
+    Selection,
+)
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.keys.wte import WteBlock
 
@@ -132,6 +138,9 @@ class Params:
         How the frames that are labelled are picked, fp_task_max for each system at most.
     validation
         What `wtemlp validate` does with the trained models.
+    reference_check
+        Before a run, a frame of each initial system is labelled: "refuse" data that
+        contradict the reference, "warn" of them, or "off".
     """
 
     source: Path  #: the file
@@ -158,6 +167,7 @@ class Params:
     convergence: Annotated[Convergence | None, Key(default=None)]
     selection: Annotated[Selection, Key()] = field(default_factory=Selection)
     validation: Annotated[ValidationSettings, Key()] = field(default_factory=ValidationSettings)
+    reference_check: Annotated[ReferenceCheck, Key()] = ReferenceCheck.REFUSE
     criteria: tuple[Criteria, ...] = ()  #: one per job
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end

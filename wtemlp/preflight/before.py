@@ -8,15 +8,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from wtemlp.config.keys.labels import ReferenceCheck
 from wtemlp.config.label_files import label_file_problems
 from wtemlp.config.records import Machines, Params
 from wtemlp.config.schema.plugin_keys import is_own_style
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, MissingEngine, WtemlpError
 from wtemlp.core.paths import RunPaths
+from wtemlp.preflight.data_trial import is_held, lines, refusal, try_now
 from wtemlp.preflight.findings import Finding, Findings, Level
 from wtemlp.preflight.fp_inputs import check_labels
-from wtemlp.preflight.installed_engines import check_backend, check_machines, check_ranks
+from wtemlp.preflight.installed_engines import (
+    check_backend,
+    check_machines,
+    check_ranks,
+    is_local,
+)
 from wtemlp.preflight.plumed_lines import jobs_with_lines, refusals
 from wtemlp.preflight.reference_trial import is_tried_here, try_reference
 from wtemlp.preflight.user_files import check_included, check_user_files
@@ -37,6 +44,7 @@ class Begin:
     explores: bool = False  #: whether walkers and labels of the parameter file are made
     goes_on: bool = False  #: whether it works on the run that may be in the folder
     by_check: bool = False  #: whether all is wanted that can be told, not only what stops it
+    submit: bool = False  #: whether jobs may be sent to queues and hosts
     new_reference: bool = False  #: whether another reference than that of the run is accepted
 
 
@@ -142,6 +150,32 @@ def calculator(begin: Begin) -> Found:
         yield Finding(Level.OK, where, what)
 
 
+def initial_data(begin: Begin) -> Found:
+    """Whether the initial data agree with the reference; ``wtemlp run`` asks once it has begun."""
+    params, machines = begin.params, begin.machines
+    if params is None or machines is None or not begin.by_check or not is_held(params):
+        return
+    if RunPaths(begin.root).state.exists() or not (is_local(machines.fp) or begin.submit):
+        return
+    if engine_problems(machines, ("fp",), begin.root) or list(user_files(begin)):
+        return  # told with these
+    where = f"{params.source.name}: init_data_sys"
+    try:
+        found = try_now(params, machines, begin.root)
+    except WtemlpError as error:
+        yield error
+        return
+    refused = refusal(params, found)
+    refuses = params.reference_check == ReferenceCheck.REFUSE
+    if refused is not None and refuses:
+        yield refused
+    *told, last = lines(found, with_problems=not refuses) or [""]
+    for line in told:
+        yield Finding(Level.WARNING, where, line)
+    if last:
+        yield Finding(Level.OK, where, last)
+
+
 def labels(begin: Begin) -> Found:
     """Whether DP-GEN can make the inputs of its ``fp_style``, if their files are there."""
     params = begin.params
@@ -195,6 +229,7 @@ CHECKS: tuple[Callable[[Begin], Found], ...] = (
     user_files,
     engines,
     calculator,
+    initial_data,
 )
 
 

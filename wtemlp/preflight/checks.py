@@ -1,5 +1,6 @@
 """All checks, one after the other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.core.errors import MissingEngine
@@ -34,7 +35,8 @@ def check_everything(
     schema_only : bool
         Look at the two files alone.
     submit : bool
-        Send a tiny job through each queue, too.
+        Send a tiny job through each queue, too, and have the initial data held against the
+        reference where its jobs run.
     """
     examined = check_params(param, root, findings, files=not schema_only)
     params = examined.params if examined is not None else None
@@ -43,7 +45,8 @@ def check_everything(
         machines = check_machine_file(machine, findings, to_run=not schema_only)
     if schema_only:
         return
-    show(Begin(root, machines, params=params, explores=True, goes_on=True, by_check=True), findings)
+    begin = Begin(root, machines, params=params, explores=True, goes_on=True, by_check=True)
+    show(replace(begin, submit=submit), findings)
     if machine is None or machines is None:
         return
     problems = engine_problems(machines, STAGES, root)

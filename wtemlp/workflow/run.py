@@ -3,17 +3,53 @@
 from dataclasses import replace
 from pathlib import Path
 
+from wtemlp.config.keys.labels import ReferenceCheck
 from wtemlp.config.records import Machines, Params
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
+from wtemlp.preflight import data_trial
 from wtemlp.preflight.before import Begin, require
+from wtemlp.records import state as states
+from wtemlp.records.compatibility import dpgen_came_to, has_labels
 from wtemlp.records.state import RunState
 from wtemlp.records.summary import summaries, total_time
 from wtemlp.report.table import format_table
 from wtemlp.session.live_report import LivePage, write_run_page
+from wtemlp.session.progress import Reporter
 from wtemlp.session.session import at_work, run_folder
+from wtemlp.session.stage import run_stage
 from wtemlp.stages.context import RunContext
 from wtemlp.workflow.loop import Loop
+
+
+def hold_data(context: RunContext, reporter: Reporter) -> None:
+    """Before a run begins, hold its initial data against the reference.
+
+    Raises
+    ------
+    InputError
+        If they contradict each other, and ``reference_check`` is not "warn".
+    CalculationError, TransportError
+        If the reference cannot be asked.
+    """
+    params, machines, root = context.params, context.machines, context.paths.root
+    folder = root / data_trial.FOLDER
+    old = states.load(context.paths)
+    begins = old is None and dpgen_came_to(context.paths, old) is None
+    early = old is not None and not has_labels(old) and folder.is_dir()
+    if not data_trial.is_held(params) or not (begins or early):
+        return
+    stage = data_trial.prepare(params, machines, root, folder)
+    if not stage.tasks:
+        return
+    title = "initial data against the reference"
+    failed = run_stage(stage, title, machines.fp, root, reporter, allowed=len(stage.tasks))
+    found = data_trial.judge(params, machines, root, folder, failed)
+    for line in data_trial.lines(found):
+        reporter.say(line)
+    error = data_trial.refusal(params, found)
+    if error is not None and params.reference_check == ReferenceCheck.REFUSE:
+        raise error
 
 
 def run(
@@ -65,6 +101,7 @@ def run(
             reporter.say(f"warning: {found.where}: {found.what}")
         try:
             context = RunContext(params, machines, paths)
+            hold_data(context, reporter)
             state = Loop.open(context, reporter, page.keep, new_reference).run()
         except InputError:
             raise

@@ -49,6 +49,14 @@ class AseMethod:
     periodic: Annotated[bool, Key()] = True
 
 
+class ReferenceCheck(Choice):
+    """What is done about initial data that contradict the reference."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    OFF = "off"
+
+
 @dataclass(frozen=True)
 class Convergence:
     """When the loop stops before its last iteration.

@@ -1,0 +1,163 @@
+"""Initial data against the reference: agree, another unit, another sign, another zero or method.
+
+Pure functions of one frame's two labels.  Scale and offset are told apart by the forces, which no
+zero of energies changes: forces that agree up to a factor are of another unit, forces that agree
+while the energies do not are of another zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MILLI = 1000.0
+AT_REST = 0.01  #: eV/Angstrom: smaller forces tell nothing
+#: Largest differences that are no other method (root mean square of the force components; of the
+#: energy, and of the virial's elements, per atom), and those that are not even told.
+FORCE_MEV_A, FORCE_SHARE = 100.0, 0.25
+ENERGY_MEV_ATOM = 20.0
+VIRIAL_MEV_ATOM, VIRIAL_SHARE = 100.0, 0.5
+TOLD_FORCE_MEV_A, TOLD_FORCE_SHARE, TOLD_ENERGY_MEV_ATOM = 20.0, 0.03, 2.0
+ALIKE = 0.02  #: of a factor, to be that of a unit
+#: How many times too large a stored number is whose unit was taken for eV or eV/Angstrom.
+_ENERGY_UNITS = {
+    "kcal/mol": 23.060548,
+    "kJ/mol": 96.485332,
+    "Hartree": 1 / 27.211386,
+    "Rydberg": 1 / 13.605693,
+}
+_FORCE_UNITS = {
+    "kcal/mol/Angstrom": 23.060548,
+    "kJ/mol/Angstrom": 96.485332,
+    "kJ/mol/nm": 964.85332,
+    "Hartree/Bohr": 1 / 51.422067,
+    "Hartree/Angstrom": 1 / 27.211386,
+    "Rydberg/Bohr": 1 / 25.711034,
+    "eV/Bohr": 0.529177,
+}
+
+
+@dataclass(frozen=True)
+class TwoLabels:
+    """A frame's label as it is stored, and by the reference; atoms in one order."""
+
+    stored_eV: float
+    reference_eV: float
+    stored_eV_A: NDArray[np.float64]  #: (n_atoms, 3)
+    reference_eV_A: NDArray[np.float64]
+    stored_virial_eV: NDArray[np.float64] | None = None  #: (3, 3)
+    reference_virial_eV: NDArray[np.float64] | None = None
+
+    @property
+    def n_atoms(self) -> int:
+        """Atoms of the frame."""
+        return len(self.stored_eV_A)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What two labels of a frame say of each other."""
+
+    problems: tuple[str, ...]  #: reasons not to train on both
+    notes: tuple[str, ...]  #: differences that its user should know of
+    energy_meV_atom: float  #: stored less reference
+    force_meV_A: float  #: root mean square difference of the components
+
+    @property
+    def in_words(self) -> str:
+        """The two numbers."""
+        return (
+            f"energies differ by {self.energy_meV_atom:.3g} meV/atom, "
+            f"forces by {self.force_meV_A:.3g} meV/Angstrom (rms)"
+        )
+
+
+def compare(two: TwoLabels) -> Agreement:
+    """Hold a stored label against one of the reference."""
+    energy = (two.stored_eV - two.reference_eV) / two.n_atoms * MILLI
+    difference = _rms(two.stored_eV_A - two.reference_eV_A) * MILLI
+    problems, notes = _forces(two, difference)
+    for found in (_energies(two, energy, forces_agree=not problems), _virials(two)):
+        problems, notes = problems + found[0], notes + found[1]
+    return Agreement(tuple(problems), tuple(notes), energy, difference)
+
+
+Found = tuple[list[str], list[str]]  #: problems and notes
+
+
+def _forces(two: TwoLabels, difference_meV_A: float) -> Found:
+    stored, reference = two.stored_eV_A.ravel(), two.reference_eV_A.ravel()
+    size = max(_rms(stored), _rms(reference))
+    if size < AT_REST:
+        return [], []
+    scale, rest = _scale(stored, reference)
+    if abs(scale - 1) > ALIKE and rest < 0.1:
+        if (unit := _unit(scale, _FORCE_UNITS)) is not None:
+            return [f"the stored forces are {scale:.4g} times the reference's: in {unit}?"], []
+        if abs(scale + 1) < ALIKE:
+            return ["the stored forces have the opposite sign: gradients?"], []
+    words = f"the forces differ by {difference_meV_A:.3g} meV/Angstrom (rms) of {size * MILLI:.3g}"
+    if difference_meV_A > max(FORCE_MEV_A, FORCE_SHARE * size * MILLI):
+        factor = f", the stored ones are {scale:.4g} times the others" if rest < 0.1 else ""
+        return [f"{words}{factor}: another method"], []
+    if difference_meV_A > max(TOLD_FORCE_MEV_A, TOLD_FORCE_SHARE * size * MILLI):
+        return [], [f"{words}: another cut-off, basis or grid?"]
+    return [], []
+
+
+def _energies(two: TwoLabels, difference_meV_atom: float, forces_agree: bool) -> Found:
+    if abs(difference_meV_atom) <= TOLD_ENERGY_MEV_ATOM:
+        return [], []
+    words = f"the stored energy is {difference_meV_atom:+.4g} meV/atom off"
+    if abs(difference_meV_atom) <= ENERGY_MEV_ATOM:
+        return [], [f"{words}: another cut-off, basis or grid?"]
+    if two.reference_eV:
+        ratio = two.stored_eV / two.reference_eV
+        if (unit := _unit(ratio, _ENERGY_UNITS)) is not None:
+            return [f"the stored energy is {ratio:.4g} times the reference's: in {unit}?"], []
+        if abs(ratio + 1) < ALIKE:
+            return ["the stored energy has the opposite sign"], []
+    if forces_agree:
+        return [
+            f"{words}, while the forces agree: another zero of the energy (energies of atoms "
+            "subtracted, other pseudopotentials)"
+        ], []
+    return [words], []
+
+
+def _virials(two: TwoLabels) -> Found:
+    if two.stored_virial_eV is None or two.reference_virial_eV is None:
+        return [], []
+    stored, reference = two.stored_virial_eV.ravel(), two.reference_virial_eV.ravel()
+    difference = _rms(stored - reference) / two.n_atoms * MILLI
+    size = max(_rms(stored), _rms(reference)) / two.n_atoms * MILLI
+    if difference <= VIRIAL_MEV_ATOM and difference <= VIRIAL_SHARE * size:
+        return [], []
+    scale, rest = _scale(stored, reference)
+    if rest < 0.2 and abs(scale + 1) < 0.1:
+        return ["the stored virial has the opposite sign: a stress of the other convention"], []
+    if rest < 0.1 and (unit := _unit(scale, _ENERGY_UNITS)) is not None:
+        return [f"the stored virial is {scale:.4g} times the reference's: in {unit}?"], []
+    words = f"the virials differ by {difference:.3g} meV/atom (rms of the elements) of {size:.3g}"
+    if difference > max(VIRIAL_MEV_ATOM, VIRIAL_SHARE * size):
+        return [f"{words}: another unit or convention of the stress?"], []
+    return [], [words] if difference > VIRIAL_MEV_ATOM else []
+
+
+def _scale(stored: NDArray[np.float64], reference: NDArray[np.float64]) -> tuple[float, float]:
+    """How many times the reference the stored numbers are, and the share that this leaves."""
+    norm = float(reference @ reference)
+    if not norm:
+        return np.nan, np.inf
+    scale = float(stored @ reference) / norm
+    return scale, _rms(stored - scale * reference) / max(_rms(stored), 1e-300)
+
+
+def _unit(factor: float, units: dict[str, float]) -> str | None:
+    """The unit that a factor, of either sign, is that of."""
+    return next((u for u, x in units.items() if abs(abs(factor) / x - 1) < ALIKE), None)
+
+
+def _rms(values: Sequence[float] | NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))

@@ -1,0 +1,329 @@
+"""The initial data held against the reference: a frame of each system labelled, before a run.
+
+Data of another method, unit, zero of energies or sign would be trained on together with the labels
+of the run, and neither would be learnt.  Whatever labels is asked through its protocol, where its
+jobs run.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from wtemlp.config.data.files import TYPE_INDEX, TYPE_NAMES, DataFault, System, systems_in
+from wtemlp.config.data.systems import MIXED
+from wtemlp.config.keys.labels import ReferenceCheck
+from wtemlp.config.label_files import with_absolute_paths
+from wtemlp.config.records import Machines, Params
+from wtemlp.config.schema.plugin_keys import is_own_style
+from wtemlp.core import paths as names
+from wtemlp.core.atomic_io import is_sound, read_json, write_json
+from wtemlp.core.errors import CalculationError, InputError, together
+from wtemlp.core.paths import RunPaths
+from wtemlp.dispatch.cancel import discard_stage
+from wtemlp.dispatch.dispatcher import Stopped, run_tasks
+from wtemlp.dispatch.staging import with_user_files
+from wtemlp.dispatch.tasks import StageTasks, TaskResult
+from wtemlp.md.dump import write_dump
+from wtemlp.preflight.agreement import Agreement, TwoLabels, compare
+from wtemlp.records.pins import reference_pins
+from wtemlp.reference.base import Frames, Labels
+from wtemlp.reference.styles import labeller_of
+
+FOLDER = "reference.check"  #: of a run
+ASKED, RESULT = "asked.json", "result.json"
+MOST = 12  #: frames that are labelled; systems of different atoms come first
+LOOKED_AT = 200  #: frames of a system among which one is chosen
+QUANTILE = 0.75  #: of the frames' forces: neither at rest nor torn apart
+VACUUM_A = 20.0  #: around a molecule whose data have no cell
+PATIENCE_S = 600.0  #: how long ``check`` waits for all of them, seconds
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A frame of the initial data with its label, turned so that the cell lies as LAMMPS's do."""
+
+    name: str  #: system and frame, for people
+    frames: Frames  #: it alone
+    energy_eV: float
+    forces_eV_A: np.ndarray  #: (n_atoms, 3)
+    virial_eV: np.ndarray | None  #: (3, 3)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A stored label held against the reference."""
+
+    system: str
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+    energy_meV_atom: float | None = None  #: stored less reference; None: no label
+    force_meV_A: float | None = None  #: root mean square difference
+
+
+def is_held(params: Params) -> bool:
+    """Whether the initial data are held against the reference of a run."""
+    if params.reference_check == ReferenceCheck.OFF or not params.jobs:
+        return False
+    # Amber's labels need its own files; electrons a temperature that the data do not tell.
+    return params.fp_style != "amber/diff" and not params.electrons
+
+
+def prepare(params: Params, machines: Machines, root: Path, folder: Path) -> StageTasks:
+    """Write the inputs of the labels.
+
+    What is there of a call before, with the same reference and frames, goes on.
+
+    Parameters
+    ----------
+    params : Params
+    machines : Machines
+    root : Path
+        The run's folder.
+    folder : Path
+        Where to calculate.
+
+    Returns
+    -------
+    StageTasks
+
+    Raises
+    ------
+    CalculationError
+        If the inputs cannot be made.
+    """
+    stored = frames_to_hold(params, root)
+    place, asked = RunPaths(folder), folder / ASKED
+    pins = reference_pins(params, machines, root)
+    question = {"reference": pins, "frames": [one.name for one in stored]}
+    whole = is_sound(asked, lambda file: read_json(file, ""))
+    same = whole and read_json(asked, "") == question
+    if not same:
+        if folder.exists():
+            discard_stage(place.label(0), machines.fp, root)
+            shutil.rmtree(folder)
+        place.label(0).mkdir(parents=True)
+    labeller = labeller_of(*_setup(params, machines, root, folder), 0)
+    jobs = [place.label_task(0, 0, number) for number in range(len(stored))]
+    if not same:
+        for job, one in zip(jobs, stored, strict=True):
+            job.mkdir()
+            frames = one.frames
+            dump = job / names.FRAME_DUMP
+            write_dump(dump, np.array([0]), frames.cells, frames.types + 1, frames.coords)
+            write_json(job / names.FRAME, {"task": one.name})
+        labeller.write_inputs(jobs, params.seed)
+    tasks = [
+        labeller.prepare(job, one.frames, machines.fp.command)
+        for job, one in zip(jobs, stored, strict=True)
+    ]
+    write_json(asked, question)
+    return StageTasks(tasks, place.label(0))
+
+
+def judge(
+    params: Params, machines: Machines, root: Path, folder: Path, results: Sequence[TaskResult]
+) -> list[Held]:
+    """Read the labels of :func:`prepare`, and hold the data against them.
+
+    Parameters
+    ----------
+    params, machines, root, folder
+        As of :func:`prepare`.
+    results : sequence of TaskResult
+        At least those that failed.
+
+    Returns
+    -------
+    list of Held
+        Also in :data:`RESULT`.
+    """
+    labeller = labeller_of(*_setup(params, machines, root, folder), 0)
+    failed = {result.name: result.message for result in results if not result.ok}
+    found: list[Held] = []
+    for number, one in enumerate(frames_to_hold(params, root)):
+        job = RunPaths(folder).label_task(0, 0, number)
+        if job.name in failed:
+            why = failed[job.name].splitlines()[0]
+            found.append(Held(one.name, (), (f"the reference failed: {why}",)))
+            continue
+        try:
+            found.append(_held(one, labeller.collect(job, one.frames)))
+        except CalculationError as error:
+            found.append(Held(one.name, (), (f"the reference failed: {error}",)))
+    if found and all(one.energy_meV_atom is None for one in found):
+        found[0] = replace(found[0], problems=found[0].notes, notes=())
+    write_json(folder / RESULT, [asdict(one) for one in found])
+    return found
+
+
+def refusal(params: Params, found: Sequence[Held]) -> InputError | None:
+    """Why a run is not to begin; None: nothing speaks against it."""
+    where = f"{params.source.name}: init_data_sys"
+    remedy = (
+        "label the data with this reference, or give the reference of the data; if both are right "
+        'as they are, write "reference_check": "warn"'
+    )
+    errors = [
+        InputError(where, f"{one.system}: {'; '.join(one.problems)}", remedy)
+        for one in found
+        if one.problems
+    ]
+    return together(errors) if errors else None
+
+
+def lines(found: Sequence[Held], with_problems: bool = True) -> list[str]:
+    """What a user should know of the data, a line each; the last sums up."""
+    told = [
+        f"{one.system}: {line}"
+        for one in found
+        for line in (*one.problems * with_problems, *one.notes)
+    ]
+    if not found:
+        return []
+    energies = [abs(one.energy_meV_atom) for one in found if one.energy_meV_atom is not None]
+    forces = [one.force_meV_A for one in found if one.force_meV_A is not None]
+    differ = "nothing could be compared"
+    if energies and forces:
+        differ = (
+            f"energies within {max(energies):.2g} meV/atom, forces within {max(forces):.2g} "
+            f"meV/Angstrom ({len(energies)} systems, a frame of each)"
+        )
+    return [*told, f"initial data against the reference: {differ}"]
+
+
+def try_now(
+    params: Params, machines: Machines, root: Path, patience_s: float = PATIENCE_S
+) -> list[Held]:
+    """Hold the data against the reference in a folder that is thrown away.
+
+    Raises
+    ------
+    WtemlpError
+        If it cannot be calculated.
+    """
+    begin, base = time.monotonic(), root
+    while not base.is_dir():
+        base = base.parent
+    # In the run's folder: a compute node must see it, as it does a run.
+    folder = Path(tempfile.mkdtemp(prefix="wtemlp-check.", dir=base))
+    section = replace(machines.fp, machine={**machines.fp.machine, "retry_count": 0})
+    stage = None
+    try:
+        stage = prepare(params, machines, root, folder)
+        results = run_tasks(
+            with_user_files(stage.tasks, section, root),
+            work_dir=stage.folder,
+            common_files=(),
+            section=section,
+            root=root,
+            should_stop=lambda: time.monotonic() - begin > patience_s,
+        )
+        return judge(params, machines, root, folder, results)
+    except Stopped:
+        return [Held("initial data", (), (f"not labelled within {patience_s / 60:.0f} min",))]
+    finally:
+        if stage is not None:
+            discard_stage(stage.folder, section, root)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _setup(
+    params: Params, machines: Machines, root: Path, folder: Path
+) -> tuple[Params, Machines, Path]:
+    """What a labeller is made of: DP-GEN's styles look for their frames below their root."""
+    if is_own_style(params.fp_style):
+        return params, machines, root
+    jdata = {**with_absolute_paths(params.jdata, root), "model_devi_engine": "lammps"}
+    return replace(params, jdata=jdata), machines, folder
+
+
+def _held(one: Stored, labels: Labels) -> Held:
+    if not labels.ok[0]:
+        return Held(one.name, (), (f"the reference gives no label: {labels.reasons[0]}",))
+    sent = one.frames
+    as_labelled = labels.frames or sent
+    if as_labelled.periodic != sent.periodic:
+        what = "without" if sent.periodic else "with"
+        return Held(one.name, (), (f"not compared: the reference labels it {what} a cell",))
+    # Some programs sort the atoms by element; within one, they stay in order.
+    ours = np.argsort(sent.types, kind="stable")
+    theirs = np.argsort(as_labelled.types, kind="stable")
+    virial = None if labels.virials is None else labels.virials[0]
+    found: Agreement = compare(
+        TwoLabels(
+            one.energy_eV,
+            float(labels.energies[0]),
+            one.forces_eV_A[ours],
+            labels.forces[0][theirs],
+            one.virial_eV,
+            virial if virial is not None and np.isfinite(virial).all() else None,
+        )
+    )
+    return Held(one.name, found.problems, found.notes, found.energy_meV_atom, found.force_meV_A)
+
+
+def frames_to_hold(params: Params, root: Path) -> list[Stored]:
+    """A frame of each system of the initial data, of :data:`MOST` systems at most."""
+    found: dict[bytes, list[Stored]] = {}
+    for data in params.init_data_sys:
+        try:
+            for system in systems_in(root / data):
+                for one in _stored(system, params.type_map, root):
+                    key = np.bincount(one.frames.types).tobytes() + bytes([one.frames.periodic])
+                    found.setdefault(key, []).append(one)
+        except (DataFault, OSError):
+            continue  # told with the data
+    depth = max(map(len, found.values()), default=0)
+    turns = [own[turn] for turn in range(depth) for own in found.values() if turn < len(own)]
+    return turns[:MOST]
+
+
+def _stored(system: System, type_map: Sequence[str], root: Path) -> Iterator[Stored]:
+    """A frame of a system; of one with mixed types the first set's alone is looked at."""
+    sets = system.sets()
+    names_there = system.words(TYPE_NAMES) or list(type_map)
+    own = np.array([type_map.index(name) for name in names_there])
+    which, arrays = max(sets.items(), key=lambda pair: len(system.array(pair[1]["energy"])))
+    forces = system.array(arrays["force"])
+    looked = np.unique(np.linspace(0, len(forces) - 1, LOOKED_AT).astype(int))
+    size = np.array([float(np.sqrt(np.mean(np.square(forces[row])))) for row in looked])
+    k = int(looked[np.argsort(size, kind="stable")[int(QUANTILE * (len(looked) - 1))]])
+    if MIXED in arrays:
+        types = np.asarray(system.array(arrays[MIXED])[k], dtype=int)
+    else:
+        types = np.array([int(word) for word in system.words(TYPE_INDEX) or []])
+    real = types >= 0
+    periodic = not system.has("nopbc") and "box" in arrays
+    coords = np.asarray(system.array(arrays["coord"])[k], dtype=float).reshape(-1, 3)[real]
+    if periodic:
+        cell = np.asarray(system.array(arrays["box"])[k], dtype=float).reshape(3, 3)
+    else:
+        low, high = coords.min(axis=0), coords.max(axis=0)
+        cell = np.diag(high - low + VACUUM_A)
+        coords = coords - low + VACUUM_A / 2
+    turn, cell = _lower_triangular(cell)
+    virial = None
+    if "virial" in arrays:
+        virial = turn.T @ np.asarray(system.array(arrays["virial"])[k]).reshape(3, 3) @ turn
+    shown = system.path
+    shown = shown.relative_to(root) if shown.is_relative_to(root) else shown
+    group = system.group or ""
+    name = f"{shown}{group} ({which}, frame {k})"
+    frames = Frames((coords @ turn)[None], cell[None], own[types[real]], (name,), periodic)
+    force = np.asarray(forces[k], dtype=float).reshape(-1, 3)[real] @ turn
+    energy = float(np.asarray(system.array(arrays["energy"])[k]).reshape(-1)[0])
+    yield Stored(name, frames, energy, force, virial)
+
+
+def _lower_triangular(cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The turn ``x @ turn`` into LAMMPS's orientation, and the cell there."""
+    if not np.triu(cell, 1).any() and (np.diag(cell) > 0).all():
+        return np.eye(3), cell
+    q, r = np.linalg.qr(cell.T)
+    signs = np.sign(np.diag(r))
+    return q * signs, np.tril(r.T * signs)

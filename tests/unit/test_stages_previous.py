@@ -5,7 +5,7 @@ import json
 import pytest
 
 from wtemlp.md.walker_record import read_record
-from wtemlp.stages.exploration.previous_hills import find_hills
+from wtemlp.stages.exploration.previous_hills import PreviousWalkers
 
 JOB = {
     "system": 0,
@@ -40,5 +40,5 @@ def test_hills_are_taken_over_on_the_same_variables_only(tmp_path, before, now, 
     record(before)
     (tmp_path / "HILLS").write_text("#! FIELDS time ene sigma_ene height biasf\n")
     (tmp_path / "sigma.out").write_text("mean_eV -3.5 sigma_eV 0.2 biasfactor 4\n")
-    found = find_hills([tmp_path], wanted)
+    found = PreviousWalkers([tmp_path]).hills(wanted)
     assert (found is not None) == taken and (not taken or found.mean_eV == -3.5)

@@ -75,6 +75,16 @@ class FrameTable:
         """The rows that a boolean or index array picks."""
         return FrameTable(**{f.name: getattr(self, f.name)[mask] for f in fields(self)})
 
+    def by_task(self) -> dict[tuple[int, int], "FrameTable"]:
+        """The rows of each system and task, in the table's order; sorted by system and task."""
+        order = np.lexsort((self.task, self.system))
+        system, task = self.system[order], self.task[order]
+        changes = (system[1:] != system[:-1]) | (task[1:] != task[:-1])
+        parts = np.split(order, np.flatnonzero(changes) + 1) if len(order) else []
+        return {
+            (int(self.system[rows[0]]), int(self.task[rows[0]])): self.where(rows) for rows in parts
+        }
+
     @classmethod
     def concatenate(cls, tables: list["FrameTable"]) -> "FrameTable":
         """One table of several, in their order."""

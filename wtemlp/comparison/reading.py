@@ -185,24 +185,31 @@ def _exploration(iteration: folders.IterationData) -> records.Exploration | None
     if done is None or done.explored is None:
         return None
     series = {walker.name: walker for walker in iteration.walkers}
+    own = iteration.frames.by_task() if iteration.frames is not None else {}
+    frames = {
+        name: table
+        for name, one in series.items()
+        if (table := own.get((one.system, one.task))) is not None
+    }
     return records.Exploration(
         iteration=iteration.index,
         explored=done.explored,
         candidate=done.candidate,
         failed=done.failed,
         labelled=done.labelled,
-        walkers=tuple(_walker(row, series.get(row.name), iteration.frames) for row in done.walkers),
+        walkers=tuple(
+            _walker(row, series.get(row.name), frames.get(row.name)) for row in done.walkers
+        ),
         lowered=tuple(note.text for note in done.lowered),
     )
 
 
 def _walker(
-    row: WalkerSummary, series: folders.WalkerEnergies | None, frames: FrameTable | None
+    row: WalkerSummary, series: folders.WalkerEnergies | None, own: FrameTable | None
 ) -> records.ComparedWalker:
     one, factor, ratio = sampling_of(row), row.biasfactor, row.ratio
     counts: dict[str, int] = {}
-    if frames is not None and series is not None:
-        own = frames.where((frames.system == series.system) & (frames.task == series.task))
+    if own is not None:
         counts = {
             "explored": len(own),
             "candidate": own.count(Decision.CANDIDATE, Decision.SELECTED),

@@ -25,6 +25,7 @@ with quiet_imports("dpdispatcher"):
     from dpdispatcher import Job, Machine, Resources, Submission, Task
     from dpdispatcher.contexts.ssh_context import SSHContext as DispatcherSSHContext
     from dpdispatcher.contexts.ssh_context import SSHSession
+    from dpdispatcher.file_manager import RemoteManifestBuilder
     from dpdispatcher.utils.job_status import JobStatus
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Job",
     "JobStatus",
     "Machine",
+    "RemoteManifestBuilder",
     "Resources",
     "SSHSession",
     "Submission",

@@ -53,6 +53,7 @@ class StageRun:
         self.on_progress, self.should_stop = on_progress, should_stop
         self.journal = Journal.open(work_dir)
         self.finished: set[str] = set()
+        self.ended: list[str] = []  #: finished and failed, in the order in which they have ended
         self.waiting: list[str] = []
         self.jobs: dict[str, LiveJob] = {}
         self.lingering: dict[str, tuple[str, float]] = {}  #: their tasks have ended; until when
@@ -70,6 +71,8 @@ class StageRun:
             self.journal.forget_failures(set(self.tasks))
             self.journal.returned = False
         self.finished = {name for name, task in self.tasks.items() if self._is_home(task)}
+        done = self.finished | self.journal.failed.keys()
+        self.ended = [name for name in self.tasks if name in done]
         if self._unfinished():
             self._work(common_files)
         self._report(force=True)
@@ -111,8 +114,7 @@ class StageRun:
 
     def _open(self) -> bool:
         """Whether a task is unfinished; asked often."""
-        failed = (self.journal.failed.keys() & self.tasks.keys()) - self.finished
-        return len(self.finished) + len(failed) < len(self.tasks)
+        return len(self.ended) < len(self.tasks)
 
     def _is_home(self, task: Task) -> bool:
         """Whether a task is finished: its tag and its declared results are in its folder."""
@@ -179,9 +181,10 @@ class StageRun:
     def _submit_waiting(self) -> bool:
         """Submit what waits, as far as there is room; whether anything was submitted."""
         size = self.backend.group_size or len(self.waiting) or 1
-        groups = [self.waiting[i : i + size] for i in range(0, len(self.waiting), size)]
+        room = len(self.waiting)
         if self.slots is not None:
-            groups = groups[: max(0, self.slots - len(self.jobs))]
+            room = min(room, size * max(0, self.slots - len(self.jobs)))
+        groups = [self.waiting[i : min(i + size, room)] for i in range(0, room, size)]
         if not groups:
             return False
         new = {uuid.uuid4().hex[:12]: group for group in groups}
@@ -189,11 +192,14 @@ class StageRun:
             self.journal.jobs[name] = JobEntry(group, "", self.settings.where)
         self.journal.save()
         self.backend.upload([self.tasks[name] for group in groups for name in group])
-        full = False
+        full, taken = False, 0
         for name, group in new.items():
             full = full or self._stop_asked() or not self._submit(name, group)
             if full:
                 del self.journal.jobs[name]
+            else:
+                taken += len(group)
+        del self.waiting[:taken]  # in order, and none after the first that is not taken
         if full and not self.full and not self._stop_asked():
             log.warning("%s takes no more jobs now; waiting for room", self.settings.where)
         self.full = full
@@ -217,7 +223,6 @@ class StageRun:
             self.journal.save()
         state = "running" if self.settings.shell else "waiting"
         self.jobs[name] = LiveJob(name, queue_id, state, list(group))
-        self.waiting = [task for task in self.waiting if task not in set(group)]
         return True
 
     # -- looking
@@ -313,6 +318,7 @@ class StageRun:
             else:
                 (task.folder / script.DONE).touch()
                 self.finished.add(task.name)
+                self.ended.append(task.name)
 
     def _attempt_failed(self, name: str, mark: Mark, job: LiveJob) -> None:
         task, status = self.tasks[name], mark.status
@@ -342,18 +348,22 @@ class StageRun:
         self.backend.fetch([task])
         output = self.backend.job_output(job.name, job.queue_id)
         self.journal.failed[name] = failures.describe(task, failed, status, output, place)
+        self.ended.append(name)
         log.warning("%s", self.journal.failed[name].splitlines()[0])
 
     # -- telling and waiting
 
     def _report(self, force: bool = False) -> None:
         degree = max(1, int(self.settings.resources.get("para_deg", 1)))
-        running = sum(
-            min(len(job.open), degree) for job in self.jobs.values() if job.state == "running"
-        )
-        failed = len(self.journal.failed.keys() & self.tasks.keys())
-        ended = len(self.finished) + failed
-        now = Progress(len(self.tasks) - ended - running, running, len(self.finished), failed)
+        running = [
+            name
+            for job in self.jobs.values()
+            if job.state == "running"
+            for name in job.open[:degree]
+        ]
+        finished, ended = len(self.finished), len(self.ended)
+        waiting = len(self.tasks) - ended - len(running)
+        now = Progress(waiting, len(running), finished, ended - finished, running, self.ended)
         last, when = self.progress
         if force or now != last or time.monotonic() - when >= REPORT_S:
             self.progress = (now, time.monotonic())

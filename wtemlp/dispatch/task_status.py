@@ -99,13 +99,12 @@ def is_mark(name: str) -> bool:
     return name.startswith(script.TASK_HASH) or name in (script.OUT, script.ERR)
 
 
-def has_begun(folder: Path) -> bool:
-    """Whether an attempt at a task may have begun: in its folder, or on another machine."""
-    if (folder / script.LOCK).exists():
-        return True
-    journal = Journal.open(folder.parent)
+def have_begun(stage: Path) -> set[str]:
+    """Names of a stage's tasks of which an attempt may have begun: here, or on another machine."""
+    journal = Journal.open(stage)
     tasks = {name for job in journal.jobs.values() for name in job.tasks}
-    return folder.name in tasks | journal.failures.keys() | journal.failed.keys()
+    locked = {lock.parent.name for lock in stage.glob(f"*/{script.LOCK}")}
+    return tasks | locked | journal.failures.keys() | journal.failed.keys()
 
 
 def keep_files(folder: Path, names: Iterable[str]) -> None:

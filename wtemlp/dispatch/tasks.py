@@ -1,7 +1,7 @@
 """What the stages hand to the dispatcher and what they get back."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from wtemlp.core.errors import CalculationError
@@ -59,6 +59,15 @@ class Progress:
     running: int
     finished: int
     failed: int
+    active: Sequence[str] = field(default=(), compare=False)  #: names of those that may be running
+    ended: Sequence[str] = field(default=(), compare=False)
+    """Names of those that have ended, in that order; the list grows as more do."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The numbers by name."""
+        names = ("waiting", "running", "finished", "failed")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def total(self) -> int:

@@ -19,14 +19,18 @@ class SharedHills:
     walker: int  #: this one's number
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """The hills of each walker, as PLUMED names them."""
-        return tuple(f"{self.folder}/{paths.HILLS}.{number}" for number in range(self.walkers))
+    def file(self) -> str:
+        """This walker's hills, as PLUMED names them."""
+        return f"{self.folder}/{paths.HILLS}.{self.walker}"
 
     @property
-    def file(self) -> str:
-        """This walker's hills."""
-        return self.files[self.walker]
+    def all_made(self) -> str:
+        """A shell command that makes the files of all walkers, however many there are.
+
+        Without quotes and dollar signs, which LAMMPS would take for its own.
+        """
+        names = f"{self.folder}/{paths.HILLS}.%.0f"
+        return f"seq -f {names} 0 {self.walkers - 1} | xargs touch"
 
 
 @dataclass(frozen=True)

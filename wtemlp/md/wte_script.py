@@ -331,7 +331,7 @@ def _begin_bias(w: Walker) -> list[str]:
         # an attempt that was killed has left there the others have felt, so it stays.
         folder, own = w.shared.folder, w.shared.file
         return [
-            f"shell test -d {folder} || mkdir -p {folder}; touch {' '.join(w.shared.files)}",
+            f"shell test -d {folder} || mkdir -p {folder}; {w.shared.all_made}",
             f'print "{own}" file {SHARED_HILLS} screen no',
             f"variable        plumed string {PLUMED_RESTART}",
         ]

@@ -206,10 +206,8 @@ def _read_walkers(
     """The energies of each task of an iteration: its COLVAR files, or its stored frames."""
     known = {row.name: row for row in summary.walkers} if summary else {}
     walkers = []
-    tasks = np.unique(np.stack([frames.system, frames.task], axis=1), axis=0)
-    for system, task in tasks.astype(int):
+    for (system, task), rows in frames.by_task().items():
         folder = run.explore_task(index, system, task)
-        rows = frames.where((frames.system == system) & (frames.task == task))
         nvt, wte, source = _task_energies(folder, rows)
         row = known.get(folder.name, WalkerSummary())
         factor = float(rows.biasfactor[0])

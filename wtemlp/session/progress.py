@@ -24,6 +24,7 @@ from wtemlp.dispatch.tasks import Progress, Task
 
 PLAIN_EVERY_S = 30.0  #: between plain lines of a stage in which nothing changes
 MIN_FRACTION = 0.02  #: below it, no time left is estimated
+LOOK_SHARE = 0.02  #: of the time, at most, goes into asking engines how far they are
 
 
 class StageProgress:
@@ -42,24 +43,47 @@ class StageProgress:
     def __init__(
         self, title: str, tasks: Sequence[Task], done_steps: Callable[[Path], int]
     ) -> None:
-        self.title, self._tasks, self._done_steps = title, tasks, done_steps
+        self.title, self._done_steps = title, done_steps
+        self._tasks = {task.name: task for task in tasks}
+        self._total = sum(task.steps for task in tasks)
+        self._ended, self._ended_steps = 0, 0  #: of those that have ended: how many, their steps
         self._begin = time.monotonic()
         self._first: float | None = None
+        self._look_at = float("-inf")
+        self._running: dict[str, int] = {}  #: steps of those that may be running
         self.counts = Progress(len(tasks), 0, 0, 0)
         self.fraction = 0.0
 
     def update(self, counts: Progress) -> None:
-        """Take new counts and look how far the engines are."""
+        """Take new counts and look how far the engines that run are.
+
+        What has ended is counted once, and what waits is not looked at.
+        """
         self.counts = counts
-        total = sum(task.steps for task in self._tasks)
         ended = (counts.finished + counts.failed) / max(counts.total, 1)
-        if total:
-            done = sum(min(self._done_steps(t.folder), t.steps) for t in self._tasks if t.steps)
-            self.fraction = max(ended, done / total)
+        if self._total:
+            new = counts.ended[self._ended :]
+            self._ended += len(new)
+            for name in new:
+                self._ended_steps += self._tasks[name].steps
+                self._running.pop(name, None)
+            self._look(counts.active)
+            done = self._ended_steps + sum(self._running.values())
+            self.fraction = max(ended, done / self._total)
         else:
             self.fraction = ended
         if self._first is None:
             self._first = self.fraction
+
+    def _look(self, active: Sequence[str]) -> None:
+        """Ask the files of what runs, but for a small share of the time."""
+        began = time.monotonic()
+        if began < self._look_at:
+            return
+        running = [task for task in map(self._tasks.__getitem__, active) if task.steps]
+        self._running = {t.name: min(self._done_steps(t.folder), t.steps) for t in running}
+        took = time.monotonic() - began
+        self._look_at = began + took / LOOK_SHARE
 
     @property
     def seconds_left(self) -> float | None:
@@ -237,7 +261,7 @@ class Reporter:
         self._write_live(
             stage.line(),
             title=stage.title,
-            counts=vars(stage.counts),
+            counts=stage.counts.counts,
             fraction=stage.fraction,
             seconds_left=stage.seconds_left,
         )

@@ -9,7 +9,7 @@ from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.script import declared
-from wtemlp.dispatch.task_status import has_begun, has_finished, is_mark, keep_files, note_finished
+from wtemlp.dispatch.task_status import has_finished, have_begun, is_mark, keep_files, note_finished
 from wtemlp.dispatch.tasks import Task
 from wtemlp.reference.base import Frames, Labeller
 
@@ -60,10 +60,14 @@ def take(labeller: Labeller, jobs: Sequence[tuple[Task, Frames]]) -> list[str]:
         If one is no label, after the calculation there has failed; it stays.
     """
     said, refused = [], []
+    stages = {task.folder.parent for task, _ in jobs}
+    left_in = {stage: _left(stage) for stage in stages}
+    begun = {stage: have_begun(stage) for stage in stages}
     for task, frames in jobs:
         folder = task.folder
-        left = _left(folder)
-        if has_finished(folder) or (left is None and (labeller.together or has_begun(folder))):
+        left = left_in[folder.parent].get(folder.name)
+        theirs = labeller.together or folder.name in begun[folder.parent]  # of an attempt
+        if has_finished(folder) or (left is None and theirs):
             continue
         now = _listing(folder)
         mine = [
@@ -93,18 +97,15 @@ def take(labeller: Labeller, jobs: Sequence[tuple[Task, Frames]]) -> list[str]:
             f"{jobs[0][0].folder.parent}: the output that was put there by hand is no label: "
             f"{refused[0]}; correct it, or remove it to have the frame calculated{more}"
         )
-    for place in {task.folder.parent for task, _ in jobs}:
-        (place / paths.LEFT).unlink(missing_ok=True)  # what the next attempts leave is not theirs
+    for stage in stages:
+        (stage / paths.LEFT).unlink(missing_ok=True)  # what the next attempts leave is not theirs
     return said
 
 
-def _left(folder: Path) -> Listing | None:
-    """What the failed calculation of a job has left; None if none has failed."""
-    file = folder.parent / paths.LEFT
-    if not file.exists():
-        return None
-    found = json.loads(file.read_text()).get(folder.name)
-    return None if found is None else dict(found)
+def _left(stage: Path) -> dict[str, Listing]:
+    """What the failed calculations of a stage's jobs have left, by the names of their folders."""
+    file = stage / paths.LEFT
+    return dict(json.loads(file.read_text())) if file.exists() else {}
 
 
 def _is_result(name: str, task: Task) -> bool:

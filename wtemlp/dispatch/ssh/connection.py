@@ -9,7 +9,7 @@ import logging
 import os
 import shlex
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,12 @@ from wtemlp.config.schema.own_keys import read
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import TransportError
 from wtemlp.dispatch import script
-from wtemlp.dispatch.library import DispatcherSSHContext, SSHSession, Submission
+from wtemlp.dispatch.library import (
+    DispatcherSSHContext,
+    RemoteManifestBuilder,
+    SSHSession,
+    Submission,
+)
 from wtemlp.dispatch.ssh.config import options_of
 from wtemlp.dispatch.ssh.host_keys import HostKeys
 
@@ -212,7 +217,6 @@ class SSHContext(DispatcherSSHContext):  # type: ignore[misc]
         self.clean_asynchronously = clean_asynchronously
         self.create_remote_root = create_remote_root
         self.ssh_session = VerifiedSession(host_keys or HostKeys(), **self.remote_profile)
-        self._logs: set[str] = set()  #: of the tasks that are just being downloaded
         self._mkdir(self.temp_remote_root, recursive=create_remote_root)
 
     @classmethod
@@ -253,33 +257,58 @@ class SSHContext(DispatcherSSHContext):  # type: ignore[misc]
             raise ConnectionError(f"the login to {session.hostname} was lost")
         return status, stdin, stdout, stderr
 
-    def download(self, submission: Submission, *args: Any, **keys: Any) -> None:
-        """Bring home the tasks' results; only these tasks' folders are looked at."""
-        self._looked_at = [task.task_work_path for task in submission.belonging_tasks]
-        self._logs = {f"{one}/{log}" for one in self._looked_at for log in (script.OUT, script.ERR)}
-        try:
-            super().download(submission, *args, **keys)
-        finally:
-            self._logs.clear()
-
-    def list_remote_dir(
+    def download(
         self,
-        sftp: paramiko.SFTPClient,
-        remote_dir: str,
-        ref_remote_root: str,
-        result_list: list[str],
+        submission: Submission,
+        check_exists: bool = False,
+        mark_failure: bool = True,
+        back_error: bool = False,
     ) -> None:
-        """The files in the folders of the tasks that are downloaded, in one command.
+        """Bring home what there is of the tasks' results.
+
+        dpdispatcher matches the patterns of each task with the files of all of them; here with
+        its own.
+        """
+        self.ssh_session.ensure_alive()
+        folders = [task.task_work_path for task in submission.belonging_tasks]
+        own = self._files_in(folders)
+        wanted: list[str] = []
+        for task in submission.belonging_tasks:
+            folder = task.task_work_path
+            found = RemoteManifestBuilder(
+                own[folder], exists=self.check_file_exists, assume_literals=False
+            )
+            there = set(own[folder])
+            # They would have been listed, unless they are empty.
+            logs = [log for log in (script.OUT, script.ERR) if f"{folder}/{log}" not in there]
+            found.add_paths(
+                source_prefix=folder,
+                destination_prefix=folder,
+                patterns=[name for name in task.backward_files if name not in logs],
+            )
+            wanted += [entry.destination for entry in found.build().entries]
+        if wanted:
+            self._get_files(wanted, bool(self.remote_profile.get("tar_compress", True)))
+
+    def _files_in(self, folders: Sequence[str]) -> dict[str, list[str]]:
+        """The files in the folders of tasks, asked for in one command.
 
         Logs with nothing in them stay there: most tasks leave two.
         """
+        own: dict[str, list[str]] = {folder: [] for folder in folders}
         empty = f"-size 0 '(' -name {script.OUT} -o -name {script.ERR} ')'"
-        for first in range(0, len(self._looked_at), FOLDERS_AT_ONCE):
-            folders = self._looked_at[first : first + FOLDERS_AT_ONCE]
-            names = " ".join(shlex.quote(f"./{folder}") for folder in folders)
+        for first in range(0, len(folders), FOLDERS_AT_ONCE):
+            names = " ".join(
+                shlex.quote(f"./{folder}") for folder in folders[first : first + FOLDERS_AT_ONCE]
+            )
             _, stdout, _ = self.block_checkcall(f"find {names} -type f ! '(' {empty} ')' -print0")
-            found = stdout.read().decode(errors="surrogateescape").split("\0")
-            result_list += [name.removeprefix("./") for name in found if name]
+            for name in stdout.read().decode(errors="surrogateescape").split("\0"):
+                file = name.removeprefix("./")
+                ends = (place for place, char in enumerate(file) if char == "/")
+                folder = next((file[:end] for end in ends if file[:end] in own), None)
+                if folder is not None:
+                    own[folder].append(file)
+        return own
 
     def write_file(self, fname: str, write_str: str) -> None:
         """Write a file, so that a reader sees the old one or the new one.
@@ -297,8 +326,6 @@ class SSHContext(DispatcherSSHContext):  # type: ignore[misc]
 
     def check_file_exists(self, fname: str) -> bool:
         """Whether a file is there.  dpdispatcher takes a lost login for a missing file."""
-        if fname in self._logs:
-            return False  # it would have been listed, unless it is empty
         try:
             self.sftp.stat(self._resolve_remote_path(fname))
         except FileNotFoundError:

@@ -7,11 +7,13 @@ DP-GEN's data do not say which frame is which.
 
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import dpdata
 import numpy as np
+from scipy.spatial import cKDTree
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.config.records import Criteria
@@ -192,7 +194,8 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
     total = sum(len(one) for one in data.values())
     for task in label_frames.frame_folders(context.paths, iteration):
         frame = read_dump(task / paths.FRAME_DUMP)
-        energy = _take(data.get(int(task.name.split(".")[1]), []), frame)
+        of_system = data.get(int(task.name.split(".")[1]))
+        energy = of_system.take(frame) if of_system is not None else None
         elements = [context.params.type_map[kind - 1] for kind in frame.types]
         outcomes.append(
             LabelOutcome(
@@ -209,10 +212,57 @@ def adopt_outcomes(context: RunContext, iteration: int) -> int:
     return total
 
 
-def _labelled(
-    context: RunContext, iteration: int, system: int
-) -> list[tuple[np.ndarray, np.ndarray, float]]:
-    """Types, positions (atoms sorted by type) and energy of each labelled frame of a system."""
+class _Labelled:
+    """The labelled frames of a system, found by their positions; each can be taken once.
+
+    Parameters
+    ----------
+    frames : sequence of (ndarray, ndarray, ndarray, float)
+        Types (from 0), positions, cell and energy of each; atoms sorted by type.
+    """
+
+    def __init__(self, frames: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, float]]) -> None:
+        self.frames, self.taken = frames, np.zeros(len(frames), dtype=bool)
+        alike: dict[bytes, list[int]] = defaultdict(list)
+        for index, (types, *_) in enumerate(frames):
+            alike[types.tobytes()].append(index)
+        #: those of the same atoms, by where the first atom is in the cell
+        self.alike = {
+            types: (
+                np.array(members),
+                cKDTree([_first(*frames[k][1:3]) for k in members], boxsize=1.0),
+            )
+            for types, members in alike.items()
+        }
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def take(self, frame: Dump) -> float | None:
+        """The energy of a frame, which is then no longer there; None if it is not there."""
+        order = np.argsort(frame.types, kind="stable")
+        types, coords = (frame.types[order] - 1).astype(int), frame.coords[0][order]
+        if types.tobytes() not in self.alike:
+            return None
+        members, tree = self.alike[types.tobytes()]
+        reach = 2 * POSITION_TOLERANCE_A * np.linalg.norm(np.linalg.inv(frame.cells[0]))
+        near = tree.query_ball_point(_first(coords, frame.cells[0]), reach)
+        for index in np.sort(members[near]):
+            shift = minimum_image((self.frames[index][1] - coords)[None], frame.cells)
+            if not self.taken[index] and np.abs(shift).max() < POSITION_TOLERANCE_A:
+                self.taken[index] = True
+                energy: float = self.frames[index][3]
+                return energy
+        return None
+
+
+def _first(coords: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Where the first atom is in the cell: fractions from 0 to below 1."""
+    return np.asarray(coords[0] @ np.linalg.inv(cell) % 1.0 % 1.0)  # -1e-20 % 1 is 1
+
+
+def _labelled(context: RunContext, iteration: int, system: int) -> _Labelled:
+    """The labelled frames of a system."""
     found = []
     for file in sorted(context.paths.label_data(iteration, system).rglob("type.raw")):
         data = dpdata.LabeledSystem(
@@ -220,24 +270,12 @@ def _labelled(
         )
         order = np.argsort(data["atom_types"], kind="stable")
         found += [
-            (data["atom_types"][order], coords[order], float(energy))
-            for coords, energy in zip(data["coords"], data["energies"], strict=True)
+            (data["atom_types"][order].astype(int), coords[order], cell, float(energy))
+            for coords, cell, energy in zip(
+                data["coords"], data["cells"], data["energies"], strict=True
+            )
         ]
-    return found
-
-
-def _take(labelled: list[tuple[np.ndarray, np.ndarray, float]], frame: Dump) -> float | None:
-    """The energy of a frame, which is taken off the list; None if it is not in it."""
-    order = np.argsort(frame.types, kind="stable")
-    types, coords = frame.types[order] - 1, frame.coords[0][order]
-    for index, (others, positions, energy) in enumerate(labelled):
-        if not np.array_equal(types, others):
-            continue
-        shift = minimum_image((positions - coords)[None], frame.cells)
-        if np.abs(shift).max() < POSITION_TOLERANCE_A:
-            del labelled[index]
-            return energy
-    return None
+    return _Labelled(found)
 
 
 def counts(context: RunContext, iteration: int) -> dict[str, int]:

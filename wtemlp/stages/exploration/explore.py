@@ -26,7 +26,7 @@ from wtemlp.stages.exploration import dpgen_scripts
 from wtemlp.stages.exploration import walker_results as one
 from wtemlp.stages.exploration.biasfactor_limits import Ceiling, Place
 from wtemlp.stages.exploration.conditions import Combination, combinations, lowered
-from wtemlp.stages.exploration.previous_hills import PreviousHills, find_hills
+from wtemlp.stages.exploration.previous_hills import PreviousHills, PreviousWalkers
 from wtemlp.stages.exploration.scripts import ToWrite, scripts_of, scripts_that_made
 from wtemlp.stages.exploration.starting_structures import write_structures
 
@@ -71,8 +71,9 @@ def prepare(
     starts = write_structures(context, iteration, job, folder / CONFS)
     held = ceilings if ceilings and job.wte.adapt_biasfactor else {}
     walkers = combinations(job, starts, held)
+    before = _previous_walkers(context, iteration, job)
     for walker in walkers:
-        _prepare_task(context, iteration, job, walker, graphs)
+        _prepare_task(context, iteration, job, walker, graphs, before)
     names = [context.paths.explore_task(iteration, c.system, c.task).name for c in walkers]
     list_walkers(context, iteration, names)
     return lowered(job, held)
@@ -140,15 +141,14 @@ def _provenance(context: RunContext, job: ExploreJob, c: Combination) -> WalkerR
     )
 
 
-def _previous_hills(
-    context: RunContext, iteration: int, job: ExploreJob, made: WalkerRecord
-) -> PreviousHills | None:
-    if job.wte.hills != OldHills.SHIFT or iteration == 0 or made.biasfactor == 1:
-        return None
+def _previous_walkers(context: RunContext, iteration: int, job: ExploreJob) -> PreviousWalkers:
+    """The walkers whose hills may be taken over."""
+    if job.wte.hills != OldHills.SHIFT or iteration == 0:
+        return PreviousWalkers(())
     try:
-        return find_hills(task_folders(context.paths, iteration - 1), made)
+        return PreviousWalkers(task_folders(context.paths, iteration - 1))
     except FileNotFoundError:
-        return None  # the exploration before has been cleared away: nothing to take over
+        return PreviousWalkers(())  # the exploration before has been cleared away
 
 
 def _shared_hills(job: ExploreJob, c: Combination) -> SharedHills | None:
@@ -160,10 +160,15 @@ def _shared_hills(job: ExploreJob, c: Combination) -> SharedHills | None:
 
 
 def _prepare_task(
-    context: RunContext, iteration: int, job: ExploreJob, c: Combination, graphs: list[str]
+    context: RunContext,
+    iteration: int,
+    job: ExploreJob,
+    c: Combination,
+    graphs: list[str],
+    before: PreviousWalkers,
 ) -> None:
     made = _provenance(context, job, c)
-    previous = _previous_hills(context, iteration, job, made)
+    previous = before.hills(made) if made.biasfactor != 1 else None
     folder = context.paths.explore_task(iteration, c.system, c.task)
     folder.mkdir()
     if not context.params.md.merge_traj:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,25 +35,35 @@ class PreviousHills:
     left_out: int  #: rows that are cut or damaged
 
 
-def find_hills(folders: Iterable[Path], job: WalkerRecord) -> PreviousHills | None:
-    """The hills of the walker that is like another, if it was not stopped.
+class PreviousWalkers:
+    """The walkers of an iteration, each found by what the next one's must have in common with it.
 
     Parameters
     ----------
     folders : iterable of Path
-        Tasks of the previous iteration.
-    job : WalkerRecord
-        The other walker's provenance.
-
-    Returns
-    -------
-    PreviousHills or None
+        Their tasks; those that have been cleared away are left out.
     """
-    for folder in folders:
-        made = read_record(folder)
-        if all(getattr(made, key) == getattr(job, key) for key in ALIKE):
-            return _of(folder)
-    return None
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders: dict[tuple[object, ...], Path] = {}
+        for folder in folders:
+            with suppress(FileNotFoundError):
+                self._folders.setdefault(_alike(read_record(folder)), folder)
+
+    def hills(self, job: WalkerRecord) -> PreviousHills | None:
+        """The hills of the walker that is like another, if there is one that was not stopped.
+
+        Parameters
+        ----------
+        job : WalkerRecord
+            The other walker's provenance.
+        """
+        folder = self._folders.get(_alike(job))
+        return None if folder is None else _of(folder)
+
+
+def _alike(walker: WalkerRecord) -> tuple[object, ...]:
+    return tuple(getattr(walker, key) for key in ALIKE)
 
 
 def _of(folder: Path) -> PreviousHills | None:

@@ -1,0 +1,100 @@
+"""The analysis of the copper study finds what is there, and nothing where nothing is."""
+
+import csv
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "evidence" / "copper"
+ARMS = ("unbiased", "strained", "ladder", "wte16")
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+analysis = load("analysis")
+
+
+def write(folder, heats, forces, replicates=8, seed=1):
+    """A study in which an arm has an error of the latent heat, and of forces, with a spread."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for replicate in range(1, replicates + 1):
+        for arm in ARMS:
+            heat = heats[arm] + rng.normal(0, 2.0)
+            for steps, factor in ((6000, 1.0), (1200, 1.3)):
+                for name in (*analysis.CRYSTALS, *analysis.MELTS, "between"):
+                    force = forces[arm] * factor * np.exp(rng.normal(0, 0.08))
+                    rows.append(
+                        {
+                            "arm": arm,
+                            "replicate": replicate,
+                            "labels": 60,
+                            "steps": steps,
+                            "set": name,
+                            "frames": 200,
+                            "force_rmse_meV_A": force,
+                            "energy_rmse_shifted_meV_atom": 1.0,
+                            "energy_offset_meV_atom": heat if name.startswith("melt") else 0.0,
+                        }
+                    )
+    with (folder / "errors.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    return analysis.read(folder / "errors.csv")[60]
+
+
+def test_a_difference_that_is_there_is_found(tmp_path):
+    heats = dict(zip(ARMS, (-30.0, -3.0, 3.0, -2.0), strict=True))
+    forces = dict(zip(ARMS, (75.0, 60.0, 60.0, 57.0), strict=True))
+    found = {one.name: one for one in analysis.endpoints(write(tmp_path, heats, forces))}
+    assert {name: one.verdict for name, one in found.items()} == dict.fromkeys("abcd", "yes")
+    assert found["b"].parts["latent heat (meV/atom)"].mean == pytest.approx(-27, abs=4)
+
+
+def test_a_loss_is_no_gain(tmp_path):
+    heats = dict(zip(ARMS, (-2.0, -3.0, 3.0, -30.0), strict=True))
+    forces = dict(zip(ARMS, (57.0, 57.0, 57.0, 90.0), strict=True))
+    found = {one.name: one.verdict for one in analysis.endpoints(write(tmp_path, heats, forces))}
+    assert found == {
+        "a": "no: the contrary",
+        "b": "no: the contrary",
+        "c": "not shown",
+        "d": "not shown",
+    }
+
+
+def test_without_a_difference_false_findings_are_rare(tmp_path):
+    alike = dict.fromkeys(ARMS, 10.0)
+    errors = [write(tmp_path, alike, dict.fromkeys(ARMS, 60.0), seed=seed) for seed in range(300)]
+    false = [any(e.difference and e.shown for e in analysis.endpoints(one)) for one in errors]
+    assert sum(false) <= 0.05 * 300 + 3 * np.sqrt(0.05 * 0.95 * 300)
+
+
+def test_few_replicates_give_no_verdict(tmp_path):
+    heats = dict(zip(ARMS, (-30.0, -3.0, 3.0, -2.0), strict=True))
+    errors = write(tmp_path, heats, dict.fromkeys(ARMS, 60.0), replicates=4)
+    assert {one.verdict for one in analysis.endpoints(errors)} <= {"not told apart", "not shown"}
+
+
+def test_the_script_shuffles_and_draws(tmp_path):
+    heats = dict(zip(ARMS, (-30.0, -3.0, 3.0, -2.0), strict=True))
+    write(tmp_path, heats, dict.fromkeys(ARMS, 60.0))
+    script = [sys.executable, str(FOLDER / "analysis.py"), str(tmp_path)]
+    shuffled = subprocess.run([*script, "--shuffle", "200"], capture_output=True, text=True)
+    assert shuffled.returncode == 0, shuffled.stdout
+    drawn = subprocess.run(
+        [*script, "--figure", str(tmp_path / "f.png")], capture_output=True, text=True, check=True
+    )
+    assert "| `wte16` | 6000 |" in drawn.stdout and "(b) better than unbiased" in drawn.stdout
+    assert (tmp_path / "f_60.png").stat().st_size > 10_000

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import subprocess
 import sys
 
@@ -171,3 +172,19 @@ def test_files_are_found_in_the_runs_folder(folder, tmp_path_factory, monkeypatc
     (folder / "param.json").write_text(json.dumps(changed(PARAM, ("numb_models",), "four")))
     code, text = wtemlp(monkeypatch, capsys, "run", "-C", folder, "param.json", "machine.json")
     assert code == 2 and "numb_models" in text
+
+
+def test_the_shell_completes_commands(tmp_path):
+    asked = {"_WTEMLP_COMPLETE": "bash_complete", "COMP_WORDS": "wtemlp va", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.argv[0] = 'wtemlp'; from wtemlp.cli import main; main()",
+        ],
+        cwd=tmp_path,
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "plain,validate"

@@ -85,7 +85,7 @@ def test_deviations_relative_to_the_size_of_a_force(run, tmp_path):
     for name, more in (("plain", {}), ("relative", {"use_relative": True, "epsilon": 100.0})):
         engine = {"model_devi_engine": "wte", **more}
         folder = explored(run, tmp_path / name, job, **engine)
-        steps, _, forces = read_rows(folder / "model_devi.out")
+        steps, _, forces, _ = read_rows(folder / "model_devi.out")
         assert steps.tolist() == list(range(0, 121, 10))
         devi.append(forces)
     # |f| is a few eV/Angstrom, so that little is added to eps.
@@ -96,7 +96,7 @@ def test_deviations_relative_to_the_size_of_a_force(run, tmp_path):
 def test_beads_of_a_path_integral(run, tmp_path):
     """Two replicas by MPI: their frames one after the other."""
     folder = explored(run, tmp_path / "beads", PLAIN | {"nbeads": 2})
-    steps, _, _ = read_rows(folder / "model_devi.out")
+    steps, *_ = read_rows(folder / "model_devi.out")
     assert steps.tolist() == [0, 10, 20, 21, 31, 41]
     first, second = (read_dump(folder / f"traj/{step}.lammpstrj") for step in (20, 41))
     assert first.steps.tolist() == second.steps.tolist() == [20]

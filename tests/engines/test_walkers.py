@@ -107,6 +107,33 @@ def test_guard_on_the_energy(run):
     assert 200 <= steps[-1] <= 200 + 2 * 10
 
 
+def test_guard_on_the_volume(run):
+    """A cell that is torn apart ends the walker, unless the labelled frames are as dilute."""
+    torn = {"pressure_bar": -1e5, "barostat": "iso", "barostat_ps": 0.02}
+    blind = Guard(1e6, 3, 1e3, 1e6, volume_factor=1.1)
+    task = prepare_walk(run, "torn", guard=blind, **torn)
+    why, steps, _ = finish_walk(task)
+    assert why.startswith("volume ") and "of NVT" in why and steps[-1] < 200
+    start, seen = (volume(task / f"traj/{step}.lammpstrj") for step in (0, steps[-1]))
+    assert seen > 1.05 * start
+    wide = {"data_volumes_A3": (start, 100 * seen)}
+    why, _, _ = walk(run, "torn.seen", guard=blind, nsteps=10, **torn, **wide)
+    assert not why.startswith("volume ")
+
+
+def test_the_volume_of_the_unbiased_part_bounds_that_of_the_biased_one(run):
+    """Not that of the starting structure."""
+    task = prepare_walk(run, "npt", nsteps=20, pressure_bar=1.0, barostat="iso")
+    finish_walk(task)
+    found = dict(zip(*[iter((task / "sigma.out").read_text().split())] * 2, strict=True))
+    mean = np.mean([volume(task / f"traj/{step}.lammpstrj") for step in range(50, 210, 10)])
+    assert float(found["volume_A3"]) == pytest.approx(mean, rel=1e-3)
+    bounds = [line.split() for line in (task / "walker.lmp").read_text().splitlines()]
+    named = {words[1]: float(words[3]) for words in bounds}
+    assert named["vol_lo"] == pytest.approx(float(found["volume_A3"]) / 2)
+    assert named["vol_hi"] == pytest.approx(float(found["volume_A3"]) * 2)
+
+
 def test_given_sigma_and_no_bias(run):
     walk(run, "given", sigma_eV=0.01)
     given = run.folder / "iter.000000/01.model_devi/given"

@@ -60,7 +60,7 @@ def explore() -> None:
     for step in range(0, total + 1, every):
         moved = atoms[:, 2:] + rng.normal(scale=0.02, size=(len(atoms), 3))
         _write_frame(Path("traj") / f"{step}.lammpstrj", step, bounds, atoms, moved)
-        rows.append(f"{step} 0 0 0 {rng.uniform(0, 1):.6f} 0 0")
+        rows.append(f"{step} 0 0 0 {rng.uniform(0, 1):.6f} 0.01 0")
         Path("model_devi.out").write_text("\n".join(rows) + "\n")
         time.sleep(SLEEP_S / 20)
     for name, first, last in (("COLVAR.nvt", 0, nvt), ("COLVAR.wte", nvt, total)):
@@ -122,7 +122,7 @@ def explore_own(script: str, every: int, rng: np.random.Generator) -> None:
     for step in range(0, total + 1, every):
         moved = atoms[:, 2:] + rng.normal(scale=0.02, size=(len(atoms), 3))
         _write_frame(Path("traj") / f"{step}.lammpstrj", step, bounds, atoms, moved)
-        rows.append(f"{step} 0 0 0 {rng.uniform(0, 1):.6f} 0 0")
+        rows.append(f"{step} 0 0 0 {rng.uniform(0, 1):.6f} 0.01 0")
         Path("model_devi.out").write_text("\n".join(rows) + "\n")
         energies.append(f"{step * 0.001:.6f} {rng.normal():.9f} 0.5")
         time.sleep(SLEEP_S / 20)

@@ -54,7 +54,7 @@ def model_devi(args: list[str]) -> None:
     frames = len(frames_of(Path("traj_deepmd")))
     lines = ["# step max_devi_v min avg max_devi_f min avg"]
     devi = np.linspace(0.0, 1.0, frames)
-    lines += [f"{every * i} 0.01 0 0 {devi[i]:.6f} 0 0" for i in range(frames)]
+    lines += [f"{every * i} 0.01 0 0 {devi[i]:.6f} 0.01 0" for i in range(frames)]
     Path("model_devi.out").write_text("\n".join(lines) + "\n")
 
 
@@ -162,8 +162,8 @@ def deepmd_python(args: list[str]) -> None:
             atoms = Atoms(symbols, frames[index], cell=cells[index].reshape(3, 3), pbc=True)
             write(task / f"traj/{index}.poscar", atoms, format="vasp")
             devi = index / len(frames)
-            rows.append(f"{index} 0 0 0 {devi:.6f} 0 0 1.5")
-            whole.append(f"{len(whole)} 0 0 0 {devi:.6f} 0 0 1.5")
+            rows.append(f"{index} 0 0 0 {devi:.6f} 0.01 0 1.5")
+            whole.append(f"{len(whole)} 0 0 0 {devi:.6f} 0.01 0 1.5")
         (task / "model_devi.out").write_text(header + "\n".join(rows) + "\n")
     Path("Model_Devi.out").write_text(header + "\n".join(whole) + "\n")
     with Path("../record.calypso").open("a") as record:

@@ -50,7 +50,7 @@ def write_tasks(root: Path, n_tasks: int = 4, n_frames: int = 60, ties: bool = F
 def frames(root: Path) -> FrameTable:
     found = []
     for task, folder in enumerate(sorted(root.glob("task.*"))):
-        steps, virials, forces = read_rows(folder / "model_devi.out")
+        steps, virials, forces, _ = read_rows(folder / "model_devi.out")
         zeros = np.zeros(len(steps))
         columns = dict.fromkeys(COLUMNS, zeros) | {
             "task": zeros.astype(int) + task,
@@ -189,16 +189,16 @@ def test_rows_that_go_back_are_those_of_the_later_attempt(tmp_path):
         expected.append((step, number))
     text = "# step\n" + "\n".join(lines) + "\n# again\n" + "9999 1 0 0 2"
     (tmp_path / "model_devi.out").write_text(text)
-    steps, virials, forces = read_rows(tmp_path / "model_devi.out")
+    steps, virials, forces, _ = read_rows(tmp_path / "model_devi.out")
     assert list(zip(steps, virials, strict=True)) == expected
     np.testing.assert_array_equal(forces, virials + 0.5)
     (tmp_path / "model_devi.out").write_text("# step\n")
-    assert [len(column) for column in read_rows(tmp_path / "model_devi.out")] == [0, 0, 0]
+    assert [len(column) for column in read_rows(tmp_path / "model_devi.out")] == [0, 0, 0, 0]
 
 
 def test_per_atom_columns_are_borne(tmp_path):
     (tmp_path / "model_devi.out").write_text("# s\n10 1 2 3 4 5 6 7 8 9\n20 1 2 3 nan 5 6 7 8 9\n")
-    steps, virials, forces = read_rows(tmp_path / "model_devi.out")
+    steps, virials, forces, _ = read_rows(tmp_path / "model_devi.out")
     assert steps.tolist() == [10, 20] and virials.tolist() == [1, 1]
     assert forces[0] == 4 and np.isnan(forces[1])
 

@@ -43,7 +43,7 @@ def test_the_tests_that_the_document_names_are_there():
 def test_deviation_files_of_any_length(tmp_path, text, steps, deviations):
     file = tmp_path / "model_devi.out"
     file.write_text(HEADER + text)
-    found, _, forces = read_rows(file)
+    found, _, forces, _ = read_rows(file)
     np.testing.assert_array_equal(found, steps)
     np.testing.assert_array_equal(forces, deviations)
 
@@ -57,7 +57,7 @@ def test_frames_are_sorted_as_arrays(tmp_path):
     task.mkdir()
     np.savetxt(task / "model_devi.out", table, header=HEADER[1:].strip(), fmt="%d" + " %.6e" * 6)
     began = time.process_time()
-    _, _, forces = read_rows(task / "model_devi.out")
+    _, _, forces, _ = read_rows(task / "model_devi.out")
     decision = classify(forces, 0.1, 0.3)
     ours = time.process_time() - began
     with adapter.run_folder(tmp_path, 0) as generator:

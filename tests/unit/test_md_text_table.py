@@ -97,7 +97,7 @@ OLD = NEW.replace("_v", "_e")
 def test_deviations_are_read_by_their_names(tmp_path, text, virials):
     file = tmp_path / "model_devi.out"
     file.write_text(text)
-    steps, found, forces = read_rows(file)
+    steps, found, forces, _ = read_rows(file)
     assert steps.tolist() == [0, 10] and forces.tolist() == [0.1, 0.2]
     np.testing.assert_array_equal(found, virials)
     told = any("of DeePMD-kit 1" in line for line in remarks(tmp_path))
@@ -106,7 +106,7 @@ def test_deviations_are_read_by_their_names(tmp_path, text, virials):
 
 def test_deviations_that_are_damaged_are_left_out_and_told(tmp_path):
     file = tmp_path / "model_devi.out"
-    text = NEW + "0 0 0 0 0.1 0 0\n" + "10 0 0 0 0.2# step of the next job\n20 0 0 0 0.3 0 0\n"
+    text = NEW + "0 0 0 0 0.1 0.1 0\n" + "10 0 0 0 0.2# step of the next job\n20 0 0 0 0.3 0.1 0\n"
     file.write_text(text + "\0" * 20 + "\n30 0 0 0 0.4 0 0")
     assert read_rows(file)[0].tolist() == [0, 20]
     assert remarks(tmp_path) == ["3 rows of model_devi.out are cut or damaged and left out"]

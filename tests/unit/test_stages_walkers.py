@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from wtemlp.analysis.frames import Decision
-from wtemlp.stages.exploration.walker_results import read_deviations, read_walker
+from wtemlp.stages.exploration.walker_results import read_deviations, read_walker, remarks
 
 TIMESTEP_PS = 0.001
 HEADER = "# step max_devi_v min_devi_v avg_devi_v max_devi_f min_devi_f avg_devi_f\n"
 
 
 def rows(steps, deviation):
-    return "".join(f"{step} 0 0 0 {deviation} 0 0\n" for step in steps)
+    return "".join(f"{step} 0 0 0 {deviation} 0.01 0\n" for step in steps)
 
 
 @pytest.mark.parametrize(
@@ -130,3 +130,19 @@ def test_a_walker_that_went_on_and_was_stopped_has_its_last_frames_failed(tmp_pa
     np.testing.assert_array_equal(table.step, range(0, 70, 10))
     failed = table.step[table.decision == int(Decision.FAILED)]
     np.testing.assert_array_equal(failed, [40, 50, 60])
+
+
+def test_frames_with_an_atom_that_no_model_knows_anything_of_have_failed(tmp_path):
+    """All models say a force of 0 for an atom without neighbours: no sign of accuracy."""
+    folder = tmp_path / "task.000.000000"
+    (folder / "traj").mkdir(parents=True)
+    (folder / "job.json").write_text(json.dumps({"system": 0, "temps": 300.0, "biasfactor": 4.0}))
+    alone = "".join(f"{step} 0 0 0 0.02 0.000000e+00 0.01\n" for step in (20, 30))
+    (folder / "model_devi.out").write_text(HEADER + rows([0, 10], 0.02) + alone)
+    for step in range(0, 40, 10):
+        (folder / f"traj/{step}.lammpstrj").touch()
+    table, summary = read_walker(folder, 3, TIMESTEP_PS)
+    failed = int(Decision.FAILED)
+    assert (table.decision == failed).tolist() == [False, False, True, True]
+    assert summary.alone == 2 and not summary.stopped
+    assert [line for line in remarks(folder) if line.startswith("2 frames have an atom")]

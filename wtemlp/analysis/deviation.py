@@ -35,14 +35,15 @@ def classify(
     -------
     ndarray of int, shape (n_frames,)
         :class:`~wtemlp.analysis.frames.Decision`: failed where a deviation is at or above its
-        upper level, or not finite; else candidate where one is at or above its lower level; else
-        accurate.  Never selected.
+        upper level, or not finite, or that of the forces exactly 0 (models that say the same to the
+        last digit know nothing: no atom has neighbours); else candidate where one is at or above
+        its lower level; else accurate.  Never selected.
     """
     force = np.asarray(max_devi_f, dtype=float)
     virial = np.broadcast_to(np.asarray(max_devi_v, dtype=float), force.shape)
     decision = np.full(force.shape, int(Decision.ACCURATE))
     decision[(force >= trust_lo) | (virial >= v_lo)] = int(Decision.CANDIDATE)
-    sound = np.isfinite(force) & (force < trust_hi) & _sound(virial, v_hi, np.less)
+    sound = np.isfinite(force) & (force < trust_hi) & (force != 0) & _sound(virial, v_hi, np.less)
     decision[~sound] = int(Decision.FAILED)
     return decision
 
@@ -89,7 +90,7 @@ def classify_adaptive(
     """
     both = [np.asarray(one, dtype=float) for one in (max_devi_f, max_devi_v)]
     decision = np.full(both[0].shape, int(Decision.ACCURATE))
-    sound = np.isfinite(both[0])
+    sound = np.isfinite(both[0]) & (both[0] != 0)
     for deviation, highest in zip(both, (trust_hi, v_hi), strict=True):
         sound &= _sound(deviation, highest, np.less_equal)
     decision[~sound] = int(Decision.FAILED)

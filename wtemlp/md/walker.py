@@ -58,6 +58,8 @@ class Walker:
     pressure_bar: float | None = None  #: None: constant volume
     barostat: str = ""  #: what of the cell moves: "iso", "aniso", "tri"
     barostat_ps: float = 0.5
+    data_volumes_A3: tuple[float, float] | None = None
+    """Smallest and largest volume of as many atoms in the labelled frames; None: not known."""
     shared: SharedHills | None = None  #: None: hills of its own
     extra: Extra = field(default_factory=Extra)
     previous_mean_eV: float | None = None

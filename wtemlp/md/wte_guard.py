@@ -62,11 +62,53 @@ def _halted(condition: str, reason: str) -> str:
     )
 
 
+def sound(w: Walker) -> str:
+    """The LAMMPS expression that is 1 while nothing is wrong."""
+    checks = "v_temp_ok && v_energy_ok && (v_devi_stop == 0)"
+    return checks if w.pressure_bar is None else f"{checks} && v_vol_ok"
+
+
+def volume_guard(w: Walker) -> list[str]:
+    """At constant pressure: bounds from the volume at the start, until there is a mean."""
+    if w.pressure_bar is None:
+        return []
+    return [
+        *volume_bounds(w, "vol"),
+        'variable        vol_ok equal "(vol > v_vol_lo) && (vol < v_vol_hi)"',
+    ]
+
+
+def volume_bounds(w: Walker, usual: str) -> list[str]:
+    """Set the bounds of the volume, Angstrom^3, by a usual one and by what the models have seen.
+
+    `usual` is a LAMMPS expression.
+    """
+    factor = f"{w.guard.volume_factor:.10g}"
+    lines = [
+        f"variable        vol_lo equal $(({usual})/{factor}:%.10g)",
+        f"variable        vol_hi equal $(({usual})*{factor}:%.10g)",
+    ]
+    if w.data_volumes_A3 is None:
+        return lines
+    low, high = (f"{volume:.10g}" for volume in w.data_volumes_A3)
+    return [
+        *lines,
+        f'if "${{vol_lo}} > {low}" then "variable vol_lo equal {low}"',
+        f'if "${{vol_hi}} < {high}" then "variable vol_hi equal {high}"',
+    ]
+
+
 def stops(w: Walker, where: str) -> list[str]:
     """End the job with a note if a guard has halted the run, in a part of it."""
     checks = w.guard.devi_checks
     window = f"{w.guard.energy_sigmas:g} sigma sqrt(biasfactor) from its NVT mean"
+    volume = _halted(
+        "$(v_vol_ok) != 1",
+        f"volume $(vol:%.6g) A^3 at step $(step){where}: not between ${{vol_lo}} and ${{vol_hi}}"
+        f" A^3 (guard.volume_factor {w.guard.volume_factor:g}, and the labelled frames)",
+    )
     return [
+        *([] if w.pressure_bar is None else [volume]),
         _halted(
             "$(v_temp_ok) != 1",
             f"temperature $(temp:%.6g) K at step $(step){where}: above "

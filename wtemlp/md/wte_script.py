@@ -16,7 +16,16 @@ from wtemlp.core import paths
 from wtemlp.core.units import KB_EV
 from wtemlp.md import plumed_input
 from wtemlp.md.walker import Walker
-from wtemlp.md.wte_guard import END_LABEL, GUARD_AWK, awk_program, guarded_run, stops
+from wtemlp.md.wte_guard import (
+    END_LABEL,
+    GUARD_AWK,
+    awk_program,
+    guarded_run,
+    sound,
+    stops,
+    volume_bounds,
+    volume_guard,
+)
 
 PLUMED_WTE = "plumed.wte.dat"
 PLUMED_RESTART = "plumed.restart.dat"
@@ -161,7 +170,8 @@ def _dynamics(w: Walker) -> list[str]:
         "variable        energy_ok equal 1",
         "variable        devi_stop equal 0",
         "variable        devi_last string 0",
-        'variable        sound equal "v_temp_ok && v_energy_ok && (v_devi_stop == 0)"',
+        *volume_guard(w),
+        f'variable        sound equal "{sound(w)}"',
         "# soft: a halt in one segment of a run ends all of them.",
         f"fix             guard all halt {GUARD_EVERY} v_sound != 1 error soft message no",
         "",
@@ -196,7 +206,9 @@ def _nvt(w: Walker) -> list[str]:
         "variable        u0 equal $(v_u:%.15g)",
         "variable        du equal v_u-v_u0",
         "variable        du2 equal (v_u-v_u0)^2",
-        f"fix             moments all ave/time {stride} 1 {stride} v_du v_du2 ave running",
+        *([] if w.pressure_bar is None else ["variable        v equal vol"]),
+        f"fix             moments all ave/time {stride} 1 {stride} v_du v_du2"
+        f"{'' if w.pressure_bar is None else ' v_v'} ave running",
         guarded_run(w, f"{w.nvt_steps - equilibration}"),
         *stops(w, " of NVT"),
         "",
@@ -222,11 +234,18 @@ def _sigma(w: Walker) -> list[str]:
         f"variable        u_max equal ${{mean}}+{guard}",
     ]
     bounds = "variable u_min equal ${u_min}\nvariable u_max equal ${u_max}"
+    found = "mean_eV ${mean} sigma_eV ${sigma_nvt} biasfactor ${biasfactor}"
+    if w.pressure_bar is not None:
+        measured += [
+            "variable        volume equal $(f_moments[3]:%.10g)",
+            *volume_bounds(w, "v_volume"),
+        ]
+        bounds += "\nvariable vol_lo equal ${vol_lo}\nvariable vol_hi equal ${vol_hi}"
+        found += " volume_A3 ${volume}"
     text = _plumed(w)
     return [
         *measured,
-        'print           "mean_eV ${mean} sigma_eV ${sigma_nvt} biasfactor ${biasfactor}"'
-        f" file {paths.SIGMA} screen no",
+        f'print           "{found}" file {paths.SIGMA} screen no',
         plumed_input.lammps_print(bounds, VARIABLES).rstrip(),
         plumed_input.lammps_print(text, PLUMED_WTE).rstrip(),
         plumed_input.lammps_print(f"RESTART\n{text}", PLUMED_RESTART).rstrip(),

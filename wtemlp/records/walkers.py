@@ -32,6 +32,7 @@ class WalkerSummary:
     left_grid: bool = False
     """Whether it did because one of the user's own variables left its grid, and not the physical
     world."""
+    alone: int = 0  #: frames with an atom of no neighbours, on which all models agree
 
     @property
     def asked(self) -> float | None:

@@ -111,6 +111,13 @@ def _walkers(summary: Summary) -> list[str]:
             f"the guard stopped {len(guarded)} of {len(summary.walkers)} walkers; their last "
             f"frames count as failed and were not labelled ({reasons})."
         )
+    alone = [walker for walker in summary.walkers if walker.alone]
+    if alone:
+        n, names = sum(walker.alone for walker in alone), some([walker.name for walker in alone])
+        lines.append(
+            f"{n} frames of {names} have an atom without neighbours within the models' cut-off, on "
+            "which all models agree: they count as failed and were not labelled."
+        )
     return lines
 
 

@@ -36,12 +36,17 @@ class Guard:
     energy_sigmas
         Distance of the energy from the NVT mean that stops it, in units of sigma_NVT
         sqrt(biasfactor).
+    volume_factor
+        At constant pressure: factor between the volume and its mean in the unbiased part (there:
+        the starting structure's) that stops it, in either direction, unless labelled frames of
+        the same composition are as dense or as dilute.
     """
 
     devi_factor: Annotated[float, AT_LEAST_ONE] = 3.0
     devi_checks: Annotated[int, COUNT] = 3
     temp_factor: Annotated[float, AT_LEAST_ONE] = 3.0
     energy_sigmas: Annotated[float, POSITIVE] = 10.0
+    volume_factor: Annotated[float, Range(gt=1)] = 2.0
 
 
 @dataclass(frozen=True)

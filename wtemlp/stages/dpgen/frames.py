@@ -76,7 +76,7 @@ def read_deviations(folder: Path, engine: str, of_atoms: bool = False) -> Deviat
             for atom, value in enumerate(row[_OF_ATOMS:])
         }
     if engine != AMBER:
-        steps, _, forces = read_rows(file)
+        steps, _, forces, _ = read_rows(file)
         return {
             (step, WHOLE): devi for step, devi in zip(steps.tolist(), forces.tolist(), strict=True)
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.analysis.frames import FrameTable, Phase
-from wtemlp.config.keys.wte import Method, OldHills
+from wtemlp.config.keys.wte import Guard, Method, OldHills
 from wtemlp.config.records import OWN, ExploreJob
 from wtemlp.core import paths, plugins
 from wtemlp.core.atomic_io import last_line, leading_int, read_json, reading, write_json, write_text
@@ -26,6 +26,7 @@ from wtemlp.stages.exploration import dpgen_scripts
 from wtemlp.stages.exploration import walker_results as one
 from wtemlp.stages.exploration.biasfactor_limits import Ceiling, Place
 from wtemlp.stages.exploration.conditions import Combination, combinations, lowered
+from wtemlp.stages.exploration.data_volumes import DataVolumes
 from wtemlp.stages.exploration.previous_hills import PreviousHills, PreviousWalkers
 from wtemlp.stages.exploration.scripts import ToWrite, scripts_of, scripts_that_made
 from wtemlp.stages.exploration.starting_structures import write_structures
@@ -72,8 +73,9 @@ def prepare(
     held = ceilings if ceilings and job.wte.adapt_biasfactor else {}
     walkers = combinations(job, starts, held)
     before = _previous_walkers(context, iteration, job)
+    volumes = DataVolumes(context, iteration) if job.press_bar and job.script == OWN else None
     for walker in walkers:
-        _prepare_task(context, iteration, job, walker, graphs, before)
+        _prepare_task(context, iteration, job, walker, graphs, before, volumes)
     names = [context.paths.explore_task(iteration, c.system, c.task).name for c in walkers]
     list_walkers(context, iteration, names)
     return lowered(job, held)
@@ -95,6 +97,8 @@ def _job_as_json(job: ExploreJob) -> dict[str, Any]:
     for key in _LATER:  # the first versions have not written them
         if getattr(job, key) == getattr(ExploreJob, key):
             del found[key]
+    if job.wte.guard.volume_factor == Guard.volume_factor:
+        del found["wte"]["guard"]["volume_factor"]
     return found
 
 
@@ -166,6 +170,7 @@ def _prepare_task(
     c: Combination,
     graphs: list[str],
     before: PreviousWalkers,
+    volumes: DataVolumes | None,
 ) -> None:
     made = _provenance(context, job, c)
     previous = before.hills(made) if made.biasfactor != 1 else None
@@ -178,6 +183,8 @@ def _prepare_task(
     walker = None
     if c.temperature_K is not None and job.script == OWN:
         walker = _walker(context, iteration, job, c, c.temperature_K, models, previous)
+        if volumes is not None:
+            walker = replace(walker, data_volumes_A3=volumes.of(c.start))
     files, made = scripts_of(job).write(ToWrite(context, iteration, c, models, walker, made))
     for name, text in files.items():
         write_text(folder / name, text)

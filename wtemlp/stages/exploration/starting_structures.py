@@ -59,6 +59,17 @@ class Start:
     conf: str  #: its file in the folder of starting structures
     structure: str  #: what it was made of
     origin: Mapping[str, Any] | None  #: of a labelled frame: its iteration, walker, step and energy
+    atoms: Mapping[str, int]  #: of each element
+    volume_A3: float  #: of the cell
+
+    @classmethod
+    def of(
+        cls, system: dpdata.System, conf: str, structure: str, origin: Mapping[str, Any] | None
+    ) -> "Start":
+        """That of what is written to `conf`."""
+        data = system.data
+        atoms = dict(zip(data["atom_names"], map(int, data["atom_numbs"]), strict=True))
+        return cls(conf, structure, origin, atoms, float(abs(np.linalg.det(data["cells"][0]))))
 
 
 def write_structures(
@@ -165,7 +176,7 @@ def _given(context: RunContext, iteration: int, system: int, folder: Path) -> li
         read.to("lammps/lmp", str(folder / conf))
         link = folder / Path(conf).with_suffix(".poscar")  # as DP-GEN has it
         link.symlink_to(os.path.relpath(context.paths.root / structure, folder))
-        found.append(Start(conf, str(structure), None))
+        found.append(Start.of(read, conf, str(structure), None))
     return found
 
 
@@ -199,8 +210,10 @@ def _labelled(context: RunContext, frame: LabelledFrame, conf: Path) -> Start:
         "cells": dump.cells,
         "coords": dump.coords,
     }
-    dpdata.System(data=data).to("lammps/lmp", str(conf))
-    return Start(conf.name, str(folder.relative_to(context.paths.root)), frame.origin)
+    system = dpdata.System(data=data)
+    system.to("lammps/lmp", str(conf))
+    made_of = str(folder.relative_to(context.paths.root))
+    return Start.of(system, conf.name, made_of, frame.origin)
 
 
 def _lost(file: Path, error: Exception) -> CalculationError:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,6 +36,23 @@ _COLUMNS = (
 _OFF_GRID = re.compile(r"outside the grid along the \d+ dimension \(arg name: ([^)\s]+)\)")
 
 
+ALONE = (
+    "have an atom on which all models agree to the last digit, as on one without neighbours within "
+    "the cut-off: they count as failed"
+)
+
+
+class Rows(NamedTuple):
+    """The frames of a ``model_devi.out``, each array of shape (n,)."""
+
+    steps: np.ndarray
+    virials: np.ndarray  #: largest deviations, eV/atom; NaN where there are none
+    forces: np.ndarray  #: largest deviations, eV/Angstrom
+    alone: np.ndarray
+    """Whether the models agree on the force on some atom to the last digit: of one without
+    neighbours they know nothing, and all say 0."""
+
+
 def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Steps and largest force deviations of a ``model_devi.out``: of :func:`read_rows`.
 
@@ -43,11 +61,11 @@ def read_deviations(file: Path) -> tuple[np.ndarray, np.ndarray]:
     np.ndarray, np.ndarray
         Steps, (n,); largest force deviations, (n,), eV/Angstrom.
     """
-    steps, _, forces = read_rows(file)
-    return steps, forces
+    rows = read_rows(file)
+    return rows.steps, rows.forces
 
 
-def read_rows(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def read_rows(file: Path) -> Rows:
     """Steps and largest deviations of a ``model_devi.out``.
 
     The rows at the seam of two runs are written twice, and a fix may have the models evaluated
@@ -57,16 +75,10 @@ def read_rows(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     those frames are not of the walker that came to the end, or was stopped.  The last row of a
     stopped job may be cut: an incomplete row is dropped.  Columns are read by their names: where
     DeePMD-kit 1 has written deviations of the energy, there are none of the virial.
-
-    Returns
-    -------
-    np.ndarray, np.ndarray, np.ndarray
-        Steps, (n,); largest virial deviations, (n,), eV/atom, NaN where there are none; largest
-        force deviations, (n,), eV/Angstrom.
     """
     table = _deviations(file).columns
     if "max_devi_f" not in table:
-        return np.empty(0, dtype=int), np.empty(0), np.empty(0)
+        return Rows(np.empty(0, dtype=int), np.empty(0), np.empty(0), np.empty(0, dtype=bool))
     known = np.isfinite(table["step"])
     steps, forces = table["step"][known], table["max_devi_f"][known]
     virials = np.full(len(steps), np.nan)
@@ -77,7 +89,8 @@ def read_rows(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         virials[np.isnan(virials) & np.isnan(energies)] = np.inf
     later = np.minimum.accumulate(steps[::-1])[::-1]  # the earliest step from each row on
     last = np.append(steps[:-1] < later[1:], True) if len(steps) else np.empty(0, dtype=bool)
-    return steps[last].astype(int), virials[last], forces[last]
+    alone = table.get("min_devi_f", np.full(len(known), np.nan))[known] == 0
+    return Rows(steps[last].astype(int), virials[last], forces[last], alone[last])
 
 
 def _deviations(file: Path) -> TextTable:
@@ -105,6 +118,8 @@ def remarks(folder: Path) -> list[str]:
         table = _deviations(file)
         if table.left_out:
             found.append(f"{table.left_out} rows of {file.name} are cut or damaged and left out")
+        if n_alone := int(read_rows(file).alone.sum()):
+            found.append(f"{n_alone} frames {ALONE}")
         if "max_devi_e" in table.columns and "max_devi_v" not in table.columns:
             found.append(
                 f"{file.name} is of DeePMD-kit 1, with deviations of the energy and none of the "
@@ -145,9 +160,10 @@ def read_walker(
     if made.n_beads:
         join_beads(folder, made.n_beads)
     if stored:
-        steps, virials, deviations = _stored_frames(folder, bool(stopped), made)
+        rows = _stored_frames(folder, bool(stopped), made)
     else:
-        steps, virials, deviations = read_rows(folder / paths.MODEL_DEVI)
+        rows = read_rows(folder / paths.MODEL_DEVI)
+    steps = rows.steps
     nvt, wte = read_energies(folder, made)
     if made.method == TEMPLATE or made.timestep_ps is not None:
         timestep_ps = made.timestep_ps
@@ -157,6 +173,7 @@ def read_walker(
     if stopped and not left:
         # The guard looks back over these; what came before stands on its deviation alone.
         decision[-checks:] = int(Decision.FAILED)
+    decision[rows.alone] = int(Decision.FAILED)
 
     measured = _measured(folder, made)
 
@@ -173,12 +190,17 @@ def read_walker(
         step=steps,
         energy_eV=energies,
         bias_eV=biases,
-        max_devi_f=deviations,
+        max_devi_f=rows.forces,
         decision=decision,
-        max_devi_v=virials,
+        max_devi_v=rows.virials,
     )
-    summary = _walker_summary(folder, made, measured, nvt, wte)
-    return table, replace(summary, stopped=left or stopped, left_grid=bool(left))
+    summary = replace(
+        _walker_summary(folder, made, measured, nvt, wte),
+        stopped=left or stopped,
+        left_grid=bool(left),
+        alone=int(rows.alone.sum()),
+    )
+    return table, summary
 
 
 def _left_grid(stopped: str, made: WalkerRecord, wte: Series) -> str:
@@ -252,28 +274,26 @@ def _asked(made: WalkerRecord, sigma_eV: float | None) -> float | None:
     return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
 
 
-def _stored_frames(
-    folder: Path, stopped: bool, made: WalkerRecord
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps, and deviations of virial and force, of the frames that are in a walker's trajectory.
+def _stored_frames(folder: Path, stopped: bool, made: WalkerRecord) -> Rows:
+    """The frames that are in a walker's trajectory.
 
     Only a walker that was stopped may lack some: the job ended before they were written; and one
     with a script of the user's own, which may begin to store frames when it likes.
     """
     rows = read_rows(folder / paths.MODEL_DEVI)
-    stored, template = are_stored(folder, rows[0]), not made.generated
+    stored, template = are_stored(folder, rows.steps), not made.generated
     if template and not stopped and not stored.any():
         raise CalculationError(
             f"{folder}: no step of {paths.MODEL_DEVI} has a frame in {trajectory(folder).name}; a "
             "template must run with the dump, and store frames at multiples of trj_freq"
         )
     if not (stored.all() or stopped or template):
-        missing = folder / paths.TRAJ / f"{rows[0][int(np.argmin(stored))]}.lammpstrj"
+        missing = folder / paths.TRAJ / f"{rows.steps[int(np.argmin(stored))]}.lammpstrj"
         raise CalculationError(
             f"{missing} has gone; put it back, or remove the folder {folder} and give the same "
             "command again: its iteration explores anew"
         )
-    return rows[0][stored], rows[1][stored], rows[2][stored]
+    return Rows(*(column[stored] for column in rows))
 
 
 def _frame_energies(

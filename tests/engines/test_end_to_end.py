@@ -9,7 +9,8 @@ from tests.support.browser import look_at
 from tests.support.small_run import FORCE_FIELD, with_models_of
 from wtemlp.analysis.frames import Phase, load_frames
 from wtemlp.core.units import KCAL_MOL_IN_EV
-from wtemlp.md import colvar, wte_script
+from wtemlp.md import colvar
+from wtemlp.md.bias import measured
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
@@ -53,14 +54,14 @@ def test_bias_is_not_in_the_energy(run):
     assert biased["metad.bias"].max() > 0.01
     hills = colvar.read(folder / "HILLS")
     assert len(hills["time"]) == 600 // 20
-    _, sigma, _ = wte_script.parse_sigma((folder / "sigma.out").read_text())
+    _, sigma, _ = measured.parse_sigma((folder / "sigma.out").read_text())
     np.testing.assert_allclose(hills["sigma_ene"], sigma, rtol=1e-6)
 
 
 def test_sigma_is_that_of_the_recorded_energies(run):
     folder = run.folder / "iter.000000/01.model_devi/task.000.000000"
     nvt = colvar.read(folder / "COLVAR.nvt")
-    mean, sigma, _ = wte_script.parse_sigma((folder / "sigma.out").read_text())
+    mean, sigma, _ = measured.parse_sigma((folder / "sigma.out").read_text())
     production = nvt["ene"][nvt["time"] > 150 * 0.0005 - 1e-9]
     assert mean == pytest.approx(production.mean(), rel=1e-3)
     assert sigma == pytest.approx(production.std(), rel=0.05)

@@ -18,7 +18,8 @@ from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import Task
-from wtemlp.md import colvar, wte_script
+from wtemlp.md import colvar
+from wtemlp.md.bias import measured
 from wtemlp.md.dump import read_dump
 from wtemlp.session.live_report import write_run_page
 from wtemlp.stages.context import RunContext
@@ -78,7 +79,7 @@ def test_the_example_biases_the_energy_alone(run):
         seen.add((made["revised"]["V_TAUT"], made["biasfactor"]))
         hills, biased = colvar.read(task / "HILLS"), colvar.read(task / "COLVAR.wte")
         assert len(hills["time"]) == 200 // 20 and set(hills["biasf"]) == {made["biasfactor"]}
-        mean, sigma, _ = wte_script.parse_sigma((task / "sigma.out").read_text())
+        mean, sigma, _ = measured.parse_sigma((task / "sigma.out").read_text())
         np.testing.assert_allclose(hills["sigma_ene"], sigma, rtol=1e-9)
         nvt = colvar.read(task / "COLVAR.nvt")
         assert mean == pytest.approx(nvt["ene"][nvt["time"] > 150.5 * DT_PS].mean(), rel=5e-3)

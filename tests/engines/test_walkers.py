@@ -16,7 +16,9 @@ from wtemlp.analysis.frames import Decision
 from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard
 from wtemlp.core.atomic_io import last_line, leading_int
+from wtemlp.core.units import KB_EV
 from wtemlp.md import colvar, wte_command, wte_script
+from wtemlp.md.bias import measured
 from wtemlp.md.dump import read_dump
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import WalkerRecord, write_record
@@ -134,6 +136,16 @@ def test_the_volume_of_the_unbiased_part_bounds_that_of_the_biased_one(run):
     assert named["vol_hi"] == pytest.approx(float(found["volume_A3"]) * 2)
 
 
+def test_hills_fall_as_the_job_has_chosen(run):
+    task = prepare_walk(run, "auto", pace=None, height_kT=None, nsteps=300)
+    assert finish_walk(task)[0] == ""
+    pace, height_kT = measured.parse_hills((task / "sigma.out").read_text())
+    hills = colvar.read(task / "HILLS")
+    np.testing.assert_allclose(np.diff(hills["time"]), pace * 0.0005, rtol=1e-6)
+    first = hills["height"][0] / (KB_EV * 300.0) * (1 - 1 / 9.0)
+    assert first == pytest.approx(height_kT, rel=1e-3) and 1 <= pace < 300
+
+
 def test_given_sigma_and_no_bias(run):
     walk(run, "given", sigma_eV=0.01)
     given = run.folder / "iter.000000/01.model_devi/given"
@@ -235,7 +247,7 @@ def test_after_a_failure_from_its_checkpoint_a_walker_begins_anew(run):
 def test_the_bias_factor_of_a_window_is_that_of_the_measured_sigma(run):
     walk(run, "window", biasfactor=None, window_K=(250.0, 420.0), nsteps=100)
     task = run.folder / "iter.000000/01.model_devi/window"
-    _, sigma, biasfactor = wte_script.parse_sigma((task / "sigma.out").read_text())
+    _, sigma, biasfactor = measured.parse_sigma((task / "sigma.out").read_text())
     exact = biasfactor_for_window(sigma, 300.0, 120.0)
     assert biasfactor == max(2, np.ceil(exact)) and exact > 1
     hills = colvar.read(task / "HILLS")
@@ -257,7 +269,7 @@ def test_the_bias_factor_of_a_window_has_a_limit(run, method):
         name = f"limit.{method}.{limit:g}"
         assert walk(run, name, **window, biasfactor_cap=limit)[0] == ""
         task = run.folder / "iter.000000/01.model_devi" / name
-        _, sigma, used = wte_script.parse_sigma((task / "sigma.out").read_text())
+        _, sigma, used = measured.parse_sigma((task / "sigma.out").read_text())
         full = np.ceil(biasfactor_for_window(sigma, 300.0, 600.0))
         assert full > 2.5 and used == min(limit, full)
         if method == "opes":
@@ -335,7 +347,7 @@ def test_hills_of_another_model_are_moved_to_its_mean_energy(run):
     settings = {"biasfactor": 4.0, "guard": calm, "pace": 10}
     walk(run, "hills.first", **settings)
     first = run.folder / "iter.000000/01.model_devi/hills.first"
-    mean, *_ = wte_script.parse_sigma((first / "sigma.out").read_text())
+    mean, *_ = measured.parse_sigma((first / "sigma.out").read_text())
     other_mean = mean - 7.5  # as if the other model's energies were lower
     other = settings | {"biasfactor": 2.5}  # as a window's may be, for another sigma
     task = prepare_walk(run, "hills.second", previous_mean_eV=other_mean, **other)

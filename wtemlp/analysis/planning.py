@@ -32,6 +32,7 @@ It is an estimate: ``P(U)`` is not a Gaussian in its wings, the energy does not 
 coefficient, and a walker scatters about the average of many.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,10 @@ from wtemlp.analysis.energy import heat_capacity, pooled_moments, sigma_wte, win
 from wtemlp.core.units import KB_EV
 
 FILLED = 0.9  #: the energies count as filled when their spread is this much of its final value
+MAX_AUTO_KT = 2.0  #: highest first hills that are chosen
+FASTEST = 0.25  #: correlation times of the energy, at least, between hills that are chosen
+#: Hills of 1 kT and sigma_NVT that fill, in closed form: factor g^1.5 (1 - less / g).
+HILLS_FACTOR, HILLS_LESS = 7.2, 1.2
 GRID = 4000  #: points of the integrals over the energy
 
 
@@ -88,6 +93,7 @@ class Hills:
     height_kT: float
     width_eV: float | None  #: None: sigma_NVT, measured
     pace: int  #: steps between hills
+    chosen: bool = False  #: whether walkers choose the pace: these fall as fast as they may
 
 
 @dataclass(frozen=True)
@@ -177,6 +183,60 @@ def hills_to_fill(
     grown = np.expm1(np.logaddexp(0.0, log_a - 0.5 * u**2) / biasfactor)
     area = np.sqrt(2 * np.pi) * height_kT * width
     return float((biasfactor - 1) / area * 2 * trapezoid(grown, u))
+
+
+def auto_hills(
+    biasfactor: float,
+    correlation_steps: float,
+    nsteps: int,
+    width: float = 1.0,
+    height_kT: float | None = None,
+    walkers: int = 1,
+) -> tuple[int, float]:
+    """Pace and height of hills that fill the window in the first half of a run, if they can.
+
+    Of what is left of that half when the energy has diffused over its new width, each hill gets
+    its share.  The pace is between 1/4 of the correlation time and the whole: hills that fall
+    faster pile up where the system happens to be, slower ones are higher for nothing.  So the
+    height is 1 kT or, in a long run, less; in a short one up to :data:`MAX_AUTO_KT`, beyond which
+    the bias would be rough: such a run is not filled.
+
+    Parameters
+    ----------
+    biasfactor : float
+    correlation_steps : float
+        Correlation time of the unbiased energy.
+    nsteps : int
+        Biased steps.
+    width : float
+        Of the hills, in standard deviations of the unbiased energy.
+    height_kT : float, optional
+        Height of the hills, where it is given.
+    walkers : int
+        That share their hills.
+
+    Returns
+    -------
+    int, float
+        Steps between hills; their first height, kT.
+    """
+    n_hills = max(1.0, hills_of_1_kT(biasfactor) / width / walkers)
+    each = max(0.0, nsteps / 2 - biasfactor * correlation_steps) / n_hills  # steps
+    fastest = max(1, math.ceil(FASTEST * correlation_steps))
+    slowest = max(fastest, math.ceil(correlation_steps))
+    wanted = each * (1.0 if height_kT is None else height_kT)
+    pace = min(max(math.floor(wanted), fastest), slowest)
+    if height_kT is not None:
+        return pace, height_kT
+    return pace, min(pace / each, MAX_AUTO_KT) if each > 0 else MAX_AUTO_KT
+
+
+def hills_of_1_kT(biasfactor: float) -> float:
+    """What :func:`hills_to_fill` says of hills of 1 kT and sigma_NVT, in closed form.
+
+    Within 2 % from a bias factor of 3 on; what a walker's job calculates with.
+    """
+    return float(HILLS_FACTOR * biasfactor**1.5 * max(0.0, 1 - HILLS_LESS / biasfactor))
 
 
 def bias_volume(biasfactor: float, filled: float = FILLED) -> float:

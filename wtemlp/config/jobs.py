@@ -107,8 +107,8 @@ def _biased(job: Section, nsteps: int, trj_freq: int, root: Path) -> WteBlock:
     if nsteps % trj_freq:
         raise job.wrong("nsteps", f"must be a multiple of trj_freq ({trj_freq})")
     wte = read_wte(job.section("wte"), trj_freq, job["temps"], root)
-    if wte.method == Method.OPES and nsteps < MIN_OPES_UPDATES * wte.pace:
-        least = MIN_OPES_UPDATES * wte.pace
+    least = MIN_OPES_UPDATES * (wte.pace or 0)
+    if wte.method == Method.OPES and nsteps < least:
         raise job.wrong("nsteps", f"must be {least} or more: OPES begins with unbiased steps")
     return wte
 

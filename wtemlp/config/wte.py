@@ -1,9 +1,10 @@
 """The ``wte`` block of an exploration: which of its keys go together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from wtemlp.config.keys.declare import MAX_TEMPERATURE_K
+from wtemlp.config.keys.declare import AUTO, MAX_TEMPERATURE_K
 from wtemlp.config.keys.wte import Method, OldHills, StartFrom, WteBlock
 from wtemlp.config.schema.own_keys import defaults, read
 from wtemlp.config.schema.section import Section, is_number
@@ -29,6 +30,8 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path
     """
     window_K = _read_window(block, temps_K)
     record = read(WteBlock, block, window_K=window_K, extra=read_extra(block, root))
+    if record.pace is None:
+        record = _auto_hills(block, record)
     _check_opes(block, record)
     _check_nvt(block, record, trj_freq)
     if set(record.biasfactors) == {1.0}:
@@ -64,6 +67,15 @@ def _read_window(block: Section, temps_K: Sequence[float]) -> tuple[float, float
         remedy = f"the window must have the run's temperature in it, and {outside[0]:g} K is not"
         raise block.wrong("biasfactor", remedy)
     return low, high
+
+
+def _auto_hills(block: Section, record: WteBlock) -> WteBlock:
+    """The record of a block whose walkers choose the pace of their hills."""
+    if record.method == Method.OPES:
+        raise block.wrong("pace", f'"{Method.OPES}" has no hills: give a number of steps')
+    if record.extra.variables:
+        raise block.wrong("pace", f'"{AUTO}" is for a bias on the energy alone: give a number')
+    return replace(record, height_kT=None) if block["height"] == AUTO else record
 
 
 def _check_opes(block: Section, record: WteBlock) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wtemlp.config.keys.wte import Extra, Method, WteBlock
+from wtemlp.config.keys.wte import DEFAULT_PACE, Extra, Method, WteBlock
 from wtemlp.lammps_plumed.fix_plumed import ENERGY_IN_KJ_MOL
 from wtemlp.lammps_plumed.kernel import Kernel, PlumedError
 from wtemlp.md import plumed_input
@@ -54,7 +54,7 @@ def generated_input(wte: WteBlock, temperature_K: float) -> str:
         What the walker's job writes, with a mean energy of 0 and a width of 1 eV.
     """
     common: dict[str, Any] = {
-        "pace": wte.pace,
+        "pace": wte.pace or DEFAULT_PACE,
         "temperature_K": temperature_K,
         "stride": 1,
         "colvar": "COLVAR",

@@ -74,7 +74,7 @@ def wte_input(
     biasfactor: float | str,
     sigma: float | str,
     height: float | str,
-    pace: int,
+    pace: int | str,
     temperature_K: float,
     grid_min: float | str,
     grid_max: float | str,
@@ -98,8 +98,8 @@ def wte_input(
         Width of the hills: sigma_NVT, in the run's energy unit, or a LAMMPS variable reference.
     height : float or str
         Initial height of the hills, in the run's energy unit, or a LAMMPS variable reference.
-    pace : int
-        Steps between hills.
+    pace : int or str
+        Steps between hills, or a LAMMPS variable reference.
     temperature_K : float
         The thermostat's; LAMMPS does not tell PLUMED.
     grid_min, grid_max : float or str

@@ -30,7 +30,7 @@ def values(walker: Walker) -> dict[str, str]:
         "V_BIASFACTOR": w.biasfactor,
         "V_PACE": w.pace,
         "V_SIGMA": w.sigma_eV,
-        "V_HEIGHT": w.height_kT * KB_EV * w.temperature_K,
+        "V_HEIGHT": None if w.height_kT is None else w.height_kT * KB_EV * w.temperature_K,
         "V_VELOCITY_SEED": w.velocity_seed,
         "V_THERMOSTAT_SEED": w.thermostat_seed,
         "V_TEMP_MAX": w.guard.temp_factor * w.temperature_K,

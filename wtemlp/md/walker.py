@@ -43,8 +43,8 @@ class Walker:
     temperature_K: float
     biasfactor: float | None  #: None: that which covers `window_K`, from the measured sigma
     sigma_eV: float | None  #: None: measured
-    height_kT: float
-    pace: int
+    height_kT: float | None  #: None: chosen with the pace
+    pace: int | None  #: None: chosen, from the measured correlation time of the energy
     nvt_steps: int
     nsteps: int
     trj_freq: int
@@ -84,7 +84,13 @@ class Walker:
     @property
     def observation(self) -> int:
         """First, unbiased updates of OPES."""
-        return min(OBSERVATION, max(MIN_OBSERVATION, self.nsteps // self.pace // 10))
+        updates = 0 if self.pace is None else self.nsteps // self.pace
+        return min(OBSERVATION, max(MIN_OBSERVATION, updates // 10))
+
+    @property
+    def chooses_hills(self) -> bool:
+        """Whether it chooses how often hills fall, once it has measured the energy."""
+        return self.biased and self.pace is None
 
     @property
     def segment(self) -> int:

@@ -25,6 +25,7 @@ _OPTIONAL = (
     "written",
     "inputs",
     "n_beads",
+    "chooses_hills",
 )
 #: What to do where it is damaged.
 REMEDY = "put it back, or move its iteration's 01.model_devi away: the same command explores again"
@@ -63,6 +64,7 @@ class WalkerRecord:
     energies: EnergyFile | None = None  #: where its template has the energy printed
     written: tuple[str, ...] | None = None  #: files that its template's PLUMED input writes
     inputs: tuple[str, ...] | None = None  #: its scripts
+    chooses_hills: bool | None = None  #: whether its job chooses how often hills fall
     n_beads: int | None = None  #: of a path integral; None: classical MD
 
     @property

@@ -34,7 +34,7 @@ def awk_program(walker: Walker) -> str:
         every = -(-w.checkpoint // w.segment) * w.segment
         new = f"{paths.CHECKPOINT}.new"
         # Before its first update there is nothing that OPES could go on from.
-        first = w.nvt_steps + (w.observation * w.pace if w.method == Method.OPES else 0)
+        first = w.nvt_steps + (w.observation * (w.pace or 0) if w.method == Method.OPES else 0)
         due = f"step > {first} && step < {w.nvt_steps + w.nsteps}"
         text += (
             f"  else if ({due} && (step - {w.nvt_steps}) % {every} == 0)\n"

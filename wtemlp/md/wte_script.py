@@ -7,14 +7,13 @@ A long biased part leaves checkpoints: a job that was killed goes on from the la
 hills that were there at that step and no others.  It is given again with the same command.
 """
 
-import math
 from typing import Any
 
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
 from wtemlp.config.keys.wte import Method
 from wtemlp.core import paths
-from wtemlp.core.units import KB_EV
 from wtemlp.md import plumed_input
+from wtemlp.md.bias import auto_hills, measured
 from wtemlp.md.walker import Walker
 from wtemlp.md.wte_guard import (
     END_LABEL,
@@ -53,14 +52,18 @@ GUARD_EVERY = 10  #: steps between looks at temperature and energy
 def files(walker: Walker) -> dict[str, str]:
     """The files of a walker's job, by name: all but the structure and the models."""
     extra = {plumed_input.EXTRA_LINES: w.extra.lines} if (w := walker).extra.lines else {}
-    return extra | {
-        paths.LMP_INPUT: script(walker),
-        GUARD_AWK: awk_program(walker),
-        # A row that is cut ends PLUMED.
-        HILLS_AWK: f"{_HEADER}NF == n && $1 + 0 <= until\n",
-        # Hills of another model are older than any step of this one: time 0.
-        SHIFT_AWK: _HEADER + _SHIFT,
-    }
+    return (
+        extra
+        | {
+            paths.LMP_INPUT: script(walker),
+            GUARD_AWK: awk_program(walker),
+            # A row that is cut ends PLUMED.
+            HILLS_AWK: f"{_HEADER}NF == n && $1 + 0 <= until\n",
+            # Hills of another model are older than any step of this one: time 0.
+            SHIFT_AWK: _HEADER + _SHIFT,
+        }
+        | ({auto_hills.AUTO_AWK: auto_hills.awk_program(w)} if w.chooses_hills else {})
+    )
 
 
 def script(walker: Walker) -> str:
@@ -221,86 +224,46 @@ def _sigma(w: Walker) -> list[str]:
     spread = "sqrt(${biasfactor})*${sigma_nvt}"
     grid = f"{plumed_input.GRID_HALF_WIDTH:g}*{spread}"
     guard = f"{w.guard.energy_sigmas:.12g}*{spread}"
-    measured = [
+    lines = [
         "variable        mean equal $(f_moments[1]+v_u0:%.15g)",
         "variable        sigma_nvt equal $(sqrt(f_moments[2]-f_moments[1]^2):%.15g)",
         f"variable        sigma equal $({sigma}:%.15g)",
-        f"variable        height equal {w.height_kT * KB_EV * w.temperature_K:.12g}",
-        *_biasfactor(w),
+        *measured.biasfactor(w),
+        *auto_hills.lines(w),
         f"variable        grid_min equal ${{mean}}-{grid}",
         f"variable        grid_max equal ${{mean}}+{grid}",
-        *_grid_bins(w),
+        *measured.grid_bins(w),
         f"variable        u_min equal ${{mean}}-{guard}",
         f"variable        u_max equal ${{mean}}+{guard}",
     ]
     bounds = "variable u_min equal ${u_min}\nvariable u_max equal ${u_max}"
     found = "mean_eV ${mean} sigma_eV ${sigma_nvt} biasfactor ${biasfactor}"
     if w.pressure_bar is not None:
-        measured += [
+        lines += [
             "variable        volume equal $(f_moments[3]:%.10g)",
             *volume_bounds(w, "v_volume"),
         ]
         bounds += "\nvariable vol_lo equal ${vol_lo}\nvariable vol_hi equal ${vol_hi}"
         found += " volume_A3 ${volume}"
+    if w.chooses_hills:
+        found += " pace ${pace} height_kT ${height_kT} tau_steps ${tau_steps}"
     text = _plumed(w)
     return [
-        *measured,
+        *lines,
         f'print           "{found}" file {paths.SIGMA} screen no',
         plumed_input.lammps_print(bounds, VARIABLES).rstrip(),
         plumed_input.lammps_print(text, PLUMED_WTE).rstrip(),
         plumed_input.lammps_print(f"RESTART\n{text}", PLUMED_RESTART).rstrip(),
-        "unfix           colvar",
+        *([] if w.chooses_hills else ["unfix           colvar"]),
         "unfix           moments",
         "",
     ]
 
 
-def _grid_bins(w: Walker) -> list[str]:
-    """Points of the grid: as fine as the narrower of the hill and sigma_NVT asks for."""
-    bins = f"{plumed_input.grid_bins_for(1.0)}*sqrt(${{biasfactor}})"
-    if w.sigma_eV is None:
-        return [f"variable        grid_bins equal ceil({bins})"]
-    narrower = "((v_sigma<v_sigma_nvt)*v_sigma_nvt/v_sigma+(v_sigma>=v_sigma_nvt))"
-    most = plumed_input.MAX_GRID_POINTS
-    return [
-        f"variable        grid_bins equal ceil({bins}*{narrower})",
-        f'if "${{grid_bins}} > {most}" then &',
-        f"    \"print 'ERROR: sigma {w.sigma_eV:.12g} eV is too narrow for a grid: sigma_NVT is"
-        " ${sigma_nvt} eV; give a wider one, or auto'\" &",
-        '    "quit 1"',
-    ]
-
-
-def _biasfactor(w: Walker) -> list[str]:
-    """The bias factor, given, or that of a window of temperatures, rounded up.
-
-    ``g = (dT sigma / (k T^2))^2``, dT being the window's farther end
-    (:func:`wtemlp.analysis.planning.biasfactor_for_window`); 2 at least, for a bias there is, and
-    `biasfactor_cap` at most.  OPES, which has no bias factor, has its window narrowed alike: the
-    spread is proportional to it, and to ``sqrt(g)``.
-    """
-    if w.window_K is None:
-        return [f"variable        biasfactor equal {w.biasfactor:.12g}"]
-    reach_K = max(abs(w.temperature_K - end) for end in w.window_K)
-    factor = reach_K / (KB_EV * w.temperature_K**2)
-    lines = [
-        f"variable        exact equal ({factor:.15g}*${{sigma_nvt}})^2",
-        "variable        full equal $(ceil(v_exact)*(v_exact>1)+2*(v_exact<=1))",
-    ]
-    if w.biasfactor_cap is None:
-        return [*lines, "variable        biasfactor equal ${full}"]
-    cap = f"{w.biasfactor_cap:.12g}"
-    lines.append(f"variable        biasfactor equal $(v_full*(v_full<={cap})+{cap}*(v_full>{cap}))")
-    for name, end in zip(("low", "high"), w.window_K, strict=True):
-        apart = f"({end:.12g}-{w.temperature_K:.12g})*sqrt(v_biasfactor/v_full)"
-        lines.append(f"variable        {name}_K equal $({w.temperature_K:.12g}+{apart}:%.12g)")
-    return lines
-
-
 def _plumed(w: Walker) -> str:
     """The PLUMED input, with what is measured as LAMMPS variables."""
     common: dict[str, Any] = {
-        "pace": w.pace,
+        "pace": w.pace or "${pace}",
         "temperature_K": w.temperature_K,
         "stride": w.colvar_stride,
         "colvar": paths.COLVAR_WTE,
@@ -337,9 +300,10 @@ def _sharing(w: Walker) -> str:
     """METAD's keywords for walkers that read each other's hills."""
     if w.shared is None:
         return ""
+    stride = f"$({READ_PACES}*v_pace:%.0f)" if w.pace is None else READ_PACES * w.pace
     return (
         f" WALKERS_N={w.shared.walkers} WALKERS_ID={w.shared.walker}"
-        f" WALKERS_DIR={w.shared.folder} WALKERS_RSTRIDE={READ_PACES * w.pace}"
+        f" WALKERS_DIR={w.shared.folder} WALKERS_RSTRIDE={stride}"
     )
 
 
@@ -390,23 +354,3 @@ def _wte(w: Walker) -> list[str]:
         guarded_run(w, f"{w.nvt_steps + w.nsteps} upto"),
         *stops(w, ""),
     ]
-
-
-def parse_sigma(text: str) -> tuple[float, float, float]:
-    """Mean and standard deviation of the NVT energy, eV, and the bias factor, from ``sigma.out``.
-
-    NaN what is not there, or no number: a template may have a file of that name.
-    """
-    words = text.split()
-    found = dict(zip(words[::2], words[1::2], strict=False))
-    mean, sigma, biasfactor = (
-        _number(found.get(key, "")) for key in ("mean_eV", "sigma_eV", "biasfactor")
-    )
-    return mean, sigma, biasfactor
-
-
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan

@@ -127,8 +127,9 @@ def _explained(plan: Plan) -> list[str]:
         "the same window needs g proportional to N.",
         "Steps to fill are an estimate, for one walker: until the spread is"
         f" {100 * FILLED:.0f} % of its final value,",
-        f"with hills of {hills.height_kT:g} kT and {width} every {hills.pace} steps;"
-        " they grow as g^(3/2).",
+        f"with hills of {hills.height_kT:g} kT and {width} every {hills.pace} steps"
+        + (', the fastest that "pace": "auto" chooses;' if hills.chosen else ";")
+        + " they grow as g^(3/2).",
     ]
     if plan.run.engine == REFERENCE and plan.run.seconds_per_step:
         lines.append(

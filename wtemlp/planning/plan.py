@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 from wtemlp.analysis.energy import ENOUGH, biasfactor_for_ends
 from wtemlp.analysis.planning import (
+    FASTEST,
     Fluctuations,
     Hills,
     Row,
     fluctuations,
     table,
 )
-from wtemlp.config.keys.wte import UNBIASED
+from wtemlp.config.keys.wte import UNBIASED, WteBlock
 from wtemlp.config.records import ExploreJob, Params
 from wtemlp.core.errors import InputError
 from wtemlp.planning.sources import UnbiasedRun
@@ -76,7 +77,7 @@ def make_plan(
     nvt = _measured(run)
     job = _job(params, run.system)
     wte = job.wte if job is not None else UNBIASED
-    hills = Hills(wte.height_kT, wte.sigma_eV, wte.pace)
+    hills = _hills(wte, nvt, params.timestep_ps)
     own = (job.wte.biasfactors if job else ()) if not biasfactors else ()
     factors = set(biasfactors) or {*BIASFACTORS, *(g for g in own if g is not None)}
     if window_K is None and job is not None:
@@ -116,6 +117,15 @@ def _measured(run: UnbiasedRun) -> Fluctuations:
     if not nvt.sigma_eV > 0:
         raise InputError(run.where, "its energies are all the same", "give a run of MD")
     return nvt
+
+
+def _hills(wte: WteBlock, nvt: Fluctuations, timestep_ps: float) -> Hills:
+    """Those of the parameter file; where walkers choose, the fastest that they may."""
+    if wte.pace is not None and wte.height_kT is not None:
+        return Hills(wte.height_kT, wte.sigma_eV, wte.pace)
+    height_kT = 1.0 if wte.height_kT is None else wte.height_kT
+    pace = math.ceil(FASTEST * nvt.correlation_time_ps / timestep_ps)
+    return Hills(height_kT, wte.sigma_eV, max(1, pace), chosen=True)
 
 
 def _job(params: Params, system: int | None) -> ExploreJob | None:

@@ -43,6 +43,15 @@ def height_kT(given: float | str) -> float:
     return float(given)
 
 
+def pace_steps(given: int | str) -> int | None:
+    """The steps between hills; None for ``"auto"``."""
+    if given == AUTO:
+        return None
+    if isinstance(given, str):
+        raise ValueError('must be "auto" or an integer (steps)')
+    return given
+
+
 def numbers(given: Any) -> tuple[float, ...]:
     """A number, or a list of numbers."""
     return tuple(float(one) for one in (given if isinstance(given, list) else [given]))

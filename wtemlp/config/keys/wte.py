@@ -15,7 +15,14 @@ from wtemlp.config.keys.declare import (
     Key,
     Range,
 )
-from wtemlp.config.keys.values import AUTO_HEIGHT_KT, biasfactors, end_of_grid, energy_eV, height_kT
+from wtemlp.config.keys.values import (
+    AUTO_HEIGHT_KT,
+    biasfactors,
+    end_of_grid,
+    energy_eV,
+    height_kT,
+    pace_steps,
+)
 
 AT_LEAST_ONE = Range(ge=1)
 MAX_HEIGHT_KT = 1e3  #: one such hill lifts a system over anything that a simulation meets
@@ -215,8 +222,28 @@ class WteBlock:
     sigma_eV: Annotated[
         float | None, Key(name="sigma", kind=(str, float), default=AUTO, read=energy_eV)
     ] = None
-    height_kT: Annotated[float, replace(HEIGHT, name="height")] = AUTO_HEIGHT_KT
-    pace: Annotated[int, PACE] = DEFAULT_PACE
+    #: None: with the pace
+    height_kT: Annotated[
+        float | None,
+        replace(
+            HEIGHT,
+            name="height",
+            doc=f'First height of the hills; "{AUTO}" is {AUTO_HEIGHT_KT:g}, or chosen with the '
+            "pace.",
+        ),
+    ] = AUTO_HEIGHT_KT
+    #: None: chosen by each walker
+    pace: Annotated[
+        int | None,
+        replace(
+            PACE,
+            doc=f'Steps between hills; "{AUTO}": each walker chooses them, and the height if that '
+            f'is "{AUTO}", from the correlation time of the energy that it measures, so that the '
+            "bias is filled in the first half of nsteps, if these are enough.",
+            kind=(str, int),
+            read=pace_steps,
+        ),
+    ] = DEFAULT_PACE
     hills: Annotated[OldHills, Key()] = OldHills.DROP
     #: Sigma comes from the last 3/4 of them
     nvt_steps: Annotated[int, STEPS] = 2000

@@ -93,6 +93,8 @@ def with_template(params: Section, job: Section, root: Path, record: ExploreJob)
     block = job.section("wte")
     if isinstance(block["biasfactor"], dict):
         raise block.wrong("biasfactor", "not with a template: give numbers")
+    if record.wte.pace is None:
+        raise block.wrong("pace", "not with a template: give a number of steps")
     usual = defaults(WteBlock)
     for key in _GENERATED:
         if block[key] != usual[key]:
@@ -140,6 +142,9 @@ def _check_reach(job: Section, block: Section, template: Template, record: Explo
     if "guard" not in block:
         return
     guard, free = block.section("guard"), Guard()
+    if guard["volume_factor"] != free.volume_factor:
+        remedy = "is of generated scripts: remove it, and write it into the template"
+        raise guard.wrong("volume_factor", remedy)
     for key, word in _GUARDS.items():
         if guard[key] != getattr(free, key) and not occurs(word, template.lmp):
             raise guard.wrong(key, f"does not reach the template: write {word} there")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wtemlp.core import paths
-from wtemlp.md import colvar, wte_script
+from wtemlp.md import colvar
+from wtemlp.md.bias import measured
 from wtemlp.md.walker_record import WalkerRecord, read_record
 
 #: What two walkers must have in common: the same system in the same conditions, and hills on the
@@ -70,7 +71,7 @@ def _of(folder: Path) -> PreviousHills | None:
     hills, sigma = folder / paths.HILLS, folder / paths.SIGMA
     if (folder / paths.STOPPED).exists() or not hills.exists() or not sigma.exists():
         return None
-    mean_eV, *_ = wte_script.parse_sigma(sigma.read_text())
+    mean_eV, *_ = measured.parse_sigma(sigma.read_text())
     if not math.isfinite(mean_eV):
         return None
     text, left_out = colvar.whole_rows(hills)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from wtemlp.config.records import DPGEN, ExploreJob
 from wtemlp.core import paths
 from wtemlp.md import plumed_input, wte_command, wte_script
+from wtemlp.md.bias.auto_hills import AUTO_AWK
 from wtemlp.md.walker import Walker
 from wtemlp.md.walker_record import WalkerRecord
 from wtemlp.stages.context import RunContext
@@ -54,7 +55,9 @@ class Generated:
         if to.walker is None:
             raise ValueError("a generated walker has a temperature")
         seeds = {name: getattr(to.walker, name) for name in ("velocity_seed", "thermostat_seed")}
-        return wte_script.files(to.walker), replace(to.made, **seeds)
+        chooses = to.walker.chooses_hills or None
+        made = replace(to.made, **seeds, chooses_hills=chooses)
+        return wte_script.files(to.walker), made
 
     def command(self, lmp: str, made: WalkerRecord, last: int) -> str:
         """The shell command of its job; `last`: the step of its last frame, 0: not known."""
@@ -64,7 +67,8 @@ class Generated:
         """The files that its job needs beside the models."""
         own = (plumed_input.EXTRA_LINES,) * (made.own is not None)
         previous = (wte_script.PREVIOUS_HILLS,) * (made.hills_from is not None)
-        return (paths.CONF, *wte_script.INPUTS, *previous, *own)
+        auto = (AUTO_AWK,) * bool(made.chooses_hills)
+        return (paths.CONF, *wte_script.INPUTS, *auto, *previous, *own)
 
     def results(self, made: WalkerRecord, merged: bool) -> tuple[str, ...]:
         """What its job is to bring home; `merged`: the frames are in one file."""

@@ -14,7 +14,8 @@ from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
-from wtemlp.md import colvar, energy_file, plumed_input, wte_script
+from wtemlp.md import colvar, energy_file, plumed_input
+from wtemlp.md.bias.measured import parse_sigma
 from wtemlp.md.text_table import TextTable, read_table
 from wtemlp.md.trajectory import are_stored, join_beads, trajectory
 from wtemlp.md.walker_energies import read_energies
@@ -169,12 +170,6 @@ def read_walker(
         timestep_ps = made.timestep_ps
     left = _left_grid(stopped, made, wte)
     energies, biases = _frame_energies(steps, nvt, wte, timestep_ps)
-    decision = np.full(len(steps), int(Decision.ACCURATE))
-    if stopped and not left:
-        # The guard looks back over these; what came before stands on its deviation alone.
-        decision[-checks:] = int(Decision.FAILED)
-    decision[rows.alone] = int(Decision.FAILED)
-
     measured = _measured(folder, made)
 
     def column(value: float) -> np.ndarray:
@@ -191,7 +186,7 @@ def read_walker(
         energy_eV=energies,
         bias_eV=biases,
         max_devi_f=rows.forces,
-        decision=decision,
+        decision=_decisions(rows, checks if stopped and not left else 0),
         max_devi_v=rows.virials,
     )
     summary = replace(
@@ -201,6 +196,15 @@ def read_walker(
         alone=int(rows.alone.sum()),
     )
     return table, summary
+
+
+def _decisions(rows: Rows, n_lost: int) -> np.ndarray:
+    """What is known before the deviations are looked at; `n_lost`: last frames of a lost walker."""
+    decision = np.full(len(rows.steps), int(Decision.ACCURATE))
+    # The guard looks back over these; what came before stands on its deviation alone.
+    decision[len(decision) - min(n_lost, len(decision)) :] = int(Decision.FAILED)
+    decision[rows.alone] = int(Decision.FAILED)
+    return decision
 
 
 def _left_grid(stopped: str, made: WalkerRecord, wte: Series) -> str:
@@ -228,7 +232,7 @@ def _left_grid(stopped: str, made: WalkerRecord, wte: Series) -> str:
 def _measured(folder: Path, made: WalkerRecord) -> tuple[float, float, float]:
     """Mean and sigma of NVT, eV, and the bias factor; NaN what was not measured."""
     file = folder / paths.SIGMA
-    mean, sigma, biasfactor = wte_script.parse_sigma(file.read_text() if file.exists() else "")
+    mean, sigma, biasfactor = parse_sigma(file.read_text() if file.exists() else "")
     given = made.biasfactor
     return mean, sigma, biasfactor if given is None else float(given)
 

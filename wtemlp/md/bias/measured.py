@@ -1,0 +1,84 @@
+"""What a walker's job measures: the energy without a bias, and what follows for the bias."""
+
+import math
+
+from wtemlp.core.units import KB_EV
+from wtemlp.md import plumed_input
+from wtemlp.md.walker import Walker
+
+
+def grid_bins(w: Walker) -> list[str]:
+    """Points of the grid: as fine as the narrower of the hill and sigma_NVT asks for."""
+    bins = f"{plumed_input.grid_bins_for(1.0)}*sqrt(${{biasfactor}})"
+    if w.sigma_eV is None:
+        return [f"variable        grid_bins equal ceil({bins})"]
+    narrower = "((v_sigma<v_sigma_nvt)*v_sigma_nvt/v_sigma+(v_sigma>=v_sigma_nvt))"
+    most = plumed_input.MAX_GRID_POINTS
+    return [
+        f"variable        grid_bins equal ceil({bins}*{narrower})",
+        f'if "${{grid_bins}} > {most}" then &',
+        f"    \"print 'ERROR: sigma {w.sigma_eV:.12g} eV is too narrow for a grid: sigma_NVT is"
+        " ${sigma_nvt} eV; give a wider one, or auto'\" &",
+        '    "quit 1"',
+    ]
+
+
+def biasfactor(w: Walker) -> list[str]:
+    """The bias factor, given, or that of a window of temperatures, rounded up.
+
+    ``g = (dT sigma / (k T^2))^2``, dT being the window's farther end
+    (:func:`wtemlp.analysis.planning.biasfactor_for_window`); 2 at least, for a bias there is, and
+    `biasfactor_cap` at most.  OPES, which has no bias factor, has its window narrowed alike: the
+    spread is proportional to it, and to ``sqrt(g)``.
+    """
+    if w.window_K is None:
+        return [f"variable        biasfactor equal {w.biasfactor:.12g}"]
+    reach_K = max(abs(w.temperature_K - end) for end in w.window_K)
+    factor = reach_K / (KB_EV * w.temperature_K**2)
+    lines = [
+        f"variable        exact equal ({factor:.15g}*${{sigma_nvt}})^2",
+        "variable        full equal $(ceil(v_exact)*(v_exact>1)+2*(v_exact<=1))",
+    ]
+    if w.biasfactor_cap is None:
+        return [*lines, "variable        biasfactor equal ${full}"]
+    cap = f"{w.biasfactor_cap:.12g}"
+    lines.append(f"variable        biasfactor equal $(v_full*(v_full<={cap})+{cap}*(v_full>{cap}))")
+    for name, end in zip(("low", "high"), w.window_K, strict=True):
+        apart = f"({end:.12g}-{w.temperature_K:.12g})*sqrt(v_biasfactor/v_full)"
+        lines.append(f"variable        {name}_K equal $({w.temperature_K:.12g}+{apart}:%.12g)")
+    return lines
+
+
+def parse_sigma(text: str) -> tuple[float, float, float]:
+    """Mean and standard deviation of the NVT energy, eV, and the bias factor, from ``sigma.out``.
+
+    NaN what is not there, or no number: a template may have a file of that name.
+    """
+    found = _named(text)
+    mean, sigma, biasfactor = (
+        _number(found.get(key, "")) for key in ("mean_eV", "sigma_eV", "biasfactor")
+    )
+    return mean, sigma, biasfactor
+
+
+def parse_hills(text: str) -> tuple[float, float]:
+    """Steps between hills and their height, kT, where the job has chosen them; else NaN."""
+    found = _named(text)
+    return _number(found.get("pace", "")), _number(found.get("height_kT", ""))
+
+
+def parse_volume(text: str) -> float:
+    """Mean volume of the unbiased part, Angstrom^3; NaN at constant volume."""
+    return _number(_named(text).get("volume_A3", ""))
+
+
+def _named(text: str) -> dict[str, str]:
+    words = text.split()
+    return dict(zip(words[::2], words[1::2], strict=False))
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan

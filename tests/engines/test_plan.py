@@ -16,6 +16,7 @@ from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 from wtemlp.md import colvar
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.reference_script import SCRIPT
+from wtemlp.md.systems.units import REAL
 
 pytestmark = pytest.mark.engines
 PROGRAM = "from wtemlp.cli import main; main()"
@@ -85,7 +86,7 @@ def test_the_estimate_against_a_biased_run(planned, lmp, tmp_path):
     )
     (tmp_path / runs.BOX_DATA).write_text((run_folder(folder) / runs.BOX_DATA).read_text())
     (tmp_path / runs.PLUMED).write_text(
-        runs.wte_plumed(params, biasfactor, nvt["mean_eV"], nvt["sigma_eV"])
+        runs.wte_plumed(params, REAL, biasfactor, nvt["mean_eV"], nvt["sigma_eV"])
     )
     lmp(script)
     heights = colvar.read(tmp_path / runs.HILLS)["height"] * KCAL_MOL_IN_EV

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from wtemlp.config.keys.init import InitParams
 from wtemlp.config.keys.labels import ForceField
+from wtemlp.md.systems.system_input import SystemInput
+from wtemlp.reference.force_field import Water
 
 PARAMS = InitParams(
     source=Path("init.json"),
@@ -26,3 +28,9 @@ PARAMS = InitParams(
     starting_structures=2,
     output=Path("init"),
 )
+
+
+def water_input(data):
+    """What the scripts of runs take of the water."""
+    water = Water(PARAMS.force_field)
+    return SystemInput(water.commands(data), water.units, water.elements, data, {})

@@ -43,7 +43,7 @@ ALLOWED = {
     },
     "initialize": {"core", "analysis", "config", "dispatch", "md", "records"}
     | {"reference", "session"},
-    "planning": {"core", "analysis", "config", "dispatch", "initialize", "md"}
+    "planning": {"core", "analysis", "config", "dispatch", "md"}
     | {"records", "reference", "session"},
     "validation": {
         "core",
@@ -53,6 +53,7 @@ ALLOWED = {
         "md",
         "preflight",
         "records",
+        "reference",
         "session",
     },
     "comparison": {"core", "analysis", "config", "records", "report"},

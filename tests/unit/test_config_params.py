@@ -49,7 +49,7 @@ def test_good_file_becomes_the_expected_records(root):
     assert (params.f_trust_lo, params.f_trust_hi) == ((0.15, 0.15), (0.5, 0.5))
     assert params.timestep_ps == 0.0005
     assert params.fp_style == "lammps"
-    assert params.force_field == ForceField("tip3p-flexible", 6.0, 1e-5)
+    assert params.reference == params.sampler == ForceField("tip3p-flexible", 6.0, 1e-5)
     assert (params.fp_task_max, params.fp_task_min, params.ratio_failed) == (20, 1, 0.05)
     assert params.convergence == Convergence(0.95, 2)
     assert params.selection == Selection("deviation", None, 1)
@@ -362,7 +362,7 @@ WRONG = [
     ({"fp_style": "lamps"}, ['fp_style = "lamps"; must be one of', 'did you mean "lammps"?']),
     (
         {"fp_params.force_field": "tip4p"},
-        ['fp_params.force_field = "tip4p"; must be "tip3p-flexible"'],
+        ['fp_params.force_field = "tip4p"; must be "tip3p-flexible", "tip3p-rigid", "spce"'],
     ),
     # not in this version
     (

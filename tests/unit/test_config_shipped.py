@@ -56,7 +56,7 @@ def test_run_continues_from_its_init(init, param, tmp_path):
     folder = tmp_path / "run"  # the thesis's runs have folders of their own beside init
     run = load_params(param, folder, check_files=False)
     assert run.type_map == start.type_map
-    assert run.force_field == start.force_field
+    assert run.reference == start.force_field
     assert run.timestep_ps == start.timestep_fs / 1000
     assert all(job.temps_K == (start.temperature_K,) for job in run.jobs)
     for path in (*run.init_data_sys, *run.validation_data_sys):

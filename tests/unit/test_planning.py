@@ -45,6 +45,7 @@ def write_init(folder, seed):
     )
     (nvt / "energies.out").write_text("# Time-averaged data\n# TimeStep temp pe\n" + rows)
     (nvt / "log.lammps").write_text(LOG)
+    (nvt / "in.lammps").write_text("units           real\n")
     parameters = {"temperature_K": 310.0, "timestep_fs": 0.5}
     (folder / "init.json").write_text(json.dumps({"parameters": parameters}))
 

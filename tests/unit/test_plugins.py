@@ -15,9 +15,9 @@ from tests.support.loop_runs import PARAM, machine, write_data
 from tests.support.waters import water_box
 from wtemlp import testing
 from wtemlp.analysis.frames import Decision, FrameTable
+from wtemlp.config.keys.labels import AseMethod, ForceField, Selection
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
-from wtemlp.config.records import AseMethod, ForceField, Selection
 from wtemlp.config.schema.json_schema import schema_text
 from wtemlp.core import plugins
 from wtemlp.core.errors import InputError

@@ -16,6 +16,7 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.findings import Findings
 from wtemlp.preflight.inputs import check_params
 from wtemlp.reference import short_nvt
+from wtemlp.reference.sampler import sampler_of
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen import explore, import_walkers
 from wtemlp.stages.exploration.starting_structures import write_structures
@@ -120,10 +121,11 @@ def test_so_do_validations_and_reference_runs(tmp_path):
     param |= {"sys_configs": [["a.data"]], "sys_format": "lammps/lmp"}
     params.source.write_text(json.dumps(param))
     params = load_params(params.source, tmp_path, check_files=False)
-    found = validated_structure(params)
+    found = validated_structure(params, tmp_path)
     assert found.elements == ("O", "H", "H")
     assert elements(found.conf) == ["O", "H", "H"]
-    assert short_nvt.inputs(params, data, 300.0, 10)
+    sampler = sampler_of(params.sampler, params.type_map, tmp_path)
+    assert short_nvt.inputs(params, sampler, data, 300.0, 10)
 
 
 def test_a_structure_that_has_changed_within_a_run_is_named(tmp_path):

@@ -8,13 +8,14 @@ from wtemlp.core.errors import InputError
 from wtemlp.dispatch.script import AGAIN, DONE
 from wtemlp.md import validation_script as md
 from wtemlp.md.reference_script import SCRIPT
+from wtemlp.md.validation_script import START
 from wtemlp.validation.folders import find_models
 from wtemlp.validation.jobs import renew
 from wtemlp.validation.run import _outline
 from wtemlp.validation.work import plan_work
 
 PARTS = ("equilibration", "NVT", "NVE", "NPT")
-ASE = {"fp_style": "ase", "fp_params": {"calculator": "ase.calculators.emt.EMT"}}
+DFT = {"fp_style": "gaussian", "fp_params": {"keywords": "force b3lyp/6-31g*", "nproc": 1}}
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_a_cell_in_any_orientation_is_lammpss(tmp_path):
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
     turn *= np.sign(np.linalg.det(turn))
     structure = plan_work(*make(tmp_path, cell, turn), tmp_path, None).structure
-    for text in (structure.conf, structure.water):
+    for text in (structure.conf, structure.reference.files[START]):
         lines = [line.split() for line in text.splitlines()]
         (tilt,) = [line for line in lines if line[3:] == ["xy", "xz", "yz"]]
         assert np.array(tilt[:3], float) == pytest.approx([1.3, -0.7, 0.9], abs=1e-5)
@@ -87,11 +88,11 @@ def test_a_cell_in_any_orientation_is_lammpss(tmp_path):
 
 
 def test_other_fp_styles_have_no_reference_md(tmp_path):
-    made = make(tmp_path, BOX_A * np.eye(3), np.eye(3), **ASE, validation_data_sys=[])
+    made = make(tmp_path, BOX_A * np.eye(3), np.eye(3), **DFT, validation_data_sys=[])
     work = plan_work(*made, tmp_path, None)
     assert work.reference == () and work.parity is None and len(work.models) == 4
     line = _outline(work)
-    assert 'no MD with the reference: "fp_style": "ase" gives none' in line
+    assert 'no MD with the reference: "fp_style": "gaussian" gives none' in line
     assert "no errors on held-out data: validation_data_sys is empty" in line
 
 
@@ -118,7 +119,7 @@ def test_a_structure_that_is_not_water_is_told(tmp_path):
     lines = file.read_text().splitlines()
     lines[8] = "0.9 0.9 0.9"
     file.write_text("\n".join(lines) + "\n")
-    with pytest.raises(InputError, match="cannot be run with the reference force field"):
+    with pytest.raises(InputError, match="cannot be run with the reference"):
         plan_work(params, machines, tmp_path, None)
 
 

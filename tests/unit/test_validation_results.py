@@ -17,6 +17,7 @@ from wtemlp.core.errors import CalculationError
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import validation_script as md
 from wtemlp.md.dump import write_dump
+from wtemlp.md.systems.units import METAL, REAL
 from wtemlp.records.validation_record import (
     CANNOT_TELL,
     GOOD,
@@ -81,7 +82,9 @@ def job_of(tmp_path: Path, params, potential=MODEL, model=0) -> MdJob:
     )
     folder = tmp_path / f"{potential}{model}"
     folder.mkdir(exist_ok=True)
-    return MdJob(folder, {}, "", (), (), potential=potential, model=model, plan=plan)
+    of = {"potential": potential, "model": model, "plan": plan}
+    units = METAL if potential == "model" else REAL
+    return MdJob(folder, {}, "", (), (), units=units, elements=("O", "H"), **of)
 
 
 def write_part(

@@ -13,6 +13,7 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
 from wtemlp.planning.plan import check_window, make_plan
 from wtemlp.preflight.before import Begin, require
+from wtemlp.reference.sampler import sampler_section
 from wtemlp.session.lock import locked
 from wtemlp.session.progress import reporter_on_stderr
 from wtemlp.session.session import run_log
@@ -90,9 +91,10 @@ def _do_own_run(
     if machines is None:
         here = own_run.THIS_MACHINE
         machines = Machines(params.source, here, here, here, "3", {})
-    require(Begin(root, machines, ("fp",)))
+    section = sampler_section(params, machines)
+    require(Begin(root, machines, (section.stage,)))
     paths = RunPaths(root / own_run.FOLDER)
     paths.root.mkdir(parents=True, exist_ok=True)
     reporter = reporter_on_stderr()
     with locked(paths), run_log(paths, reporter.say):
-        return own.do(machines.fp, reporter)
+        return own.do(section, reporter)

@@ -12,12 +12,18 @@ from wtemlp.config.data.report import INIT, VALIDATION, DataReport, look_at_data
 from wtemlp.config.elements import odd_masses, read_mass_map, read_type_map
 from wtemlp.config.foreign import foreign_problems
 from wtemlp.config.jobs import read_job
-from wtemlp.config.keys.labels import AseMethod, ForceField
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
 from wtemlp.config.plain_md import read_md_options
 from wtemlp.config.records import TENSORFLOW, Params
-from wtemlp.config.schema.dpgen_schema import ASE, FOREIGN, FP_STYLE, LAMMPS, engine_of, is_foreign
+from wtemlp.config.reference.reading import (
+    check_labels,
+    check_reference,
+    read_reference,
+    read_sampler,
+    reference_problems,
+)
+from wtemlp.config.schema.dpgen_schema import FOREIGN, LAMMPS, SAMPLER, engine_of, is_foreign
 from wtemlp.config.schema.ignored import ignored
 from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.plugin_keys import EXPLORER_KEYS, read_run_file, read_selection
@@ -85,6 +91,10 @@ class Examined:
             problems += [*missing_structures(file, root, used), *found.problems]
             notes = found.notes
         problems += self.label_file_problems()
+        problems += reference_problems(file, record.reference, record.type_map, root)
+        if SAMPLER in file:
+            block = file.section(SAMPLER)
+            problems += reference_problems(block, record.sampler, record.type_map, root)
         problems += [*start_problems(file, root), *foreign_problems(file, root)]
         return FilesFound(look_at_data(file, root, record.type_map), tuple(problems), notes)
 
@@ -176,7 +186,11 @@ def _read(params: Section, path: Path, root: Path) -> Params:
     mass_map = read_mass_map(params, type_map)
     numb_models = _read_numb_models(params, len(params["model_devi_jobs"]))
     lo, hi = read_trust_levels(params)
-    _check_elements(params, type_map)
+    reference = read_reference(params)
+    check_reference(params, reference, type_map)
+    check_labels(params, reference)
+    if SAMPLER in params:
+        check_reference(params.section(SAMPLER), read_sampler(params, reference), type_map)
     style = params["fp_style"]
     fp_params = Section(params.file, params.get("fp_params") or {}, ("fp_params",))
     task_max, task_min = _read_task_numbers(params)
@@ -211,10 +225,8 @@ def _read(params: Section, path: Path, root: Path) -> Params:
         jobs=jobs,
         timestep_ps=params.get("model_devi_dt", DEFAULT_TIMESTEP_PS),
         fp_style=style,
-        force_field=read(ForceField, fp_params, name=fp_params["force_field"])
-        if style == FP_STYLE
-        else None,
-        ase_method=read(AseMethod, fp_params) if style == ASE else None,
+        reference=reference,
+        sampler=read_sampler(params, reference),
         fp_task_max=task_max,
         fp_task_min=task_min,
         ratio_failed=float(params.get("ratio_failed", RATIO_FAILED)),
@@ -243,7 +255,7 @@ def _read(params: Section, path: Path, root: Path) -> Params:
 
 def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dict[str, Any]:
     """The dictionary that DP-GEN's own steps can be handed."""
-    data, own = params.data, names(Params)
+    data, own = params.data, (*names(Params), SAMPLER)
     jdata = {key: value for key, value in data.items() if key not in own}
     if jdata.get("model_devi_engine") not in FOREIGN:
         jdata["model_devi_engine"] = LAMMPS
@@ -276,13 +288,6 @@ def _read_task_numbers(params: Section) -> tuple[int, int]:
         remedy = f"must not be above fp_task_max ({task_max}): no frame would ever be labelled"
         raise params.wrong("fp_task_min", remedy)
     return task_max, task_min
-
-
-def _check_elements(params: Section, type_map: tuple[str, ...]) -> None:
-    if params["fp_style"] == FP_STYLE and set(type_map) != {"O", "H"}:
-        name = params["fp_params"]["force_field"]
-        remedy = f'must be O and H, in any order: the reference is water ("{name}")'
-        raise params.wrong("type_map", remedy)
 
 
 def _check_data_lists(params: Section, record: Params) -> None:

@@ -10,13 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from wtemlp.config.keys.declare import SEED_KEY, Key
-from wtemlp.config.keys.labels import (
-    AseMethod,
-    Convergence,
-    ForceField,
-    ReferenceCheck,
-    Selection,
-)
+from wtemlp.config.keys.labels import Convergence, Method, ReferenceCheck, Selection
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.keys.wte import WteBlock
 
@@ -159,8 +153,8 @@ class Params:
     jobs: tuple[ExploreJob, ...]
     timestep_ps: float
     fp_style: str
-    force_field: ForceField | None  #: for fp_style "lammps"
-    ase_method: AseMethod | None  #: for fp_style "ase"
+    reference: Method | None  #: what labels; None: a style of DP-GEN's, or of another package
+    sampler: Method | None  #: what does MD in the reference's place; None: nothing can
     fp_task_max: int  #: labelled frames per system and iteration at most
     fp_task_min: int  #: fewer candidates than this: none is labelled
     ratio_failed: float  #: tolerated fraction of failed labels

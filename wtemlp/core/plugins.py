@@ -19,6 +19,7 @@ _EXPLORER = "wtemlp.stages.exploration.explorer"
 BUILT_IN = {
     LABELLERS: {
         "lammps": "wtemlp.reference.lammps_ff:LammpsForceField",
+        "deepmd": "wtemlp.reference.lammps_ff:LammpsForceField",
         "ase": "wtemlp.reference.ase_calculator:AseCalculator",
         "abacus": _DPGEN_STYLE,
         "amber/diff": _DPGEN_STYLE,

@@ -20,7 +20,7 @@ from wtemlp.analysis.energy import filled
 from wtemlp.config.init_params import WATER_G_MOL, box_length_A
 from wtemlp.config.keys.init import DataLayout, InitParams
 from wtemlp.config.records import Machines
-from wtemlp.core.atomic_io import last_line, leading_int, reading, write_json, write_text
+from wtemlp.core.atomic_io import reading, write_json, write_text
 from wtemlp.core.seeds import derive_seed
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.dispatch.tasks import StageTasks, Task
@@ -31,9 +31,10 @@ from wtemlp.initialize.packmol import pack_water
 from wtemlp.md import plumed_input
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import last_frames
-from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
-from wtemlp.md.topology import make_whole, water_topology
+from wtemlp.md.reference_script import LOG, SCRIPT, done_steps, lammps_command
+from wtemlp.md.systems.system_input import SystemInput
 from wtemlp.records.init_result import (
+    EQUILIBRATE,
     LABEL,
     PARAMETERS,
     RESULT,
@@ -44,12 +45,13 @@ from wtemlp.records.init_result import (
 )
 from wtemlp.reference.base import Frames
 from wtemlp.reference.dataset import Origin, accepted
+from wtemlp.reference.force_field import Water
 from wtemlp.reference.lammps_ff import LammpsForceField
 from wtemlp.reference.store import Store
 from wtemlp.session.progress import Reporter
 from wtemlp.session.stage import run_stage
 
-EQUILIBRATE, WTE = "00.equilibrate", "01.wte"
+WTE = "01.wte"
 #: What to do about damaged results of the MD.
 SAMPLE_AGAIN = "move its folder away: the same wtemlp init does that run again"
 ACCEPTED = "accepted"  #: the labelled frames, as long as they are being gathered
@@ -92,11 +94,6 @@ def run_init(params: InitParams, machines: Machines, root: Path, reporter: Repor
     else:
         reporter.say(f"{output} is complete already")
     return load_result(output)
-
-
-def done_steps(folder: Path) -> int:
-    """MD steps that a task has behind it, from its log."""
-    return leading_int(last_line(folder / LOG))
 
 
 class _Init:
@@ -171,10 +168,10 @@ class _Init:
             atoms = {"O": molecules[:, 0], "H": molecules[:, 1:].reshape(-1, 3)}
             coords = np.concatenate([atoms[name] for name in p.type_map if name in atoms])
             cell = np.eye(3) * length_A
-            topology = water_topology(self.types, coords, cell, p.type_map)
-            coords = make_whole(coords[None], cell[None], topology)[0]
-            write_text(folder / runs.BOX_DATA, water_data(p.force_field, coords, cell, topology))
-        script = runs.box_and_nvt(p, self._seed("velocity"), self._seed("thermostat", "1"))
+            write_text(folder / runs.BOX_DATA, self._data(coords, cell))
+        script = runs.box_and_nvt(
+            p, self._system(runs.BOX_DATA), self._seed("velocity"), self._seed("thermostat", "1")
+        )
         results = (runs.BOX, runs.ENERGIES, runs.FRAMES, runs.END_DATA, LOG)
         task = self._task(
             folder, {SCRIPT: script}, (runs.BOX_DATA,), results, p.npt_steps + p.nvt_steps
@@ -182,17 +179,29 @@ class _Init:
         self._run("box, NPT and NVT", [task])
         return folder
 
+    def _system(self, data: str) -> SystemInput:
+        """The water that a data file holds."""
+        water = Water(self.params.force_field)
+        lines = water.commands(data)
+        return SystemInput(lines, water.units, water.elements, data, {}, water.constraints)
+
+    def _data(self, coords: np.ndarray, cell: np.ndarray) -> str:
+        """The data file of a box of water."""
+        water = Water(self.params.force_field)
+        symbols = [self.params.type_map[kind] for kind in self.types]
+        return water.data(water.layout(symbols, coords, cell), coords, cell)
+
     def _wte(self, nvt_folder: Path, nvt: Ensemble) -> dict[float, Path]:
         """One task for each bias factor, from the end of NVT."""
         p = self.params
         end = (nvt_folder / runs.END_DATA).read_text()
         folders = {g: self.output / WTE / ensemble_name(g) for g in self.biasfactors}
         results = (runs.ENERGIES, runs.FRAMES, runs.COLVAR, runs.HILLS, runs.PLUMED_LOG, LOG)
-        tasks = []
+        tasks, system = [], self._system(runs.END_DATA)
         for g, folder in folders.items():
             inputs = {
-                SCRIPT: runs.wte(p, g, self._seed("thermostat", f"{g:g}")),
-                runs.PLUMED: runs.wte_plumed(p, g, nvt.mean_eV, nvt.sigma_eV),
+                SCRIPT: runs.wte(p, system, g, self._seed("thermostat", f"{g:g}")),
+                runs.PLUMED: runs.wte_plumed(p, system.units, g, nvt.mean_eV, nvt.sigma_eV),
                 runs.END_DATA: end,
             }
             tasks.append(self._task(folder, inputs, (), results, p.wte_steps))

@@ -129,7 +129,12 @@ def read_dump(path: Path) -> Dump:
 
 
 def write_dump(
-    path: Path, steps: np.ndarray, cells: np.ndarray, types: np.ndarray, coords: np.ndarray
+    path: Path,
+    steps: np.ndarray,
+    cells: np.ndarray,
+    types: np.ndarray,
+    coords: np.ndarray,
+    boundary: str = "p p p",
 ) -> None:
     """Write frames as a dump that LAMMPS's ``rerun`` reads back without loss.
 
@@ -145,8 +150,10 @@ def write_dump(
         LAMMPS's, from 1; the ids are the places in this array, from 1.
     coords : (n_frames, n_atoms, 3) float
         Positions, Angstrom.
+    boundary : str
+        LAMMPS's.
     """
-    n_atoms = len(types)
+    n_atoms, flags = len(types), " ".join(2 * word for word in boundary.split())
     table = np.empty((n_atoms, 5))
     table[:, 0] = np.arange(1, n_atoms + 1)
     table[:, 1] = types
@@ -155,7 +162,7 @@ def write_dump(
         for step, cell, positions in zip(steps, cells, coords, strict=True):
             table[:, 2:] = positions
             file.write(f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{n_atoms}\n")
-            file.write(_box_lines(cell))
+            file.write(_box_lines(cell, flags))
             file.write("ITEM: ATOMS id type x y z\n")
             file.write(row % tuple(table.ravel()))
 
@@ -205,13 +212,13 @@ def _numeric(columns: list[str]) -> list[int]:
     return [columns.index(name) for name in wanted]
 
 
-def _box_lines(cell: np.ndarray) -> str:
+def _box_lines(cell: np.ndarray, flags: str) -> str:
     """The box of a frame, its corner at zero."""
     bounds, tilt = box2dumpbox(np.zeros(3), cell)
     if not tilt.any():
         rows = "".join(f"{low:.17g} {high:.17g}\n" for low, high in bounds)
-        return f"ITEM: BOX BOUNDS pp pp pp\n{rows}"
+        return f"ITEM: BOX BOUNDS {flags}\n{rows}"
     rows = "".join(
         f"{low:.17g} {high:.17g} {t:.17g}\n" for (low, high), t in zip(bounds, tilt, strict=True)
     )
-    return f"ITEM: BOX BOUNDS xy xz yz pp pp pp\n{rows}"
+    return f"ITEM: BOX BOUNDS xy xz yz {flags}\n{rows}"

@@ -1,26 +1,27 @@
-"""LAMMPS scripts of runs with the reference force field.
+"""LAMMPS scripts of runs with a reference, whichever it is: its lines and units are handed in.
 
 Of ``wtemlp init``: the box found in NPT, then NVT, then the WTE runs; of ``wtemlp plan``: NVT.
 """
 
+from dataclasses import replace
+
 from wtemlp.analysis.energy import NVT_EQUILIBRATION, WTE_FILLING
 from wtemlp.config.keys.init import InitParams
-from wtemlp.config.keys.labels import ForceField
-from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
+from wtemlp.core.units import KB_EV
 from wtemlp.md import plumed_input
-from wtemlp.md.reference_script import force_field_commands
+from wtemlp.md.systems.system_input import SystemInput
+from wtemlp.md.systems.units import Units
 
 BOX_DATA = "box.data"  #: input of the first job
 BOX = "box.out"  #: edge of the box that NPT found, Angstrom
 END_DATA = "end.data"  #: how the NVT run ends, velocities included; input of the WTE jobs
 FRAMES = "frames.dump"
-ENERGIES = "energies.out"  #: columns: step, temperature (K), unbiased energy (kcal/mol)
+ENERGIES = "energies.out"  #: columns: step, temperature (K), unbiased energy (the script's unit)
 PLUMED = "plumed.wte.dat"
 PLUMED_LOG = "plumed.wte.log"
 COLVAR = "COLVAR.wte"
 HILLS = "HILLS"
 
-ATM_IN_BAR = 1.01325
 THERMOSTAT_FS = 100.0  #: relaxation time of the CSVR thermostat
 BAROSTAT_FS = 500.0  #: relaxation time of the Nose-Hoover barostat
 MAX_ENERGY_STRIDE = 10  #: steps between recorded energies
@@ -53,7 +54,9 @@ def energy_stride(params: InitParams, biasfactor: float) -> int:
     return min(frame_stride(params, biasfactor), MAX_ENERGY_STRIDE)
 
 
-def box_and_nvt(params: InitParams, velocity_seed: int, thermostat_seed: int) -> str:
+def box_and_nvt(
+    params: InitParams, system: SystemInput, velocity_seed: int, thermostat_seed: int
+) -> str:
     """Script of the first job: minimisation, NPT, and NVT in NPT's mean box.
 
     The mean is over the second half of NPT.  Steps count on from NPT to NVT.
@@ -61,25 +64,27 @@ def box_and_nvt(params: InitParams, velocity_seed: int, thermostat_seed: int) ->
     Parameters
     ----------
     params : InitParams
+    system : SystemInput
+        It reads :data:`BOX_DATA`.
     velocity_seed, thermostat_seed : int
 
     Returns
     -------
     str
-        The script; it reads :data:`BOX_DATA`.
+        The script.
     """
-    first_half = params.npt_steps // 2
-    pressure = f"{params.pressure_bar / ATM_IN_BAR:.12g}"
+    first_half, units = params.npt_steps // 2, system.units
+    pressure = f"{params.pressure_bar / units.pressure_bar:.12g}"
     temperature = f"{params.temperature_K:.12g}"
     return f"""\
-{_system(params.force_field, BOX_DATA, params.timestep_fs)}
+{_system(system, params.timestep_fs)}
 min_style       cg
 minimize        1e-6 1e-6 500 5000
 reset_timestep  0
 
 velocity        all create {temperature} {velocity_seed} mom yes rot no dist gaussian
-fix             integrate all nph iso {pressure} {pressure} {BAROSTAT_FS}
-{_thermostat(temperature, thermostat_seed)}
+fix             integrate all nph iso {pressure} {pressure} {BAROSTAT_FS * units.fs}
+{_thermostat(temperature, thermostat_seed, units)}
 run             {first_half}
 variable        side equal lx
 fix             mean all ave/time 1 1 1 v_side ave running
@@ -100,7 +105,7 @@ write_data      {END_DATA} nocoeff
 
 
 def nvt(
-    force_field: ForceField,
+    system: SystemInput,
     *,
     temperature_K: float,
     timestep_fs: float,
@@ -112,7 +117,7 @@ def nvt(
 
     Parameters
     ----------
-    force_field : ForceField
+    system : SystemInput
     temperature_K, timestep_fs : float
     steps : int
         Of both parts together.
@@ -121,28 +126,30 @@ def nvt(
     Returns
     -------
     str
-        The script; it reads :data:`BOX_DATA` and writes :data:`ENERGIES`.
+        The script; it writes :data:`ENERGIES`.
     """
     temperature = f"{temperature_K:.12g}"
     return f"""\
-{_system(force_field, BOX_DATA, timestep_fs)}
+{_system(system, timestep_fs)}
 velocity        all create {temperature} {velocity_seed} mom yes rot no dist gaussian
 fix             integrate all nve
-{_thermostat(temperature, thermostat_seed)}
+{_thermostat(temperature, thermostat_seed, system.units)}
 run             {steps // 4}
 {_energies(MAX_ENERGY_STRIDE)}
 run             {steps - steps // 4}
 """
 
 
-def wte(params: InitParams, biasfactor: float, thermostat_seed: int) -> str:
-    """Script of a well-tempered-ensemble job; it reads :data:`END_DATA` and :data:`PLUMED`.
+def wte(params: InitParams, system: SystemInput, biasfactor: float, thermostat_seed: int) -> str:
+    """Script of a well-tempered-ensemble job; it reads :data:`PLUMED`.
 
     Frames are of its second half, when the bias is filled; energies of all of it.
 
     Parameters
     ----------
     params : InitParams
+    system : SystemInput
+        It reads :data:`END_DATA`.
     biasfactor : float
     thermostat_seed : int
 
@@ -152,12 +159,12 @@ def wte(params: InitParams, biasfactor: float, thermostat_seed: int) -> str:
         The script.
     """
     return f"""\
-{_system(params.force_field, END_DATA, params.timestep_fs)}
+{_system(replace(system, constraints=""), params.timestep_fs)}
 fix             wte all plumed plumedfile {PLUMED} outfile {PLUMED_LOG}
 # PLUMED's ENERGY must be the energy without the bias.
 fix_modify      wte energy no
-fix             integrate all nve
-{_thermostat(f"{params.temperature_K:.12g}", thermostat_seed)}
+{system.constraints}fix             integrate all nve
+{_thermostat(f"{params.temperature_K:.12g}", thermostat_seed, system.units)}
 {_energies(energy_stride(params, biasfactor))}
 run             {left_out(params, biasfactor)}
 {_frames(frame_stride(params, biasfactor))}
@@ -165,12 +172,16 @@ run             {counted(params, biasfactor)}
 """
 
 
-def wte_plumed(params: InitParams, biasfactor: float, mean_eV: float, sigma_eV: float) -> str:
+def wte_plumed(
+    params: InitParams, units: Units, biasfactor: float, mean_eV: float, sigma_eV: float
+) -> str:
     """PLUMED input of a well-tempered-ensemble job.
 
     Parameters
     ----------
     params : InitParams
+    units : Units
+        Of the reference's scripts.
     biasfactor : float
     mean_eV, sigma_eV : float
         Of the potential energy in NVT.
@@ -180,12 +191,12 @@ def wte_plumed(params: InitParams, biasfactor: float, mean_eV: float, sigma_eV: 
     str
         The text of :data:`PLUMED`.
     """
-    mean, sigma = mean_eV / KCAL_MOL_IN_EV, sigma_eV / KCAL_MOL_IN_EV
+    mean, sigma = mean_eV / units.energy_eV, sigma_eV / units.energy_eV
     half = plumed_input.grid_half_width(biasfactor) * sigma
     return plumed_input.wte_input(
         biasfactor=biasfactor,
         sigma=sigma,
-        height=params.height_kT * KB_EV * params.temperature_K / KCAL_MOL_IN_EV,
+        height=params.height_kT * KB_EV * params.temperature_K / units.energy_eV,
         pace=params.pace,
         temperature_K=params.temperature_K,
         grid_min=mean - half,
@@ -193,23 +204,23 @@ def wte_plumed(params: InitParams, biasfactor: float, mean_eV: float, sigma_eV: 
         stride=MAX_ENERGY_STRIDE,
         hills=HILLS,
         colvar=COLVAR,
-        units="real",
+        units=units.name,
     )
 
 
-def _system(force_field: ForceField, data: str, timestep_fs: float) -> str:
+def _system(system: SystemInput, timestep_fs: float) -> str:
     return f"""\
-{force_field_commands(force_field, data)}
-timestep        {timestep_fs:.12g}
+{system.lines}{system.constraints}
+timestep        {timestep_fs * system.units.fs:.12g}
 thermo_style    custom step temp pe ke press density
 thermo_modify   format float %.10g flush yes
 thermo          200"""
 
 
-def _thermostat(temperature: str, seed: int) -> str:
+def _thermostat(temperature: str, seed: int, units: Units) -> str:
     return (
-        f"fix             thermostat all temp/csvr {temperature} {temperature} {THERMOSTAT_FS}"
-        f" {seed}"
+        f"fix             thermostat all temp/csvr {temperature} {temperature}"
+        f" {THERMOSTAT_FS * units.fs} {seed}"
     )
 
 

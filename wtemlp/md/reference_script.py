@@ -1,4 +1,4 @@
-"""LAMMPS scripts of the reference force field: plain stock LAMMPS, ``units real``.
+"""LAMMPS scripts of the waters that are known by name: plain stock LAMMPS, ``units real``.
 
 Flexible TIP3P is the original TIP3P (Jorgensen et al., J. Chem. Phys. 79, 926, 1983: charges
 -0.834 and 0.417 e, Lennard-Jones on the oxygens only, epsilon 0.1521 kcal/mol, sigma 3.1507
@@ -10,13 +10,18 @@ There are no long-range corrections to Lennard-Jones (``pair_modify tail no``). 
 they are a constant of the energy.  At constant pressure they would matter: without them the
 pressure of water misses 871 atm at a cut-off of 6 Angstrom and 261 atm at 9, and NPT finds a
 density that is 4.4 or 1.3 % too low; but labels, exploration and validation are of one potential.
+
+Rigid TIP3P is the original, and SPC/E that of Berendsen et al. (J. Phys. Chem. 91, 6269, 1987);
+SHAKE keeps their bonds and angles.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from wtemlp.config.keys.labels import ForceField
+from wtemlp.core.atomic_io import last_line, leading_int
 from wtemlp.md.topology import WaterTopology
 
 SCRIPT = "in.lammps"  #: name of a reference job's script
@@ -37,21 +42,34 @@ class WaterModel:
     bond_r0: float  #: Angstrom
     angle_k: float  #: kcal/mol/rad^2, of E = K (theta - theta0)^2
     angle_theta0: float  #: degrees
+    rigid: bool = False  #: whether SHAKE keeps bonds and angles
 
 
+_TIP3P = WaterModel(
+    charge_O=-0.834,
+    charge_H=0.417,
+    mass_O=15.9994,
+    mass_H=1.008,
+    epsilon_O=0.1521,
+    sigma_O=3.1507,
+    bond_k=450.0,
+    bond_r0=0.9572,
+    angle_k=55.0,
+    angle_theta0=104.52,
+)
 WATER_MODELS = {
-    "tip3p-flexible": WaterModel(
-        charge_O=-0.834,
-        charge_H=0.417,
-        mass_O=15.9994,
-        mass_H=1.008,
-        epsilon_O=0.1521,
-        sigma_O=3.1507,
-        bond_k=450.0,
-        bond_r0=0.9572,
-        angle_k=55.0,
-        angle_theta0=104.52,
-    )
+    "tip3p-flexible": _TIP3P,
+    "tip3p-rigid": replace(_TIP3P, rigid=True),
+    "spce": replace(
+        _TIP3P,
+        charge_O=-0.8476,
+        charge_H=0.4238,
+        epsilon_O=0.1553,
+        sigma_O=3.166,
+        bond_r0=1.0,
+        angle_theta0=109.47,
+        rigid=True,
+    ),
 }
 """The force fields of ``fp_params.force_field``; their LAMMPS types are 1 for O and 2 for H."""
 
@@ -90,6 +108,15 @@ angle_coeff     1 {m.angle_k} {m.angle_theta0}
 neighbor        1.0 bin
 neigh_modify    every 1 delay 0 check yes
 """
+
+
+def constraint_commands(force_field: ForceField) -> str:
+    """The part of a script that keeps molecules rigid; "" where they are flexible.
+
+    It comes behind every fix that adds forces or changes them: SHAKE corrects what these do.
+    """
+    rigid = WATER_MODELS[force_field.name].rigid
+    return "fix             rigid all shake 1e-6 200 0 b 1 a 1\n" if rigid else ""
 
 
 def water_data(
@@ -149,3 +176,8 @@ def lammps_command(program: str) -> str:
         ``-in in.lammps`` after it or without.
     """
     return program if {"-in", "-i"} & set(program.split()) else f"{program} -in {SCRIPT}"
+
+
+def done_steps(folder: Path) -> int:
+    """MD steps that a task has behind it, from its log."""
+    return leading_int(last_line(folder / LOG))

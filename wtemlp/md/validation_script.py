@@ -12,11 +12,10 @@ of the temperature.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wtemlp.config.keys.labels import ForceField
 from wtemlp.core import paths
-from wtemlp.core.units import KCAL_MOL_IN_EV
-from wtemlp.md.reference_runs import ATM_IN_BAR
-from wtemlp.md.reference_script import LOG, SCRIPT, force_field_commands
+from wtemlp.md.reference_script import LOG, SCRIPT
+from wtemlp.md.systems.system_input import SystemInput
+from wtemlp.md.systems.units import METAL, Units
 from wtemlp.md.wte_command import UNPHYSICAL
 
 START = "start.data"  #: the reference's structure; a model's is :data:`wtemlp.core.paths.CONF`
@@ -44,20 +43,6 @@ def trajectory(ensemble: str) -> str:
 
 
 VELOCITIES = "velocities.nve.dump"
-
-
-@dataclass(frozen=True)
-class Units:
-    """What one of LAMMPS's unit styles makes of ours (eV, Angstrom, ps, bar)."""
-
-    name: str
-    time: float  #: its unit of time in 1 ps
-    energy_eV: float  #: its unit of energy, eV
-    pressure_bar: float  #: its unit of pressure, bar
-
-
-METAL = Units("metal", 1.0, 1.0, 1.0)
-REAL = Units("real", 1000.0, KCAL_MOL_IN_EV, ATM_IN_BAR)
 
 
 @dataclass(frozen=True)
@@ -133,20 +118,20 @@ def model_script(
 
 
 def reference_script(
-    plan: MdPlan, force_field: ForceField, type_map: Sequence[str], mass_map: Sequence[float]
+    plan: MdPlan, system: SystemInput, type_map: Sequence[str], mass_map: Sequence[float]
 ) -> str:
-    """Script of MD with the reference force field, ``units real``; it reads :data:`START`.
+    """Script of MD with the reference, in its own units.
 
     The masses are those of the models: they decide the dynamics.
     """
     mass = dict(zip(type_map, mass_map, strict=True))
     head = [
         "box             tilt large",
-        force_field_commands(force_field, START).rstrip(),
-        f"mass            1 {mass['O']:.8g}",
-        f"mass            2 {mass['H']:.8g}",
+        system.lines.rstrip(),
+        *(f"mass            {i} {mass[name]:.8g}" for i, name in enumerate(system.elements, 1)),
+        *system.constraints.splitlines(),
     ]
-    return "\n".join([*head, *_md(plan, REAL)])
+    return "\n".join([*head, *_md(plan, system.units)])
 
 
 def _md(p: MdPlan, u: Units) -> list[str]:

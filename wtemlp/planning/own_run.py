@@ -7,10 +7,12 @@ from wtemlp.config.keys.declare import MAX_STEPS
 from wtemlp.config.records import ExploreJob, MachineSection, Params
 from wtemlp.core.errors import InputError
 from wtemlp.dispatch.tasks import StageTasks
-from wtemlp.initialize.workflow import done_steps
 from wtemlp.md.reference_runs import ENERGIES
+from wtemlp.md.reference_script import done_steps
+from wtemlp.md.systems.system_input import is_another
 from wtemlp.planning.sources import UnbiasedRun, of_reference
 from wtemlp.reference import short_nvt
+from wtemlp.reference.sampler import sampler_of
 from wtemlp.session.progress import Reporter
 from wtemlp.session.stage import run_stage
 
@@ -54,11 +56,12 @@ class OwnRun:
 
     def __init__(self, params: Params, root: Path, steps: int, temperature_K: float | None) -> None:
         name = params.source.name
-        if params.force_field is None:
+        sampler = sampler_of(params.sampler, params.type_map, root)
+        if sampler is None:
             raise InputError(
                 f"{name}: fp_style",
                 f"{params.fp_style} gives no short run",
-                "give an unbiased run: wtemlp plan PARAM --from PATH",
+                "give an unbiased run: wtemlp plan PARAM --from PATH, or a sampler",
             )
         if steps < MIN_STEPS:
             raise InputError("--steps", f"{steps} is too short", f"give {MIN_STEPS} or more")
@@ -80,7 +83,7 @@ class OwnRun:
                 f"there is no unbiased run in {root} and no structure to start one from",
                 "make them with wtemlp init, or name an unbiased run with --from PATH",
             )
-        self._inputs = short_nvt.inputs(params, files[0], self.temperature_K, steps)
+        self._inputs = short_nvt.inputs(params, sampler, files[0], self.temperature_K, steps)
         title = f"system.{self.system:03d}.{self.temperature_K:g}K.{steps}"
         self.folder = root / FOLDER / title
 
@@ -92,7 +95,7 @@ class OwnRun:
         CalculationError
             If it fails.
         """
-        if self._is_another():
+        if is_another(self.folder, self._inputs):
             shutil.rmtree(self.folder)
         task = short_nvt.task(self.folder, self._inputs, section.command, self.steps)
         stage = StageTasks([task], self.root / FOLDER, done_steps=done_steps)
@@ -103,11 +106,4 @@ class OwnRun:
             timestep_ps=self.params.timestep_ps,
             system=self.system,
             root=self.root,
-        )
-
-    def _is_another(self) -> bool:
-        """Whether the folder has a run of other inputs: it would be taken for this one's."""
-        files = {self.folder / name: text for name, text in self._inputs.items()}
-        return self.folder.is_dir() and not all(
-            file.is_file() and file.read_text() == text for file, text in files.items()
         )

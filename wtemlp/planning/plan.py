@@ -13,6 +13,7 @@ from wtemlp.analysis.planning import (
     fluctuations,
     table,
 )
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.config.keys.wte import UNBIASED, WteBlock
 from wtemlp.config.records import ExploreJob, Params
 from wtemlp.core.errors import InputError
@@ -91,7 +92,7 @@ def make_plan(
         if steps:
             window = replace(window, nsteps=_round_up(2 * steps, job.trj_freq))
     n_molecules = None
-    if params.force_field is not None and run.n_atoms and run.n_atoms % WATER_ATOMS == 0:
+    if isinstance(params.sampler, ForceField) and run.n_atoms and run.n_atoms % WATER_ATOMS == 0:
         n_molecules = run.n_atoms // WATER_ATOMS
     return Plan(
         run=run,

@@ -12,14 +12,14 @@ from wtemlp.config.records import Params
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import read_record
 from wtemlp.core.errors import CalculationError, InputError
-from wtemlp.core.units import ENERGY_IN_EV, KCAL_MOL_IN_EV
-from wtemlp.initialize.workflow import EQUILIBRATE
+from wtemlp.core.units import ENERGY_IN_EV
 from wtemlp.md import colvar, walker_record
 from wtemlp.md.lammps_log import longest_run
 from wtemlp.md.reference_runs import ENERGIES
-from wtemlp.md.reference_script import LOG
+from wtemlp.md.reference_script import LOG, SCRIPT
+from wtemlp.md.systems.units import units_of_script
 from wtemlp.planning.tables import even_rows, fields, numbers
-from wtemlp.records.init_result import RESULT
+from wtemlp.records.init_result import EQUILIBRATE, RESULT
 
 MODELS = "the models"
 REFERENCE = "the reference force field"
@@ -204,7 +204,7 @@ def of_reference(
     return UnbiasedRun(
         where=_shown(energies, root),
         engine=REFERENCE,
-        energies_eV=(table[rows, 2] * KCAL_MOL_IN_EV,),
+        energies_eV=(table[rows, 2] * units_of_script(energies.with_name(SCRIPT)).energy_eV,),
         spacing_ps=spacing * timestep_ps,
         temperature_K=temperature_K,
         system=system,

@@ -126,7 +126,7 @@ def included(begin: Begin) -> Found:
 def calculator(begin: Begin) -> Found:
     """Whether the calculator of the labels can be made and obeys what it must, if it runs here."""
     params, machines = begin.params, begin.machines
-    if params is None or machines is None or not begin.explores or params.ase_method is None:
+    if params is None or machines is None or not begin.explores or params.fp_style != "ase":
         return
     where = f"{params.source.name}: fp_params.calculator"
     if not is_tried_here(params, machines):

@@ -13,7 +13,7 @@ import numpy as np
 
 from wtemlp.config.label_files import with_absolute_paths
 from wtemlp.config.records import Machines, MachineSection, Params
-from wtemlp.config.schema.dpgen_schema import FP_STYLE
+from wtemlp.config.schema.dpgen_schema import DEEPMD, LAMMPS
 from wtemlp.config.schema.plugin_keys import is_own_style
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_json
@@ -43,7 +43,7 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
     InputError
         If DP-GEN cannot make the inputs, or the command is another program's.
     """
-    if machines is not None and params.fp_style != FP_STYLE:
+    if machines is not None and params.fp_style not in (LAMMPS, DEEPMD):
         _check_command(machines, params.fp_style)
     if is_own_style(params.fp_style):
         return

@@ -12,6 +12,7 @@ from wtemlp.core.errors import InputError
 RESULT = "init.json"  #: provenance and numbers; written last
 PARAMETERS = "init.parameters.json"  #: what the folder was made with; written first
 DATA, CONF = "data", "conf"  #: folders in the output: labelled frames, starting structures
+EQUILIBRATE = "00.equilibrate"  #: folder of the box and of NVT
 LABEL = "02.label"  #: folder of the labelling tasks
 
 

@@ -231,10 +231,10 @@ def ase_calculator(params: Params) -> AseCalculator:
     CalculationError
         If it has none.
     """
-    if params.ase_method is None:
+    if not isinstance(params.reference, AseMethod):
         raise CalculationError(f"fp_style {params.fp_style} has no calculator")
     return AseCalculator(
-        params.ase_method,
+        params.reference,
         params.type_map,
         seed=params.seed,
         reach_A=reach_A(params.jdata.get("default_training_param")),

@@ -1,74 +1,95 @@
-"""Labels from a LAMMPS force field: many frames in one LAMMPS process, by ``rerun``.
+"""Labels by LAMMPS: many frames in one LAMMPS process, by ``rerun``.
+
+Of ``fp_style`` ``lammps`` (a force field) and ``deepmd`` (a frozen Deep Potential).
 
 A label is a function of its frame only.  The scripts contain no bias, so none can enter a label;
 and because PPPM chooses its mesh when a system is set up, frames are grouped by cell and by
-molecules, and every group sets up its own system.  In NVT that is one group.
+molecules, and every group sets up its own system.  In NVT that is one group.  Without a mesh, the
+frames of all cells are one group.
+
+Where a direction is not periodic, the atoms are put into one piece, in the middle of a cell whose
+vector stands upright there.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from wtemlp.config.keys.labels import ForceField
+from wtemlp.config.keys.labels import Method
 from wtemlp.core.atomic_io import write_text
 from wtemlp.core.errors import CalculationError
-from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md import topology as topo
 from wtemlp.md.dump import DumpFrame, iter_dump, write_dump
-from wtemlp.md.reference_script import (
-    LOG,
-    SCRIPT,
-    force_field_commands,
-    lammps_command,
-    water_data,
-)
-from wtemlp.md.topology import WaterTopology, water_topology
+from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command
+from wtemlp.md.systems.system_input import write_files
 from wtemlp.reference.base import Frames, Labels, LabelSetup, ManyFrames, failure, refusal
-
-ATM_A3_IN_KCAL_MOL = 1.0 / 68568.415  #: LAMMPS's ``nktv2p`` of ``units real`` (src/update.cpp)
+from wtemlp.reference.force_field import Layout, Potential, potential_of
 
 LABELS_DUMP = "labels.dump"
 LABELS_ENERGY = "labels.energy"
+MARGIN_A = 1.0  #: at least, between atoms and a face that is not periodic, Angstrom
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Frames that share a cell and a topology, so one LAMMPS system."""
+    """Frames that are one LAMMPS system."""
 
     members: np.ndarray  #: indices of frames, ascending
-    topology: WaterTopology
-    cell: np.ndarray  #: (3, 3), lower triangular, Angstrom
+    layout: Layout
+    cell: np.ndarray  #: (3, 3), lower triangular, Angstrom; that of the first
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Frames as LAMMPS has them."""
+
+    cells: np.ndarray  #: (n_frames, 3, 3), lower triangular, Angstrom
+    coords: np.ndarray  #: (n_frames, n_atoms, 3), Angstrom
+    rotations: np.ndarray  #: (n_frames, 3, 3): forces of the frames are `forces @ rotations`
 
 
 @dataclass(frozen=True)
 class LammpsForceField(ManyFrames):
-    """The labeller of ``fp_style: lammps``.
+    """The labeller of ``fp_style`` ``lammps`` and ``deepmd``.
 
     Parameters
     ----------
-    force_field : ForceField
+    method : Method
         ``fp_params``.
     type_map : tuple of str
         The run's elements.
+    root : Path
+        What paths in it are relative to.
     """
 
-    force_field: ForceField
+    method: Method
     type_map: tuple[str, ...]
+    root: Path = Path()
 
     @classmethod
     def of(cls, setup: LabelSetup) -> "LammpsForceField":
         """That of a run."""
-        if setup.params.force_field is None:
+        if setup.params.reference is None:
             raise CalculationError(f"fp_style {setup.params.fp_style} has no force field")
-        return cls(setup.params.force_field, setup.params.type_map)
+        return cls(setup.params.reference, setup.params.type_map, setup.root)
+
+    @cached_property
+    def potential(self) -> Potential:
+        """The force field."""
+        return potential_of(self.method, self.type_map, self.root)
+
+    @property
+    def _periodic(self) -> np.ndarray:
+        return np.array([word == "p" for word in self.potential.boundary.split()])
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Write the inputs of one LAMMPS job that labels all frames.
 
-        Frames that are not water are not sent; :meth:`collect` says so.
+        Frames that the force field is not for are not sent; :meth:`collect` says so.
 
         Parameters
         ----------
@@ -83,21 +104,19 @@ class LammpsForceField(ManyFrames):
         Task
         """
         folder.mkdir(parents=True, exist_ok=True)
-        lower, coords, _ = _lower_triangular(frames)
-        groups, _ = self._groups(frames)
-        inputs = [SCRIPT]
+        placed = self._placed(frames)
+        groups, _ = self._groups(frames, placed)
+        write_files(folder, self.potential.files)
+        inputs = [SCRIPT, *self.potential.files]
         script = []
         for k, group in enumerate(groups):
             data, dump = f"group.{k:03d}.data", f"group.{k:03d}.dump"
-            first = coords[group.members[:1]]
-            whole = topo.make_whole(first, group.cell[None], group.topology)[0]
-            text = water_data(self.force_field, whole, group.cell, group.topology)
+            members, types = group.members, group.layout.types
+            text = self.potential.data(group.layout, placed.coords[members[0]], group.cell)
             write_text(folder / data, text)
-            types = np.full(group.topology.n_atoms, 2)
-            types[group.topology.oxygens] = 1
-            members = group.members
             new = folder / f"{dump}.tmp"
-            write_dump(new, members, lower[members], types, coords[members])
+            cells, coords = placed.cells[members], placed.coords[members]
+            write_dump(new, members, cells, types, coords, self.potential.boundary)
             new.replace(folder / dump)
             script.append(self._section(data, dump, first=k == 0))
             inputs += [data, dump]
@@ -126,20 +145,22 @@ class LammpsForceField(ManyFrames):
         Labels
         """
         n, n_atoms = len(frames), len(frames.types)
-        lower, coords, rotations = _lower_triangular(frames)
-        groups, reasons = self._groups(frames)
+        placed, units = self._placed(frames), self.potential.units
+        lower, coords, rotations = placed.cells, placed.coords, placed.rotations
+        groups, reasons = self._groups(frames, placed)
         refused = np.array([reason != "" for reason in reasons])
         energies, virials = np.full(n, np.nan), np.full((n, 3, 3), np.nan)
         forces, found = np.full((n, n_atoms, 3), np.nan), np.full((n, n_atoms, 3), np.nan)
         for row in _energy_rows(folder / LABELS_ENERGY):
             k = int(row[0])
-            energies[k] = row[1] * KCAL_MOL_IN_EV
-            volume = np.linalg.det(lower[k])
-            virials[k] = _symmetric(row[2:]) * volume * ATM_A3_IN_KCAL_MOL * KCAL_MOL_IN_EV
+            energies[k] = row[1] * units.energy_eV
+            if self._periodic.all():
+                volume = np.linalg.det(lower[k])
+                virials[k] = _symmetric(row[2:]) * volume * (1.0 / units.nktv2p) * units.energy_eV
         for frame in _labelled_frames(folder / LABELS_DUMP):
             found[frame.step] = frame.coords
             if frame.forces is not None:
-                forces[frame.step] = frame.forces * KCAL_MOL_IN_EV
+                forces[frame.step] = frame.forces * units.energy_eV
         for group in groups:
             moved = topo.minimum_image(found - coords, lower)[group.members]
             for k, shift in zip(group.members, np.abs(moved).max(axis=(1, 2)), strict=True):
@@ -155,21 +176,32 @@ class LammpsForceField(ManyFrames):
             array[~ok] = np.nan
         return Labels(energies, forces, virials, ok, tuple(reasons), refused)
 
-    def _groups(self, frames: Frames) -> tuple[list[_Group], list[str]]:
+    def _placed(self, frames: Frames) -> _Placed:
+        """The frames in LAMMPS's orientation, and in one piece where they are not periodic."""
+        placed = _lower_triangular(frames)
+        if self._periodic.all():
+            return placed
+        for k in range(len(frames)):
+            _stand_alone(placed.coords[k], placed.cells[k], self._periodic)
+        return placed
+
+    def _groups(self, frames: Frames, placed: _Placed) -> tuple[list[_Group], list[str]]:
         """The groups of frames, and for each frame why it is in none."""
-        lower, coords, _ = _lower_triangular(frames)
+        symbols = [self.type_map[kind] for kind in frames.types]
         members: dict[bytes, list[int]] = {}
-        systems: dict[bytes, tuple[WaterTopology, np.ndarray]] = {}
+        systems: dict[bytes, tuple[Layout, np.ndarray]] = {}
         reasons = [""] * len(frames)
         for k in range(len(frames)):
+            cell = placed.cells[k]
             try:
-                topology = water_topology(frames.types, coords[k], lower[k], self.type_map)
+                layout = self.potential.layout(symbols, placed.coords[k], cell)
             except ValueError as error:
                 reasons[k] = str(error)
                 continue
-            key = lower[k].tobytes() + topology.hydrogens.tobytes()
+            alike = cell if self.potential.mesh else np.tril(cell, -1).any()
+            key = alike.tobytes() + layout.key
             members.setdefault(key, []).append(k)
-            systems.setdefault(key, (topology, lower[k]))
+            systems.setdefault(key, (layout, cell))
         groups = [_Group(np.array(found), *systems[key]) for key, found in members.items()]
         return groups, reasons
 
@@ -179,32 +211,25 @@ class LammpsForceField(ManyFrames):
         numbers = " ".join(f"$({name}:%.17g)" for name in ("pe", *_VIRIAL))
         return f"""\
 clear
-{force_field_commands(self.force_field, data)}
+{self.potential.commands(data)}
 compute         virial all pressure NULL virial
 thermo_style    custom step pe {" ".join(_VIRIAL)}
 thermo          1
 fix             energy all print 1 "$(step) {numbers}" {mode} {LABELS_ENERGY} screen no title ""
 dump            forces all custom 1 {LABELS_DUMP} id type x y z fx fy fz
 dump_modify     forces sort id append {append} format float %.17g
-rerun           {dump} dump x y z box no replace yes
+rerun           {dump} dump x y z box {"no" if self.potential.mesh else "yes"} replace yes
 """
 
 
 _VIRIAL = tuple(f"c_virial[{i}]" for i in range(1, 7))  #: xx yy zz xy xz yz, atm
-_NOTHING = f"shell touch {LABELS_DUMP} {LABELS_ENERGY}\n"  #: the script when no frame is water
+_NOTHING = f"shell touch {LABELS_DUMP} {LABELS_ENERGY}\n"  #: the script of no frames
 
 
-def _lower_triangular(frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cells and positions in LAMMPS's orientation.
+def _lower_triangular(frames: Frames) -> _Placed:
+    """Cells and positions in LAMMPS's orientation; the same numbers where they were so already.
 
-    Returns
-    -------
-    cells : (n_frames, 3, 3) float
-        Lower triangular, Angstrom; the same numbers where they were so already.
-    coords : (n_frames, n_atoms, 3) float
-        Angstrom.
-    rotations : (n_frames, 3, 3) float
-        ``frames.coords = coords @ rotations``, also for forces.
+    ``frames.coords = coords @ rotations``, also for forces.
     """
     cells, coords = np.array(frames.cells, dtype=float), np.array(frames.coords, dtype=float)
     rotations = np.tile(np.eye(3), (len(frames), 1, 1))
@@ -217,7 +242,27 @@ def _lower_triangular(frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarra
         rotations[k] = (q * signs).T
         cells[k] = np.tril(r.T * signs)
         coords[k] = coords[k] @ rotations[k].T
-    return cells, coords, rotations
+    return _Placed(cells, coords, rotations)
+
+
+def _stand_alone(coords: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> None:
+    """Put atoms into one piece where a direction is not periodic; both arrays are changed.
+
+    The piece begins behind the widest gap along the direction, and comes into the middle of the
+    cell, whose vector stands upright on the others and is as long as it must be.
+    """
+    for axis in np.flatnonzero(~periodic):
+        at = coords @ np.linalg.inv(cell)[:, axis]
+        inside = at - np.floor(at)
+        ordered = np.sort(inside)
+        gaps = np.diff(np.append(ordered, ordered[0] + 1.0))
+        begin = ordered[(int(np.argmax(gaps)) + 1) % len(ordered)]
+        coords += np.outer((inside - begin) % 1.0 + begin - at, cell[axis])
+    for axis in np.flatnonzero(~periodic):
+        cell[axis, :axis] = 0.0
+        low, high = coords[:, axis].min(), coords[:, axis].max()
+        cell[axis, axis] = max(cell[axis, axis], high - low + 2 * MARGIN_A)
+        coords[:, axis] += (cell[axis, axis] - low - high) / 2
 
 
 def _labelled_frames(path: Path) -> Iterator[DumpFrame]:

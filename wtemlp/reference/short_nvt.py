@@ -1,25 +1,30 @@
-"""A short unbiased run with the reference force field, from one of the starting structures."""
+"""A short unbiased run with the reference, from one of the starting structures."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from wtemlp.config.records import Params
 from wtemlp.config.structures import starting_structure
-from wtemlp.core.atomic_io import write_text
-from wtemlp.core.errors import InputError
 from wtemlp.core.seeds import derive_seed
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md import reference_runs
-from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command, water_data
-from wtemlp.md.topology import make_whole, water_topology
+from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command
+from wtemlp.md.systems.system_input import write_files
+from wtemlp.reference.sampler import Sampler, system_of
+
+Files = Mapping[str, str | Path]
 
 
-def inputs(params: Params, structure: Path, temperature_K: float, steps: int) -> dict[str, str]:
-    """The input files of the run, as name to text.
+def inputs(
+    params: Params, sampler: Sampler, structure: Path, temperature_K: float, steps: int
+) -> Files:
+    """The input files of the run, by their names: text, or a file to be copied.
 
     Parameters
     ----------
     params : Params
-        With ``fp_style`` ``lammps``.
+    sampler : Sampler
+        What does MD.
     structure : Path
         File in the parameter file's ``sys_format``.
     temperature_K : float
@@ -28,38 +33,27 @@ def inputs(params: Params, structure: Path, temperature_K: float, steps: int) ->
     Raises
     ------
     InputError
-        If the structure is not water, or cannot be read.
+        If the structure cannot be read, or run with the reference.
     """
-    if params.force_field is None:
-        raise ValueError("there is no reference force field")
-    system = starting_structure(params, structure).system()
-    try:
-        coords, cell, types = system["coords"][:1], system["cells"][:1], system["atom_types"]
-        topology = water_topology(types, coords[0], cell[0], params.type_map)
-    except ValueError as error:
-        raise InputError(
-            str(structure), f"cannot be run with the reference force field ({error})"
-        ) from None
-    whole = make_whole(coords, cell, topology)[0]
+    system = system_of(sampler, starting_structure(params, structure), data=reference_runs.BOX_DATA)
     script = reference_runs.nvt(
-        params.force_field,
+        system,
         temperature_K=temperature_K,
         timestep_fs=1e3 * params.timestep_ps,
         steps=steps,
         velocity_seed=derive_seed(params.seed, "plan", "velocity"),
         thermostat_seed=derive_seed(params.seed, "plan", "thermostat"),
     )
-    data = water_data(params.force_field, whole, cell[0], topology)
-    return {SCRIPT: script, reference_runs.BOX_DATA: data}
+    return {SCRIPT: script, **system.files}
 
 
-def task(folder: Path, files: dict[str, str], command: str, steps: int) -> Task:
+def task(folder: Path, files: Files, command: str, steps: int) -> Task:
     """Write the inputs into a folder, which is made, and say how to run them.
 
     Parameters
     ----------
     folder : Path
-    files : dict
+    files : mapping
         Of :func:`inputs`.
     command : str
         The LAMMPS program, as ``wtemlp lmp``.
@@ -67,8 +61,7 @@ def task(folder: Path, files: dict[str, str], command: str, steps: int) -> Task:
         For the progress.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_text(folder / name, text)
+    write_files(folder, files)
     return Task(
         name=folder.name,
         folder=folder,

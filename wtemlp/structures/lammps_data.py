@@ -74,7 +74,7 @@ class DataFile:
 
 
 @dataclass
-class _Part:
+class DataSection:
     """A section: its lines with their numbers, and the comment behind its name."""
 
     comment: str
@@ -89,7 +89,7 @@ def read_data(lines: list[str]) -> DataFile:
     Unreadable
         If it is none, with the line and what is wrong there.
     """
-    header, parts = _split(lines)
+    header, parts = split_sections(lines)
     units = re.search(r"\bunits\s*=\s*(\w+)", lines[0])
     if units and units[1] not in UNITS:
         raise Unreadable(
@@ -103,10 +103,10 @@ def read_data(lines: list[str]) -> DataFile:
         raise Unreadable(f"is no LAMMPS data file: it has no {lacking}")
     labels = {
         _type_number(words[0], line): words[1]
-        for line, words, _ in parts.get("Atom Type Labels", _Part("")).rows
+        for line, words, _ in parts.get("Atom Type Labels", DataSection("")).rows
         if len(words) > 1
     }
-    types_of = _Types(labels)
+    types_of = TypeNumbers(labels)
     atoms = parts["Atoms"]
     if len(atoms.rows) != n_atoms:
         problem = f"has {len(atoms.rows)} lines of atoms, and {n_atoms} atoms in its header"
@@ -120,7 +120,7 @@ def read_data(lines: list[str]) -> DataFile:
         coords.append(three(words[x_column : x_column + 3], line, "position"))
     order = np.argsort(ids, kind="stable")
     masses: dict[int, str] = {}
-    for line, words, _ in parts.get("Masses", _Part("")).rows:
+    for line, words, _ in parts.get("Masses", DataSection("")).rows:
         if len(words) < 2 or number(words[1], line) <= 0:
             raise Unreadable(f"line {line}: has no mass", "correct it")
         masses[types_of(words[0], line)] = words[1]
@@ -137,7 +137,7 @@ def read_data(lines: list[str]) -> DataFile:
     )
 
 
-class _Types:
+class TypeNumbers:
     """Numbers of types, of numbers and of labels."""
 
     def __init__(self, labels: dict[int, str]) -> None:
@@ -165,16 +165,16 @@ def _type_number(word: str, line: int) -> int:
     return int(word)
 
 
-def _split(lines: list[str]) -> tuple[list[str], dict[str, _Part]]:
+def split_sections(lines: list[str]) -> tuple[list[str], dict[str, DataSection]]:
     """The header, without comments, and the sections.  LAMMPS ignores the first line."""
     header: list[str] = []
-    parts: dict[str, _Part] = {}
-    part: _Part | None = None
+    parts: dict[str, DataSection] = {}
+    part: DataSection | None = None
     for line, text in enumerate(lines[1:], 2):
         words, _, comment = text.partition("#")
         words = words.strip()
         if found := _SECTIONS.match(words):
-            part = parts.setdefault(" ".join(found[1].split()), _Part(comment.strip()))
+            part = parts.setdefault(" ".join(found[1].split()), DataSection(comment.strip()))
         elif words and part is None:
             header.append(words)
         elif words and part is not None:
@@ -207,7 +207,7 @@ def _cell(header: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return low, cell
 
 
-def _ids(atoms: _Part) -> list[int]:
+def _ids(atoms: DataSection) -> list[int]:
     ids: list[int] = []
     for line, words, _ in atoms.rows:
         if not words[0].isdecimal():
@@ -219,12 +219,12 @@ def _ids(atoms: _Part) -> list[int]:
     return ids
 
 
-def _style(atoms: _Part) -> str:
+def _style(atoms: DataSection) -> str:
     """The atom style that the comment behind the section's name begins with."""
     return atoms.comment.split()[0].strip(",;:").split("/kk")[0].lower() if atoms.comment else ""
 
 
-def _columns(atoms: _Part, n_types: int, types_of: _Types) -> tuple[int, int]:
+def _columns(atoms: DataSection, n_types: int, types_of: TypeNumbers) -> tuple[int, int]:
     """The columns of the type and of x: of the style that is named, or the one that fits."""
     named = _style(atoms)
     rows = [words for _, words, _ in atoms.rows]
@@ -256,7 +256,7 @@ def _columns(atoms: _Part, n_types: int, types_of: _Types) -> tuple[int, int]:
     return STYLES[fitting[0]][:2]
 
 
-def _fits(rows: list[list[str]], style: str, n_types: int, types_of: _Types) -> bool:
+def _fits(rows: list[list[str]], style: str, n_types: int, types_of: TypeNumbers) -> bool:
     """Whether the columns before the positions can be those of a style."""
     kind = STYLES[style][0]
     most = n_types or np.inf
@@ -275,7 +275,7 @@ def _is_integer(word: str) -> bool:
 
 
 def _comments(
-    lines: list[str], parts: dict[str, _Part], types_of: _Types, type_column: int
+    lines: list[str], parts: dict[str, DataSection], types_of: TypeNumbers, type_column: int
 ) -> dict[int, tuple[str, ...]]:
     """What comments call the types, by type."""
     found: dict[int, dict[str, None]] = {}
@@ -287,11 +287,11 @@ def _comments(
 
 
 def _commented(
-    lines: list[str], parts: dict[str, _Part], type_column: int
+    lines: list[str], parts: dict[str, DataSection], type_column: int
 ) -> Iterator[tuple[str, str]]:
     """Types as they are written, and comments on them."""
     for name, column in (("Masses", 0), ("Pair Coeffs", 0), ("Atoms", type_column)):
-        for _, words, comment in parts.get(name, _Part("")).rows:
+        for _, words, comment in parts.get(name, DataSection("")).rows:
             if comment:
                 yield words[column], comment
     within = False

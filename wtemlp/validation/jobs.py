@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from wtemlp.config.records import MachineSection, Params
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import write_text
 from wtemlp.core.seeds import derive_seed
 from wtemlp.dispatch.cancel import discard_stage
 from wtemlp.dispatch.task_status import forget_finished
@@ -17,6 +17,8 @@ from wtemlp.dispatch.tasks import Task
 from wtemlp.md import dp
 from wtemlp.md import validation_script as md
 from wtemlp.md.reference_script import LOG, SCRIPT, lammps_command
+from wtemlp.md.systems.system_input import is_another, write_files
+from wtemlp.md.systems.units import METAL, Units
 from wtemlp.records.validation_record import MODEL, REFERENCE
 from wtemlp.validation.folders import Places, digest
 from wtemlp.validation.structure import ValidationStructure
@@ -31,7 +33,7 @@ class Job:
     """One job: a function of the parameters, the seed and the files that it is of."""
 
     folder: Path
-    inputs: dict[str, str]  #: its files, by name
+    inputs: Mapping[str, str | Path]  #: its files, by name: text, or a file to be copied
     command: str
     results: tuple[str, ...]
     logs: tuple[str, ...]
@@ -41,9 +43,8 @@ class Job:
     def task(self) -> Task:
         """Write the inputs that are not there, and say how to run them."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name, text in self.inputs.items():
-            if not (self.folder / name).is_file():
-                write_text(self.folder / name, text)
+        lacking = {n: f for n, f in self.inputs.items() if not (self.folder / n).is_file()}
+        write_files(self.folder, lacking)
         return Task(
             name=self.folder.name,
             folder=self.folder,
@@ -56,10 +57,7 @@ class Job:
 
     def is_another(self) -> bool:
         """Whether the folder has a job of other inputs: its results would be taken for ours."""
-        files = {self.folder / name: text for name, text in self.inputs.items()}
-        return self.folder.is_dir() and not all(
-            file.is_file() and file.read_text() == text for file, text in files.items()
-        )
+        return is_another(self.folder, self.inputs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +67,8 @@ class MdJob(Job):
     potential: str
     model: int | None
     plan: md.MdPlan
+    units: Units
+    elements: tuple[str, ...]  #: of LAMMPS's types 1, 2 and so on
 
 
 @dataclass(frozen=True)
@@ -120,33 +120,44 @@ def model_jobs(
             folder = places.models / f"model.{model:03d}.{temperature_K:g}K"
             origin = {"model": graph.name, "sha256": sha256}
             inputs = {SCRIPT: script, paths.CONF: structure.conf, ORIGIN: _json(origin)}
-            found.append(_md_job(folder, inputs, command, plan, MODEL, model))
+            of = {"potential": MODEL, "units": METAL, "elements": params.type_map}
+            found.append(_md_job(folder, inputs, command, plan, model=model, **of))
     return found
 
 
 def reference_jobs(
     params: Params, places: Places, structure: ValidationStructure, command: str
 ) -> list[MdJob]:
-    """MD with the reference force field; none where there is none."""
-    if params.force_field is None or not params.validation.reference:
+    """MD with the reference; none where there is none that does MD."""
+    system = structure.reference
+    if system is None:
         return []
     found = []
     for temperature_K in params.validation.temps_K:
-        plan = _plan(params, temperature_K, "reference")
-        script = md.reference_script(plan, params.force_field, params.type_map, params.mass_map)
+        plan = _plan(params, temperature_K, "reference", elements=system.elements)
+        script = md.reference_script(plan, system, params.type_map, params.mass_map)
         folder = places.reference / f"{temperature_K:g}K"
-        inputs = {SCRIPT: script, md.START: structure.water}
-        found.append(_md_job(folder, inputs, command, plan, REFERENCE, None))
+        inputs = {SCRIPT: script, **system.files}
+        of = {"potential": REFERENCE, "units": system.units, "elements": system.elements}
+        found.append(_md_job(folder, inputs, command, plan, model=None, **of))
     return found
 
 
-def _plan(params: Params, temperature_K: float, who: str, *identity: str) -> md.MdPlan:
-    """Seeds are of the potential itself: models of runs with one seed have noise of their own."""
+def _plan(
+    params: Params,
+    temperature_K: float,
+    who: str,
+    *identity: str,
+    elements: Sequence[str] | None = None,
+) -> md.MdPlan:
+    """Seeds are of the potential itself: models of runs with one seed have noise of their own.
+
+    `elements` are those of LAMMPS's types, by default ``type_map``.
+    """
     settings = params.validation
     purpose = ("validate", who, f"{temperature_K:g}", *identity)
-    followed = [params.type_map.index(name) + 1 for name in settings.diffusion]
-    if who == "reference":
-        followed = [{"O": 1, "H": 2}[name] for name in settings.diffusion]
+    kinds = enumerate(params.type_map if elements is None else elements, 1)
+    followed = [i for i, name in kinds if name in settings.diffusion]
     return md.MdPlan(
         temperature_K=temperature_K,
         timestep_ps=params.timestep_ps,
@@ -167,11 +178,10 @@ def _plan(params: Params, temperature_K: float, who: str, *identity: str) -> md.
 
 def _md_job(
     folder: Path,
-    inputs: dict[str, str],
+    inputs: Mapping[str, str | Path],
     command: str,
     plan: md.MdPlan,
-    potential: str,
-    model: int | None,
+    **of: Any,
 ) -> MdJob:
     return MdJob(
         folder=folder,
@@ -181,9 +191,8 @@ def _md_job(
         logs=(LOG,),
         steps=plan.total_steps,
         optional=(md.STOPPED,),
-        potential=potential,
-        model=model,
         plan=plan,
+        **of,
     )
 
 

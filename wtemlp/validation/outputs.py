@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from wtemlp.md import validation_script as md
 from wtemlp.md.dump import DumpFrame, iter_dump
-from wtemlp.records.validation_record import MODEL
 from wtemlp.validation.jobs import MdJob
 
 _STEP = re.compile(r"at step (\d+)")
@@ -123,7 +122,7 @@ def _in_words(why: str, time_ps: float) -> str:
 
 def read_series(job: MdJob, ensemble: str) -> Series:
     """The series of a part; a last line that is not whole is left out."""
-    units = _units(job)
+    units = job.units
     columns = len(md.SERIES_COLUMNS)
     path = job.folder / md.series(ensemble)
     text = path.read_text(errors="replace") if path.is_file() else ""
@@ -170,7 +169,7 @@ def read_trajectory(job: MdJob, ensemble: str, type_map: tuple[str, ...]) -> Tra
     frames = [frame for frame in frames if np.isfinite(frame.coords).all()]
     if not frames:
         return None
-    names = np.array(_elements(job, type_map))
+    names = np.array(job.elements)
     return Trajectory(
         step=np.array([frame.step for frame in frames]),
         cells=np.array([frame.cell for frame in frames]),
@@ -216,19 +215,10 @@ def read_velocities(job: MdJob, type_map: tuple[str, ...]) -> Velocities | None:
             tables.append(table)
     if not tables:
         return None
-    names = np.array(_elements(job, type_map))
-    scale = _units(job).time  # Angstrom/fs in units real
+    names = np.array(job.elements)
+    scale = job.units.time  # Angstrom/fs in units real
     return Velocities(
         step=np.array(steps),
         values=np.array([table[:, 2:] for table in tables]) * scale,
         elements=names[tables[0][:, 1].astype(int) - 1],
     )
-
-
-def _units(job: MdJob) -> md.Units:
-    return md.METAL if job.potential == MODEL else md.REAL
-
-
-def _elements(job: MdJob, type_map: tuple[str, ...]) -> tuple[str, ...]:
-    """Elements of LAMMPS's types."""
-    return type_map if job.potential == MODEL else ("O", "H")

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config.records import Machines, MachineSection, Params
-from wtemlp.core.atomic_io import last_line, leading_int
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import StageTasks, no_steps
-from wtemlp.md.reference_script import LOG
+from wtemlp.md.reference_script import done_steps
 from wtemlp.preflight.before import Begin, require
 from wtemlp.records.validation_record import Validation, save
+from wtemlp.reference.sampler import sampler_section
 from wtemlp.session.progress import Reporter
 from wtemlp.session.session import at_work, run_folder
 from wtemlp.session.stage import run_stage
@@ -64,8 +64,9 @@ def validate(
     root = run_folder(root)
     require(Begin(root, machines, (), params, goes_on=True))
     work = plan_work(params, machines, root, iteration)
-    stages = {"model_devi": work.models, "fp": work.reference, "train": work.parity}
-    needed = tuple(stage for stage, jobs in stages.items() if jobs)
+    of_reference = sampler_section(params, machines).stage
+    stages = (("model_devi", work.models), (of_reference, work.reference), ("train", work.parity))
+    needed = tuple(dict.fromkeys(stage for stage, jobs in stages if jobs))
     require(Begin(root, machines, needed, params))
     paths = RunPaths(root)
     with at_work(paths, "validate", params.source, machines.source, quiet=quiet) as reporter:
@@ -89,7 +90,8 @@ def run_validation(work: Work, reporter: Reporter) -> Validation:
     places.of_iteration.mkdir(parents=True, exist_ok=True)
     common = jobs_of.link_models(places.models, work.graphs)
     _run(work.models, common, machines.model_devi, "MD with the models", done_steps, work, reporter)
-    _run(work.reference, [], machines.fp, "MD with the reference", done_steps, work, reporter)
+    of_reference = sampler_section(work.params, machines)
+    _run(work.reference, [], of_reference, "MD with the reference", done_steps, work, reporter)
     if work.parity:
         common = jobs_of.link_models(places.parity, work.graphs)
         common += jobs_of.link_data(places.parity, work.params.validation_data_sys)
@@ -101,11 +103,6 @@ def run_validation(work: Work, reporter: Reporter) -> Validation:
     save(places.own_record, found)
     save(places.record, found)
     return found
-
-
-def done_steps(folder: Path) -> int:
-    """MD steps that a job has behind it, from its log."""
-    return leading_int(last_line(folder / LOG))
 
 
 def _run(
@@ -144,6 +141,6 @@ def _outline(work: Work) -> str:
 
 def _without_reference(params: Params) -> str:
     """Why there is no MD with the reference; "" if there is."""
-    if params.force_field is None:
+    if params.sampler is None:
         return f'no MD with the reference: "fp_style": "{params.fp_style}" gives none'
     return "" if params.validation.reference else "no MD with the reference, as asked"

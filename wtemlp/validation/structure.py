@@ -8,8 +8,9 @@ from dpdata.formats.lammps.lmp import from_system_data
 from wtemlp.config.records import Params
 from wtemlp.config.structures import starting_structure
 from wtemlp.core.errors import InputError
-from wtemlp.md.reference_script import water_data
-from wtemlp.md.topology import make_whole, water_topology
+from wtemlp.md.systems.system_input import SystemInput
+from wtemlp.md.validation_script import START
+from wtemlp.reference.sampler import sampler_of, system_of
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,18 @@ class ValidationStructure:
 
     file: Path
     conf: str  #: LAMMPS data file for a model, types in the order of ``type_map``
-    water: str  #: that for the reference force field; "" if there is none
     elements: tuple[str, ...]  #: of each atom; their order is that of both files
+    reference: SystemInput | None = None  #: what MD with the reference needs; None: there is none
 
 
-def read_structure(params: Params) -> ValidationStructure:
+def read_structure(params: Params, root: Path) -> ValidationStructure:
     """The first structure of the system that the ``validation`` block names.
+
+    Parameters
+    ----------
+    params : Params
+    root : Path
+        The run's folder.
 
     Raises
     ------
@@ -41,19 +48,10 @@ def read_structure(params: Params) -> ValidationStructure:
             "put one there, or name another system with validation.sys_idx",
         )
     given = starting_structure(params, files[0])
-    read = given.system()
-    conf = from_system_data(read.data)
-    water = ""
-    if params.force_field is not None and params.validation.reference:
-        try:
-            coords, cell, types = read["coords"][:1], read["cells"][:1], read["atom_types"]
-            topology = water_topology(types, coords[0], cell[0], params.type_map)
-        except ValueError as error:
-            raise InputError(
-                str(files[0]),
-                f"cannot be run with the reference force field ({error})",
-                "name another system with validation.sys_idx",
-            ) from None
-        whole = make_whole(coords, cell, topology)[0]
-        water = water_data(params.force_field, whole, cell[0], topology)
-    return ValidationStructure(files[0], conf, water, given.symbols)
+    conf = from_system_data(given.system().data)
+    sampler = sampler_of(params.sampler, params.type_map, root)
+    reference = None
+    if sampler is not None and params.validation.reference:
+        remedy = "name another system with validation.sys_idx"
+        reference = system_of(sampler, given, data=START, remedy=remedy)
+    return ValidationStructure(files[0], conf, given.symbols, reference)

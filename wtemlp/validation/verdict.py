@@ -16,6 +16,7 @@ from wtemlp.records.validation_record import (
     Parity,
     Validation,
 )
+from wtemlp.reference.sampler import in_words
 from wtemlp.validation import checks as ask
 from wtemlp.validation.measure import Measured, measure
 from wtemlp.validation.parity import read_parity
@@ -102,10 +103,9 @@ def _of_reference(runs: Sequence[Measured], target_K: float) -> list[Check]:
 
 def _reference(params: Params) -> str:
     """The reference in words; "" if it has run no MD."""
-    if params.force_field is None or not params.validation.reference:
+    if params.sampler is None or not params.validation.reference:
         return ""
-    field = params.force_field
-    return f"{field.name}, cut-off {field.cutoff_A:g} A, PPPM accuracy {field.kspace_accuracy:g}"
+    return in_words(params.sampler)
 
 
 def _verdict(params: Params, checks: Sequence[Check]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wtemlp.config.records import Machines, Params
 from wtemlp.core.errors import InputError
+from wtemlp.reference.sampler import sampler_section
 from wtemlp.validation import jobs
 from wtemlp.validation.folders import Places, find_models
 from wtemlp.validation.jobs import MdJob, ParityJob
@@ -46,9 +47,9 @@ def plan_work(params: Params, machines: Machines, root: Path, iteration: int | N
             "is on, and the MD of a validation gives the models no electron temperature",
             "validate by hand",
         )
-    structure = read_structure(params)
+    structure = read_structure(params, root)
     places = Places(root, number)
-    command = machines.model_devi.command
+    command, of_reference = machines.model_devi.command, sampler_section(params, machines)
     return Work(
         params=params,
         machines=machines,
@@ -56,6 +57,6 @@ def plan_work(params: Params, machines: Machines, root: Path, iteration: int | N
         graphs=tuple(graphs),
         structure=structure,
         models=tuple(jobs.model_jobs(params, places, graphs, structure, command)),
-        reference=tuple(jobs.reference_jobs(params, places, structure, machines.fp.command)),
+        reference=tuple(jobs.reference_jobs(params, places, structure, of_reference.command)),
         parity=jobs.parity_job(params, places, graphs, machines.train.command),
     )

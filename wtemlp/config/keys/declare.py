@@ -204,7 +204,7 @@ class Key:
         return f" ({self.within.unit})" if self.within and self.within.unit else ""
 
     def _remedy(self, item: Any) -> str | None:
-        if self.choices and item not in self.choices:
+        if self.choices and not isinstance(item, dict) and item not in self.choices:
             return f"must be {any_of(self.choices)}"
         number = isinstance(item, int | float) and not isinstance(item, bool)
         return self.within.remedy(item) if self.within and number else None

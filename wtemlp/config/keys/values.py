@@ -5,10 +5,10 @@ write instead.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from wtemlp.config.keys.declare import AUTO, MAX_NUMBER
+from wtemlp.config.keys.declare import AUTO, MAX_NUMBER, any_of
 from wtemlp.core.units import ENERGY_IN_EV
 
 AUTO_HEIGHT_KT = 0.5
@@ -73,8 +73,40 @@ def end_of_grid(periodic: str) -> Callable[[float | str], float | str]:
     return read
 
 
-def class_path(given: str) -> str:
-    """The import path of a class."""
+#: Calculators of ASE by short names: the class, and arguments that are its own.
+CALCULATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "gfn1": ("tblite.ase.TBLite", {"method": "GFN1-xTB", "verbosity": 0}),
+    "gfn2": ("tblite.ase.TBLite", {"method": "GFN2-xTB", "verbosity": 0}),
+    "emt": ("ase.calculators.emt.EMT", {}),
+}
+
+
+def calculator_path(given: str) -> str:
+    """The import path of a calculator's class, or its short name."""
+    if given in CALCULATORS:
+        return given
     if "." not in given or not all(part.isidentifier() for part in given.split(".")):
-        raise ValueError('must be the import path of a class, as "ase.calculators.emt.EMT"')
+        raise ValueError(
+            'must be the import path of a class, as "ase.calculators.emt.EMT", or '
+            + any_of(CALCULATORS)
+        )
     return given
+
+
+def calculator_of(name: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The import path of a calculator's class, and its arguments."""
+    path, own = CALCULATORS.get(name, (name, {}))
+    return path, {**own, **arguments}
+
+
+def one_or_more(given: str | list[str]) -> tuple[str, ...]:
+    """A word, or a list of words."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def boundary(given: str) -> str:
+    """LAMMPS's ``boundary``: periodic or not, in each direction."""
+    words = given.split()
+    if len(words) != 3 or not set(words) <= {"p", "f"}:
+        raise ValueError('must be "p" or "f" in each direction, as "p p p" or "p p f"')
+    return " ".join(words)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from dargs import Argument
+from dargs import Argument, Variant
 
 from wtemlp.config.keys.declare import ANY_COUNT, COUNT, CUTOFF_A, FRACTION, Key, Range
 from wtemlp.config.keys.init import InitParams
-from wtemlp.config.keys.labels import AseMethod, ForceField
+from wtemlp.config.keys.labels import AseMethod, DeepPotential, LammpsKeys
 from wtemlp.config.keys.machine import SECONDS, Stage, Trust, Waiting
 from wtemlp.config.keys.wte import WteBlock
 from wtemlp.config.records import Params
@@ -23,13 +23,10 @@ from wtemlp.config.schema.section import Section
 from wtemlp.dpgen import adapter
 
 ENGINE = "wte"  #: value of ``model_devi_engine`` that this project adds
-FP_STYLE = "lammps"  #: value of ``fp_style`` that this project adds
-ASE = "ase"  #: another
-OWN_STYLES = (FP_STYLE, ASE)  #: the fp styles that are not DP-GEN's
-
-
-LAMMPS = "lammps"  #: DP-GEN's usual one, of which the own engine has all keys
-
+LAMMPS = "lammps"  #: a ``fp_style`` of this project, and DP-GEN's usual engine, whose keys ours has
+ASE, DEEPMD = "ase", "deepmd"  #: values of ``fp_style`` that this project adds
+OWN_STYLES = (LAMMPS, ASE, DEEPMD)  #: the fp styles that are not DP-GEN's
+SAMPLER = "sampler"  #: the reference that does MD
 
 #: Engines whose explorations DP-GEN prepares and reads.
 GROMACS, AMBER, CALYPSO = "gromacs", "amber", "calypso"
@@ -66,20 +63,30 @@ def run_schema() -> Argument:
     block = Argument("wte", dict, arguments(WteBlock), doc=own.text, extra_check=own)
     jobs.extend_subfields([block])
     engines.extend_choices([wte])
-    schema.sub_variants["fp_style"].extend_choices(
-        [
-            _own_style(FP_STYLE, ForceField, "LAMMPS with a force field", "force field"),
-            _own_style(ASE, AseMethod, "A calculator of ASE", "calculator"),
-        ]
-    )
+    schema.sub_variants["fp_style"].extend_choices(own_styles())
+    schema.extend_subfields([sampler_argument()])
     return _limited(schema)
 
 
+def own_styles() -> list[Argument]:
+    """The references that are not DP-GEN's: the choices of ``fp_style``, with ``fp_params``."""
+    return [
+        _own_style(LAMMPS, LammpsKeys, "LAMMPS with a force field", "force field"),
+        _own_style(ASE, AseMethod, "A calculator of ASE", "calculator"),
+        _own_style(DEEPMD, DeepPotential, "A frozen Deep Potential", "model"),
+    ]
+
+
+def sampler_argument() -> Argument:
+    """The block ``sampler``, of parameter and init files."""
+    own = Key(doc="The reference that does MD, where it is not the one that labels.")
+    choice = Variant("fp_style", own_styles(), doc="What does MD.")
+    return Argument(SAMPLER, dict, [], [choice], optional=True, doc=own.text, extra_check=own)
+
+
 def _own_style(style: str, record: type, what: str, method: str) -> Argument:
-    fields = arguments(record)
-    fields[0].name = method.replace(" ", "_")
     own = Key(doc=f"The {method}.")
-    params = Argument("fp_params", dict, fields, doc=own.text, extra_check=own)
+    params = Argument("fp_params", dict, arguments(record), doc=own.text, extra_check=own)
     return Argument(style, dict, [params], doc=f"{what} as the reference method")
 
 

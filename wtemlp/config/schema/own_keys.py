@@ -170,7 +170,7 @@ def read(record: Callable[..., T], section: Section, **others: Any) -> T:
 
 def _value(hint: Any, section: Section, name: str) -> Any:
     inner = _inner(hint)
-    if inner is None:
+    if inner is None or isinstance(section[name], str):
         return _converted(hint, section[name])
     if get_origin(hint) is tuple:
         return tuple(read(inner, one) for one in section.sections(name))

@@ -1,0 +1,1 @@
+"""References: what labels frames, and what does MD."""

@@ -1,0 +1,1 @@
+"""Systems with a reference, as scripts of runs take them."""

@@ -2,7 +2,7 @@
 
 Energies are in kcal/mol, times in ps.  Every standard error is the larger of two: from the
 statistical inefficiency of the series (``wtemlp.analysis.energy.moments``), and from averages over
-blocks of growing length (``block_errors``, at least 16 blocks).
+blocks of growing length (Flyvbjerg and Petersen, J. Chem. Phys. 91, 461, 1989; at least 16).
 """
 
 from dataclasses import asdict, dataclass
@@ -23,13 +23,11 @@ from wte_law_files import (
 )
 
 from wtemlp.analysis.energy import (
-    block_errors,
     effective_size,
     heat_capacity,
     moments,
     reweighting_weights,
     statistical_inefficiency,
-    temperature_window,
 )
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
@@ -57,7 +55,12 @@ class Spread:
 
 def error_of_mean(series: Array) -> float:
     """Standard error, the larger of the two ways."""
-    return max(moments(series).mean_error, float(block_errors(series, MIN_BLOCKS)[1].max()))
+    errors, length = [moments(series).mean_error], 1
+    while (count := len(series) // length) >= MIN_BLOCKS:
+        blocks = series[: count * length].reshape(count, length).mean(axis=1)
+        errors.append(float(blocks.std(ddof=1)) / np.sqrt(count))
+        length *= 2
+    return max(errors)
 
 
 def spread(energy: Array) -> Spread:
@@ -181,7 +184,7 @@ def biased(out: Path, biasfactor: float, nvt_series: Series, nvt: Spread) -> dic
     sigma_eV = nvt.sigma * KCAL_MOL_IN_EV
     found = {
         "biasfactor": biasfactor,
-        "window_K": temperature_window(sigma_eV, TEMPERATURE_K, biasfactor),
+        "window_K": biasfactor**0.5 * sigma_eV / heat_capacity(sigma_eV, TEMPERATURE_K),
         "wte_ps": float(growing.time_ps[-1]),
         "second_half": against(spread(growing.part(0.5).energy), nvt, biasfactor),
         "convergence": convergence(chain, growing, nvt, biasfactor),

@@ -170,7 +170,7 @@ def test_dpgens_engine_biases_too(run, tmp_path):
     np.testing.assert_allclose(
         biased["ene"], [thermo[step] for step in range(0, 101, 10)], rtol=1e-6
     )
-    table, row = read_walker(with_, 3, DT_PS)
+    table, row, _ = read_walker(with_, 3, DT_PS)
     np.testing.assert_array_equal(table.step, range(0, 101, 20))
     np.testing.assert_allclose(table.energy_eV, biased["ene"][::2])
     assert (row.temperature_K, row.sigma_nvt_eV) == (300.0, None)
@@ -188,7 +188,7 @@ def test_a_walker_of_a_template_that_blows_up_is_stopped(run, tmp_path):
     )
     folder = walk(context, explore.tasks(context, 0)[0][0])
     assert "ERROR" in (folder / "walker.stopped").read_text()
-    table, row = read_walker(folder, 3, DT_PS)
+    table, row, _ = read_walker(folder, 3, DT_PS)
     assert "ERROR" in row.stopped and len(table) < 101
 
 
@@ -222,7 +222,7 @@ def test_a_generated_script_with_words_in_it_is_a_template(run, tmp_path):
     again = walk(context, explore.tasks(context, 0)[0][0], "plumed.wte.log")
     assert "V_" not in (again / "input.lammps").read_text()
     assert (again / "HILLS").read_text() == (first / "HILLS").read_text()
-    (_, one), (_, other) = (read_walker(folder, 3, DT_PS) for folder in (first, again))
+    (_, one, _), (_, other, _) = (read_walker(folder, 3, DT_PS) for folder in (first, again))
     assert replace(one, method="") == replace(other, method="")
 
 
@@ -232,6 +232,6 @@ def test_the_guard_of_the_example_stops_a_walker(run, tmp_path):
     job["rev_mat"]["lmp"]["V_TAUT"] = [0.1]
     job["wte"] |= {"biasfactor": [4], "guard": {"energy_sigmas": 0.001}}
     context = prepare(run, tmp_path / "guard", model_devi_jobs=[job])
-    table, row = read_walker(walk(context, explore.tasks(context, 0)[0][0]), 3, DT_PS)
+    table, row, _ = read_walker(walk(context, explore.tasks(context, 0)[0][0]), 3, DT_PS)
     assert row.stopped.startswith("step 6") and "temperature" in row.stopped
     assert row.sigma_nvt_eV > 0 and 600 <= table.step[-1] <= 620

@@ -12,8 +12,8 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tests.support.engines import engine_environment
+from wtemlp.analysis.energy import biasfactor_for_ends, walker_biasfactor
 from wtemlp.analysis.frames import Decision
-from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard
 from wtemlp.core.atomic_io import last_line, leading_int
 from wtemlp.core.units import KB_EV
@@ -248,8 +248,8 @@ def test_the_bias_factor_of_a_window_is_that_of_the_measured_sigma(run):
     walk(run, "window", biasfactor=None, window_K=(250.0, 420.0), nsteps=100)
     task = run.folder / "iter.000000/01.model_devi/window"
     _, sigma, biasfactor = measured.parse_sigma((task / "sigma.out").read_text())
-    exact = biasfactor_for_window(sigma, 300.0, 120.0)
-    assert biasfactor == max(2, np.ceil(exact)) and exact > 1
+    exact = biasfactor_for_ends(sigma, 300.0, 250.0, 420.0)
+    assert biasfactor == walker_biasfactor(sigma, 300.0, (250.0, 420.0)) == np.ceil(exact) > 2
     hills = colvar.read(task / "HILLS")
     np.testing.assert_allclose(hills["biasf"], biasfactor)
 
@@ -270,7 +270,7 @@ def test_the_bias_factor_of_a_window_has_a_limit(run, method):
         assert walk(run, name, **window, biasfactor_cap=limit)[0] == ""
         task = run.folder / "iter.000000/01.model_devi" / name
         _, sigma, used = measured.parse_sigma((task / "sigma.out").read_text())
-        full = np.ceil(biasfactor_for_window(sigma, 300.0, 600.0))
+        full = walker_biasfactor(sigma, 300.0, (200.0, 900.0))
         assert full > 2.5 and used == min(limit, full)
         if method == "opes":
             words = (task / "plumed.wte.dat").read_text().split()
@@ -405,7 +405,7 @@ def test_a_walker_that_leaves_the_grid_of_an_own_variable(run):
     write_record(task, record)
     why, steps, _ = finish_walk(task)
     assert "outside the grid" in why and 200 <= steps[-1] < 600
-    table, summary = read_walker(task, 3, 0.0005)
+    table, summary, _ = read_walker(task, 3, 0.0005)
     assert summary.left_grid and len(table) >= 20
     assert table.count(Decision.FAILED) == 0
     assert summary.stopped.startswith(f"d left its grid of 0.0 to {round(top, 3)}, last seen at")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from wtemlp.analysis.widths import Scatter
 from wtemlp.comparison.records import (
     BIASED,
     HIGH_T,
@@ -15,6 +16,10 @@ from wtemlp.comparison.records import (
     Training,
     Validated,
 )
+from wtemlp.records.walkers import WalkerSummary
+
+LAW = (16 * (374.1 + 15) / 374.1) ** 0.5
+"""Of bias factor 16 at 300 K with sigma_NVT of 0.5 eV: K = (0.5 eV / kT)^2 = 374.1."""
 
 BASELINES = {"random": RANDOM_PICKS, "highT": HIGH_T}
 
@@ -38,20 +43,33 @@ def arm(name: str, biasfactor: float, selection: str = "deviation", **more) -> C
     )
 
 
+def scatter(sigma_eV: float, independent: float = 100) -> Scatter:
+    """A Gaussian's, whose unbiased sigma is this."""
+    variance = sigma_eV**2 * (1 - 1 / independent)
+    return Scatter(round(20 * independent), variance, 3 * variance**2, 20.0, 10.0)
+
+
 def walker(biasfactor: float, ratio: float, stopped: bool = False, **more) -> ComparedWalker:
-    """A walker that was so many times as wide as NVT (0.5 eV), with 100 frames."""
+    """A walker that was so many times as wide as NVT (0.5 eV), with 100 frames.
+
+    Both are measured by 100 independent energies, of a Gaussian: sigma to a twentieth.
+    """
+    nvt, wte = (scatter(sigma) if sigma > 0 else None for sigma in (0.5, 0.5 * ratio))
+    row = WalkerSummary(
+        name="task.000.000000",
+        method="wte",
+        biasfactor=biasfactor,
+        temperature_K=300.0,
+        sigma_nvt_eV=0.5,
+        sigma_wte_eV=0.5 * ratio,
+        nvt=nvt,
+        wte=wte,
+        stopped="too hot" if stopped else "",
+    )
     return ComparedWalker(
         **{
-            "name": "task.000.000000",
-            "system": 0,
+            "row": row,
             "sampling": f"g={biasfactor:g}",
-            "biasfactor": biasfactor,
-            "lawful": True,
-            "temperature_K": 300.0,
-            "sigma_nvt_eV": 0.5,
-            "sigma_wte_eV": 0.5 * ratio,
-            "ratio": ratio,
-            "ratio_error": 0.1,
             "stopped": stopped,
             "explored": 100,
             "candidate": 20,

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.synthetic import ar1
 from wtemlp.analysis import energy
-from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
+from wtemlp.core.units import KB_EV
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9])
@@ -55,15 +55,6 @@ def test_moments_leave_out_what_is_not_finite():
     assert (found.n, found.mean) == (2, 2.0)
     assert np.isnan(energy.moments([]).mean)
     assert energy.moments([5.0]).mean == 5.0
-
-
-def test_block_errors_reach_the_correlated_error():
-    series = ar1(np.random.default_rng(5), 100_000, 1.0, 0.8)
-    lengths, errors = energy.block_errors(series, min_blocks=200)
-    exact = np.sqrt(9.0 / len(series))
-    assert lengths[0] == 1 and errors[0] == pytest.approx(np.sqrt(1 / len(series)), rel=0.05)
-    assert errors[-1] == pytest.approx(exact, rel=0.15)
-    assert len(energy.block_errors([1.0])[0]) == 0
 
 
 def test_histogram_is_a_density_on_shared_bins():
@@ -119,11 +110,13 @@ def test_the_cold_end_of_a_window_needs_more_than_the_hot_one():
     assert energy.biasfactor_for_ends(sigma, 300.0, 299.0, 302.0) < 1
 
 
-def test_temperature_window_of_64_waters_and_of_1000():
-    sigma = 12.75 * KCAL_MOL_IN_EV
-    assert energy.temperature_window(sigma, 300.0, 16) == pytest.approx(56.1, abs=0.1)
-    larger = sigma * np.sqrt(1000 / 64)
-    assert energy.temperature_window(larger, 300.0, 256) == pytest.approx(56.8, abs=0.1)
+def test_a_walker_of_a_window_takes_the_bias_factor_of_the_end_that_needs_more():
+    sigma = np.sqrt(142.5) * KB_EV * 300
+    cold = energy.biasfactor_for_ends(sigma, 300.0, 200.0, 300.0)
+    assert energy.walker_biasfactor(sigma, 300.0, (200.0, 320.0)) == np.ceil(cold)
+    hot = energy.biasfactor_for_ends(sigma, 300.0, 300.0, 500.0)
+    assert energy.walker_biasfactor(sigma, 300.0, (140.0, 500.0)) == np.ceil(hot)
+    assert energy.walker_biasfactor(sigma, 300.0, (299.0, 301.0)) == 2
 
 
 def test_heat_capacity_of_harmonic_oscillators():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tests.support.comparison_runs import arm, run, seeds, walker
+from tests.support.comparison_runs import LAW, arm, run, scatter, seeds, walker
 from wtemlp.comparison.compute import compare_runs
 from wtemlp.comparison.records import ComparedBin, Validated
 from wtemlp.comparison.result import BETTER, MODELS, ONE_SEED, SEEDS, UNEQUAL, UNTOLD, WORSE
@@ -216,10 +216,17 @@ def test_a_bias_that_has_not_converged_is_named():
     found = compare_runs(seeds(G1, [60, 61, 62]) + seeds(G16, [40, 41, 42], walkers=slow))
     flags = found.of("g16").flags
     assert flags == (
-        "its bias has not converged: σ WTE / σ NVT is 2.1 ± 0.045, √γ = 4",
-    )  # sd of 3 x (2.0, 2.2) is 0.1095, over sqrt(6)
+        "its bias has not converged: σ WTE / σ NVT is 2.10 ± 0.06, by the law 4.08 ± 0.003",
+    )  # 200 energies of NVT and of WTE a run, three runs: 2.1 sqrt(2 / 400 / 3)
     assert f"g16: {flags[0]}." in found.recommendation.reasons
     assert found.of("g1").flags == ()
+
+
+def test_a_bias_of_which_too_little_is_known_is_not_called_unconverged():
+    one = walker(16, 2.0)
+    short = replace(one, row=replace(one.row, wte=scatter(1.0, independent=5)))
+    found = compare_runs(seeds(G1, [60, 61]) + seeds(G16, [40, 41], walkers=(short,)))
+    assert found.of("g16").flags == () and "2.00 ± ?" in main_table(found).rows[1][-4]
 
 
 def test_one_run_alone_is_compared_with_nothing():
@@ -294,11 +301,20 @@ def test_a_failed_validation_passes_an_arm_over():
 
 def test_windows_follow_from_widths():
     one = compare_runs(seeds(G16, [40])).of("g16")
-    assert one.ratio.value == pytest.approx(4) and one.ratio_expected == 4
+    assert one.ratio.value == pytest.approx(4) and one.law.value == pytest.approx(LAW, rel=1e-4)
+    assert one.reached.value == pytest.approx(4 / LAW, rel=1e-4)
+    # 200 energies each; the law falls with sigma_NVT, by 15 / (374.1 + 15) of it
+    relative = (0.25 / 200) ** 0.5
+    assert one.ratio.error == pytest.approx(4 * relative * 2**0.5, rel=1e-3)
+    falls = 15 / (374.1 + 15)
+    assert one.reached.error == pytest.approx(
+        4 / LAW * relative * math.hypot(1, 1 - falls), rel=1e-3
+    )
     assert one.spread_eV.value == pytest.approx(2.0)  # 4 x 0.5 eV
     # C = sigma^2 / (k T^2); dT = sigma_WTE / C = 2.0 * 8.617e-5 * 300^2 / 0.25 K
     assert one.window_K.value == pytest.approx(2.0 * 8.617333e-5 * 9e4 / 0.25, rel=1e-5)
-    assert one.window_expected_K == pytest.approx(one.window_K.value)
+    assert one.window_expected_K.value == pytest.approx(one.window_K.value * LAW / 4, rel=1e-4)
+    assert one.window_K.error == pytest.approx(one.window_K.value * relative * 5**0.5, rel=1e-3)
     assert one.candidates.value == pytest.approx(0.2) and one.failed.value == pytest.approx(0.05)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import gamma
 
 from tests.support.pages import Page
 from tests.support.synthetic import SIGMA_NVT_EV, TRUST, TYPE_MAP, SyntheticRun, write_run
@@ -15,6 +16,7 @@ from wtemlp.analysis.frames import load_frames, save_frames
 from wtemlp.config.schema.read_files import Kind
 from wtemlp.core import paths
 from wtemlp.core.errors import InputError
+from wtemlp.core.units import KB_EV
 from wtemlp.dispatch.journal import JOURNAL
 from wtemlp.records import validation_record
 from wtemlp.report.input_files import InputFile, read_input
@@ -108,7 +110,12 @@ def test_energies_are_shown_against_their_prediction(synthetic_run):
         "γ = 64, predicted",
     ]
     heights = {t["name"]: max(t["y"]) for t in shown}
-    assert heights["NVT, predicted"] / heights["γ = 64, predicted"] == pytest.approx(8, rel=0.01)
+    # Gamma distributions of the heat capacity that sigma_NVT shows, K kT wide for 64
+    k = (SIGMA_NVT_EV / (KB_EV * 300.0)) ** 2
+    shape = (k - 1) / 64 + 1
+    exact = 64 * gamma.pdf(k - 1, k) / gamma.pdf(shape - 1, shape)
+    lower = heights["NVT, predicted"] / heights["γ = 64, predicted"]
+    assert lower == pytest.approx(exact, rel=0.02)
     for trace in shown:
         if "predicted" in trace["name"]:
             continue
@@ -153,7 +160,11 @@ def test_walkers_of_a_window_are_shown_together(synthetic_run):
         f"{window} reweighted",
     ]
     points = next(t for t in sigma["data"] if t["name"] == window)
-    assert points["customdata"] == [4.0, 8.0]
+    k = (SIGMA_NVT_EV / (KB_EV * 300.0)) ** 2
+    laws = [(g * (k - 1 + g) / k) ** 0.5 for g in (16, 64)]
+    assert points["customdata"] == pytest.approx(laws, rel=0.1)
+    # Lines of three laws; two with their error, that of no bias has none
+    assert len(sigma["layout"]["shapes"]) == 1 + 3 + 3
     assert sum(t["name"] == window for t in _plots(page, "deviation")[1]["data"]) == 1
     assert window in page.words
 

@@ -65,7 +65,7 @@ def test_a_walker_that_left_the_grid_of_an_own_variable_is_no_failure(tmp_path, 
     (folder / "model_devi.out").write_text(HEADER + rows(range(0, 50, 10), 0.2))
     for step in range(0, 40, 10):
         (folder / f"traj/{step}.lammpstrj").touch()
-    table, summary = read_walker(folder, 3, TIMESTEP_PS)
+    table, summary, _ = read_walker(folder, 3, TIMESTEP_PS)
     np.testing.assert_array_equal(table.step, range(0, 40, 10))
     failed = int((table.decision == int(Decision.FAILED)).sum())
     assert (summary.left_grid, failed) == ((True, 0) if why else (False, 3))
@@ -98,7 +98,7 @@ def test_what_a_template_leaves_may_be_anything(tmp_path, made, name, columns, m
     (folder / "model_devi.out").write_text(HEADER + rows([10, 20], 0.2))
     for step in (10, 20):
         (folder / f"traj/{step}.lammpstrj").touch()
-    table, summary = read_walker(folder, 3, TIMESTEP_PS)
+    table, summary, _ = read_walker(folder, 3, TIMESTEP_PS)
     assert summary.mean_wte_eV == mean_eV and summary.sigma_nvt_eV is None
     expected = np.nan if mean_eV is None else mean_eV
     np.testing.assert_array_equal(table.energy_eV, [expected] * 2)
@@ -125,7 +125,7 @@ def test_a_walker_that_went_on_and_was_stopped_has_its_last_frames_failed(tmp_pa
     (tmp_path / "traj").mkdir()
     for step in killed:
         (tmp_path / f"traj/{step}.lammpstrj").touch()
-    table, summary = read_walker(tmp_path, 3, TIMESTEP_PS)
+    table, summary, _ = read_walker(tmp_path, 3, TIMESTEP_PS)
     assert summary.stopped
     np.testing.assert_array_equal(table.step, range(0, 70, 10))
     failed = table.step[table.decision == int(Decision.FAILED)]

@@ -2,9 +2,8 @@
 
 Sources: statistical inefficiency, Chodera et al., J. Chem. Theory Comput. 3, 26 (2007) and
 Chodera, J. Chem. Theory Comput. 12, 1799 (2016); the variance of a correlated sample, Anderson,
-The Statistical Analysis of Time Series (1971), chapter 8; block averaging, Flyvbjerg and Petersen,
-J. Chem. Phys. 91, 461 (1989); the well-tempered ensemble, Bonomi and Parrinello,
-Phys. Rev. Lett. 104, 190601 (2010).
+The Statistical Analysis of Time Series (1971), chapter 8; the well-tempered ensemble, Bonomi and
+Parrinello, Phys. Rev. Lett. 104, 190601 (2010).
 """
 
 from collections.abc import Sequence
@@ -174,24 +173,61 @@ def _moments(runs: Sequence[ArrayLike], own_means: bool, fitted: int) -> Moments
     variance = float(np.concatenate(squares).mean())
     if _constant(whole, variance):
         return Moments(n, mean, 0.0, 0.0, 0.0, 1.0)
-    inefficiency = _corrected(centred, means)
-    sigma = float(np.sqrt(variance / (1 - min(means * inefficiency / n, LARGEST_SHARE))))
-    if n / inefficiency < FEWEST:
-        return Moments(n, mean, np.nan, sigma, np.nan, inefficiency)
-    of_squares = _corrected([run - variance for run in squares], 1)
-    scatter = float(np.concatenate(squares).std(ddof=1) * np.sqrt(of_squares / n)) / (2 * sigma)
+    inefficiency = corrected_inefficiency(centred, means)
+    of_squares = corrected_inefficiency([run - variance for run in squares], 1)
+    square_variance = float(np.concatenate(squares).var(ddof=1))
+    sigma, error = sigma_with_error(n, means, variance, square_variance, inefficiency, of_squares)
+    known = n / inefficiency >= FEWEST
     return Moments(
         n=n,
         mean=mean,
-        mean_error=sigma * float(np.sqrt(inefficiency / n)),
+        mean_error=sigma * float(np.sqrt(inefficiency / n)) if known else np.nan,
         std=sigma,
-        std_error=max(scatter, 0.5 * sigma * float(np.sqrt(inefficiency / n))),
+        std_error=error,
         inefficiency=inefficiency,
     )
 
 
-def _corrected(centred: Sequence[NDArray[np.float64]], means: int) -> float:
-    """Statistical inefficiency, what the means took off the autocovariance put back."""
+def sigma_with_error(
+    n: int,
+    means: int,
+    variance: float,
+    square_variance: float,
+    inefficiency: float,
+    of_squares: float,
+) -> tuple[float, float]:
+    """Unbiased standard deviation of correlated values, and its standard error.
+
+    Parameters
+    ----------
+    n : int
+        Values.
+    means : int
+        Means (or other parameters) that they have been freed of.
+    variance, square_variance : float
+        Mean of the squared deviations, and their own variance.
+    inefficiency, of_squares : float
+        Statistical inefficiency of the values, and of the squared deviations.
+
+    Returns
+    -------
+    float, float
+        As :func:`pooled_moments` has them.  The error is NaN below :data:`FEWEST` independent
+        values, and where the means may have taken half of the fluctuation or more.
+    """
+    taken = means * inefficiency / n
+    sigma = float(np.sqrt(variance / (1 - min(taken, LARGEST_SHARE))))
+    if n / inefficiency < FEWEST or taken >= LARGEST_SHARE:
+        return sigma, float(np.nan)
+    scatter = float(np.sqrt(square_variance * of_squares / n)) / (2 * sigma)
+    return sigma, max(scatter, 0.5 * sigma * float(np.sqrt(inefficiency / n)))
+
+
+def corrected_inefficiency(centred: Sequence[NDArray[np.float64]], means: int) -> float:
+    """Statistical inefficiency of series about their means.
+
+    What the means took off the autocovariance is put back.
+    """
     covariance, pairs = _autocovariance(centred)
     if len(covariance) < 3:
         return 1.0
@@ -200,37 +236,6 @@ def _corrected(centred: Sequence[NDArray[np.float64]], means: int) -> float:
         share = min(means * found / pairs[0], LARGEST_SHARE)
         found = _inefficiency(covariance, pairs, float(covariance[0]) * share / (1 - share))
     return found
-
-
-def block_errors(
-    series: ArrayLike, min_blocks: int = 8
-) -> tuple[NDArray[np.int_], NDArray[np.float64]]:
-    """Standard error of the mean from averages over blocks of growing length.
-
-    Parameters
-    ----------
-    series : array_like, shape (n,)
-        Values at equal intervals, finite.
-    min_blocks : int
-        Fewest blocks that an error is computed from.
-
-    Returns
-    -------
-    lengths : ndarray of int, shape (n_lengths,)
-        Values per block: 1, 2, 4, ...
-    errors : ndarray, shape (n_lengths,)
-        Standard error of the mean; the plateau at long blocks is the answer.
-    """
-    values = np.asarray(series, dtype=float)
-    lengths, errors = [], []
-    length = 1
-    while len(values) // length >= max(min_blocks, 2):
-        count = len(values) // length
-        blocks = values[: count * length].reshape(count, length).mean(axis=1)
-        lengths.append(length)
-        errors.append(blocks.std(ddof=1) / np.sqrt(count))
-        length *= 2
-    return np.array(lengths, dtype=int), np.array(errors, dtype=float)
 
 
 def shared_bins(series: Sequence[ArrayLike], width: float) -> NDArray[np.float64]:
@@ -333,30 +338,35 @@ def biasfactor_for_ends(
     """The bias factor whose window reaches both ends, the inverse of :func:`window_ends`.
 
     ``(c - k + 1)^2 / (2 c - k + 1)`` with ``c = k T' / T``, of the end that needs more; infinite
-    where the lower one is out of reach.  Below 1 where the unbiased run covers both.
+    where the lower one is out of reach, as no end above half of the temperature is.  Below 1
+    where the unbiased run covers both.
     """
+    return max(_for_end(sigma_nvt_eV, temperature_K, end_K) for end_K in (low_K, high_K))
+
+
+def _for_end(sigma_nvt_eV: float, temperature_K: float, end_K: float) -> float:
     k = _shape(sigma_nvt_eV, temperature_K)
-    rest, factors = max(k - 1, 0.0), []
-    for end_K in (low_K, high_K):
-        c = k * end_K / temperature_K
-        if (end_K < temperature_K) == (c < rest):
-            factors.append((c - rest) ** 2 / (2 * c - rest) if 2 * c > rest else np.inf)
-    return float(max(factors, default=0.0))
+    rest, c = max(k - 1, 0.0), k * end_K / temperature_K
+    if (end_K < temperature_K) != (c < rest):
+        return 0.0
+    return float((c - rest) ** 2 / (2 * c - rest)) if 2 * c > rest else np.inf
+
+
+def walker_biasfactor(
+    sigma_nvt_eV: float, temperature_K: float, window_K: tuple[float, float]
+) -> float:
+    """The bias factor that a walker takes for a window of temperatures.
+
+    That of :func:`biasfactor_for_ends`, rounded up, and 2 at least; an end that is out of reach
+    does not count.
+    """
+    each = (_for_end(sigma_nvt_eV, temperature_K, end_K) for end_K in window_K)
+    return float(max(2.0, np.ceil(max(one for one in (0.0, *each) if np.isfinite(one)))))
 
 
 def heat_capacity(sigma_nvt_eV: float, temperature_K: float) -> float:
     """Configurational heat capacity of the whole system, eV/K: ``sigma_NVT^2 / (k T^2)``."""
     return float(sigma_nvt_eV**2 / (KB_EV * temperature_K**2))
-
-
-def temperature_window(sigma_nvt_eV: float, temperature_K: float, biasfactor: float) -> float:
-    """Half-width of the temperature window that a bias factor covers, K.
-
-    ``sqrt(biasfactor k T^2 / C)`` with :func:`heat_capacity`: the change of temperature that
-    moves the mean energy by one standard deviation of the well-tempered ensemble.
-    """
-    capacity = heat_capacity(sigma_nvt_eV, temperature_K)
-    return float(np.sqrt(biasfactor * KB_EV * temperature_K**2 / capacity))
 
 
 def reweighting_weights(bias_eV: ArrayLike, temperature_K: float) -> NDArray[np.float64]:

@@ -42,7 +42,6 @@ from scipy.integrate import trapezoid
 from scipy.optimize import brentq
 
 from wtemlp.analysis.energy import heat_capacity, pooled_moments, sigma_wte, window_ends
-from wtemlp.core.units import KB_EV
 
 FILLED = 0.9  #: the energies count as filled when their spread is this much of its final value
 MAX_AUTO_KT = 2.0  #: highest first hills that are chosen
@@ -102,6 +101,7 @@ class Row:
 
     biasfactor: float
     spread_eV: float  #: standard deviation of the energy
+    spread_error_eV: float  #: that of sigma_NVT, NaN where it is
     low_K: float  #: ends of the temperature window
     high_K: float
     low_error_K: float
@@ -144,15 +144,6 @@ def fluctuations(
         sigma_error_eV=found.std_error,
         inefficiency=found.inefficiency,
     )
-
-
-def biasfactor_for_window(sigma_nvt_eV: float, temperature_K: float, half_window_K: float) -> float:
-    """The bias factor that covers a temperature window, ``(dT sigma / (k T^2))^2``.
-
-    The inverse of :func:`wtemlp.analysis.energy.temperature_window`.  Below 1 where the unbiased
-    run covers the window already.
-    """
-    return float((half_window_K * sigma_nvt_eV / (KB_EV * temperature_K**2)) ** 2)
 
 
 def hills_to_fill(
@@ -277,6 +268,19 @@ def _spread(biasfactor: float, log_a: float) -> float:
     return float(np.sqrt(trapezoid(p * u**2, u) / trapezoid(p, u)))
 
 
+def _reach(sigma_eV: float, temperature_K: float, g: float) -> NDArray[np.float64]:
+    """Spread (eV) and ends of the window (K), shape (3,)."""
+    ends = window_ends(sigma_eV, temperature_K, g)
+    return np.array([sigma_wte(sigma_eV, g, temperature_K), *ends])
+
+
+def _reach_errors(nvt: Fluctuations, g: float) -> NDArray[np.float64]:
+    """Their errors from that of sigma_NVT; it moves spread and ends at once."""
+    step = 1e-4 * nvt.sigma_eV
+    up, down = (_reach(nvt.sigma_eV + one, nvt.temperature_K, g) for one in (step, -step))
+    return np.abs(up - down) / (2 * step) * nvt.sigma_error_eV
+
+
 def table(
     nvt: Fluctuations,
     biasfactors: Sequence[float],
@@ -305,19 +309,20 @@ def table(
     width = 1.0 if hills.width_eV is None else hills.width_eV / nvt.sigma_eV
     rows = []
     for g in biasfactors:
-        low_K, high_K = window_ends(nvt.sigma_eV, nvt.temperature_K, g)
-        relative = nvt.sigma_error_eV / nvt.sigma_eV
+        spread, low_K, high_K = _reach(nvt.sigma_eV, nvt.temperature_K, g)
+        errors = _reach_errors(nvt, g)
         n_hills = hills_to_fill(g, hills.height_kT, width)
         diffusion = g * nvt.correlation_time_ps / timestep_ps if n_hills else 0.0
         steps = n_hills * hills.pace + diffusion
         rows.append(
             Row(
                 biasfactor=g,
-                spread_eV=sigma_wte(nvt.sigma_eV, g, nvt.temperature_K),
-                low_K=low_K,
-                high_K=high_K,
-                low_error_K=abs(nvt.temperature_K - low_K) * relative,
-                high_error_K=abs(high_K - nvt.temperature_K) * relative,
+                spread_eV=float(spread),
+                spread_error_eV=float(errors[0]),
+                low_K=float(low_K),
+                high_K=float(high_K),
+                low_error_K=float(errors[1]),
+                high_error_K=float(errors[2]),
                 steps=steps,
                 seconds=None if seconds_per_step is None else steps * seconds_per_step,
             )

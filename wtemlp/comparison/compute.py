@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from wtemlp.analysis.widths import SURE
 from wtemlp.comparison import records
 from wtemlp.comparison import sampling_of_arms as sampling
 from wtemlp.comparison.budget import close, common_budget
@@ -20,9 +21,11 @@ from wtemlp.comparison.result import (
     Comparison,
 )
 from wtemlp.comparison.verdicts import all_differences
+from wtemlp.report.table import measured
+from wtemlp.report.widths import LikeWalkers
 
 MANY_STOPPED = 0.25  #: fraction of stopped walkers that is worth a word
-REACHED = 0.8  #: of the root of the bias factor; below it, a bias has not converged
+REACHED = 0.8  #: of the law of the heat capacity; below it, a bias has not converged
 
 _ORDER = (records.UNBIASED, records.BIASED, records.RANDOM_PICKS, records.HIGH_T)
 
@@ -81,7 +84,7 @@ def _arm(
     trainings = [run.training(chosen[run.name]) for run in runs if run.name in chosen]
     explored = [one for run in runs for one in sampling.explorations(run, chosen)]
     walkers = [walker for one in explored for walker in one.walkers]
-    last = [walker for run in runs for walker in sampling.last_walkers(run, chosen)]
+    last = [one for run in runs for one in sampling.last_widths(run, chosen)]
     window, window_expected = sampling.windows(last)
     verdicts = [run.validated.ok for run in runs if run.validated is not None]
     return ArmResult(
@@ -102,8 +105,9 @@ def _arm(
         failed=sampling.fraction(explored, "failed"),
         walkers=len(walkers),
         stopped=sum(walker.stopped for walker in walkers),
-        ratio=sampling.mean_ratio(last),
-        ratio_expected=sampling.expected_ratio(last),
+        ratio=sampling.ratio(last),
+        law=sampling.law(last),
+        reached=sampling.reached(last),
         spread_eV=sampling.spread(last),
         window_K=window,
         window_expected_K=window_expected,
@@ -123,21 +127,21 @@ def _domain(runs: Sequence[Run]) -> tuple[str, str]:
 def _flags(
     runs: Sequence[Run],
     walkers: Sequence[records.ComparedWalker],
-    last: Sequence[records.ComparedWalker],
+    last: Sequence[LikeWalkers],
     lowered: Sequence[str],
 ) -> list[str]:
     flags = []
     stopped = sum(walker.stopped for walker in walkers)
     if walkers and stopped >= MANY_STOPPED * len(walkers):
         flags.append(f"the guard stopped {stopped} of its {len(walkers)} walkers")
-    ratio, expected = sampling.mean_ratio(last), sampling.expected_ratio(last)
-    if ratio is not None and expected is not None and expected > 1:
-        error = "" if ratio.error is None else f" ± {ratio.error:.2g}"
-        if ratio.value + 2 * (ratio.error or 0.0) < REACHED * expected:
-            flags.append(
-                f"its bias has not converged: σ WTE / σ NVT is {ratio.value:.3g}{error}, "
-                f"√γ = {expected:.3g}"
-            )
+    reached = sampling.reached(last)
+    biased = any(factor > 1 for one in last for factor in one.biasfactors)
+    highest = None  # nothing is said beyond the error
+    if reached is not None and reached.error is not None:
+        highest = reached.value + SURE * reached.error
+    if biased and highest is not None and highest < REACHED:
+        ratio, law = (measured(one(last)) for one in (sampling.ratio, sampling.law))
+        flags.append(f"its bias has not converged: σ WTE / σ NVT is {ratio}, by the law {law}")
     if lowered:
         flags.append(f"its bias factor was lowered in a run: {lowered[0]}")
     validations = [run.validated for run in runs if run.validated is not None]

@@ -9,12 +9,14 @@ from markupsafe import Markup
 
 from wtemlp.comparison import look
 from wtemlp.comparison import sampling_of_arms as sampling
-from wtemlp.comparison.records import ComparedWalker, Exploration, Run
+from wtemlp.comparison.records import ComparedWalker, Exploration
 from wtemlp.comparison.result import ArmResult, Comparison
 from wtemlp.records.validation_record import Estimate
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot
 from wtemlp.report.figures.style import gamma
+from wtemlp.report.sampling import Sampling
+from wtemlp.report.widths import LikeWalkers
 
 NO_WALKER = "No walker has come through yet."
 
@@ -101,65 +103,65 @@ def _of_walkers(exploration: Exploration, walkers: Sequence[ComparedWalker]) -> 
     )
 
 
-def _last_by_factor(comparison: Comparison) -> list[tuple[ArmResult, str, list[ComparedWalker]]]:
-    """Walkers of the last exploration of each arm, by bias factor."""
+def _last_by_factor(comparison: Comparison) -> list[tuple[ArmResult, str, list[LikeWalkers]]]:
+    """Widths of the last exploration of each arm, by bias factor."""
     rows = []
     for one in comparison.arms:
-        groups: dict[str, list[ComparedWalker]] = defaultdict(list)
+        groups: dict[Sampling, list[LikeWalkers]] = defaultdict(list)
         for run in comparison.runs_of(one.arm.key):
-            for walker in _last(run, comparison):
-                groups[walker.sampling].append(walker)
-        for name, walkers in sorted(groups.items(), key=lambda item: item[1][0].biasfactor or 0):
-            label = one.arm.label if len(groups) == 1 else f"{one.arm.label}: {gamma(name)}"
-            rows.append((one, label, walkers))
+            for like in sampling.last_widths(run, comparison.budget.iterations):
+                groups[like.sampling].append(like)
+        for kind, widths in sorted(groups.items(), key=lambda item: item[0].order):
+            name = gamma(kind.name(g for like in widths for g in like.biasfactors))
+            label = one.arm.label if len(groups) == 1 else f"{one.arm.label}: {name}"
+            rows.append((one, label, widths))
     return rows
 
 
-def _last(run: Run, comparison: Comparison) -> list[ComparedWalker]:
-    return sampling.last_walkers(run, comparison.budget.iterations)
-
-
 def sigma_figure(comparison: Comparison) -> Figure:
-    """sigma_WTE / sigma_NVT against the root of the bias factor."""
+    """sigma_WTE / sigma_NVT against the law of the heat capacity."""
     caption = Markup(
-        "Width of the biased energy distribution over that of the unbiased one, against √γ; mean "
-        "over the walkers of the last exploration before the models of the table (walkers that "
-        "the guard stopped are left out). Bars of error: one standard error, from the scatter of "
-        "the walkers or from the correlated series of each, whichever is larger. Dashed: what a "
-        "converged well-tempered ensemble gives. <b>Look for</b> points on the line; below it the "
+        "Width of the biased energy distribution over that of the unbiased one, against what a "
+        "converged well-tempered ensemble gives for the heat capacity that σ<sub>NVT</sub> shows, "
+        "√(γ (K - 1 + γ) / K) with K = C/k; the last exploration before the models of the table "
+        "(walkers that "
+        "the guard stopped are left out). Bars of error: one standard error, from the correlated "
+        "series or from the scatter of three or more runs, whichever is larger; none below ten "
+        "independent energies. Dashed: the law. "
+        "<b>Look for</b> points on the line within two errors; below it the "
         "bias was still growing, so a larger γ has not been tried yet but only begun: it wants "
         "longer walkers before it is judged."
     )
-    plot = style.figure("√γ", "σ<sub>WTE</sub> / σ<sub>NVT</sub>")
+    plot = style.figure("law", "σ<sub>WTE</sub> / σ<sub>NVT</sub>")
     found, highest, seen = look.looks(comparison.arms), 1.0, 0
-    for one, label, walkers in _last_by_factor(comparison):
-        ratio, expected = sampling.mean_ratio(walkers), sampling.expected_ratio(walkers)
-        if ratio is None or expected is None:
+    for one, label, widths in _last_by_factor(comparison):
+        ratio, law = sampling.ratio(widths), sampling.law(widths)
+        if ratio is None or law is None:
             continue
         own = found[one.arm.key]
         seen += 1
-        highest = max(highest, expected, ratio.value + (ratio.error or 0))
+        highest = max(highest, law.value, ratio.value + (ratio.error or 0))
         plot.add_scatter(
-            x=style.numbers([expected * (1 + 0.012 * (seen % 3 - 1))]),
+            x=style.numbers([law.value * (1 + 0.012 * (seen % 3 - 1))]),
             y=style.numbers([ratio.value]),
             error_y=look.errors([ratio.error], own.colour),
             **look.line(own, label, mode="markers"),
         )
     if not seen:
-        return Figure("sigma", "Width against √γ", caption, [], NO_WALKER)
+        return Figure("sigma", "Width against its law", caption, [], NO_WALKER)
     ends = [0, 1.12 * highest]
     plot.add_scatter(
         x=style.numbers(ends),
         y=style.numbers(ends),
         mode="lines",
-        name="√γ",
+        name="law",
         hoverinfo="skip",
         line={"color": style.NEUTRAL, "width": 1.4, "dash": "dash"},
     )
     plot.update_xaxes(range=ends)
     plot.update_yaxes(range=ends)
     plot.update_layout(height=420)
-    return Figure("sigma", "Width against √γ", caption, [Plot(plot)])
+    return Figure("sigma", "Width against its law", caption, [Plot(plot)])
 
 
 def window_figure(comparison: Comparison) -> Figure:
@@ -168,8 +170,8 @@ def window_figure(comparison: Comparison) -> Figure:
         "Left: standard deviation of the potential energy of the box in the biased runs, "
         "σ<sub>WTE</sub>. Right: the change of temperature that moves the mean energy by as much, "
         "σ<sub>WTE</sub>/C, with the heat capacity C = σ<sub>NVT</sub>²/(kT²) of the same "
-        "walkers. Pale: what a converged bias gives, √γ σ<sub>NVT</sub>. Bars of error: one "
-        "standard error over walkers. <b>Look for</b> a window that holds the temperatures that "
+        "walkers. Pale: what a converged bias gives for that heat capacity. Bars of error: one "
+        "standard error. <b>Look for</b> a window that holds the temperatures that "
         "the potential is to be used at."
     )
     rows = _last_by_factor(comparison)
@@ -177,15 +179,20 @@ def window_figure(comparison: Comparison) -> Figure:
     energy = _window_plot(
         "σ<sub>WTE</sub> (eV)",
         [
-            (label, found[one.arm.key].colour, sampling.spread(walkers), _expected_eV(walkers))
-            for one, label, walkers in rows
+            (
+                label,
+                found[one.arm.key].colour,
+                sampling.spread(widths),
+                sampling.expected_spread(widths),
+            )
+            for one, label, widths in rows
         ],
     )
     warmth = _window_plot(
         "half-width of the window (K)",
         [
-            (label, found[one.arm.key].colour, *sampling.windows(walkers))
-            for one, label, walkers in rows
+            (label, found[one.arm.key].colour, *sampling.windows(widths))
+            for one, label, widths in rows
         ],
     )
     plots = [
@@ -196,15 +203,9 @@ def window_figure(comparison: Comparison) -> Figure:
     return Figure("window", "Windows covered", caption, plots, NO_WALKER)
 
 
-def _expected_eV(walkers: Sequence[ComparedWalker]) -> float | None:
-    ratio = sampling.expected_ratio(walkers)
-    sigmas = [one.sigma_nvt_eV for one in walkers if one.sigma_nvt_eV is not None]
-    if ratio is None or not sigmas:
-        return None
-    return ratio * math.sqrt(sum(sigma**2 for sigma in sigmas) / len(sigmas))
-
-
-def _window_plot(axis: str, rows: Sequence[tuple[str, str, Estimate | None, float | None]]) -> Any:
+def _window_plot(
+    axis: str, rows: Sequence[tuple[str, str, Estimate | None, Estimate | None]]
+) -> Any:
     known = [(label, colour, one, law) for label, colour, one, law in rows if one is not None]
     if not known:
         return None
@@ -212,7 +213,7 @@ def _window_plot(axis: str, rows: Sequence[tuple[str, str, Estimate | None, floa
     for label, colour, measured, expected in known:
         plot.add_bar(
             y=[label],
-            x=style.numbers([math.nan if expected is None else expected]),
+            x=style.numbers([math.nan if expected is None else expected.value]),
             orientation="h",
             marker={"color": style.fade(colour, 0.22), "line": {"width": 0}},
             name=f"{label}, converged",

@@ -21,8 +21,9 @@ _ARMS = Markup(
 )
 _EXPLORED = Markup(
     "Candidates and failed: share of the explored frames, ± one standard error over walkers. "
-    "Width ratio: σ<sub>WTE</sub>/σ<sub>NVT</sub>, expected √γ; dT: half-width of the range of "
-    "temperatures that this is worth. "
+    "Width ratio: σ<sub>WTE</sub>/σ<sub>NVT</sub>, and in brackets the law of the heat capacity "
+    "that σ<sub>NVT</sub> shows, ± one standard error (a question mark below ten independent "
+    "energies); dT: half-width of the range of temperatures that this is worth. "
 )
 _BASELINES = (
     "The arm's error minus the baseline's, runs of the same seed as pairs, ± 95 % confidence of "

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from wtemlp.analysis.energy import moments
 from wtemlp.analysis.epochs import steps_per_epoch
 from wtemlp.analysis.frames import Decision, FrameTable
 from wtemlp.comparison import records
@@ -27,7 +26,6 @@ from wtemlp.records.summary import Summary, read_summary
 from wtemlp.records.walkers import WalkerSummary
 from wtemlp.report import data as folders
 from wtemlp.report.sampling import sampling_of
-from wtemlp.report.table import law_factor
 
 VALIDATION_DATA = "data.valid"  #: links to the validation systems, in a training's folder
 NO_ENERGIES = (
@@ -207,7 +205,7 @@ def _exploration(iteration: folders.IterationData) -> records.Exploration | None
 def _walker(
     row: WalkerSummary, series: folders.WalkerEnergies | None, own: FrameTable | None
 ) -> records.ComparedWalker:
-    one, factor, ratio = sampling_of(row), row.biasfactor, row.ratio
+    one, factor = sampling_of(row), row.biasfactor
     counts: dict[str, int] = {}
     if own is not None:
         counts = {
@@ -216,29 +214,11 @@ def _walker(
             "failed": own.count(Decision.FAILED),
         }
     return records.ComparedWalker(
-        name=row.name,
-        system=row.system,
+        row=row,
         sampling=one.name([] if factor is None else [factor]) if one else "",
-        biasfactor=factor,
-        lawful=law_factor(row) is not None,
-        temperature_K=row.temperature_K,
-        sigma_nvt_eV=row.sigma_nvt_eV,
-        sigma_wte_eV=row.sigma_wte_eV,
-        ratio=ratio,
-        ratio_error=_ratio_error(series, ratio),
         stopped=bool(row.stopped) and not row.left_grid,
         **counts,
     )
-
-
-def _ratio_error(series: folders.WalkerEnergies | None, ratio: float | None) -> float | None:
-    """Standard error of sigma_WTE / sigma_NVT, from the walker's series."""
-    if series is None or ratio is None or min(len(series.nvt_eV), len(series.wte_eV)) < 4:
-        return None
-    parts = [moments(series.nvt_eV), moments(series.wte_eV)]
-    if not all(part.std > 0 for part in parts):
-        return None
-    return finite(ratio * math.hypot(*(part.std_error / part.std for part in parts)))
 
 
 def _cost(summary: Summary) -> records.Cost:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from wtemlp.config.keys.labels import Picking
 from wtemlp.records.validation_record import Estimate
+from wtemlp.records.walkers import WalkerSummary
+from wtemlp.report.widths import LikeWalkers, Widths
 
 #: How an arm serves the others; "": a biased one, which is what they are held against.
 BIASED, UNBIASED, RANDOM_PICKS, HIGH_T = "", "unbiased", "random", "highT"
@@ -69,18 +71,10 @@ class Training:
 
 @dataclass(frozen=True)
 class ComparedWalker:
-    """One walker: how it was biased, how wide it went, what became of its frames."""
+    """One walker: how it was biased, how it fared, what became of its frames."""
 
-    name: str
-    system: int
+    row: WalkerSummary
     sampling: str  #: as "g=16", "OPES 250-400 K"
-    biasfactor: float | None  #: that it ran with
-    lawful: bool  #: whether sigma_WTE / sigma_NVT is to be the root of the bias factor
-    temperature_K: float | None
-    sigma_nvt_eV: float | None
-    sigma_wte_eV: float | None
-    ratio: float | None  #: sigma_WTE / sigma_NVT
-    ratio_error: float | None  #: standard error from the walker's own series
     stopped: bool  #: by the guard; one that left a grid of the user's own is not
     explored: int | None = None  #: frames
     candidate: int | None = None  #: the labelled ones included
@@ -171,6 +165,11 @@ class Run:
     def training(self, iteration: int) -> Training | None:
         """The training of an iteration."""
         return next((one for one in self.trainings if one.iteration == iteration), None)
+
+    def widths(self, iteration: int) -> list[LikeWalkers]:
+        """Widths of an iteration's walkers, those of one system, condition and bias together."""
+        walkers = {one.iteration: [w.row for w in one.walkers] for one in self.explorations}
+        return Widths(walkers).each(iteration)
 
     def before(self, iteration: int) -> tuple[Exploration, ...]:
         """The explorations whose labels the training of an iteration had."""

@@ -69,10 +69,11 @@ class ArmResult:
     walkers: int
     stopped: int  #: walkers that the guard stopped
     ratio: Estimate | None  #: sigma_WTE / sigma_NVT
-    ratio_expected: float | None  #: what a converged bias gives
+    law: Estimate | None  #: what a converged bias gives, for the heat capacity that sigma_NVT shows
+    reached: Estimate | None  #: the ratio over that
     spread_eV: Estimate | None  #: sigma_WTE of the box
     window_K: Estimate | None  #: half-width of the temperature window that this is worth
-    window_expected_K: float | None
+    window_expected_K: Estimate | None  #: by the law
     spending: Spending
     validated: bool | None  #: whether all of its validations say yes; None: there is none
     flags: tuple[str, ...]  #: what a reader must know before trusting it

@@ -2,14 +2,16 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from wtemlp.analysis.energy import temperature_window
-from wtemlp.comparison.records import ComparedWalker, Exploration, Run
+from wtemlp.analysis.energy import heat_capacity
+from wtemlp.analysis.widths import Measured, law_ratio
+from wtemlp.comparison.records import Exploration, Run
 from wtemlp.comparison.result import Spending
 from wtemlp.records.validation_record import Estimate
+from wtemlp.report.widths import LikeWalkers
 
 
 def explorations(run: Run, iterations: Mapping[str, int]) -> tuple[Exploration, ...]:
@@ -42,78 +44,105 @@ def _standard_error(values: Sequence[float]) -> float | None:
     return float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else None
 
 
-def _measured(walkers: Iterable[ComparedWalker]) -> list[ComparedWalker]:
-    """Walkers that came through and whose widths are known."""
-    return [
-        one
-        for one in walkers
-        if not one.stopped and one.ratio is not None and one.sigma_wte_eV is not None
-    ]
-
-
-def last_walkers(run: Run, iterations: Mapping[str, int]) -> list[ComparedWalker]:
-    """The walkers of the last exploration of a run in which a width was measured."""
+def last_widths(run: Run, iterations: Mapping[str, int]) -> list[LikeWalkers]:
+    """Of the last exploration of a run in which a width was measured."""
     for exploration in reversed(explorations(run, iterations)):
-        if found := _measured(exploration.walkers):
+        found = [one for one in run.widths(exploration.iteration) if one.width.ratio is not None]
+        if found:
             return found
     return []
 
 
-def mean_ratio(walkers: Sequence[ComparedWalker]) -> Estimate | None:
-    """sigma_WTE / sigma_NVT over walkers.
+def mean(values: Sequence[Measured | None]) -> Estimate | None:
+    """Mean over runs, systems and conditions.
 
-    Its error is the scatter's where there are several walkers, or that of the walkers' own
-    series, whichever is larger: a scatter of two says little.
+    Its error is that of the values' own errors, or their scatter's where there are three or more,
+    whichever is larger: a scatter of two says little.  None where some have no error and there is
+    no such scatter.
     """
-    values = [one.ratio for one in walkers if one.ratio is not None]
-    if not values:
+    known = [one for one in values if one is not None and math.isfinite(one.value)]
+    if not known:
         return None
-    own = [one.ratio_error for one in walkers if one.ratio_error is not None]
-    errors = [] if len(own) < len(values) else [math.hypot(*own) / len(own)]
-    scatter = _standard_error(values)
+    own = [one.error for one in known if one.error is not None]
+    errors = [] if len(own) < len(known) else [math.hypot(*own) / len(own)]
+    scatter = _standard_error([one.value for one in known]) if len(known) > 2 else None
     errors += [] if scatter is None else [scatter]
-    return Estimate(float(np.mean(values)), max(errors) if errors else None)
+    return Estimate(float(np.mean([one.value for one in known])), max(errors, default=None))
 
 
-def expected_ratio(walkers: Sequence[ComparedWalker]) -> float | None:
+def ratio(widths: Sequence[LikeWalkers]) -> Estimate | None:
+    """sigma_WTE / sigma_NVT."""
+    return mean([one.width.ratio for one in widths])
+
+
+def law(widths: Sequence[LikeWalkers]) -> Estimate | None:
     """What a converged bias gives for the same walkers; None where there is no such law."""
-    if not walkers or not all(one.lawful and one.biasfactor for one in walkers):
+    laws = [one.width.law for one in widths]
+    return None if None in laws else mean(laws)
+
+
+def reached(widths: Sequence[LikeWalkers]) -> Estimate | None:
+    """The ratio over that of the law, with an error that knows what they have in common."""
+    found = [one.width.reached for one in widths]
+    return None if None in found else mean(found)
+
+
+def spread(widths: Sequence[LikeWalkers]) -> Estimate | None:
+    """sigma_WTE, eV, of the box; of walkers of one system alone."""
+    if len({one.system for one in widths}) > 1:
         return None
-    return float(np.mean([math.sqrt(one.biasfactor or 1.0) for one in walkers]))
+    return mean([one.width.wte_eV for one in widths])
 
 
-def spread(walkers: Sequence[ComparedWalker]) -> Estimate | None:
-    """Root mean square of sigma_WTE, eV, of the box; of walkers of one system alone."""
-    if not walkers or len({one.system for one in walkers}) > 1:
+def expected_spread(widths: Sequence[LikeWalkers]) -> Estimate | None:
+    """What a converged bias gives for :func:`spread`; None where there is no such law."""
+    if any(one.width.law is None for one in widths):
         return None
-    values = [one.sigma_wte_eV for one in walkers if one.sigma_wte_eV is not None]
-    return Estimate(float(np.sqrt(np.mean(np.square(values)))), _standard_error(values))
+    return mean([_by_law(one, lambda sigma, _: sigma) for one in widths])
 
 
-def windows(walkers: Sequence[ComparedWalker]) -> tuple[Estimate | None, float | None]:
+def windows(widths: Sequence[LikeWalkers]) -> tuple[Estimate | None, Estimate | None]:
     """Half-width of the temperature window, K: as measured, and as a converged bias has it.
 
-    sigma_NVT, hence the heat capacity, is that of all walkers of one system and temperature.
+    sigma_WTE / C, with the heat capacity C that sigma_NVT shows.
     """
-    groups: dict[tuple[int | None, float], list[tuple[ComparedWalker, float, float]]] = defaultdict(
-        list
+    lawful = all(one.width.law is not None for one in widths)
+    return (
+        mean([_half_window(one) for one in widths]),
+        mean([_by_law(one, _in_kelvin) for one in widths]) if lawful else None,
     )
-    for one in walkers:
-        if one.temperature_K and one.sigma_nvt_eV and one.sigma_wte_eV:
-            key = (one.system, one.temperature_K)
-            groups[key].append((one, one.sigma_nvt_eV, one.sigma_wte_eV))
-    measured, expected = [], []
-    for (_, temperature), members in groups.items():
-        sigma = math.sqrt(np.mean([nvt**2 for _, nvt, _ in members]))
-        for one, _, wte in members:
-            reached = wte / sigma
-            measured.append(temperature_window(sigma, temperature, reached**2))
-            if one.lawful and one.biasfactor:
-                expected.append(temperature_window(sigma, temperature, one.biasfactor))
-    if not measured:
-        return None, None
-    lawful = float(np.mean(expected)) if len(expected) == len(measured) else None
-    return Estimate(float(np.mean(measured)), _standard_error(measured)), lawful
+
+
+def _in_kelvin(sigma_eV: float, one: tuple[float, float]) -> float:
+    """A spread of energies over the heat capacity of (sigma_NVT, temperature)."""
+    return sigma_eV / heat_capacity(*one)
+
+
+def _half_window(one: LikeWalkers) -> Measured | None:
+    nvt, wte, temperature_K = one.nvt_eV, one.width.wte_eV, one.temperature_K
+    if nvt is None or not nvt.value or not temperature_K:
+        return None
+    value = _in_kelvin(wte.value, (nvt.value, temperature_K))
+    if wte.relative is None or nvt.relative is None:
+        return Measured(value)
+    return Measured(value, value * math.hypot(wte.relative, 2 * nvt.relative))
+
+
+def _by_law(one: LikeWalkers, of: Callable[[float, tuple[float, float]], float]) -> Measured | None:
+    """A function of the law's sigma_WTE, and of what it comes from, with the error of sigma_NVT."""
+    nvt, temperature_K = one.nvt_eV, one.temperature_K
+    if nvt is None or not temperature_K:
+        return None
+
+    def at(sigma: float) -> float:
+        ratio, _ = law_ratio(Measured(sigma), temperature_K or 0.0, one.biasfactors)
+        return of(ratio.value * sigma, (sigma, temperature_K or 0.0))
+
+    if nvt.error is None:
+        return Measured(at(nvt.value))
+    step = 1e-4 * nvt.value
+    slope = (at(nvt.value + step) - at(nvt.value - step)) / (2 * step)
+    return Measured(at(nvt.value), abs(slope) * nvt.error)
 
 
 def spending(runs: Sequence[Run], iterations: Mapping[str, int]) -> Spending:

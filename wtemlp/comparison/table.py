@@ -19,7 +19,7 @@ from wtemlp.comparison.recommendation import (
 from wtemlp.comparison.result import ArmResult, Comparison, Error, Spending
 from wtemlp.core.formatting import duration
 from wtemlp.records.validation_record import Estimate
-from wtemlp.report.table import MISSING, Column, Table, number, without_empty
+from wtemlp.report.table import MISSING, Column, Table, measured, number, without_empty
 
 FORMAT = 1  #: of ``table.json``
 _QUANTITIES = {"force": "forces", "energy": "energies"}
@@ -45,7 +45,7 @@ def main_table(comparison: Comparison, *, short: bool = False) -> Table:
         Column("cand.", "%"),
         Column("failed", "%"),
         Column("stopped", "walkers"),
-        Column("width", "ratio (√γ)"),
+        Column("width", "ratio (law)"),
         Column("dT", "K"),
         Column("cost"),
         Column("valid"),
@@ -56,9 +56,9 @@ def main_table(comparison: Comparison, *, short: bool = False) -> Table:
 
 
 def _row(one: ArmResult, short: bool) -> list[str]:
-    ratio = _estimate(one.ratio, short)
-    if ratio != MISSING and one.ratio_expected is not None:
-        ratio += f" ({number(one.ratio_expected)})"
+    ratio = measured(one.ratio)
+    if ratio != MISSING and one.law is not None:
+        ratio += f" ({measured(one.law)})"
     return [
         one.arm.label,
         str(len(set(one.seeds))),
@@ -203,6 +203,9 @@ _NUMBERS: dict[str, Callable[[ArmResult], dict[str, float | None]]] = {
     "sigma_ratio": lambda one: _with_error(one.ratio),
     "sigma_WTE_eV": lambda one: _with_error(one.spread_eV),
     "window_K": lambda one: _with_error(one.window_K),
+    "sigma_ratio_expected": lambda one: _with_error(one.law),
+    "sigma_ratio_over_law": lambda one: _with_error(one.reached),
+    "window_expected_K": lambda one: _with_error(one.window_expected_K),
 }
 
 
@@ -235,8 +238,6 @@ def _flat(one: ArmResult) -> dict[str, Any]:
         "explored": one.explored,
         "walkers": one.walkers,
         "stopped": one.stopped,
-        "sigma_ratio_expected": one.ratio_expected,
-        "window_expected_K": one.window_expected_K,
         "wall_s": one.spending.seconds,
         "core_hours": one.spending.core_hours,
         "gpu_hours": one.spending.gpu_hours,

@@ -33,6 +33,7 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path
     if record.pace is None:
         record = _auto_hills(block, record)
     _check_opes(block, record)
+    _check_window(block, record, temps_K)
     _check_nvt(block, record, trj_freq)
     if set(record.biasfactors) == {1.0}:
         for key, given in (
@@ -76,6 +77,18 @@ def _auto_hills(block: Section, record: WteBlock) -> WteBlock:
     if record.extra.variables:
         raise block.wrong("pace", f'"{AUTO}" is for a bias on the energy alone: give a number')
     return replace(record, height_kT=None) if block["height"] == AUTO else record
+
+
+def _check_window(block: Section, record: WteBlock, temps_K: Sequence[float]) -> None:
+    if record.window_K is None or record.method != Method.WTE:
+        return
+    far = [temperature for temperature in temps_K if record.window_K[0] <= 0.5 * temperature]
+    if far:
+        raise block.wrong(
+            "biasfactor",
+            f"no bias factor reaches {record.window_K[0]:g} K from {far[0]:g} K: the low end must "
+            "be above half of the temperature; or explore at a lower one",
+        )
 
 
 def _check_opes(block: Section, record: WteBlock) -> None:

@@ -97,8 +97,8 @@ def _table(plan: Plan) -> list[str]:
     cells = [
         (
             f"{row.biasfactor:g}",
-            f"{row.spread_eV:.3g} eV",
-            f"{row.low_K:.0f} to {row.high_K:.0f} K",
+            f"{_pm(row.spread_eV, row.spread_error_eV, 3)} eV",
+            f"{_pm(row.low_K, row.low_error_K, 3)} to {_pm(row.high_K, row.high_error_K, 3)} K",
             _two_digits(row.steps) if row.steps else UNKNOWN,
             duration(row.seconds) if row.steps and row.seconds is not None else UNKNOWN,
         )
@@ -119,7 +119,7 @@ def _explained(plan: Plan) -> list[str]:
         " small beside it;",
         "the window has the temperatures whose mean energies lie within it. "
         + (
-            f"Both are known to {100 * nvt.sigma_error_eV / nvt.sigma_eV:.0f} %."
+            "Errors are standard errors, from that of sigma_NVT."
             if math.isfinite(nvt.sigma_error_eV)
             else "How well they are known the run is too short to tell."
         ),
@@ -174,9 +174,9 @@ def _two_digits(value: float) -> str:
     return f"{float(f'{value:.1e}'):.0f}"
 
 
-def _pm(value: float, error: float) -> str:
-    """A value and its error, to two digits of the error."""
+def _pm(value: float, error: float, digits: int = 6) -> str:
+    """A value and its error, to two digits of the error; without one, to so many digits."""
     if not error > 0:
-        return f"{value:.6g}"
+        return f"{value:.{digits}g}"
     decimals = int(max(0, 1 - float(f"{error:.1e}".split("e")[1])))
     return f"{value:.{decimals}f} +- {error:.{decimals}f}"

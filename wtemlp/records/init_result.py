@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from wtemlp.analysis.energy import moments
+from wtemlp.analysis.widths import Measured, width
 from wtemlp.core.atomic_io import read_record
 from wtemlp.core.errors import InputError
+from wtemlp.core.formatting import finite
 
 RESULT = "init.json"  #: provenance and numbers; written last
 PARAMETERS = "init.parameters.json"  #: what the folder was made with; written first
@@ -91,8 +93,7 @@ class InitResult:
         ]
         lines += [
             f"WTE, bias factor {one.biasfactor:g}: sigma {one.sigma_eV:.4f} +-"
-            f" {one.sigma_error_eV:.4f} eV, {one.sigma_eV / nvt.sigma_eV:.2f} of NVT's"
-            f" (square root of the bias factor: {one.biasfactor**0.5:.2f})"
+            f" {one.sigma_error_eV:.4f} eV, {_against_nvt(one, nvt)}"
             for one in self.wte
         ]
         sets = self.data or (DataSet("", None, self.n_train, self.n_validation),)
@@ -103,6 +104,20 @@ class InitResult:
             for one in sets
         ]
         return "\n".join(lines)
+
+
+def _against_nvt(one: Ensemble, nvt: Ensemble) -> str:
+    without, biased = (Measured(each.sigma_eV, finite(each.sigma_error_eV)) for each in (nvt, one))
+    found = width(without, biased, (one.biasfactor,), nvt.temperature_K)
+    ratio, law = (
+        "unknown" if each is None else f"{each.value:.2f} +- {_error(each.error)}"
+        for each in (found.ratio, found.law)
+    )
+    return f"{ratio} of NVT's (by the law of its heat capacity: {law})"
+
+
+def _error(error: float | None) -> str:
+    return "?" if error is None else f"{error:.2g}"
 
 
 def load_result(output: Path) -> InitResult:

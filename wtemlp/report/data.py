@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wtemlp.analysis.energy import equilibrated, filled
 from wtemlp.analysis.frames import FrameTable, Phase, load_frames
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
@@ -27,7 +26,7 @@ from wtemlp.records.inputs import Change, changes
 from wtemlp.records.labels import LabelOutcome, read_outcomes
 from wtemlp.records.summary import Summary, read_summary
 from wtemlp.records.validation_record import Validation
-from wtemlp.records.walkers import WalkerSummary
+from wtemlp.records.walkers import CountedEnergies, WalkerSummary, with_scatters
 from wtemlp.report.failures import Trouble, read_trouble
 from wtemlp.report.sampling import Sampling, sampling_of
 from wtemlp.report.systems import TrainingData, read_systems
@@ -56,6 +55,7 @@ class WalkerEnergies:
     nvt_eV: NDArray[np.float64]  #: (n_nvt,), unbiased part, after equilibration
     wte_eV: NDArray[np.float64]  #: (n_wte,), biased part, once the bias has been filled
     source: str  #: "COLVAR" or "frames"
+    spacing_ps: float | None = None  #: between energies; None: not known
     reweighted: Reweighted | None = None  #: NVT as the biased part has it
 
 
@@ -159,6 +159,12 @@ def _read_iteration(run: paths.RunPaths, index: int, notes: list[str]) -> Iterat
         except (OSError, CalculationError) as error:
             notes.append(str(error).replace(f"{run.root}/", ""))
     walkers = _read_walkers(run, index, frames, summary) if frames is not None else []
+    if summary is not None and not any(row.nvt or row.wte for row in summary.walkers):
+        # A summary of an earlier version does not have them.
+        energies = {
+            one.name: CountedEnergies(one.nvt_eV, one.wte_eV, one.spacing_ps) for one in walkers
+        }
+        summary.walkers = with_scatters(summary.walkers, energies)
     outcomes = _read_outcomes(run, index)
     trouble = read_trouble(run, index, outcomes)
     return IterationData(index, summary, curves, frames, walkers, trouble, outcomes)
@@ -208,7 +214,7 @@ def _read_walkers(
     walkers = []
     for (system, task), rows in frames.by_task().items():
         folder = run.explore_task(index, system, task)
-        nvt, wte, source = _task_energies(folder, rows)
+        energies, source = _task_energies(folder, rows)
         row = known.get(folder.name, WalkerSummary())
         factor = float(rows.biasfactor[0])
         walkers.append(
@@ -221,9 +227,10 @@ def _read_walkers(
                 temperature_K=finite(float(rows.temperature_K[0])),
                 pressure_bar=row.pressure_bar,
                 stopped=bool(row.stopped) or (folder / paths.STOPPED).is_file(),
-                nvt_eV=nvt,
-                wte_eV=wte,
+                nvt_eV=energies.nvt_eV,
+                wte_eV=energies.wte_eV,
                 source=source,
+                spacing_ps=energies.spacing_ps,
                 reweighted=energy_file.read(folder / paths.P_ENERGY),
             )
         )
@@ -238,18 +245,14 @@ def group_by_sampling(
     return {one: [walker for walker in walkers if walker.sampling == one] for one in found}
 
 
-def _task_energies(
-    folder: Path, rows: FrameTable
-) -> tuple[NDArray[np.float64], NDArray[np.float64], str]:
+def _task_energies(folder: Path, rows: FrameTable) -> tuple[CountedEnergies, str]:
     try:
         recorded = read_energies(folder, read_record(folder))
     except (FileNotFoundError, CalculationError):  # it has been cleared away, or is damaged
         recorded = ({}, {})
-    series = [columns.get("ene", np.empty(0)) for columns in recorded]
-    source = "COLVAR"
-    if not len(series[0]):
+    found, source = CountedEnergies.of(*recorded), "COLVAR"
+    if not len(recorded[0].get("ene", ())):
         ordered = rows.where(np.argsort(rows.step, kind="stable"))
-        series = [ordered.energy_eV[ordered.phase == int(phase)] for phase in Phase]
-        source = "frames"
-    nvt, wte = equilibrated(series[0]), filled(series[1])
-    return nvt[np.isfinite(nvt)], wte[np.isfinite(wte)], source
+        nvt, wte = ({"ene": ordered.energy_eV[ordered.phase == int(phase)]} for phase in Phase)
+        found, source = CountedEnergies.of(nvt, wte), "frames"
+    return found, source

@@ -6,8 +6,9 @@ from wtemlp.core.formatting import duration, finite
 from wtemlp.records.summary import Summary
 from wtemlp.report.document import Headline
 from wtemlp.report.figures import style
-from wtemlp.report.sampling import Sampling, expected_ratio
-from wtemlp.report.table import MISSING, lawful_samplings, number, sigma_ratio
+from wtemlp.report.sampling import Sampling
+from wtemlp.report.table import MISSING, lawful_samplings, measured, number
+from wtemlp.report.widths import Widths
 
 
 def headlines(summaries: Sequence[Summary], only_trains: bool = False) -> list[Headline]:
@@ -58,10 +59,11 @@ def _ratio_headline(
     explored: Sequence[Summary], sampling: Sampling, factors: Sequence[float]
 ) -> Headline:
     label = f"σ WTE / σ NVT at {style.gamma(sampling.name(factors))}"
-    predicted = f"predicted √γ = {number(expected_ratio(factors))}"
+    widths = Widths.of_run(explored)
     for summary in reversed(explored):
-        ratio = sigma_ratio(summary, sampling)
-        if ratio is not None:
-            note = f"{predicted}; iteration {summary.iteration}"
-            return Headline(number(ratio), label, note)
-    return Headline(MISSING, label, f"{predicted}; none measured")
+        found = widths.of(summary.iteration, sampling)
+        if found is not None and found.ratio is not None:
+            words = [f"law: {measured(found.law)}", found.against_law()]
+            notes = [*(words if found.law else ()), f"iteration {summary.iteration}"]
+            return Headline(measured(found.ratio), label, "; ".join(notes))
+    return Headline(MISSING, label, "none measured")

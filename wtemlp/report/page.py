@@ -29,8 +29,10 @@ from wtemlp.report.validation_tables import check_table, distance_table, run_tab
 
 _ITERATIONS = Markup(
     "Errors are on the validation set, means over the models; σ are standard deviations of the "
-    "potential energy of the box, with σ<sub>WTE</sub>/σ<sub>NVT</sub> in brackets and its "
-    "prediction √γ in the heading. There σ<sub>NVT</sub> is that of all walkers of a system and "
+    "potential energy of the box, with σ<sub>WTE</sub>/σ<sub>NVT</sub> and its standard error in "
+    "brackets (a question mark below ten independent energies) and in the heading what the law "
+    "gives for the heat capacity that σ<sub>NVT</sub> shows. There σ<sub>NVT</sub> is that of all "
+    "walkers of a system and "
     "condition together, for they sample the same; where walkers are shown one by one, each is "
     "divided by its own. Walkers that the guard stopped are not in the σ. {}"
 )
@@ -38,8 +40,10 @@ _TRAINING = Markup(
     "Errors are on the validation set, means over the models. The run does not explore."
 )
 _WALKERS = Markup(
-    "One row a walker. The inefficiency is the number of successive NVT samples that are worth "
-    "one independent sample: the larger it is, the less certain σ<sub>NVT</sub>."
+    "One row a walker, with standard errors (a question mark below ten independent energies). The "
+    "inefficiency is the number of successive NVT samples that are worth one independent sample, "
+    "from all walkers that sample the same: the larger it is, the less certain σ<sub>NVT</sub>. "
+    "The law is √(γ (K - 1 + γ) / K) with K = C/k, the heat capacity that σ<sub>NVT</sub> shows."
 )
 _COST = Markup(
     "Core hours are what the stages' jobs took: the time that they ran, all attempts, times the "

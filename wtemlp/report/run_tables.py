@@ -1,13 +1,13 @@
 """The tables of a run's page, beside that of the iterations."""
 
-import math
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from wtemlp.records.summary import Summary
 from wtemlp.records.walkers import WalkerSummary
-from wtemlp.report.table import MISSING, Column, Table, law_factor, number
+from wtemlp.report.table import MISSING, Column, Table, measured, number
+from wtemlp.report.widths import Widths
 
 _SIGMA = Markup("σ<sub>{}</sub>")
 _COLUMNS = (
@@ -20,7 +20,7 @@ _COLUMNS = (
     Column("inefficiency", "samples"),
     Column(_SIGMA.format("WTE"), "eV"),
     Column("ratio"),
-    Column("√γ"),
+    Column("law"),
     Column("stopped", text=True),
 )
 
@@ -28,7 +28,8 @@ _COLUMNS = (
 def walker_table(summaries: Sequence[Summary]) -> Table:
     """A row for each walker of each iteration; the pressure only where there is one."""
     walkers = [(summary.iteration, walker) for summary in summaries for walker in summary.walkers]
-    rows = [_walker_row(iteration, walker) for iteration, walker in walkers]
+    widths = Widths.of_run(summaries)
+    rows = [_walker_row(iteration, walker, widths) for iteration, walker in walkers]
     stopped = frozenset(i for i, (_, walker) in enumerate(walkers) if walker.stopped)
     kept = [
         place
@@ -39,8 +40,9 @@ def walker_table(summaries: Sequence[Summary]) -> Table:
     return Table([_COLUMNS[place] for place in kept], cells, stopped)
 
 
-def _walker_row(iteration: int, walker: WalkerSummary) -> list[str]:
-    factor, law = walker.biasfactor, law_factor(walker)
+def _walker_row(iteration: int, walker: WalkerSummary, widths: Widths) -> list[str]:
+    factor, found = walker.biasfactor, widths.walker(iteration, walker)
+    width = found.width if found else None
     temperature, pressure = walker.temperature_K, walker.pressure_bar
     return [
         str(iteration),
@@ -48,10 +50,10 @@ def _walker_row(iteration: int, walker: WalkerSummary) -> list[str]:
         MISSING if temperature is None else f"{temperature:g}",
         MISSING if pressure is None else f"{pressure:g}",
         MISSING if factor is None else f"{factor:g}",
-        number(walker.sigma_nvt_eV),
-        number(walker.statistical_inefficiency, 2),
-        number(walker.sigma_wte_eV),
-        number(walker.ratio),
-        MISSING if law is None else number(math.sqrt(law)),
+        measured(found.nvt_eV) if found else number(walker.sigma_nvt_eV),
+        number(walker.nvt.inefficiency if walker.nvt else walker.statistical_inefficiency, 2),
+        measured(width.wte_eV if width else None),
+        measured(width.ratio if width else None),
+        measured(width.law if width else None),
         walker.stopped,
     ]

@@ -1,7 +1,7 @@
 """How walkers were biased: what is shown together, and whether it follows the law."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wtemlp.config.keys.wte import Method
@@ -25,7 +25,7 @@ class Sampling:
 
     @property
     def lawful(self) -> bool:
-        """Whether sigma_WTE / sigma_NVT is to be the square root of the bias factor.
+        """Whether sigma_WTE / sigma_NVT follows the law of the well-tempered ensemble.
 
         Not for OPES, which samples a flat distribution of temperatures, nor where the user's own
         variables are biased and the energy is not, nor for the user's own scripts.
@@ -84,8 +84,3 @@ def samplings(walkers: Iterable[WalkerSummary]) -> dict[Sampling, list[float]]:
         if one is not None:
             found.setdefault(one, set()).update([] if factor is None else [factor])
     return {one: sorted(found[one]) for one in sorted(found, key=lambda s: s.order)}
-
-
-def expected_ratio(factors: Sequence[float]) -> float | None:
-    """sigma_WTE / sigma_NVT of walkers of some bias factors together, root mean square."""
-    return math.sqrt(sum(factors) / len(factors)) if factors else None

@@ -1,14 +1,15 @@
 """The table of iterations, once for the terminal and for the page."""
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wtemlp.analysis.widths import Measured
 from wtemlp.core.formatting import duration, finite
 from wtemlp.records.summary import Summary
-from wtemlp.records.walkers import WalkerSummary
-from wtemlp.report.sampling import Sampling, expected_ratio, sampling_of, samplings
+from wtemlp.records.validation_record import Estimate
+from wtemlp.report.sampling import Sampling, samplings
+from wtemlp.report.widths import Widths
 
 
 @dataclass(frozen=True)
@@ -51,55 +52,25 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{min(decimals, 6)}f}"
 
 
-def law_factor(walker: WalkerSummary) -> float | None:
-    """The bias factor whose square root is to be the walker's sigma_WTE / sigma_NVT.
-
-    None where there is no such law (:attr:`wtemlp.report.sampling.Sampling.lawful`).
-    """
-    one = sampling_of(walker)
-    return walker.biasfactor if one is not None and one.lawful else None
+def measured(one: Measured | Estimate | None) -> str:
+    """A number with its standard error, as "1.31 ± 0.20"; the error is "?" where it is unknown."""
+    if one is None or not math.isfinite(one.value):
+        return MISSING
+    if one.error is None:
+        return f"{number(one.value)} ± ?"
+    if not one.error > 0:
+        return number(one.value)
+    # To two digits of the error, and never to fewer than the value would have alone.
+    decimals = max(1 - math.floor(math.log10(one.error)), 0)
+    decimals = min(decimals, max(2 - math.floor(math.log10(abs(one.value) or 1.0)), 0))
+    error = f"{one.error:.{decimals}f}"
+    return f"{one.value:.{decimals}f} ± {error if float(error) else number(one.error, 1)}"
 
 
 def lawful_samplings(summaries: Sequence[Summary]) -> dict[Sampling, list[float]]:
     """The biased samplings of all walkers that follow the law, with their bias factors."""
     found = samplings(walker for summary in summaries for walker in summary.walkers)
     return {one: factors for one, factors in found.items() if one.lawful and one.biased}
-
-
-def mean_sigma(
-    walkers: Iterable[WalkerSummary], of: str, sampling: Sampling | None = None
-) -> float | None:
-    """Root mean square over walkers of ``sigma_nvt_eV`` or ``sigma_wte_eV``.
-
-    Walkers that were stopped are left out; so are, with ``sampling``, those of another.
-    """
-    values = [
-        value
-        for walker in walkers
-        if not walker.stopped
-        and (sampling is None or sampling_of(walker) == sampling)
-        and (value := getattr(walker, of)) is not None
-    ]
-    return math.sqrt(sum(v * v for v in values) / len(values)) if values else None
-
-
-def sigma_ratio(summary: Summary, sampling: Sampling) -> float | None:
-    """sigma_WTE / sigma_NVT of an iteration's walkers of a sampling.
-
-    All walkers of one system at one temperature and pressure sample the same unbiased ensemble,
-    whatever their bias factor, so sigma_NVT is taken over all of them; ratios of different
-    systems and conditions are averaged (root mean square).
-    """
-    groups: dict[tuple[object, ...], list[WalkerSummary]] = defaultdict(list)
-    for walker in summary.walkers:
-        groups[walker.system, walker.temperature_K, walker.pressure_bar].append(walker)
-    ratios = []
-    for walkers in groups.values():
-        nvt = mean_sigma(walkers, "sigma_nvt_eV")
-        wte = mean_sigma(walkers, "sigma_wte_eV", sampling)
-        if nvt and wte is not None:
-            ratios.append(wte / nvt)
-    return math.sqrt(sum(r * r for r in ratios) / len(ratios)) if ratios else None
 
 
 def iteration_table(summaries: Sequence[Summary]) -> Table:
@@ -114,25 +85,25 @@ def iteration_table(summaries: Sequence[Summary]) -> Table:
     -------
     Table
         One column per bias factor, or window of temperatures, with sigma_WTE and, in brackets,
-        its ratio to sigma_NVT; the title holds the ratio that theory gives, the square root of
-        the bias factor.
+        its ratio to sigma_NVT and the standard error of the ratio (``?`` below ten independent
+        energies); the title holds the ratio that the heat capacity gives.
     """
-    biased = lawful_samplings(summaries)
+    biased, widths = lawful_samplings(summaries), Widths.of_run(summaries)
     columns = [Column("iter"), Column("train", "frames"), Column("RMSE E", "meV/atom")]
     columns += [Column("RMSE F", "meV/A")] + [Column(name) for name in _COUNTS]
     columns += [Column("sigma NVT", "eV")]
-    columns += [_sigma_column(one, factors) for one, factors in biased.items()]
+    columns += [_sigma_column(one, factors, widths) for one, factors in biased.items()]
     columns += [Column("time")]
-    return Table(columns, [_row(summary, list(biased)) for summary in summaries])
+    return Table(columns, [_row(summary, list(biased), widths) for summary in summaries])
 
 
-def _sigma_column(sampling: Sampling, factors: Sequence[float]) -> Column:
-    ratio = expected_ratio(factors)
-    unit = "eV" if ratio is None else f"eV (x{ratio:.3g})"
+def _sigma_column(sampling: Sampling, factors: Sequence[float], widths: Widths) -> Column:
+    law = widths.law(sampling)
+    unit = "eV" if law is None else f"eV (law: x{measured(law)})"
     return Column(f"WTE {sampling.name(factors)}", unit)
 
 
-def _row(summary: Summary, biased: Sequence[Sampling]) -> list[str]:
+def _row(summary: Summary, biased: Sequence[Sampling], widths: Widths) -> list[str]:
     row = [
         str(summary.iteration),
         _count(summary.n_train_frames),
@@ -140,10 +111,13 @@ def _row(summary: Summary, biased: Sequence[Sampling]) -> list[str]:
         number(summary.force_rmse_meV_A),
     ]
     row += [_count(getattr(summary, name)) for name in _COUNTS]
-    row.append(number(mean_sigma(summary.walkers, "sigma_nvt_eV")))
+    nvt = widths.nvt(summary.iteration)
+    row.append(number(nvt.value if nvt else None))
     for one in biased:
-        sigma, ratio = mean_sigma(summary.walkers, "sigma_wte_eV", one), sigma_ratio(summary, one)
-        row.append(number(sigma) + (f" (x{number(ratio)})" if ratio is not None else ""))
+        found = widths.of(summary.iteration, one)
+        cell = number(found.wte_eV.value if found else None)
+        ratio = found.ratio if found else None
+        row.append(cell + (f" (x{measured(ratio)})" if ratio is not None else ""))
     spent = [value for value in summary.seconds.values() if finite(value) is not None]
     row.append(duration(sum(spent)) if spent else MISSING)
     return row
@@ -179,6 +153,7 @@ def format_table(summaries: Sequence[Summary]) -> str:
     ]
     lines = [[table.columns[i].title for i in kept], [table.columns[i].unit for i in kept]]
     lines += [[row[i] for i in kept] for row in table.rows]
+    lines = [[cell.replace("±", "+-") for cell in line] for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(kept))]
     text = [
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

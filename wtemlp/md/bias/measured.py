@@ -26,17 +26,28 @@ def grid_bins(w: Walker) -> list[str]:
 def biasfactor(w: Walker) -> list[str]:
     """The bias factor, given, or that of a window of temperatures, rounded up.
 
-    ``g = (dT sigma / (k T^2))^2``, dT being the window's farther end
-    (:func:`wtemlp.analysis.planning.biasfactor_for_window`); 2 at least, for a bias there is, and
+    The law of the heat capacity that sigma_NVT shows
+    (:func:`wtemlp.analysis.energy.walker_biasfactor`); 2 at least, for a bias there is, and
     `biasfactor_cap` at most.  OPES, which has no bias factor, has its window narrowed alike: the
-    spread is proportional to it, and to ``sqrt(g)``.
+    spread is nearly proportional to it, and to ``sqrt(g)``.
     """
     if w.window_K is None:
         return [f"variable        biasfactor equal {w.biasfactor:.12g}"]
-    reach_K = max(abs(w.temperature_K - end) for end in w.window_K)
-    factor = reach_K / (KB_EV * w.temperature_K**2)
     lines = [
-        f"variable        exact equal ({factor:.15g}*${{sigma_nvt}})^2",
+        f"variable        capacity equal $((v_sigma_nvt/{KB_EV * w.temperature_K:.15g})^2:%.15g)",
+        "variable        rest equal $((v_capacity-1)*(v_capacity>1):%.15g)",
+    ]
+    for name, end in zip(("cold", "hot"), w.window_K, strict=True):
+        c = f"(v_capacity*{end / w.temperature_K:.15g})"
+        counts = f"({c}<v_rest)" if end < w.temperature_K else f"({c}>=v_rest)"
+        reached = f"(2*{c}>v_rest)"
+        # Where it is out of reach the denominator is not to be zero.
+        below = f"((2*{c}-v_rest)*{reached}+({reached}==0))"
+        lines.append(
+            f"variable        {name} equal $({counts}*{reached}*({c}-v_rest)^2/{below}:%.15g)"
+        )
+    lines += [
+        "variable        exact equal v_cold*(v_cold>=v_hot)+v_hot*(v_hot>v_cold)",
         "variable        full equal $(ceil(v_exact)*(v_exact>1)+2*(v_exact<=1))",
     ]
     if w.biasfactor_cap is None:

@@ -11,24 +11,25 @@ from markupsafe import Markup
 from wtemlp.analysis import energy
 from wtemlp.analysis.energy import NVT_EQUILIBRATION, WTE_FILLING
 from wtemlp.analysis.reweighting import TRUSTED
-from wtemlp.core.formatting import finite
-from wtemlp.report.data import IterationData, RunData, WalkerEnergies, group_by_sampling
+from wtemlp.analysis.widths import Measured, law_density, law_ratio, scatters, sigma_of
+from wtemlp.core.units import KB_EV
+from wtemlp.report.data import RunData, WalkerEnergies, group_by_sampling
 from wtemlp.report.figures import style
 from wtemlp.report.figures.figure import Figure, Plot
-from wtemlp.report.sampling import Sampling, expected_ratio, sampling_of
-from wtemlp.report.table import law_factor
+from wtemlp.report.sampling import Sampling
+from wtemlp.report.widths import Widths
 
 ALL_STOPPED = "No walker came through: every one that has run so far was stopped."
 ENERGY_CAPTION = Markup(
     "Distribution of the potential energy of the whole box, relative to each walker's own NVT "
-    "mean (every model has its own zero). Outlines: what was sampled; dashed: the Gaussian of "
-    "width σ<sub>NVT</sub>, and those of width √γ σ<sub>NVT</sub> that the well-tempered "
-    "ensemble tends to (none for OPES and for a bias on other variables alone, which follow no "
+    "mean (every model has its own zero). Outlines: what was sampled; dashed: energies of constant "
+    "heat capacity, that of σ<sub>NVT</sub>, without a bias and in the well-tempered "
+    "ensemble (not for OPES and for a bias on other variables alone, which follow no "
     "such law); dotted: NVT as the biased runs have it, their energies weighted by "
     "exp(V/kT). Left out are the first {:.0f} % of each NVT run (equilibration) and "
     "{:.0f} % of each biased one (the bias was being filled){}. "
-    "<b>Look for</b> outlines that fill their dashed curve and stay centred at zero: narrower "
-    "means that the bias had not yet filled its window (more steps), a lean to one side that "
+    "<b>Look for</b> outlines that fill their dashed curve: narrower "
+    "means that the bias had not yet filled its window (more steps), a lean to one side of it that "
     "it is still on its way, an outline far beyond its curve that the model is wrong there. "
     "Dotted curves belong on the grey outline of NVT: one beside it says that the bias was "
     "still changing, or that one of the two runs was too short. Only those worth {:.0f} "
@@ -41,10 +42,30 @@ class _Point:
     """A walker in the figure of widths."""
 
     iteration: int
-    ratio: float  #: sigma_WTE / sigma_NVT
-    error: float | None
+    ratio: Measured  #: sigma_WTE / sigma_NVT
+    law: Measured
     name: str
     biasfactor: float
+
+
+@dataclass(frozen=True)
+class _Law:
+    """What energies of constant heat capacity are distributed like."""
+
+    sigma_nvt_eV: float
+    temperature_K: float
+    biasfactors: tuple[float, ...]
+
+    @property
+    def width_eV(self) -> float:
+        """Standard deviation."""
+        found, _ = law_ratio(Measured(self.sigma_nvt_eV), self.temperature_K, self.biasfactors)
+        return found.value * self.sigma_nvt_eV
+
+    @property
+    def mean_eV(self) -> float:
+        """Above that of NVT."""
+        return KB_EV * self.temperature_K * (float(np.mean(self.biasfactors)) - 1)
 
 
 def energy_figure(run: RunData) -> Figure:
@@ -82,18 +103,22 @@ def energy_figure(run: RunData) -> Figure:
 
 def _add_energies(plot: go.Figure, walkers: list[WalkerEnergies]) -> None:
     """Outlines and Gaussians of the walkers of one model, system and temperature."""
-    sigma = float(np.sqrt(np.mean([np.var(w.nvt_eV, ddof=1) for w in walkers])))
+    found = sigma_of([one for one in scatters([w.nvt_eV for w in walkers]) if one is not None])
+    temperature_K, sigma = walkers[0].temperature_K, found.value if found else 0.0
+    known = bool(sigma and temperature_K)
     nvt = np.concatenate([w.nvt_eV - w.nvt_eV.mean() for w in walkers])
-    _add_distribution(plot, "NVT", nvt, sigma, style.NEUTRAL)
+    law = _Law(sigma, temperature_K or 0.0, (1.0,)) if known else None
+    _add_distribution(plot, "NVT", nvt, law, style.NEUTRAL)
     groups = group_by_sampling(walkers)
     for one, colour in style.sampling_colours(groups).items():
         sampled = [w for w in groups[one] if len(w.wte_eV)]
         if sampled:
             factors = [w.biasfactor for w in sampled]
             name = style.gamma(one.name(factors))
-            ratio = expected_ratio(factors) if one.lawful else None
+            lawful = known and one.lawful and np.isfinite(factors).all()
+            law = _Law(sigma, temperature_K or 0.0, tuple(factors)) if lawful else None
             energies = np.concatenate([w.wte_eV - w.nvt_eV.mean() for w in sampled])
-            _add_distribution(plot, name, energies, ratio and ratio * sigma, colour)
+            _add_distribution(plot, name, energies, law, colour)
             _add_reweighted(plot, name, groups[one], colour)
 
 
@@ -146,14 +171,14 @@ def _add_reweighted(plot: go.Figure, name: str, walkers: list[WalkerEnergies], c
 
 
 def _add_distribution(
-    plot: go.Figure, name: str, values: np.ndarray, expected: float | None, colour: str
+    plot: go.Figure, name: str, values: np.ndarray, law: _Law | None, colour: str
 ) -> None:
-    """An outline, and the Gaussian of the width that is expected, if one is."""
+    """An outline, and what the law says of it, if there is one."""
     low, quarter, three, high = np.quantile(values, [0.002, 0.25, 0.75, 0.998])
     inside = values[(values >= low) & (values <= high)]  # a hole of the potential has no bottom
     # Freedman-Diaconis, kept between what the eye can use
     width = 2 * float(three - quarter) / len(values) ** (1 / 3)
-    scale = expected or float(three - quarter) or 1.0
+    scale = (law.width_eV if law else 0.0) or float(three - quarter) or 1.0
     width = max(float(np.clip(width, scale / 12, scale / 2)), float(high - low) / 400)
     edges = energy.shared_bins([inside], width)
     density = energy.energy_histogram(inside, edges) * len(inside) / len(values)
@@ -168,12 +193,12 @@ def _add_distribution(
             legendgroup=name,
         )
     )
-    if expected is None:
+    if law is None:
         return
-    x = np.linspace(-3.5, 3.5, 121) * expected
+    x = law.mean_eV + np.linspace(-3.5, 3.5, 121) * law.width_eV
     plot.add_scatter(
         x=style.numbers(x),
-        y=style.numbers(energy.gaussian(x, expected)),
+        y=style.numbers(law_density(x, law.sigma_nvt_eV, law.temperature_K, law.biasfactors)),
         mode="lines",
         line={"color": colour, "width": 1.4, "dash": "dash"},
         name=f"{name}, predicted",
@@ -193,55 +218,65 @@ def _views(plot: go.Figure, spans: list[tuple[str, int, int]]) -> dict[str, list
 
 
 def sigma_figure(run: RunData) -> Figure:
-    """Measured sigma_WTE / sigma_NVT of every walker against the square root of the bias factor."""
+    """Measured sigma_WTE / sigma_NVT of every walker against the law of the heat capacity."""
     caption = Markup(
         "Width of the biased energy distribution over that of the unbiased one, walker by walker; "
-        "error bars: one standard error, with the correlation of the series accounted for. Dashed: "
-        "√γ, what a converged well-tempered ensemble gives. <b>Look for</b> points that reach "
-        "their line. Below it, the bias was still growing: the time to convergence grows with γ, "
+        "error bars: one standard error, with the correlation of the series accounted for; none "
+        "below ten independent energies. Dashed: "
+        "what a converged well-tempered ensemble gives, √(γ (K - 1 + γ) / K), with its standard "
+        "error pale; K = C/k is the heat capacity that σ<sub>NVT</sub> shows. "
+        "<b>Look for</b> points that reach "
+        "their line within two errors. Below it, the bias was still growing: the time to "
+        "convergence grows with γ, "
         "and short explorations stay below without being wrong for selection."
     )
     points: dict[Sampling, list[_Point]] = defaultdict(list)
-    for iteration in run.iterations:
-        for walker in iteration.summary.walkers if iteration.summary else []:
-            factor, ratio = law_factor(walker), walker.ratio
-            kind = sampling_of(walker)
-            if factor is None or ratio is None or kind is None:
+    widths = Widths.of_run(run.summaries)
+    for summary in run.summaries:
+        for walker in summary.walkers:
+            found = None if walker.stopped else widths.walker(summary.iteration, walker)
+            if found is None or found.width.ratio is None or found.width.law is None:
                 continue
-            if not walker.stopped:
-                name = walker.name
-                error = _ratio_error(iteration, name, ratio)
-                point = _Point(iteration.index, ratio, error, name, factor)
-                points[kind].append(point)
+            point = _Point(
+                summary.iteration,
+                found.width.ratio,
+                found.width.law,
+                walker.name,
+                found.biasfactors[0],
+            )
+            points[found.sampling].append(point)
     if not points:
         stopped = any(w.stopped for summary in run.summaries for w in summary.walkers)
         empty = ALL_STOPPED if stopped else "No width was measured yet."
-        return Figure("sigma", "Width against √γ", caption, [], empty)
+        return Figure("sigma", "Width against its law", caption, [], empty)
     plot = style.figure("iteration", "σ<sub>WTE</sub> / σ<sub>NVT</sub>")
     colours, highest = style.sampling_colours(points), 0.0
     for place, (one, colour) in enumerate(colours.items()):
         rows = sorted(points[one], key=lambda row: (row.iteration, row.name))
         factors = [row.biasfactor for row in rows]
-        line = expected_ratio(factors)
-        highest = max(highest, line or 0.0, *(row.ratio for row in rows))
-        plot.add_hline(line, line={"color": colour, "width": 1.4, "dash": "dash"})
+        line = widths.law(one) or rows[-1].law
+        highest = max(highest, line.value, *(row.ratio.value for row in rows))
+        plot.add_hline(line.value, line={"color": colour, "width": 1.4, "dash": "dash"})
+        for end in (-1, 1) if line.error else ():
+            level = line.value + end * (line.error or 0.0)
+            plot.add_hline(level, line={"color": style.fade(colour, 0.5), "width": 0.8})
         shift = 0.12 * (place - (len(points) - 1) / 2)
         plot.add_scatter(
             x=style.numbers(_spread([row.iteration for row in rows], shift)),
-            y=style.numbers([row.ratio for row in rows]),
-            error_y={"array": [row.error for row in rows], "thickness": 1.2, "width": 3},
+            y=style.numbers([row.ratio.value for row in rows]),
+            error_y={"array": [row.ratio.error for row in rows], "thickness": 1.2, "width": 3},
             text=[row.name for row in rows],
-            customdata=np.sqrt(factors).tolist(),
+            customdata=[row.law.value for row in rows],
             mode="markers",
             marker={"color": colour, "size": 8},
             name=style.gamma(one.name(factors)),
-            hovertemplate="%{y:.3g}, predicted %{customdata:.3g}<extra>%{text}</extra>",
+            hovertemplate="%{y:.3g}, by the law %{customdata:.3g}<extra>%{text}</extra>",
         )
     indices = sorted({row.iteration for rows in points.values() for row in rows})
     plot.update_xaxes(range=[indices[0] - 0.5, indices[-1] + 0.5], tickformat="d")
     plot.update_xaxes(dtick=max(1, len(indices) // 10))
     plot.update_yaxes(range=[0, 1.1 * highest])
-    return Figure("sigma", "Width against √γ", caption, [Plot(plot)])
+    return Figure("sigma", "Width against its law", caption, [Plot(plot)])
 
 
 def _spread(indices: list[float], shift: float) -> list[float]:
@@ -252,14 +287,3 @@ def _spread(indices: list[float], shift: float) -> list[float]:
         positions.append(index + shift + 0.025 * seen[index])
         seen[index] += 1
     return positions
-
-
-def _ratio_error(iteration: IterationData, name: str, ratio: float) -> float | None:
-    """Standard error of sigma_WTE / sigma_NVT, from the walker's series."""
-    for walker in iteration.walkers:
-        if walker.name == name and len(walker.nvt_eV) > 3 and len(walker.wte_eV) > 3:
-            parts = [energy.moments(walker.nvt_eV), energy.moments(walker.wte_eV)]
-            relative = [part.std_error / part.std for part in parts if part.std > 0]
-            if len(relative) == 2:
-                return finite(float(ratio * np.hypot(relative[0], relative[1])))
-    return None

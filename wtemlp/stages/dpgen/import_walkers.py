@@ -189,9 +189,9 @@ def everything(context: RunContext, iteration: int) -> tuple[FrameTable, list[Wa
         one.read_walker(folder, checks, context.params.timestep_ps, stored=False)
         for folder in explore.task_folders(context.paths, iteration)
     ]
-    frames = FrameTable.concatenate([table for table, _ in read])
+    frames = FrameTable.concatenate([table for table, _, _ in read])
     skip = context.params.criteria[iteration].skip
-    return frames.where(frames.step >= skip), [walker for _, walker in read]
+    return frames.where(frames.step >= skip), [walker for _, walker, _ in read]
 
 
 def with_unknown(table: FrameTable, system: int, task: int, step: int) -> FrameTable:

@@ -20,7 +20,7 @@ from wtemlp.md import wte_script
 from wtemlp.md.trajectory import root_mean_square_force, trajectory
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, as_json, read_record, write_record
-from wtemlp.records.walkers import LoweredBias, WalkerSummary
+from wtemlp.records.walkers import LoweredBias, WalkerSummary, with_scatters
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import dpgen_scripts
 from wtemlp.stages.exploration import walker_results as one
@@ -337,7 +337,7 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[Walke
     checks = context.params.jobs[iteration].wte.guard.devi_checks
     timestep_ps = context.params.timestep_ps
     read = [one.read_walker(folder, checks, timestep_ps) for folder in folders]
-    tables = [table for table, _ in read]
+    tables = [table for table, _, _ in read]
     if context.params.md.f_average:
         tables = [
             replace(table, max_devi_f=table.max_devi_f / root_mean_square_force(folder))
@@ -345,7 +345,9 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[Walke
         ]
     frames = FrameTable.concatenate(tables)
     skip = context.params.criteria[iteration].skip
-    return frames.where(frames.step >= skip), [walker for _, walker in read]
+    walkers = [walker for _, walker, _ in read]
+    energies = {walker.name: counted for _, walker, counted in read}
+    return frames.where(frames.step >= skip), with_scatters(walkers, energies)
 
 
 def frames_asked(context: RunContext, iteration: int) -> dict[Phase, int]:

@@ -8,9 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wtemlp.analysis.energy import equilibrated, filled, statistical_inefficiency
+from wtemlp.analysis.energy import (
+    equilibrated,
+    filled,
+    statistical_inefficiency,
+    walker_biasfactor,
+)
 from wtemlp.analysis.frames import Decision, FrameTable, Phase
-from wtemlp.analysis.planning import biasfactor_for_window
 from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
@@ -20,7 +24,7 @@ from wtemlp.md.text_table import TextTable, read_table
 from wtemlp.md.trajectory import are_stored, join_beads, trajectory
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, read_record
-from wtemlp.records.walkers import WalkerSummary
+from wtemlp.records.walkers import CountedEnergies, WalkerSummary
 
 Series = Mapping[str, np.ndarray]  #: recorded columns by name, each (n,)
 #: Of a model_devi.out whose header does not name them: those of DeePMD-kit 2 and later.
@@ -131,7 +135,7 @@ def remarks(folder: Path) -> list[str]:
 
 def read_walker(
     folder: Path, checks: int, timestep_ps: float | None, stored: bool = True
-) -> tuple[FrameTable, WalkerSummary]:
+) -> tuple[FrameTable, WalkerSummary, CountedEnergies]:
     """What a walker's job left in its folder.
 
     Parameters
@@ -146,8 +150,8 @@ def read_walker(
 
     Returns
     -------
-    FrameTable, WalkerSummary
-        Its frames, and how it fared.
+    FrameTable, WalkerSummary, CountedEnergies
+        Its frames, how it fared, and the energies that its widths are from.
 
     Raises
     ------
@@ -189,13 +193,14 @@ def read_walker(
         decision=_decisions(rows, checks if stopped and not left else 0),
         max_devi_v=rows.virials,
     )
+    counted = CountedEnergies.of(nvt, wte)
     summary = replace(
-        _walker_summary(folder, made, measured, nvt, wte),
+        _walker_summary(folder, made, measured, counted),
         stopped=left or stopped,
         left_grid=bool(left),
         alone=int(rows.alone.sum()),
     )
-    return table, summary
+    return table, summary, counted
 
 
 def _decisions(rows: Rows, n_lost: int) -> np.ndarray:
@@ -274,8 +279,7 @@ def _asked(made: WalkerRecord, sigma_eV: float | None) -> float | None:
     temperature_K = made.temperature_K
     if made.window_K is None or sigma_eV is None or temperature_K is None:
         return max(made.biasfactor_asked, default=None)
-    reach_K = max(abs(temperature_K - end) for end in made.window_K)
-    return float(max(2, np.ceil(biasfactor_for_window(sigma_eV, temperature_K, reach_K))))
+    return walker_biasfactor(sigma_eV, temperature_K, made.window_K)
 
 
 def _stored_frames(folder: Path, stopped: bool, made: WalkerRecord) -> Rows:
@@ -325,14 +329,12 @@ def _walker_summary(
     folder: Path,
     made: WalkerRecord,
     measured: tuple[float, float, float],
-    nvt: Series,
-    wte: Series,
+    counted: CountedEnergies,
 ) -> WalkerSummary:
-    unbiased = equilibrated(nvt.get("ene", np.empty(0)))
-    biased = filled(wte.get("ene", np.empty(0)))
+    unbiased, biased = counted.nvt_eV, counted.wte_eV
     inefficiency = None
     mean, sigma, biasfactor = (value if np.isfinite(value) else None for value in measured)
-    if len(unbiased) > 2 and np.isfinite(unbiased).all():
+    if len(unbiased) > 2:
         inefficiency = float(statistical_inefficiency(unbiased))
     return WalkerSummary(
         name=folder.name,

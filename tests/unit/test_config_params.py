@@ -439,6 +439,10 @@ WRONG = [
         {WTE + "biasfactor": {"window_K": [310, 400]}},
         ["the window must have the run's temperature in it, and 300 K is not"],
     ),
+    (
+        {WTE + "biasfactor": {"window_K": [150, 400]}},
+        ["no bias factor reaches 150 K from 300 K: the low end must be above half of the temp"],
+    ),
     ({WTE + "method": "metad"}, ['wte.method = "metad"; must be "wte" or "opes"']),
     ({WTE + "method": "opes"}, ['[0].wte.biasfactor = [16, 64]; "opes" samples temperatures']),
     (

@@ -21,6 +21,7 @@ WTE_FILLING = 0.5  #: first part of a WTE run, in which the bias is still being 
 FEWEST = 10  #: independent values below which there is no error bar
 ENOUGH = 50  #: independent values from which on two error bars of sigma hold it in 95 % of cases
 LARGEST_SHARE = 0.5  #: of the fluctuation that a mean can have taken off
+SURE_SHARE = 0.2  #: from which on, in series of five independent values, nobody can tell how much
 ROUNDS = 6  #: in which the inefficiency and the share settle
 
 
@@ -213,11 +214,11 @@ def sigma_with_error(
     -------
     float, float
         As :func:`pooled_moments` has them.  The error is NaN below :data:`FEWEST` independent
-        values, and where the means may have taken half of the fluctuation or more.
+        values, and where the means have taken more than :data:`SURE_SHARE` of the fluctuation.
     """
     taken = means * inefficiency / n
     sigma = float(np.sqrt(variance / (1 - min(taken, LARGEST_SHARE))))
-    if n / inefficiency < FEWEST or taken >= LARGEST_SHARE:
+    if n / inefficiency < FEWEST or taken > SURE_SHARE:
         return sigma, float(np.nan)
     scatter = float(np.sqrt(square_variance * of_squares / n)) / (2 * sigma)
     return sigma, max(scatter, 0.5 * sigma * float(np.sqrt(inefficiency / n)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.comparison_runs import scatter
-from wtemlp.analysis.widths import Measured
+from wtemlp.analysis.widths import WithError
 from wtemlp.records.summary import Summary
 from wtemlp.records.walkers import WalkerSummary
 from wtemlp.report.headlines import headlines
@@ -134,7 +134,7 @@ def test_the_inefficiency_is_pooled_over_walkers_and_iterations():
     ],
 )
 def test_a_number_with_its_error(value, error, text):
-    assert measured(Measured(value, error)) == text
+    assert measured(WithError(value, error)) == text
 
 
 def test_sigmas_over_walkers():

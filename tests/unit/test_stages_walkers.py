@@ -141,7 +141,7 @@ def test_frames_with_an_atom_that_no_model_knows_anything_of_have_failed(tmp_pat
     (folder / "model_devi.out").write_text(HEADER + rows([0, 10], 0.02) + alone)
     for step in range(0, 40, 10):
         (folder / f"traj/{step}.lammpstrj").touch()
-    table, summary = read_walker(folder, 3, TIMESTEP_PS)
+    table, summary, _ = read_walker(folder, 3, TIMESTEP_PS)
     failed = int(Decision.FAILED)
     assert (table.decision == failed).tolist() == [False, False, True, True]
     assert summary.alone == 2 and not summary.stopped

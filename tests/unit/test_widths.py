@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.synthetic import ar1
 from wtemlp.analysis.energy import pooled_moments, sigma_ratio
-from wtemlp.analysis.widths import Measured, law_density, law_ratio, sigma_of, width
+from wtemlp.analysis.widths import WithError, law_density, law_ratio, sigma_of, width
 from wtemlp.core.units import KB_EV
 from wtemlp.records.init_result import Ensemble, InitResult
 from wtemlp.records.summary import Summary, load_summary, save_summary
@@ -54,7 +54,7 @@ def test_many_walkers_of_one_independent_energy_each_have_no_error():
 
 
 def test_the_law_falls_where_sigma_rises():
-    nvt = Measured(SIGMA, 0.02)
+    nvt = WithError(SIGMA, 0.02)
     law, falls = law_ratio(nvt, T_K, [16.0])
     assert law.value == pytest.approx((16 * (K + 15) / K) ** 0.5)
     step = 1e-5
@@ -69,7 +69,7 @@ def test_the_error_of_ratio_over_law_is_the_scatter_over_repetitions():
     sigmas = SIGMA * (1 + 0.02 * rng.normal(size=4000))
     spread = 9.0 * SIGMA * (1 + 0.01 * rng.normal(size=4000))
     each = [w / s / sigma_ratio(64.0, s, T_K) for s, w in zip(sigmas, spread, strict=True)]
-    found = width(Measured(SIGMA, 0.02 * SIGMA), Measured(9 * SIGMA, 0.09 * SIGMA), [64.0], T_K)
+    found = width(WithError(SIGMA, 0.02 * SIGMA), WithError(9 * SIGMA, 0.09 * SIGMA), [64.0], T_K)
     assert found.reached.error == pytest.approx(np.std(each), rel=0.05)
     assert found.ratio.error == pytest.approx(found.ratio.value * 0.02 * 1.25**0.5)
 
@@ -79,8 +79,8 @@ def test_the_error_of_ratio_over_law_is_the_scatter_over_repetitions():
     [(1.5, "no difference"), (1.3, "less than that"), (2.1, "more than that"), (None, "too few")],
 )
 def test_the_law_is_claimed_or_denied_beyond_two_errors_alone(sigma_wte, words):
-    wte = Measured(1.5) if sigma_wte is None else Measured(sigma_wte, 0.1)
-    assert width(Measured(SIGMA, 0.01), wte, [16.0], T_K).against_law().startswith(words)
+    wte = WithError(1.5) if sigma_wte is None else WithError(sigma_wte, 0.1)
+    assert width(WithError(SIGMA, 0.01), wte, [16.0], T_K).against_law().startswith(words)
 
 
 def test_the_density_of_the_law_has_its_mean_and_width():

@@ -19,7 +19,7 @@ SURE = 2.0  #: standard errors beyond which two numbers differ
 
 
 @dataclass(frozen=True)
-class Measured:
+class WithError:
     """A number and its standard error; None: too little for one."""
 
     value: float
@@ -30,9 +30,9 @@ class Measured:
         """The error in units of the value."""
         return self.error / self.value if self.error is not None and self.value else None
 
-    def times(self, factor: float) -> "Measured":
+    def times(self, factor: float) -> "WithError":
         """A multiple of it."""
-        return Measured(factor * self.value, None if self.error is None else factor * self.error)
+        return WithError(factor * self.value, None if self.error is None else factor * self.error)
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Scatter:
 class Width:
     """How wide a bias has made the distribution of the energies."""
 
-    wte_eV: Measured
-    ratio: Measured | None = None  #: sigma_WTE / sigma_NVT
-    law: Measured | None = None  #: of the heat capacity that sigma_NVT shows
-    reached: Measured | None = None  #: ratio over law; an error of sigma_NVT is in both
+    wte_eV: WithError
+    ratio: WithError | None = None  #: sigma_WTE / sigma_NVT
+    law: WithError | None = None  #: of the heat capacity that sigma_NVT shows
+    reached: WithError | None = None  #: ratio over law; an error of sigma_NVT is in both
 
     def against_law(self) -> str:
         """How the ratio stands to the law, in words, as far as its error lets it tell."""
@@ -112,7 +112,7 @@ def scatters(runs: Sequence[ArrayLike], spacing_ps: float | None = None) -> list
     return found
 
 
-def sigma_of(walkers: Sequence[Scatter], like: Sequence[Scatter] = ()) -> Measured | None:
+def sigma_of(walkers: Sequence[Scatter], like: Sequence[Scatter] = ()) -> WithError | None:
     """Standard deviation of the energy from like walkers, eV.
 
     Parameters
@@ -124,7 +124,7 @@ def sigma_of(walkers: Sequence[Scatter], like: Sequence[Scatter] = ()) -> Measur
 
     Returns
     -------
-    Measured or None
+    WithError or None
         None where there is no walker.
     """
     if not walkers:
@@ -147,17 +147,17 @@ def sigma_of(walkers: Sequence[Scatter], like: Sequence[Scatter] = ()) -> Measur
         max(sum(values * one for values, one, _ in pool) / weight, 1.0),
         max(sum(values * one for values, _, one in pool) / weight, 1.0),
     )
-    return Measured(sigma, error if math.isfinite(error) else None)
+    return WithError(sigma, error if math.isfinite(error) else None)
 
 
 def law_ratio(
-    sigma_nvt_eV: Measured, temperature_K: float, biasfactors: Sequence[float]
-) -> tuple[Measured, float]:
+    sigma_nvt_eV: WithError, temperature_K: float, biasfactors: Sequence[float]
+) -> tuple[WithError, float]:
     """sigma_WTE / sigma_NVT by the law of the heat capacity, root mean square over bias factors.
 
     Returns
     -------
-    Measured, float
+    WithError, float
         The ratio; and by how many per cent it falls where sigma_NVT rises by one.
     """
     square = float(
@@ -167,7 +167,7 @@ def law_ratio(
     falls = (square - float(np.mean(biasfactors))) / square
     relative = sigma_nvt_eV.relative
     ratio = math.sqrt(square)
-    return Measured(ratio, None if relative is None else abs(falls) * relative * ratio), falls
+    return WithError(ratio, None if relative is None else abs(falls) * relative * ratio), falls
 
 
 def law_density(
@@ -194,8 +194,8 @@ def law_density(
 
 
 def width(
-    nvt: Measured | None,
-    wte: Measured,
+    nvt: WithError | None,
+    wte: WithError,
     biasfactors: Sequence[float],
     temperature_K: float | None,
 ) -> Width:
@@ -203,7 +203,7 @@ def width(
 
     Parameters
     ----------
-    nvt, wte : Measured
+    nvt, wte : WithError
         Sigma of both, eV.
     biasfactors : sequence of float
         Of the walkers; empty where there is no law.
@@ -222,20 +222,20 @@ def width(
     return Width(wte, ratio, law, _with_relative(value / law.value, own, errors[1]))
 
 
-def _with_relative(value: float, *errors: float | None) -> Measured:
+def _with_relative(value: float, *errors: float | None) -> WithError:
     known = [one for one in errors if one is not None]
-    return Measured(value, value * math.hypot(*known) if len(known) == len(errors) else None)
+    return WithError(value, value * math.hypot(*known) if len(known) == len(errors) else None)
 
 
-def root_mean_square(values: Sequence[Measured]) -> Measured | None:
+def root_mean_square(values: Sequence[WithError]) -> WithError | None:
     """Root mean square of independent numbers; its error where all have one."""
     if not values:
         return None
     mean = math.sqrt(sum(one.value**2 for one in values) / len(values))
     errors = [one.value * one.error for one in values if one.error is not None]
     if len(errors) < len(values) or not mean:
-        return Measured(mean)
-    return Measured(mean, math.hypot(*errors) / (len(values) * mean))
+        return WithError(mean)
+    return WithError(mean, math.hypot(*errors) / (len(values) * mean))
 
 
 def together(widths: Sequence[Width]) -> Width | None:

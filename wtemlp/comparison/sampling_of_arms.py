@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from wtemlp.analysis.energy import heat_capacity
-from wtemlp.analysis.widths import Measured, law_ratio
+from wtemlp.analysis.widths import WithError, law_ratio
 from wtemlp.comparison.records import Exploration, Run
 from wtemlp.comparison.result import Spending
 from wtemlp.records.validation_record import Estimate
@@ -53,7 +53,7 @@ def last_widths(run: Run, iterations: Mapping[str, int]) -> list[LikeWalkers]:
     return []
 
 
-def mean(values: Sequence[Measured | None]) -> Estimate | None:
+def mean(values: Sequence[WithError | None]) -> Estimate | None:
     """Mean over runs, systems and conditions.
 
     Its error is that of the values' own errors, or their scatter's where there are three or more,
@@ -118,31 +118,33 @@ def _in_kelvin(sigma_eV: float, one: tuple[float, float]) -> float:
     return sigma_eV / heat_capacity(*one)
 
 
-def _half_window(one: LikeWalkers) -> Measured | None:
+def _half_window(one: LikeWalkers) -> WithError | None:
     nvt, wte, temperature_K = one.nvt_eV, one.width.wte_eV, one.temperature_K
     if nvt is None or not nvt.value or not temperature_K:
         return None
     value = _in_kelvin(wte.value, (nvt.value, temperature_K))
     if wte.relative is None or nvt.relative is None:
-        return Measured(value)
-    return Measured(value, value * math.hypot(wte.relative, 2 * nvt.relative))
+        return WithError(value)
+    return WithError(value, value * math.hypot(wte.relative, 2 * nvt.relative))
 
 
-def _by_law(one: LikeWalkers, of: Callable[[float, tuple[float, float]], float]) -> Measured | None:
+def _by_law(
+    one: LikeWalkers, of: Callable[[float, tuple[float, float]], float]
+) -> WithError | None:
     """A function of the law's sigma_WTE, and of what it comes from, with the error of sigma_NVT."""
     nvt, temperature_K = one.nvt_eV, one.temperature_K
     if nvt is None or not temperature_K:
         return None
 
     def at(sigma: float) -> float:
-        ratio, _ = law_ratio(Measured(sigma), temperature_K or 0.0, one.biasfactors)
+        ratio, _ = law_ratio(WithError(sigma), temperature_K or 0.0, one.biasfactors)
         return of(ratio.value * sigma, (sigma, temperature_K or 0.0))
 
     if nvt.error is None:
-        return Measured(at(nvt.value))
+        return WithError(at(nvt.value))
     step = 1e-4 * nvt.value
     slope = (at(nvt.value + step) - at(nvt.value - step)) / (2 * step)
-    return Measured(at(nvt.value), abs(slope) * nvt.error)
+    return WithError(at(nvt.value), abs(slope) * nvt.error)
 
 
 def spending(runs: Sequence[Run], iterations: Mapping[str, int]) -> Spending:

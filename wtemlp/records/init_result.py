@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from wtemlp.analysis.energy import moments
-from wtemlp.analysis.widths import Measured, width
+from wtemlp.analysis.widths import WithError, width
 from wtemlp.core.atomic_io import read_record
 from wtemlp.core.errors import InputError
 from wtemlp.core.formatting import finite
@@ -107,7 +107,7 @@ class InitResult:
 
 
 def _against_nvt(one: Ensemble, nvt: Ensemble) -> str:
-    without, biased = (Measured(each.sigma_eV, finite(each.sigma_error_eV)) for each in (nvt, one))
+    without, biased = (WithError(each.sigma_eV, finite(each.sigma_error_eV)) for each in (nvt, one))
     found = width(without, biased, (one.biasfactor,), nvt.temperature_K)
     ratio, law = (
         "unknown" if each is None else f"{each.value:.2f} +- {_error(each.error)}"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wtemlp.analysis.widths import Measured
+from wtemlp.analysis.widths import WithError
 from wtemlp.core.formatting import duration, finite
 from wtemlp.records.summary import Summary
 from wtemlp.records.validation_record import Estimate
@@ -52,7 +52,7 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{min(decimals, 6)}f}"
 
 
-def measured(one: Measured | Estimate | None) -> str:
+def measured(one: WithError | Estimate | None) -> str:
     """A number with its standard error, as "1.31 ± 0.20"; the error is "?" where it is unknown."""
     if one is None or not math.isfinite(one.value):
         return MISSING

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wtemlp.analysis.widths import Measured, Scatter, Width, root_mean_square, sigma_of, together
+from wtemlp.analysis.widths import Scatter, Width, WithError, root_mean_square, sigma_of, together
 from wtemlp.analysis.widths import width as width_of
 from wtemlp.records.summary import Summary
 from wtemlp.records.walkers import WalkerSummary
@@ -30,7 +30,7 @@ class LikeWalkers:
     temperature_K: float | None
     sampling: Sampling
     biasfactors: tuple[float, ...]  #: of each
-    nvt_eV: Measured | None  #: sigma_NVT of all walkers of the system and condition
+    nvt_eV: WithError | None  #: sigma_NVT of all walkers of the system and condition
     width: Width
 
 
@@ -65,7 +65,7 @@ class Widths:
         """Of an iteration's walkers of a sampling, root mean square over systems and conditions."""
         return together([o.width for o in self.each(iteration) if o.sampling == sampling])
 
-    def law(self, sampling: Sampling) -> Measured | None:
+    def law(self, sampling: Sampling) -> WithError | None:
         """What the law says, by the last iteration that tells."""
         for iteration in sorted(self.walkers, reverse=True):
             found = self.of(iteration, sampling)
@@ -73,7 +73,7 @@ class Widths:
                 return found.law
         return None
 
-    def nvt(self, iteration: int) -> Measured | None:
+    def nvt(self, iteration: int) -> WithError | None:
         """Sigma_NVT of an iteration, root mean square over systems and conditions, eV."""
         places = defaultdict(list)
         for row in self.walkers.get(iteration, ()):
@@ -84,7 +84,7 @@ class Widths:
         )
         return root_mean_square([one for one in each if one is not None])
 
-    def wte(self, iteration: int, sampling: Sampling) -> Measured | None:
+    def wte(self, iteration: int, sampling: Sampling) -> WithError | None:
         """Sigma_WTE of an iteration's walkers of a sampling, eV."""
         found = self.of(iteration, sampling)
         return None if found is None else found.wte_eV
@@ -102,7 +102,7 @@ class Widths:
         iteration: int,
         sampling: Sampling,
         rows: Sequence[WalkerSummary],
-        nvt: Measured | None,
+        nvt: WithError | None,
     ) -> LikeWalkers | None:
         wte = self._sigma(iteration, rows, WTE, lambda row: row.place + row.kind)
         if wte is None:
@@ -119,7 +119,7 @@ class Widths:
         rows: Sequence[WalkerSummary],
         part: str,
         alike: Callable[[WalkerSummary], object],
-    ) -> Measured | None:
+    ) -> WithError | None:
         scatters = [_scatter(row, part) for row in rows]
         known = [one for one in scatters if one is not None]
         if known and len(known) == len(rows):
@@ -134,7 +134,7 @@ class Widths:
         raw = [value for row in rows if (value := getattr(row, _RAW[part])) is not None]
         if not raw:
             return None
-        return Measured(math.sqrt(sum(value**2 for value in raw) / len(raw)))
+        return WithError(math.sqrt(sum(value**2 for value in raw) / len(raw)))
 
 
 def _scatter(row: WalkerSummary, part: str) -> Scatter | None:

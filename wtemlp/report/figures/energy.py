@@ -11,7 +11,7 @@ from markupsafe import Markup
 from wtemlp.analysis import energy
 from wtemlp.analysis.energy import NVT_EQUILIBRATION, WTE_FILLING
 from wtemlp.analysis.reweighting import TRUSTED
-from wtemlp.analysis.widths import Measured, law_density, law_ratio, scatters, sigma_of
+from wtemlp.analysis.widths import WithError, law_density, law_ratio, scatters, sigma_of
 from wtemlp.core.units import KB_EV
 from wtemlp.report.data import RunData, WalkerEnergies, group_by_sampling
 from wtemlp.report.figures import style
@@ -42,8 +42,8 @@ class _Point:
     """A walker in the figure of widths."""
 
     iteration: int
-    ratio: Measured  #: sigma_WTE / sigma_NVT
-    law: Measured
+    ratio: WithError  #: sigma_WTE / sigma_NVT
+    law: WithError
     name: str
     biasfactor: float
 
@@ -59,7 +59,7 @@ class _Law:
     @property
     def width_eV(self) -> float:
         """Standard deviation."""
-        found, _ = law_ratio(Measured(self.sigma_nvt_eV), self.temperature_K, self.biasfactors)
+        found, _ = law_ratio(WithError(self.sigma_nvt_eV), self.temperature_K, self.biasfactors)
         return found.value * self.sigma_nvt_eV
 
     @property
@@ -218,7 +218,7 @@ def _views(plot: go.Figure, spans: list[tuple[str, int, int]]) -> dict[str, list
 
 
 def sigma_figure(run: RunData) -> Figure:
-    """Measured sigma_WTE / sigma_NVT of every walker against the law of the heat capacity."""
+    """WithError sigma_WTE / sigma_NVT of every walker against the law of the heat capacity."""
     caption = Markup(
         "Width of the biased energy distribution over that of the unbiased one, walker by walker; "
         "error bars: one standard error, with the correlation of the series accounted for; none "

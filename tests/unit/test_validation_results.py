@@ -37,7 +37,7 @@ from wtemlp.records.validation_record import (
 from wtemlp.validation import checks
 from wtemlp.validation.answers import CheckResult, Length, Missing, ask
 from wtemlp.validation.jobs import MdJob
-from wtemlp.validation.measure import WithError, measure
+from wtemlp.validation.measure import Measured, measure
 from wtemlp.validation.outputs import read_parts, read_series, read_trajectory, read_velocities
 from wtemlp.validation.page import as_text
 from wtemlp.validation.parity import read_details
@@ -281,7 +281,7 @@ def radial(seed: int, noise: float):
     return {"-".join(p): rdf_with_errors(frames, cells, names, p, 4.6, 23) for p in pairs}
 
 
-def job_measured(potential, model, seed=1, **change) -> list[WithError]:
+def job_measured(potential, model, seed=1, **change) -> list[Measured]:
     """The parts of a long run, its numbers known to half of a bound or better."""
     of = {"T": 300.0, "D": 2.5, "rho": 1.0, "P": 1.0, "U": -10.0, "noise": 0.3, "worth": 200}
     of |= change
@@ -307,9 +307,9 @@ def job_measured(potential, model, seed=1, **change) -> list[WithError]:
     density = {"density_g_cm3": Estimate(of["rho"], 0.004 * scale, of["worth"])}
     nve = drift | {"diffusion": diffusion, "notes": notes}
     return [
-        WithError(MdRun(ensemble="nvt", **common, **known), radial(seed, of["noise"]), 1.0 * scale),
-        WithError(MdRun(ensemble="nve", **common, **nve)),
-        WithError(MdRun(ensemble="npt", **common, **density)),
+        Measured(MdRun(ensemble="nvt", **common, **known), radial(seed, of["noise"]), 1.0 * scale),
+        Measured(MdRun(ensemble="nve", **common, **nve)),
+        Measured(MdRun(ensemble="npt", **common, **density)),
     ]
 
 
@@ -430,7 +430,7 @@ def test_the_verdict_begins_with_an_explosion(tmp_path):
     """Also with one that comes late, in the last part."""
     late = job_measured(MODEL, 1)
     failed = replace(late[2].run, failed="exploded at 70 ps (temperature 9999 K)")
-    late[2] = WithError(replace(failed, density_g_cm3=None))
+    late[2] = Measured(replace(failed, density_g_cm3=None))
     runs = [*job_measured(MODEL, 0, T=400), *late, *job_measured(REFERENCE, None, seed=3)]
     found = judged(tmp_path, runs, [parity_of(0), parity_of(1)], models=2)
     assert found.verdict.startswith(

@@ -106,10 +106,19 @@ def test_partitions():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     write_data(tmp_path)
-    write(tmp_path, "param.json", PARAM)
+    write(tmp_path, "param.json", with_steps())
     write(tmp_path, "machine.json", mdata())
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def with_steps() -> dict:
+    """The parameters with enough steps to fill a window, and a bias that melts nothing."""
+    param = copy.deepcopy(PARAM)
+    for job in param["model_devi_jobs"]:
+        job["nsteps"] = 200_000
+        job["wte"]["biasfactor"] = 4
+    return param
 
 
 def mdata() -> dict:
@@ -139,7 +148,7 @@ def errors(lines):
 
 def test_all_is_well(folder, monkeypatch, capsys):
     code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
-    assert code == 0 and lines[-1] == "10 ok"
+    assert code == 0 and lines[-1] == "10 ok", lines
     assert any("sh is found on this machine" in line for line in lines)
 
 
@@ -188,7 +197,7 @@ def test_a_template(folder, monkeypatch, capsys):
 
 
 def test_the_schema_alone(folder, monkeypatch, capsys):
-    write(folder, "param.json", PARAM | {"init_data_sys": ["absent"]})
+    write(folder, "param.json", with_steps() | {"init_data_sys": ["absent"]})
     assert check(monkeypatch, capsys, folder, "--schema-only", "param.json")[0] == 0
     args = ("--schema-only", "param.json", "machine.json")
     assert check(monkeypatch, capsys, folder, *args) == (

@@ -28,7 +28,7 @@ from wtemlp.config.schema.ignored import ignored
 from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.plugin_keys import EXPLORER_KEYS, read_run_file, read_selection
 from wtemlp.config.schema.section import Section
-from wtemlp.config.structures import examine_structures, read_format
+from wtemlp.config.structures import crystals, examine_structures, read_format
 from wtemlp.config.systems import (
     missing_structures,
     read_sys_configs,
@@ -38,6 +38,7 @@ from wtemlp.config.training import check_training, model_suffix
 from wtemlp.config.training_input import check_training_input
 from wtemlp.config.training_start import check_training_start, read_reuse, start_problems
 from wtemlp.config.validation import with_validation
+from wtemlp.config.wte import melts_in_a_fixed_box, too_few_hills
 from wtemlp.core.errors import InputError, NotRunnable
 
 DEFAULT_TIMESTEP_PS = 0.001
@@ -89,7 +90,10 @@ class Examined:
                 used.add(record.validation.system)
             found = examine_structures(record, used)
             problems += [*missing_structures(file, root, used), *found.problems]
-            notes = found.notes
+            notes = (
+                *found.notes,
+                *melts_in_a_fixed_box(file.file, record.jobs, crystals(record, found)),
+            )
         problems += self.label_file_problems()
         problems += reference_problems(file, record.reference, record.type_map, root)
         if SAMPLER in file:
@@ -248,7 +252,7 @@ def _read(params: Section, path: Path, root: Path) -> Params:
     record = with_validation(params, record)
     _check_data_lists(params, record)
     check_training(params, type_map)
-    more = check_training_input(params)
+    more = (*check_training_input(params), *too_few_hills(params.file, record.jobs))
     check_training_start(params)
     return replace(record, warnings=(*record.warnings, *more))
 

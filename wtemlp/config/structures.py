@@ -1,9 +1,10 @@
 """Starting structures of a parameter file."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from wtemlp.analysis.crystal import is_crystal
 from wtemlp.config.records import Params
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError
@@ -17,6 +18,7 @@ class ExaminedStructures:
 
     problems: tuple[InputError, ...]  #: one for each file that MD cannot start from
     notes: tuple[str, ...]  #: what files have and MD does not get, a line each
+    read: Mapping[Path, Structure] = field(default_factory=dict)  #: those that MD can start from
 
 
 def read_format(params: Section) -> str:
@@ -56,9 +58,33 @@ def examine_structures(params: Params, used: Iterable[int]) -> ExaminedStructure
     problems: list[InputError] = []
     notes: list[str] = []
     files = (file for system in sorted(set(used)) for file in params.sys_configs[system])
+    read: dict[Path, Structure] = {}
     for file in dict.fromkeys(files):
         try:
-            notes += [f"{file}: {note}" for note in starting_structure(params, file).notes]
+            read[file] = starting_structure(params, file)
         except InputError as error:
             problems.append(error)
-    return ExaminedStructures(tuple(problems), tuple(notes))
+            continue
+        notes += [f"{file}: {note}" for note in read[file].notes]
+    return ExaminedStructures(tuple(problems), tuple(notes), read)
+
+
+def crystals(params: Params, found: ExaminedStructures) -> dict[int, dict[Path, int]]:
+    """Atoms of the starting structures that are crystals, by system, where there is a bias.
+
+    The first structure of each system speaks for it.
+    """
+    biased = {
+        system
+        for job in params.jobs
+        if max(job.wte.known_biasfactors, default=1.0) > 1 and not job.press_bar
+        for system in job.sys_idx
+    }
+    of: dict[int, dict[Path, int]] = {}
+    for system in sorted(biased):
+        file = next((file for file in params.sys_configs[system] if file in found.read), None)
+        if file is not None:
+            one = found.read[file]
+            if is_crystal(one.coords, one.cell, one.types):
+                of[system] = {file: one.n_atoms}
+    return of

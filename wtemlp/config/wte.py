@@ -1,15 +1,19 @@
-"""The ``wte`` block of an exploration: which of its keys go together."""
+"""The ``wte`` block of an exploration: which of its keys go together, and what it cannot reach."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config.keys.declare import AUTO, MAX_TEMPERATURE_K
 from wtemlp.config.keys.wte import Method, OldHills, StartFrom, WteBlock
+from wtemlp.config.records import ExploreJob
 from wtemlp.config.schema.own_keys import defaults, read
 from wtemlp.config.schema.section import Section, is_number
 from wtemlp.config.templates.plumed import read_extra
 
+MELTING_KT = 1.0  #: an atom; the entropy of melting is about that (Richards' rule)
+REACH = 3.0  #: standard deviations of the energy that a biased run goes to
+HARMONIC = 1.5  #: heat capacity of the potential energy of a crystal, k an atom
 MIN_NVT_STEPS = 100  #: the guard's bounds are from the last 3/4 of them
 MIN_NVT_STEPS_AUTO = 500  #: and so is the width of the hills
 
@@ -123,3 +127,73 @@ def _check_shared(block: Section, record: WteBlock) -> None:
     if record.hills == OldHills.SHIFT:
         remedy = f'not supported with "hills": "{OldHills.SHIFT}", use "{OldHills.DROP}"'
         raise block.wrong("share_hills", remedy)
+
+
+def too_few_hills(file: str, jobs: Sequence[ExploreJob]) -> list[str]:
+    """A line for each bias factor whose hills do not fill its window in half of the steps."""
+    found: dict[str, list[int]] = {}
+    for index, job in enumerate(jobs):
+        for what in _not_filled(job):
+            found.setdefault(what, []).append(index)
+    return [f"{file}: {_of_jobs(places)}.wte: {what}" for what, places in found.items()]
+
+
+def _not_filled(job: ExploreJob) -> Iterator[str]:
+    wte = job.wte
+    measured = wte.method == Method.WTE and wte.extra.energy and not wte.extra.variables
+    if not measured or job.template or wte.sigma_eV is not None:
+        return
+    from wtemlp.analysis.planning import MAX_AUTO_KT, hills_to_fill  # SciPy takes its time
+
+    walkers = wte.walkers if wte.share_hills else 1
+    pace, height_kT = wte.pace or 1, wte.height_kT or MAX_AUTO_KT
+    for factor in wte.known_biasfactors:
+        n_hills = hills_to_fill(factor, height_kT, 1.0) / walkers
+        if 2 * n_hills * pace > job.nsteps:
+            auto = "" if wte.pace is None else ', or "pace": "auto"'
+            yield (
+                f"a bias factor of {factor:g} takes about {n_hills:.0f} hills of {height_kT:g} kT"
+                f" ({n_hills * pace:.2g} steps with one every {pace}) to fill, and as many steps"
+                f" again to be measured; nsteps is {job.nsteps}: give more{auto}"
+            )
+
+
+def _of_jobs(places: Sequence[int]) -> str:
+    return f"model_devi_jobs[{', '.join(map(str, places))}]"
+
+
+def melts_in_a_fixed_box(
+    file: str, jobs: Sequence[ExploreJob], crystals: Mapping[int, Mapping[Path, int]]
+) -> list[str]:
+    """A line for each job whose bias would melt a crystal at the crystal's density.
+
+    What can be known before there is any MD: of n harmonic atoms the potential energy has a
+    standard deviation of ``sqrt(3 n / 2) kT``; the bias goes to three times ``sqrt(g)`` of these,
+    and melting takes about 1 kT an atom.
+
+    Parameters
+    ----------
+    file : str
+    jobs : sequence of ExploreJob
+    crystals : mapping of int to mapping of Path to int
+        Starting structures that are crystals, by system, and their numbers of atoms.
+    """
+    found: dict[str, list[int]] = {}
+    for index, job in enumerate(jobs):
+        highest = max(job.wte.known_biasfactors, default=1.0)
+        if job.press_bar or not job.wte.extra.energy or highest == 1 or job.template:
+            continue
+        for system in job.sys_idx:
+            for name, n_atoms in crystals.get(system, {}).items():
+                limit = n_atoms * (MELTING_KT / REACH) ** 2 / HARMONIC
+                if highest > limit:
+                    reach = REACH * (HARMONIC * highest / n_atoms) ** 0.5
+                    what = (
+                        f"a bias factor of {highest:g} goes to energies about {reach:.1f} kT an"
+                        f" atom above the mean, where the crystal {name} may melt (that takes about"
+                        f' {MELTING_KT:g}), and "{job.ensemble}" keeps the crystal\'s density:'
+                        ' the melt at its own is not learnt. Have "ensemble": "npt", or a bias'
+                        f" factor below {limit:.2g}"
+                    )
+                    found.setdefault(what, []).append(index)
+    return [f"{file}: {_of_jobs(places)}: {what}" for what, places in found.items()]

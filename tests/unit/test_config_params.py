@@ -384,6 +384,12 @@ WRONG = [
     ({JOB + "ensemble": "npt", JOB + "press": [1.0], JOB + "taup": 0}, ["[0].taup = 0; must be"]),
     ({"use_relative": True}, ["epsilon is missing; add it: a positive number"]),
     ({"model_devi_v_trust_lo": 0.3, "model_devi_v_trust_hi": 0.2}, ["model_devi_v_trust_lo = 0.3"]),
+    ({"trust": {"error_meV_A": [80]}}, ["trust.error_meV_A", "a lower and an upper error"]),
+    ({"trust": {"error_meV_A": [400, 80]}}, ["trust.error_meV_A", "as [80, 400]"]),
+    (
+        {"trust": {"error_meV_A": [80, 400]}, "model_devi_adapt_trust_lo": True},
+        ["trust = ", "goes without model_devi_adapt_trust_lo"],
+    ),
     ({JOB + "model_devi_f_trust_lo": 9}, ["[0].model_devi_f_trust_lo = 9", "trust_hi (0.5 eV/A"]),
     ({"model_devi_clean_traj": -1}, ["model_devi_clean_traj = -1; must be 0 or more"]),
     ({JOB + "press": [1.0, 2.0]}, ["model_devi_jobs[0].press = [1.0, 2.0]; must be left out"]),

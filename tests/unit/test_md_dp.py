@@ -34,9 +34,10 @@ def test_what_the_user_has_set_stays():
 
 
 def test_commands_are_told_apart():
-    assert dp.split_commands(["train", "a.json", "+", "freeze"]) == [
-        ["train", "a.json"],
-        ["freeze"],
+    assert dp.split_commands(["train", "a.json", "+", "freeze", "+-", "test"]) == [
+        (["train", "a.json"], True),
+        (["freeze"], True),
+        (["test"], False),
     ]
     with pytest.raises(ValueError, match="no command before or after"):
         dp.split_commands(["train", "+"])

@@ -15,6 +15,7 @@ from wtemlp.records.compatibility import dpgen_came_to
 from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
 from wtemlp.records.summary import summaries
 from wtemlp.report.cost import cost_in_words
+from wtemlp.report.findings import findings
 from wtemlp.report.table import format_table
 from wtemlp.session.lock import is_held
 from wtemlp.session.progress import read_live
@@ -25,6 +26,7 @@ STEP_WORDS = {
     "POST": ("results to be read", "results being read"),
 }
 VALIDATE = "validate"
+MOST_FINDINGS = 6  #: of the newest iterations; the page has all
 #: Where the output folders of `wtemlp init` are looked for.
 OUTPUTS = (f"*/{PARAMETERS}", f"*/*/{PARAMETERS}")
 
@@ -70,6 +72,7 @@ def describe(root: Path) -> str:
     rows = summaries(paths)
     cost = cost_in_words(rows)
     lines += _validation(root)
+    lines += [one.line for one in findings(rows)[:MOST_FINDINGS]]
     return "\n".join([*lines, "", format_table(rows), *[f"cost: {cost}"] * bool(cost)])
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from wtemlp.config.records import Adaptive, Criteria
+from wtemlp.config.schema.dpgen_schema import is_foreign
 from wtemlp.config.schema.section import Section, is_number
 
 F_KEYS = ("model_devi_f_trust_lo", "model_devi_f_trust_hi")
@@ -29,6 +30,7 @@ def read_trust_levels(params: Section) -> Levels:
     params : Section
         The parameter file.
     """
+    _check_error_levels(params)
     n_systems = len(params["sys_configs"])
     return _levels(params, params, F_KEYS, range(n_systems), n_systems)
 
@@ -150,3 +152,18 @@ def read_thresholds(params: Section) -> tuple[float, float]:
     if low > high:
         raise params.wrong(soft, f"must not be above fp_accurate_threshold ({high:g})")
     return high, low
+
+
+def _check_error_levels(params: Section) -> None:
+    """Check trust levels that are given as errors (``trust``)."""
+    if "trust" not in params:
+        return
+    section = params.section("trust")
+    levels = section["error_meV_A"]
+    if len(levels) != 2 or not 0 <= levels[0] < levels[1]:
+        remedy = "must be a lower and an upper error (meV/Angstrom), as [80, 400]"
+        raise section.wrong("error_meV_A", remedy)
+    if params.get(_ADAPTIVE):
+        raise params.wrong("trust", f"goes without {_ADAPTIVE}: give one of them")
+    if is_foreign(params):
+        raise params.wrong("trust", "DP-GEN chooses with this engine: give model_devi_f_trust_lo")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from wtemlp.config.keys.declare import SEED_KEY, Key
-from wtemlp.config.keys.labels import Convergence, Method, ReferenceCheck, Selection
+from wtemlp.config.keys.labels import Convergence, ErrorTrust, Method, ReferenceCheck, Selection
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.keys.wte import WteBlock
 
@@ -132,6 +132,8 @@ class Params:
         How the frames that are labelled are picked, fp_task_max for each system at most.
     validation
         What `wtemlp validate` does with the trained models.
+    trust
+        Trust levels as errors, in the place of deviations.
     reference_check
         Before a run, a frame of each initial system is labelled: "refuse" data that
         contradict the reference, "warn" of them, or "off".
@@ -161,6 +163,7 @@ class Params:
     convergence: Annotated[Convergence | None, Key(default=None)]
     selection: Annotated[Selection, Key()] = field(default_factory=Selection)
     validation: Annotated[ValidationSettings, Key()] = field(default_factory=ValidationSettings)
+    trust: Annotated[ErrorTrust | None, Key(default=None)] = None
     reference_check: Annotated[ReferenceCheck, Key()] = ReferenceCheck.REFUSE
     criteria: tuple[Criteria, ...] = ()  #: one per job
     md: MdOptions = field(default_factory=MdOptions)

@@ -141,3 +141,25 @@ def stage_hours(tasks: Sequence[Task], section: MachineSection) -> tuple[float, 
     nodes = max(1, int(asked.get("number_node", 1))) if queue else 1
     cores = max(1, int(asked.get("cpu_per_node", 1)))
     return hours * nodes * cores, hours * nodes * int(asked.get("gpu_per_node", 0))
+
+
+def idle_seconds(tasks: Sequence[Task], begin: float, end: float) -> float:
+    """How long, within a time, none of some tasks was running.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    begin, end : float
+        s since the epoch.  The clocks of other machines are taken to be right.
+    """
+    spans = sorted(
+        (max(one.begin, begin), min(one.end, end))
+        for task in tasks
+        for one in read_attempts(task.folder)
+        if one.end is not None and one.end > begin and one.begin < end
+    )
+    idle, reached = 0.0, begin
+    for first, last in spans:
+        idle += max(0.0, first - reached)
+        reached = max(reached, last)
+    return idle + max(0.0, end - reached)

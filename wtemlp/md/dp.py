@@ -2,7 +2,8 @@
 
 ``wtemlp dp train input.json + freeze + compress`` does what ``dp train input.json && dp freeze &&
 dp compress`` does, and imports TensorFlow once instead of three times (4-7 s each, which is
-most of a short training).  A lone ``+`` stands between the commands.
+most of a short training).  A lone ``+`` stands between the commands; a ``+-`` before one that may
+fail.
 """
 
 import gc
@@ -16,6 +17,7 @@ from wtemlp.core.quiet import quiet_loading, quiet_tensorflow
 
 FRONT_END = "wtemlp dp"
 SEPARATOR = "+"
+MAY_FAIL = "+-"  #: in its place: what comes after may fail, and the next goes on
 _WORKS = ("train", "freeze", "compress", "test")
 _OF_OTHERS = (".pth", ".pt", ".pt2", ".pte", ".jax", ".hlo", ".savedmodel")  #: back ends' models
 #: When Python looks for garbage: seldom.  Importing TensorFlow and building a graph make objects by
@@ -39,21 +41,21 @@ def chained(program: str, commands: Sequence[str]) -> str:
     return " && ".join(f"{program} {command}" for command in commands)
 
 
-def split_commands(args: Sequence[str]) -> list[list[str]]:
-    """The argument lists of the single commands.
+def split_commands(args: Sequence[str]) -> list[tuple[list[str], bool]]:
+    """The argument lists of the single commands, and whether each must succeed.
 
     Raises
     ------
     ValueError
         If a command is empty.
     """
-    commands: list[list[str]] = [[]]
+    commands: list[tuple[list[str], bool]] = [([], True)]
     for arg in args:
-        if arg == SEPARATOR:
-            commands.append([])
+        if arg in (SEPARATOR, MAY_FAIL):
+            commands.append(([], arg == SEPARATOR))
         else:
-            commands[-1].append(arg)
-    if not all(commands):
+            commands[-1][0].append(arg)
+    if not all(words for words, _ in commands):
         raise ValueError(f"no command before or after a '{SEPARATOR}'")
     return commands
 
@@ -99,7 +101,7 @@ def _by_tensorflow(command: Sequence[str]) -> bool:
 
 
 def main(args: Sequence[str]) -> int:
-    """Run the commands in turn; the first that fails ends the chain.
+    """Run the commands in turn; the first that fails and must not ends the chain.
 
     Returns
     -------
@@ -121,10 +123,10 @@ def main(args: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    if _by_tensorflow(commands[0]):
+    if _by_tensorflow(commands[0][0]):
         with quiet_loading(), suppress(ImportError):  # another back end may be the only one
             import deepmd.tf  # noqa: F401
-    for command in commands:
+    for command, must in commands:
         forget_graph()
         try:
             dp_main(command)
@@ -133,7 +135,8 @@ def main(args: Sequence[str]) -> int:
             traceback.print_exc()
             name = next((word for word in command if not word.startswith("-")), command[0])
             print(f"wtemlp dp: dp {name} failed: {error}", file=sys.stderr)
-            return 1
+            if must:
+                return 1
     return 0
 
 

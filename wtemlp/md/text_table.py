@@ -141,3 +141,9 @@ def _numbers(words: list[str]) -> tuple[float, ...] | None:
         return tuple(float(word) for word in words)
     except ValueError:
         return None
+
+
+def lcurve_names(comment: str) -> list[str] | None:
+    """The columns that a header of DeePMD-kit's ``lcurve.out`` names; None: it is no header."""
+    names = comment.lstrip("#").split()
+    return names if names[:1] == ["step"] else None

@@ -11,6 +11,7 @@ from wtemlp.config.keys.labels import Picking
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.formatting import duration
 from wtemlp.core.paths import RunPaths
+from wtemlp.records.label_errors import LabelErrors
 from wtemlp.records.walkers import LoweredBias, WalkerSummary
 
 
@@ -28,6 +29,8 @@ class Summary:
     energy_one_minus_r_models: list[float] = field(default_factory=list)  #: 1 - correlation
     energy_offset_models: list[float] = field(default_factory=list)  #: mean offset, meV/atom
     force_rmse_models: list[float] = field(default_factory=list)  #: per model, meV/Angstrom
+    force_rmse_trained: list[float] = field(default_factory=list)
+    """Likewise, at the end of the training on what it was trained on (``lcurve.out``)."""
     explored: int | None = None  #: frames
     accurate: int | None = None
     candidate: int | None = None  #: the labelled ones included
@@ -35,11 +38,18 @@ class Summary:
     selected: int | None = None  #: sent to the reference method
     labelled: int | None = None  #: labels that came back and were accepted
     label_failures: int | None = None
+    new_labels: LabelErrors | None = None
+    """Errors of its models on its labels, which they had not seen: known at the next training."""
+    trust: list[tuple[float, float]] = field(default_factory=list)
+    """Trust levels of each system that were made of errors, eV/Angstrom; empty: the file's."""
+    trust_ratio: float | None = None  #: error over deviation that they were made with
     walkers: list[WalkerSummary] = field(default_factory=list)
     lowered: list[LoweredBias] = field(default_factory=list)
     """One a system and temperature where a bias factor is lower than asked for."""
     selection: str = Picking.DEVIATION  #: how frames were picked
     seconds: dict[str, float] = field(default_factory=dict)  #: wall time: train, explore, label
+    waited: dict[str, float] = field(default_factory=dict)
+    """Of the wall time of a stage what no task of it was running in: queue, transfers."""
     core_hours: dict[str, float] = field(default_factory=dict)
     """What the stages' tasks took, their time times the cores of the machine file."""
     gpu_hours: dict[str, float] = field(default_factory=dict)  #: likewise, of GPUs
@@ -69,7 +79,14 @@ def load_summary(path: Path) -> Summary:
     content = json.loads(path.read_bytes())
     walkers = [WalkerSummary.from_json(row) for row in content.pop("walkers", ())]
     lowered = [LoweredBias.from_json(row) for row in content.pop("lowered", ())]
-    return Summary(**content, walkers=walkers, lowered=lowered)
+    new = content.pop("new_labels", None)
+    content["trust"] = [(float(low), float(high)) for low, high in content.get("trust", ())]
+    return Summary(
+        **content,
+        walkers=walkers,
+        lowered=lowered,
+        new_labels=None if new is None else LabelErrors.from_json(new),
+    )
 
 
 def read_summary(path: Path) -> Summary | None:

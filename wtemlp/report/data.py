@@ -18,7 +18,7 @@ from wtemlp.core.errors import CalculationError
 from wtemlp.core.formatting import finite
 from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
-from wtemlp.md.text_table import read_table
+from wtemlp.md.text_table import lcurve_names, read_table
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import read_record
 from wtemlp.records import validation_record
@@ -191,7 +191,7 @@ def read_lcurve(path: Path) -> tuple[dict[str, NDArray[np.float64]], int]:
     int
         Rows that are cut or damaged, which are left out.
     """
-    table = read_table(path.read_text(errors="replace"), _lcurve_names)
+    table = read_table(path.read_text(errors="replace"), lcurve_names)
     if "step" not in table.columns:
         return {}, table.left_out
     steps = table.columns["step"]
@@ -199,11 +199,6 @@ def read_lcurve(path: Path) -> tuple[dict[str, NDArray[np.float64]], int]:
     rows = len(steps) - 1 - last
     rows = rows[np.isfinite(steps[rows])]
     return {name: values[rows] for name, values in table.columns.items()}, table.left_out
-
-
-def _lcurve_names(comment: str) -> list[str] | None:
-    names = comment.lstrip("#").split()
-    return names if names[:1] == ["step"] else None
 
 
 def _read_walkers(

@@ -179,6 +179,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["typeset"] = typeset
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     environment.globals["missing"] = MISSING
     environment.tests["figure"] = lambda block: isinstance(block, Figure)
     return environment

@@ -21,8 +21,10 @@ from wtemlp.report.figures import energy, explore, learning, structure
 from wtemlp.report.figures.cost import cost_figure
 from wtemlp.report.figures.figure import Figure
 from wtemlp.report.figures.validation import validation_figures
+from wtemlp.report.findings import findings
 from wtemlp.report.headlines import headlines
 from wtemlp.report.input_files import InputFile
+from wtemlp.report.new_labels import new_labels_section
 from wtemlp.report.run_tables import walker_table
 from wtemlp.report.table import iteration_table, without_empty
 from wtemlp.report.validation_tables import check_table, distance_table, run_table
@@ -143,7 +145,9 @@ def render(run: RunData, facts: RunFacts) -> str:
     rows = iteration_table(summaries)
     if run.only_trains:
         caption, rows = _TRAINING, without_empty(rows)
+    found = findings(summaries)
     blocks: list[PageSection | Figure] = [
+        section("Findings", "findings.html.j2", key="findings", found=found),
         table_section(
             "Training" if run.only_trains else "Iterations",
             rows,
@@ -170,6 +174,8 @@ def render(run: RunData, facts: RunFacts) -> str:
             empty="No walker has finished yet.",
         )
         blocks.append(walkers)
+        if (new := new_labels_section(summaries)) is not None:
+            blocks.append(new)
     if run.validation is not None:
         place = next(i for i, block in enumerate(blocks) if _is_of_validation(block))
         blocks.insert(place, _verdict(run.validation))

@@ -90,7 +90,9 @@ def iteration_table(summaries: Sequence[Summary]) -> Table:
     """
     biased, widths = lawful_samplings(summaries), Widths.of_run(summaries)
     columns = [Column("iter"), Column("train", "frames"), Column("RMSE E", "meV/atom")]
-    columns += [Column("RMSE F", "meV/A")] + [Column(name) for name in _COUNTS]
+    columns += [Column("RMSE F", "meV/A"), Column("new F", "meV/A")] + [
+        Column(name) for name in _COUNTS
+    ]
     columns += [Column("sigma NVT", "eV")]
     columns += [_sigma_column(one, factors, widths) for one, factors in biased.items()]
     columns += [Column("time")]
@@ -109,6 +111,7 @@ def _row(summary: Summary, biased: Sequence[Sampling], widths: Widths) -> list[s
         _count(summary.n_train_frames),
         number(summary.energy_rmse_meV_atom),
         number(summary.force_rmse_meV_A),
+        number(summary.new_labels.force_rmse_meV_A if summary.new_labels else None),
     ]
     row += [_count(getattr(summary, name)) for name in _COUNTS]
     nvt = widths.nvt(summary.iteration)

@@ -21,6 +21,7 @@ from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages.classification import sort_frames, task_limit
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.protocols import ReadFrames, Selector
+from wtemlp.stages.trust import criteria_of
 
 #: DP-GEN's lists of frames in 02.fp, one file a system, and the verdict that each is of.
 LISTS = {
@@ -55,7 +56,7 @@ def decide(
     FrameTable
         The same frames with their decisions and verdicts.
     """
-    selector, criteria = selector or selector_of(context.params), context.params.criteria[iteration]
+    selector, criteria = selector or selector_of(context.params), criteria_of(context, iteration)
     verdict = np.array(table.decision)
     out = table.decision == Decision.FAILED
     for system in np.unique(table.system):

@@ -27,7 +27,8 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.dpgen import adapter
 from wtemlp.md import dp
-from wtemlp.stages import held_out
+from wtemlp.md.text_table import lcurve_names, read_table
+from wtemlp.stages import held_out, new_labels
 from wtemlp.stages.context import RunContext
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
@@ -35,6 +36,7 @@ DATA = ("data.init", "data.iters")  #: DP-GEN's links to the labelled frames, li
 JAX_SUFFIX = ".savedmodel"  #: JAX's own is another, and DP-GEN does not ask for it
 #: What to do about a damaged training input.
 TRAIN_AGAIN = "put it back, or move its iteration's 00.train away: the same command trains again"
+LAST_ROWS = 10  #: of a learning curve, that tell how a training ended
 COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
 
 
@@ -60,6 +62,7 @@ def complete(context: RunContext, iteration: int) -> None:
     params = context.params
     if (folder / COPIED).exists():
         return
+    new_labels.link(context, iteration)
     if (folder / VALIDATION).exists():
         shutil.rmtree(folder / VALIDATION)
     if params.validation_data_sys:
@@ -212,14 +215,22 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
         test = held_out.command(model_file, f"../{VALIDATION}")
         common += _validation_files(context.paths.train(iteration))
         backward.append(held_out.LOG)
-    command = _command(section.command, _named(job.commands, params.model_suffix), test)
+    common += new_labels.files(context, iteration)
+    commands = _named(job.commands, params.model_suffix)
     logs = (paths.TRAIN_LOG, paths.LCURVE, *((held_out.ENERGIES,) if test else ()))
     clean = f" && {held_out.clean()}" if test else ""
+    more = {
+        name: new_labels.command(context, iteration, int(Path(name).name)) for name in job.run_tasks
+    }
+    if any(more.values()):
+        logs += new_labels.OUTPUTS
+        clean += f" && {new_labels.clean()}"
     return [
         Task(
             name=name,
             folder=job.work_path / name,
-            command=f"{{ {command}; }} > {paths.TRAIN_LOG} 2>&1{clean}",
+            command=f"{{ {_command(section.command, commands, test, more[name])}; }} "
+            f"> {paths.TRAIN_LOG} 2>&1{clean}",
             forward=job.forward,
             backward=tuple(backward),
             logs=logs,
@@ -253,23 +264,23 @@ def _named(commands: Sequence[str], suffix: str) -> list[str]:
     return [command + files.get(command.split()[-1], "") for command in commands]
 
 
-def _command(program: str, commands: Sequence[str], test: str) -> str:
-    """One shell command of DP-GEN's, followed by the test on the validation data.
+def _command(program: str, commands: Sequence[str], test: str, more: str) -> str:
+    """One shell command of DP-GEN's, followed by the test on the validation data, and by another.
 
-    For wtemlp's own front end they become one process.
+    The other may fail.  For wtemlp's own front end they become one process.
     """
-    if program != dp.FRONT_END:
-        tested = [f"{program} {test}"] if test else []
-        return " && ".join([*commands, *tested])
     training = _train_command(commands[0])
     first = (training.begin, training.go_on)
-    if not all(part.startswith(f"{program} ") for part in (*first, *commands[1:])):
+    parts = (*first, *commands[1:])
+    if program != dp.FRONT_END or not all(part.startswith(f"{program} ") for part in parts):
         tested = [f"{program} {test}"] if test else []
-        return " && ".join([*commands, *tested])
+        may_fail = [f"{{ {program} {more} || true; }}"] if more else []
+        return " && ".join([*commands, *tested, *may_fail])
     rest = [part.removeprefix(program).strip() for part in commands[1:]]
     rest += [test] if test else []
+    last = f" {dp.MAY_FAIL} {more}" if more else ""
     begin, go_on = (
-        f"{program} {f' {dp.SEPARATOR} '.join([one.removeprefix(program).strip(), *rest])}"
+        f"{program} {f' {dp.SEPARATOR} '.join([one.removeprefix(program).strip(), *rest])}{last}"
         for one in first
     )
     there = f"[ -f {training.checkpoint} ]"
@@ -349,6 +360,25 @@ def read_errors(context: RunContext, iteration: int) -> list[dict[str, float]]:
     folders = [folder / f"{model:03d}" for model in range(params.numb_models)]
     tested = params.validation_data_sys and any((one / held_out.LOG).exists() for one in folders)
     return [held_out.read_errors(one) for one in folders] if tested else []
+
+
+def trained_errors(context: RunContext, iteration: int) -> list[float]:
+    """Each model's force error on what it was trained on, at the end, meV/Angstrom.
+
+    The mean square of the last rows of its learning curve, each of which is of one batch; empty
+    where a curve does not tell.
+    """
+    found = []
+    for model in range(context.params.numb_models):
+        file = context.paths.model(iteration, model) / paths.LCURVE
+        if not file.is_file():
+            return []
+        table = read_table(file.read_text(errors="replace"), lcurve_names)
+        column = table.columns.get("rmse_f_trn", table.columns.get("rmse_f"))
+        if column is None or not len(rows := column[np.isfinite(column)][-LAST_ROWS:]):
+            return []
+        found.append(1e3 * float(np.sqrt(np.mean(np.square(rows)))))
+    return found
 
 
 def _link_compressed(folder: Path, params: Params) -> None:

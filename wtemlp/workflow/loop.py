@@ -6,26 +6,28 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
-from wtemlp.config.keys.labels import Picking
 from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import StageTasks, TaskResult, failure_of
-from wtemlp.dispatch.times import stage_hours
+from wtemlp.dispatch.times import idle_seconds, stage_hours
 from wtemlp.records import inputs
 from wtemlp.records import state as states
 from wtemlp.records.compatibility import EXHAUSTED
 from wtemlp.records.pins import Pins
 from wtemlp.records.state import RunState, Step
-from wtemlp.records.summary import Summary, read_summary, save_summary
+from wtemlp.records.summary import Summary, read_summary, save_summary, summaries
+from wtemlp.report.findings import findings
 from wtemlp.session.progress import Reporter
 from wtemlp.session.stage import run_stage
-from wtemlp.stages import select, train
+from wtemlp.stages import new_labels, select, train
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import explore
 from wtemlp.stages.exploration.biasfactor_limits import held_back
 from wtemlp.stages.exploration.clean_trajectories import clean
 from wtemlp.stages.protocols import Submit
 from wtemlp.stages.registry import explorer_of
+from wtemlp.stages.trust import error_levels
+from wtemlp.workflow.notes import ToldFindings, in_words, levels_in_words, nothing_to_learn
 from wtemlp.workflow.resume import begin
 
 CONVERGED = "converged"
@@ -55,6 +57,7 @@ class Loop:
         self.reporter, self.on_change = reporter, on_change
         self.paths, self.explorer = context.paths, explorer_of(context.params)
         self.written = inputs.written(context.params)
+        self._found = ToldFindings(findings(summaries(context.paths)))
 
     @classmethod
     def open(
@@ -126,6 +129,8 @@ class Loop:
                 "to where that is made"
             ) from error
         self._add_seconds(time.monotonic() - began)
+        for one in self._found.new(summaries(self.paths)):
+            self.reporter.say(one.line)
         self._advance()
 
     def _advance(self) -> None:
@@ -161,11 +166,23 @@ class Loop:
         errors = train.collect(self.context, self.state.iteration)
         with self._summary() as row:
             row.add_errors(errors)
+            row.force_rmse_trained = train.trained_errors(self.context, self.state.iteration)
             if errors:
                 self._say(
                     f"validation: {row.energy_rmse_meV_atom:.2f} meV/atom, "
                     f"{row.force_rmse_meV_A:.0f} meV/A"
                 )
+        self._note_new_labels()
+
+    def _note_new_labels(self) -> None:
+        """Note how the models before this training did on the labels that it has added."""
+        before = self.state.iteration - 1
+        found = new_labels.collect(self.context, self.state.iteration)
+        if found is None:
+            return
+        with self._summary(before) as row:
+            row.new_labels = found
+        self._say(f"the {found.frames} labels of iteration {before}, {in_words(found)}")
 
     # -- explore
     def make_explore(self) -> None:
@@ -217,6 +234,7 @@ class Loop:
             row.failed = decided.judged(Decision.FAILED)
             row.selected = decided.count(Decision.SELECTED)
             row.selection = self.context.params.selection.method
+            self._note_levels(row)
             ways = {"deviation": "", "random": ", picked at random from all,"}
             how = ways.get(row.selection, f", picked by {row.selection},")
             self._say(
@@ -226,33 +244,24 @@ class Loop:
         if not row.selected:
             self._nothing_to_learn(row)
 
+    def _note_levels(self, row: Summary) -> None:
+        """Note the trust levels that were made of errors."""
+        asked = self.context.params.trust
+        levels = error_levels(self.context, row.iteration)
+        n = 0 if levels is None else len(self.context.params.f_trust_lo)
+        row.trust = [] if levels is None else [(levels.lo_eV_A, levels.hi_eV_A)] * n
+        row.trust_ratio = None if levels is None else levels.ratio
+        if asked is not None:
+            self._say(levels_in_words(levels))
+
     def _nothing_to_learn(self, row: Summary) -> None:
         """No frame is to be labelled: well, if the models agree; else the run leads nowhere."""
-        if row.explored and (row.accurate or 0) >= row.explored / 2:
-            return
-        stopped = [walker for walker in row.walkers if walker.stopped]
-        any_frame = row.selection != Picking.DEVIATION and len(stopped) < len(row.walkers)
-        if row.candidate or any_frame:
-            what = f"{row.explored} frames" if any_frame else f"{row.candidate} candidates"
-            self._say(
-                f"warning: none of the {what} is labelled, being fewer than fp_task_min or refused "
-                "by fp_skip_bad_box, so the next iteration has the same models; change these keys"
-            )
-            return
-        if len(stopped) < len(row.walkers):
-            self._say(
-                "warning: most frames are beyond the upper trust level and none is labelled, so "
-                "the next iteration has the same models; raise model_devi_f_trust_hi, or lower "
-                "the temperature or the bias factor"
-            )
-            return
-        self._go_back(Step.MAKE_EXPLORE)
-        raise CalculationError(
-            f"{self.paths.explore(self.state.iteration)}: all {len(stopped)} walkers were stopped "
-            f"and no frame is left to learn from; {stopped[0].name}: {stopped[0].stopped}; "
-            f"change model_devi_jobs[{self.state.iteration}] (lower bias factor or temperature, "
-            "fewer steps, a wider guard) or the initial data; the iteration then explores anew"
-        )
+        words, leads_nowhere = nothing_to_learn(row)
+        if leads_nowhere:
+            self._go_back(Step.MAKE_EXPLORE)
+            raise CalculationError(f"{self.paths.explore(self.state.iteration)}: {words}")
+        if words:
+            self._say(f"warning: {words}")
 
     def run_label(self) -> None:
         """Label them with the reference method."""
@@ -318,6 +327,7 @@ class Loop:
             f"iteration {self.state.iteration} of {self.state.n_iterations}: "
             f"{self.state.step.stage}"
         )
+        began = time.time()
         try:
             failed = run_stage(
                 stage,
@@ -332,7 +342,14 @@ class Loop:
             self._note_hours(stage, section)
             raise
         self._note_hours(stage, section)
+        self._note_waiting(stage, began)
         return failed
+
+    def _note_waiting(self, stage: StageTasks, began: float) -> None:
+        if stage.tasks:
+            with self._summary() as row:
+                name, idle = self.state.step.stage, idle_seconds(stage.tasks, began, time.time())
+                row.waited[name] = round(row.waited.get(name, 0.0) + idle, 2)
 
     def _note_hours(self, stage: StageTasks, section: MachineSection) -> None:
         if not stage.tasks:
@@ -347,10 +364,11 @@ class Loop:
             self._say(f"left out, as ratio_failed allows: {result.message.splitlines()[0]}")
 
     @contextmanager
-    def _summary(self) -> Iterator[Summary]:
-        """The row of the current iteration, saved afterwards."""
-        file = self.paths.summary(self.state.iteration)
-        row = read_summary(file) or Summary(self.state.iteration)
+    def _summary(self, iteration: int | None = None) -> Iterator[Summary]:
+        """The row of an iteration, by default the current one, saved afterwards."""
+        index = self.state.iteration if iteration is None else iteration
+        file = self.paths.summary(index)
+        row = read_summary(file) or Summary(index)
         yield row
         save_summary(file, row)
 

@@ -13,6 +13,7 @@ from wtemlp.records import state as states
 from wtemlp.records.compatibility import dpgen_came_to, has_labels
 from wtemlp.records.state import RunState
 from wtemlp.records.summary import summaries, total_time
+from wtemlp.report.findings import findings
 from wtemlp.report.table import format_table
 from wtemlp.session.live_report import LivePage, write_run_page
 from wtemlp.session.progress import Reporter
@@ -110,6 +111,8 @@ def run(
             raise
         rows = summaries(paths)
         reporter.table(format_table(rows))
+        for one in findings(rows):
+            reporter.say(one.line)
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
         reporter.say(f"report: {write_run_page(root)[0]}")
     return state

@@ -151,6 +151,21 @@ class ReferenceCheck(Choice):
 
 
 @dataclass(frozen=True)
+class ErrorTrust:
+    """Trust levels of the force deviation, given as errors.
+
+    Parameters
+    ----------
+    error_meV_A
+        Lower and upper level: errors of the force on the worst atom of a frame. They become
+        deviations anew in each iteration, by the errors on the labels before; until there are
+        some, model_devi_f_trust_lo and model_devi_f_trust_hi hold.
+    """
+
+    error_meV_A: Annotated[tuple[float, ...], Key()]
+
+
+@dataclass(frozen=True)
 class Convergence:
     """When the loop stops before its last iteration.
 

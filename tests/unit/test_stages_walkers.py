@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from wtemlp.analysis.frames import Decision
+from wtemlp.records.summary import Summary
+from wtemlp.report.run_tables import walker_table
 from wtemlp.stages.exploration.walker_results import read_deviations, read_walker, remarks
 
 TIMESTEP_PS = 0.001
@@ -146,3 +148,20 @@ def test_frames_with_an_atom_that_no_model_knows_anything_of_have_failed(tmp_pat
     assert (table.decision == failed).tolist() == [False, False, True, True]
     assert summary.alone == 2 and not summary.stopped
     assert [line for line in remarks(folder) if line.startswith("2 frames have an atom")]
+
+
+def test_the_volumes_of_a_walker_at_constant_pressure(tmp_path):
+    folder = tmp_path / "task.000.000000"
+    (folder / "traj").mkdir(parents=True)
+    job = {"system": 0, "temps": 300.0, "biasfactor": 4.0, "nvt_steps": 10, "press": 0.0}
+    (folder / "job.json").write_text(json.dumps(job))
+    (folder / "model_devi.out").write_text(HEADER + rows([0, 10], 0.02))
+    for step in (0, 10):
+        (folder / f"traj/{step}.lammpstrj").touch()
+    (folder / "sigma.out").write_text("mean_eV -3 sigma_eV 0.1 biasfactor 4 volume_A3 950\n")
+    printed = "".join(f"{step} 300 -3.0 {900 + step}\n" for step in range(0, 50, 10))
+    (folder / "log.lammps").write_text("   Step  Temp  PotEng  Volume\n" + printed)
+    _, summary, _ = read_walker(folder, 3, TIMESTEP_PS)
+    assert (summary.volume_A3, summary.volume_low_A3, summary.volume_high_A3) == (950, 920, 940)
+    (row,) = walker_table([Summary(0, walkers=[summary])]).rows
+    assert "950 (920 to 940)" in row

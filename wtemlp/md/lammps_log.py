@@ -1,4 +1,4 @@
-"""What a LAMMPS log tells about the cost of its runs."""
+"""What a LAMMPS log tells: the cost of its runs, and what it has printed of them."""
 
 import re
 from dataclasses import dataclass
@@ -43,15 +43,36 @@ def thermo_series(log: Path, timestep_ps: float | None) -> dict[str, NDArray[np.
     """
     if timestep_ps is None or not log.is_file():
         return {}
+    steps, energies = thermo_column(log, "PotEng")
+    return {"time": steps * timestep_ps, "ene": energies}
+
+
+def thermo_column(log: Path, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A column of what a log has printed.
+
+    Parameters
+    ----------
+    log : Path
+        Its columns begin with the step; it may be missing, or not be finished.
+    name : str
+        LAMMPS's, as ``"Volume"``.
+
+    Returns
+    -------
+    ndarray, ndarray
+        Steps, each once, and values, (n_rows,), in the log's units; of a step that was printed
+        twice the last.
+    """
     found: dict[int, float] = {}
     place = None
-    for words in map(str.split, log.read_text(errors="replace").splitlines()):
+    text = log.read_text(errors="replace") if log.is_file() else ""
+    for words in map(str.split, text.splitlines()):
         if words[:1] == ["Step"]:
-            place = words.index("PotEng") if "PotEng" in words else None
+            place = words.index(name) if name in words else None
         elif place is not None and len(words) > place and words[0].isdigit():
             found[int(words[0])] = _number(words[place])
-    steps = np.array(sorted(found), dtype=float)
-    return {"time": steps * timestep_ps, "ene": np.array([found[step] for step in steps])}
+    steps = sorted(found)
+    return np.array(steps, dtype=float), np.array([found[step] for step in steps])
 
 
 def _number(word: str) -> float:

@@ -41,6 +41,9 @@ class WalkerSummary:
     left_grid: bool = False
     """Whether it did because one of the user's own variables left its grid, and not the physical
     world."""
+    volume_A3: float | None = None  #: mean of the unbiased part; None: constant, or not known
+    volume_low_A3: float | None = None  #: smallest of the biased part
+    volume_high_A3: float | None = None  #: largest
     alone: int = 0  #: frames with an atom of no neighbours, on which all models agree
 
     @property

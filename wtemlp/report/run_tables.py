@@ -21,12 +21,14 @@ _COLUMNS = (
     Column(_SIGMA.format("WTE"), "eV"),
     Column("ratio"),
     Column("law"),
+    Column("V", "Å³", text=True),
     Column("stopped", text=True),
 )
+_WHERE_ANY = ("p", "V")  #: columns that are left out where no walker has anything in them
 
 
 def walker_table(summaries: Sequence[Summary]) -> Table:
-    """A row for each walker of each iteration; the pressure only where there is one."""
+    """A row for each walker of each iteration; pressure and volume only where there are some."""
     walkers = [(summary.iteration, walker) for summary in summaries for walker in summary.walkers]
     widths = Widths.of_run(summaries)
     rows = [_walker_row(iteration, walker, widths) for iteration, walker in walkers]
@@ -34,7 +36,7 @@ def walker_table(summaries: Sequence[Summary]) -> Table:
     kept = [
         place
         for place, column in enumerate(_COLUMNS)
-        if column.title != "p" or any(row[place] != MISSING for row in rows)
+        if column.title not in _WHERE_ANY or any(row[place] != MISSING for row in rows)
     ]
     cells = [[row[place] for place in kept] for row in rows]
     return Table([_COLUMNS[place] for place in kept], cells, stopped)
@@ -55,5 +57,14 @@ def _walker_row(iteration: int, walker: WalkerSummary, widths: Widths) -> list[s
         measured(width.wte_eV if width else None),
         measured(width.ratio if width else None),
         measured(width.law if width else None),
+        _volumes(walker),
         walker.stopped,
     ]
+
+
+def _volumes(walker: WalkerSummary) -> str:
+    """The mean without the bias, and what the biased part has reached."""
+    mean, low, high = walker.volume_A3, walker.volume_low_A3, walker.volume_high_A3
+    if mean is None:
+        return MISSING
+    return f"{mean:.5g}" + ("" if low is None or high is None else f" ({low:.5g} to {high:.5g})")

@@ -19,7 +19,8 @@ from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
 from wtemlp.md import colvar, energy_file, plumed_input
-from wtemlp.md.bias.measured import parse_sigma
+from wtemlp.md.bias.measured import parse_sigma, parse_volume
+from wtemlp.md.lammps_log import thermo_column
 from wtemlp.md.text_table import TextTable, read_table
 from wtemlp.md.trajectory import are_stored, join_beads, trajectory
 from wtemlp.md.walker_energies import read_energies
@@ -200,7 +201,7 @@ def read_walker(
         left_grid=bool(left),
         alone=int(rows.alone.sum()),
     )
-    return table, summary, counted
+    return table, _with_volumes(summary, folder, made), counted
 
 
 def _decisions(rows: Rows, n_lost: int) -> np.ndarray:
@@ -210,6 +211,22 @@ def _decisions(rows: Rows, n_lost: int) -> np.ndarray:
     decision[len(decision) - min(n_lost, len(decision)) :] = int(Decision.FAILED)
     decision[rows.alone] = int(Decision.FAILED)
     return decision
+
+
+def _with_volumes(summary: WalkerSummary, folder: Path, made: WalkerRecord) -> WalkerSummary:
+    """A walker's summary with the volumes that it had, at constant pressure."""
+    if made.pressure_bar is None or not made.generated:
+        return summary
+    file = folder / paths.SIGMA
+    mean = parse_volume(file.read_text() if file.exists() else "")
+    steps, volumes = thermo_column(folder / paths.LMP_LOG, "Volume")
+    biased = volumes[(steps > made.nvt_steps) & np.isfinite(volumes)]
+    return replace(
+        summary,
+        volume_A3=mean if np.isfinite(mean) else None,
+        volume_low_A3=float(biased.min()) if len(biased) else None,
+        volume_high_A3=float(biased.max()) if len(biased) else None,
+    )
 
 
 def _left_grid(stopped: str, made: WalkerRecord, wte: Series) -> str:

@@ -320,3 +320,86 @@ def test_oscillators_have_their_exact_energy_at_every_temperature_of_a_multither
     # Every temperature's energies are visited: about a third of the time beyond each end's mean.
     beyond = [EXACT.mean() * end / T_OSCILLATORS for end in window_K]
     assert (energy < beyond[0]).mean() > 0.05 and (energy > beyond[1]).mean() > 0.05
+
+
+# -- at constant pressure: copper, which LAMMPS has a potential of
+
+COPPER = """\
+units metal
+atom_style atomic
+lattice fcc 3.68
+region box block 0 3 0 3 0 3
+create_box 1 box
+create_atoms 1 box
+mass 1 63.546
+pair_style eam
+pair_coeff 1 1 Cu_u3.eam
+timestep 0.004
+velocity all create {0} 4928459 mom yes
+fix integrate all nph iso {1} {1} 0.5
+fix thermostat all temp/csvr {0} {0} 0.1 74581
+run 3000
+unfix integrate
+reset_timestep 0
+fix bias all plumed plumedfile plumed.dat outfile plumed.log
+fix_modify bias energy no
+fix integrate all nph iso {1} {1} 0.5
+variable v equal vol
+fix volumes all print 10 "$(v_v)" file volumes screen no
+run {2}
+"""
+T_COPPER = 800.0  #: K
+
+
+def copper(lmp, tmp_path, text, steps, temperature_K=T_COPPER, pressure_bar=0.0):
+    """Energies of a run with a PLUMED input (eV), its COLVAR, and its volumes (A^3)."""
+    for old in ("COLVAR", "HILLS"):
+        (tmp_path / old).unlink(missing_ok=True)
+    (tmp_path / "plumed.dat").write_text(text)
+    lmp(COPPER.format(temperature_K, pressure_bar, steps))
+    return colvar.read(tmp_path / "COLVAR"), np.loadtxt(tmp_path / "volumes")
+
+
+def test_at_constant_pressure_the_energy_has_the_width_of_the_law(lmp, tmp_path):
+    """Its unbiased width is that of constant pressure: the volume fluctuates with it."""
+    require_engine("lammps", "plumed")
+    nvt, _ = copper(lmp, tmp_path, plumed_input.nvt_input(10, "COLVAR", "metal"), 30_000)
+    unbiased, g = moments(equilibrated(nvt["ene"])), 4.0
+    half = plumed_input.grid_half_width(g) * unbiased.std
+    text = plumed_input.wte_input(
+        biasfactor=g,
+        sigma=unbiased.std,
+        height=0.5 * KB_EV * T_COPPER,
+        pace=20,
+        temperature_K=T_COPPER,
+        grid_min=unbiased.mean - half,
+        grid_max=unbiased.mean + half,
+        stride=10,
+        hills="HILLS",
+        colvar="COLVAR",
+        units="metal",
+    )
+    wte, _ = copper(lmp, tmp_path, text, 60_000)
+    biased = moments(filled(wte["ene"]))
+    ratio = biased.std / unbiased.std
+    error = ratio * np.hypot(biased.std_error / biased.std, unbiased.std_error / unbiased.std)
+    print(f"ratio {ratio:.3f} +- {error:.3f}")
+    assert error < 0.25 and abs(ratio - np.sqrt(g)) < 3 * error
+
+
+def test_a_slope_of_the_bias_scales_temperature_and_pressure_alike(lmp, tmp_path):
+    """exp(-((1 + s) U + P V) / kT) is the ensemble of T / (1 + s) and P / (1 + s)."""
+    require_engine("lammps", "plumed")
+    slope, pressure_bar = -0.25, 60_000.0
+    plain = plumed_input.nvt_input(10, "COLVAR", "metal")
+    tilted = plain + f"RESTRAINT ARG=ene AT=0 SLOPE={slope}\n"
+    found, volumes = copper(lmp, tmp_path, tilted, 12_000, T_COPPER, pressure_bar)
+    hot, scaled = (one / (1 + slope) for one in (T_COPPER, pressure_bar))
+    expected, expanded = copper(lmp, tmp_path, plain, 12_000, hot, scaled)
+    for one, other in ((found["ene"], expected["ene"]), (volumes, expanded)):
+        a, b = moments(equilibrated(one)), moments(equilibrated(other))
+        assert abs(a.mean - b.mean) < 4 * np.hypot(a.mean_error, b.mean_error) < 0.5 * b.std
+    # As far as a fluctuation, not more, from what the pressure itself would give.
+    _, compressed = copper(lmp, tmp_path, plain, 12_000, hot, pressure_bar)
+    a, b = moments(equilibrated(volumes)), moments(equilibrated(compressed))
+    assert abs(a.mean - b.mean) > 8 * np.hypot(a.mean_error, b.mean_error)

@@ -116,7 +116,8 @@ class _Init:
         with reading(nvt_folder / runs.BOX, SAMPLE_AGAIN):
             box_A = float((nvt_folder / runs.BOX).read_text())
         temperatures, energies = _series(nvt_folder)
-        nvt = Ensemble.of(1.0, temperatures, energies)
+        spacing_ps = 1e-3 * self.params.timestep_fs * runs.energy_stride(self.params, 1.0)
+        nvt = Ensemble.of(1.0, temperatures, energies, spacing_ps)
         wte_folders = self._wte(nvt_folder, nvt)
         folders = {1.0: nvt_folder, **wte_folders}
         store = Store(self.output / LABEL / ACCEPTED, self.types, self.params.type_map)
@@ -311,4 +312,5 @@ def _series(folder: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _filled(biasfactor: float, folder: Path) -> Ensemble:
     """A WTE run's numbers; the part in which the bias grows is left out."""
-    return Ensemble.of(biasfactor, *map(filled, _series(folder)))
+    temperatures, energies = _series(folder)
+    return Ensemble.of(biasfactor, filled(temperatures), filled(energies))

@@ -19,6 +19,7 @@ from wtemlp.config.records import ExploreJob, Params
 from wtemlp.core.errors import InputError
 from wtemlp.planning.sources import UnbiasedRun
 from wtemlp.planning.tables import MIN_ENERGIES
+from wtemlp.records.lengths import CorrelationTime, round_up, too_short
 
 BIASFACTORS = (1.0, 4.0, 16.0, 64.0, 256.0)
 WATER_ATOMS = 3
@@ -90,7 +91,7 @@ def make_plan(
     if window is not None and job is not None:
         steps = next(row.steps for row in rows if row.biasfactor == window.biasfactor)
         if steps:
-            window = replace(window, nsteps=_round_up(2 * steps, job.trj_freq))
+            window = replace(window, nsteps=round_up(2 * steps, job.trj_freq))
     n_molecules = None
     if isinstance(params.sampler, ForceField) and run.n_atoms and run.n_atoms % WATER_ATOMS == 0:
         n_molecules = run.n_atoms // WATER_ATOMS
@@ -104,7 +105,7 @@ def make_plan(
         rows=tuple(rows),
         window=window,
         nsteps=(job.nsteps or None) if job else None,
-        warnings=tuple(_warnings(nvt, rows, params.timestep_ps)),
+        warnings=(*_warnings(nvt, rows, params.timestep_ps), *_too_short(nvt, params)),
     )
 
 
@@ -165,10 +166,14 @@ def _window(nvt: Fluctuations, low_K: float, high_K: float) -> Window:
     return Window(low_K, high_K, exact, float(max(1, math.ceil(exact - 1e-9))), None)
 
 
-def _round_up(steps: float, multiple: int) -> int:
-    """At least `steps`, of two digits, then a multiple."""
-    digit = 10 ** max(0, math.floor(math.log10(steps)) - 1)
-    return int(math.ceil(math.ceil(steps / digit) * digit / multiple) * multiple)
+def _too_short(nvt: Fluctuations, params: Params) -> list[str]:
+    """Explorations of the file at this run's temperature that are too short."""
+    time = CorrelationTime(nvt.correlation_time_ps, "of this run")
+
+    def known(_: int, temperature_K: float) -> CorrelationTime | None:
+        return time if temperature_K == nvt.temperature_K else None
+
+    return [f"{one.where}: {one.problem}; {one.remedy}" for one in too_short(params, known)]
 
 
 def _warnings(nvt: Fluctuations, rows: Sequence[Row], timestep_ps: float) -> list[str]:
@@ -178,7 +183,7 @@ def _warnings(nvt: Fluctuations, rows: Sequence[Row], timestep_ps: float) -> lis
         found.append(
             f"the run is worth only {nvt.independent:.0f} independent energies (sigma scatters, its"
             f" error is too small); {ENOUGH} need"
-            f" {needed:.3g} ps ({_round_up(needed / timestep_ps, 1000)} steps) after equilibration"
+            f" {needed:.3g} ps ({round_up(needed / timestep_ps, 1000)} steps) after equilibration"
         )
     wide = [row for row in rows if row.high_K - nvt.temperature_K > LINEAR * nvt.temperature_K]
     if wide:

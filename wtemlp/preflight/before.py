@@ -28,6 +28,7 @@ from wtemlp.preflight.plumed_lines import jobs_with_lines, refusals
 from wtemlp.preflight.reference_trial import is_tried_here, try_reference
 from wtemlp.preflight.user_files import check_included, check_user_files
 from wtemlp.records.compatibility import check_run
+from wtemlp.records.lengths import known_times, too_short
 
 STAGES = ("train", "model_devi", "fp")
 Found = Iterator[WtemlpError | Finding]  #: what a check finds: errors, and what is only said
@@ -176,6 +177,16 @@ def initial_data(begin: Begin) -> Found:
         yield Finding(Level.OK, where, last)
 
 
+def lengths(begin: Begin) -> Found:
+    """Whether walkers are long enough for what they measure, where that can be known."""
+    params = begin.params
+    if params is None or not begin.explores or not begin.by_check:
+        return
+    for one in too_short(params, known_times(params, RunPaths(begin.root))):
+        where = f"{params.source.name}: {one.where}"
+        yield Finding(Level.WARNING, where, one.problem, one.remedy)
+
+
 def labels(begin: Begin) -> Found:
     """Whether DP-GEN can make the inputs of its ``fp_style``, if their files are there."""
     params = begin.params
@@ -225,6 +236,7 @@ CHECKS: tuple[Callable[[Begin], Found], ...] = (
     backend,
     ranks,
     labels,
+    lengths,
     folder,
     user_files,
     engines,

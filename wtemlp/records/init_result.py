@@ -45,12 +45,17 @@ class Ensemble:
     sigma_eV: float
     sigma_error_eV: float
     statistical_inefficiency: float  #: in recorded energies
+    correlation_time_ps: float | None = None  #: of the energies; None in earlier versions
 
     @classmethod
     def of(
-        cls, biasfactor: float, temperatures_K: np.ndarray, energies_eV: np.ndarray
+        cls,
+        biasfactor: float,
+        temperatures_K: np.ndarray,
+        energies_eV: np.ndarray,
+        spacing_ps: float | None = None,
     ) -> "Ensemble":
-        """Means and fluctuations of recorded series, each (n,)."""
+        """Means and fluctuations of recorded series, each (n,), at an interval."""
         heat = moments(temperatures_K)
         energy = moments(energies_eV)
         return cls(
@@ -62,6 +67,9 @@ class Ensemble:
             sigma_eV=energy.std,
             sigma_error_eV=energy.std_error,
             statistical_inefficiency=energy.inefficiency,
+            correlation_time_ps=None
+            if spacing_ps is None
+            else 0.5 * energy.inefficiency * spacing_ps,
         )
 
 

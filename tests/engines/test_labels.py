@@ -16,8 +16,8 @@ from wtemlp.config.keys.labels import AseMethod, ForceField
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
+from wtemlp.md.systems import ase_program
 from wtemlp.md.topology import make_whole, water_topology
-from wtemlp.reference import ase_program
 from wtemlp.reference.ase_calculator import AseCalculator
 from wtemlp.reference.base import Frames
 from wtemlp.reference.lammps_ff import LammpsForceField

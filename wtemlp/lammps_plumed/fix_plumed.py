@@ -1,8 +1,9 @@
 """``fix plumed`` for a LAMMPS without its PLUMED package: registered from outside, in memory.
 
 The style is LAMMPS's own ``fix external`` with another name, another way to be created, and a
-callback that hands LAMMPS's arrays to the PLUMED kernel as they are.  So LAMMPS reads the user's
-script itself, and loops, jumps, includes and ``run every`` need nothing from here.
+callback that hands LAMMPS's arrays to the PLUMED kernel as they are
+(:mod:`wtemlp.lammps_plumed.external_style`).  So LAMMPS reads the user's script itself, and loops,
+jumps, includes and ``run every`` need nothing from here.
 
 What differs from LAMMPS's own ``fix plumed``: ENERGY is the energy without the bias whatever
 ``fix_modify ID energy`` says; the scalar is the bias of this step, not of the one before; a step
@@ -15,15 +16,15 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
 from typing import NoReturn
 
 import numpy as np
 
 from wtemlp.core.errors import InputError
+from wtemlp.lammps_plumed.external_style import ExternalStyle
 from wtemlp.lammps_plumed.kernel import Kernel, Plumed, PlumedError, find_kernel
-from wtemlp.lammps_plumed.lammps_cxx import LammpsCxx, argument_array
-from wtemlp.lammps_plumed.lammps_library import Lammps, LammpsError
+from wtemlp.lammps_plumed.lammps_cxx import argument_array
+from wtemlp.lammps_plumed.lammps_library import Lammps
 from wtemlp.lammps_plumed.plumed_gaps import MAX_IDS, GapStep
 from wtemlp.lammps_plumed.plumed_step import TIMESTEP_CHANGED, InputProblem, PlumedStep, RunFailed
 
@@ -56,38 +57,6 @@ PRESSURE_FIXES = (
 )
 PATH_INTEGRALS = ("^pimd", "^ipi")
 OLDEST_API = 5
-
-_CREATOR = ctypes.CFUNCTYPE(
-    ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_char_p)
-)
-_CALLBACK = ctypes.CFUNCTYPE(
-    None,
-    ctypes.c_void_p,
-    ctypes.c_int64,
-    ctypes.c_int,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-    ctypes.c_void_p,
-)
-_METHOD = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-_SCALAR = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)
-_MODIFY_PARAM = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(ctypes.c_char_p)
-)
-
-
-class _PluginRecord(ctypes.Structure):
-    """``lammpsplugin_t``."""
-
-    _fields_ = (
-        ("version", ctypes.c_char_p),
-        ("style", ctypes.c_char_p),
-        ("name", ctypes.c_char_p),
-        ("info", ctypes.c_char_p),
-        ("author", ctypes.c_char_p),
-        ("creator", ctypes.c_void_p),
-        ("handle", ctypes.c_void_p),
-    )
 
 
 @dataclass(frozen=True)
@@ -139,7 +108,7 @@ def energy_unit(units: str) -> float | None:
     return ENERGY_IN_KJ_MOL[units]
 
 
-class FixPlumed:
+class FixPlumed(ExternalStyle):
     """The style: creates fixes for LAMMPS and answers for them.
 
     Parameters
@@ -151,68 +120,36 @@ class FixPlumed:
         exception must not unwind LAMMPS's C++ frames).
     """
 
+    style, about = STYLE, "PLUMED kernel embedded by wtemlp"
+
     def __init__(self, lammps: Lammps, fail: Callable[[int, str], NoReturn]) -> None:
-        self._lammps = lammps
-        self._cxx = LammpsCxx(lammps)
-        self._fail = fail
         self._kernel: Kernel | None = None
         self._current: PlumedStep | None = None
-        self._functions = {
-            "external_delete": _METHOD(self._guarded(self._delete)),
-            "external_init": _METHOD(self._guarded(self._init)),
-            "external_scalar": _SCALAR(self._guarded(self._compute_scalar)),
-            "fix_reset_dt": _METHOD(self._guarded(self._reset_dt)),
-            "fix_modify_param": _MODIFY_PARAM(self._guarded(self._modify_param)),
-        }
-        addresses = {
-            name: ctypes.cast(function, ctypes.c_void_p).value or 0
-            for name, function in self._functions.items()
-        }
-        self._table = self._cxx.derived_table(addresses)
-        self._creator = _CREATOR(self._guarded(self._create))
-        self._callback = _CALLBACK(self._guarded(self._post_force))
-        self._record = self._plugin_record()
-
-    def register(self) -> None:
-        """Make the style known to LAMMPS."""
-        self._cxx.plugin_register(ctypes.byref(self._record), self._cxx.instance)
-
-    def _plugin_record(self) -> _PluginRecord:
-        # Kept: LAMMPS keeps pointers to its texts, and reads them again at each clear.
-        return _PluginRecord(
-            None,
-            b"fix",
-            STYLE.encode(),
-            b"fix plumed (PLUMED kernel embedded by wtemlp)",
-            b"wtemlp",
-            ctypes.cast(self._creator, ctypes.c_void_p).value,
-            ctypes.CDLL(None)._handle,
+        super().__init__(
+            lammps,
+            fail,
+            delete=self._delete,
+            init=self._init,
+            scalar=self._compute_scalar,
+            reset_dt=self._reset_dt,
+            modify_param=self._modify_param,
         )
 
-    def _guarded(self, function: Callable[..., object]) -> Callable[..., object]:
-        """Turn exceptions into the end of the run: ctypes would print and ignore them."""
-
-        @wraps(function)
-        def call(*arguments: object) -> object:
-            try:
-                return function(*arguments)
-            except InputError as error:
-                self._fail(error.exit_code, str(error))
-            except InputProblem as error:
-                self._fail(InputError.exit_code, f"fix plumed: {error}")
-            except (RunFailed, LammpsError) as error:
-                self._fail(1, f"fix plumed: {error}")
-            except PlumedError as error:
-                self._fail(1, f"fix plumed: PLUMED: {error}")
-            except BaseException as error:
-                self._fail(1, f"fix plumed: internal error: {type(error).__name__}: {error}")
-
-        return call
+    def failure(self, error: BaseException) -> tuple[int, str]:
+        """The exit code and the words of an error."""
+        if isinstance(error, InputProblem):
+            return InputError.exit_code, f"fix plumed: {error}"
+        if isinstance(error, RunFailed):
+            return 1, f"fix plumed: {error}"
+        if isinstance(error, PlumedError):
+            return 1, f"fix plumed: PLUMED: {error}"
+        return super().failure(error)
 
     # -- what LAMMPS calls
 
-    def _create(self, _lammps: int, count: int, words: ctypes.Array[ctypes.c_char_p]) -> int:
-        arguments = parse_arguments([os.fsdecode(words[i] or b"") for i in range(count)])
+    def create(self, words: list[str]) -> int:
+        """A fix, made from the words of its command: its address."""
+        arguments = parse_arguments(words)
         where = f"fix {arguments.identifier} {arguments.group} {STYLE}"
         self._check_context(where)
         if arguments.group != "all":
@@ -222,13 +159,9 @@ class FixPlumed:
         plumed = self._start_plumed(arguments, where, highest)
         kind = PlumedStep if highest == len(ids) else GapStep
         step = kind(self._lammps, self._cxx, plumed, len(ids), highest)
-        fix = self._cxx.new_external(
-            [arguments.identifier.encode(), b"all", STYLE.encode(), b"pf/callback", b"1", b"1"]
-        )
-        self._cxx.set_table(fix, self._table)
+        fix = self.new_fix(arguments.identifier)
         # ENERGY never includes the bias; thermo output does when the user asks for it.
         self._cxx.fix_modify_params(fix, *argument_array([b"energy", b"no"]))
-        self._cxx.external_set_callback(fix, ctypes.cast(self._callback, ctypes.c_void_p), None)
         for identifier, style in ((PE_ID, "pe"), (PRESSURE_ID, "pressure NULL virial")):
             self._cxx.new_compute(f"{identifier} all {style}")
         step.attach(fix, PE_ID, PRESSURE_ID)
@@ -265,9 +198,8 @@ class FixPlumed:
     def _compute_scalar(self, _fix: int) -> float:
         return self._current.bias if self._current else 0.0
 
-    def _post_force(
-        self, _ptr: int, step: int, n_local: int, tag: int, x: int, external: int
-    ) -> None:
+    def post_force(self, step: int, n_local: int, tag: int, x: int, external: int) -> None:
+        """A step."""
         if self._current:
             self._current(step, n_local, tag, x, external)
 

@@ -2,9 +2,11 @@
 
 LAMMPS reads the script itself.  Where the LAMMPS at hand has its PLUMED package, its own
 ``fix plumed`` is used; otherwise the one of :mod:`wtemlp.lammps_plumed.fix_plumed` is registered.
+So is ``fix ase``, MD with a calculator of ASE (:mod:`wtemlp.lammps_plumed.fix_ase`).
 """
 
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import NoReturn
 
 from wtemlp.core.errors import InputError, WtemlpError
 from wtemlp.core.quiet import quiet_loading
+from wtemlp.lammps_plumed.external_style import ExternalStyle
+from wtemlp.lammps_plumed.fix_ase import FixAse
 from wtemlp.lammps_plumed.fix_plumed import FixPlumed
 from wtemlp.lammps_plumed.kernel import KERNEL_VARIABLE, find_kernel
 from wtemlp.lammps_plumed.lammps_cxx import UnsuitableLammps
@@ -129,17 +133,18 @@ def _run(script: Path | None, switches: list[str]) -> int:
         return InputError.exit_code
     if script is None:
         return 0
-    style, unsuitable = _provide_fix_plumed(lammps, name)
+    styles, unsuitable = _provide_styles(lammps, name)
     try:
         lammps.run_file(script)
     except LammpsError as error:
-        if unsuitable and "Unrecognized fix style 'plumed'" in str(error):
-            _complain(f"{name}: fix plumed: {unsuitable}")
+        lacking = re.search(r"Unrecognized fix style '(plumed|ase)'", str(error))
+        if unsuitable and lacking:
+            _complain(f"{name}: fix {lacking[1]}: {unsuitable}")
             lammps.leave(InputError.exit_code)
         _complain(f"{name}: {error}")
         lammps.leave(1)
     lammps.close()
-    del style  # LAMMPS holds pointers to its functions until here
+    del styles  # LAMMPS holds pointers to its functions until here
     return 0
 
 
@@ -151,11 +156,8 @@ def _point_to_kernel() -> None:
         return  # it may as well be linked to one
 
 
-def _provide_fix_plumed(lammps: Lammps, name: str) -> tuple[FixPlumed | None, str]:
-    """See that LAMMPS has the style; else say why it cannot."""
-    if lammps.has_style("fix", "plumed"):
-        _point_to_kernel()
-        return None, ""
+def _provide_styles(lammps: Lammps, name: str) -> tuple[list[ExternalStyle], str]:
+    """See that LAMMPS has fix plumed and fix ase; else say why it cannot."""
 
     def fail(code: int, message: str) -> NoReturn:
         # Called below C++ frames, which an exception must not cross: say it, save and leave,
@@ -164,12 +166,18 @@ def _provide_fix_plumed(lammps: Lammps, name: str) -> tuple[FixPlumed | None, st
             _complain(f"{name}: {message}")
         lammps.fail(message, code)
 
+    kinds: list[type[ExternalStyle]] = [FixAse]
+    if lammps.has_style("fix", "plumed"):
+        _point_to_kernel()
+    else:
+        kinds.append(FixPlumed)
     try:
-        style = FixPlumed(lammps, fail)
+        styles = [kind(lammps, fail) for kind in kinds]
     except UnsuitableLammps as error:
-        return None, f"this LAMMPS does not have it and cannot take the embedded one: {error}"
-    style.register()
-    return style, ""
+        return [], f"this LAMMPS does not have it and cannot take the embedded one: {error}"
+    for style in styles:
+        style.register()
+    return styles, ""
 
 
 def _complain(message: str) -> None:

@@ -21,8 +21,8 @@ from wtemlp.dispatch.cancel import discard_stage
 from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.staging import with_user_files
 from wtemlp.dispatch.tasks import Task
+from wtemlp.md.systems import ase_program as program
 from wtemlp.preflight.installed_engines import is_local
-from wtemlp.reference import ase_program as program
 from wtemlp.reference.ase_calculator import (
     AseCalculator,
     ase_calculator,

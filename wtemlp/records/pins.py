@@ -12,6 +12,7 @@ from typing import Any
 
 from wtemlp.config.label_files import FILES, FOLDER, IN_FOLDER
 from wtemlp.config.records import Machines, Params
+from wtemlp.config.reference.reading import reference_files
 
 Pins = Mapping[str, str]
 
@@ -52,6 +53,8 @@ def reference_pins(params: Params, machines: Machines, root: Path) -> dict[str, 
         names = jdata[key] if isinstance(jdata[key], list) else [jdata[key]]
         for name in names:
             found[f"{key}: {name}"] = _file(root / jdata.get(FOLDER, "") / str(name))
+    for word, file in reference_files(params.reference, root).items():
+        found[f"fp_params: {word}"] = _file(file)
     for pattern in machines.fp.user_forward_files:
         for file in sorted(root.glob(pattern)) if not Path(pattern).is_absolute() else ():
             if file.is_file():

@@ -18,8 +18,8 @@ from wtemlp.core.atomic_io import replacing, write_json, write_text
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.dispatch.settings import read_section
 from wtemlp.dispatch.tasks import Task
+from wtemlp.md.systems import ase_program as program
 from wtemlp.md.topology import whole_cluster
-from wtemlp.reference import ase_program as program
 from wtemlp.reference.base import (
     Frames,
     Labels,
@@ -29,6 +29,7 @@ from wtemlp.reference.base import (
     no_labels,
     refusal,
 )
+from wtemlp.reference.force_field import settings_of
 from wtemlp.structures.record import Structure
 
 SCRIPT, LOG = "label_ase.py", "ase.log"
@@ -66,7 +67,7 @@ class AseCalculator(ManyFrames):
     type_map : tuple of str
         The run's elements.
     task : str
-        What the jobs do: one of the constants of :mod:`wtemlp.reference.ase_program`.
+        What the jobs do: one of the constants of :mod:`wtemlp.md.systems.ase_program`.
     seed : int
         Of what a trial draws.
     reach_A : float
@@ -115,8 +116,7 @@ class AseCalculator(ManyFrames):
         with replacing(folder / program.FRAMES) as file:
             np.savez(file, coords=frames.coords, cells=frames.cells)
         settings = {
-            "calculator": self.method.calculator,
-            "arguments": dict(self.method.arguments),
+            **settings_of(self.method),
             "periodic": self.method.periodic,
             "symbols": [self.type_map[kind] for kind in frames.types],
             "names": list(frames.names),

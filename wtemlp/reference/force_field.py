@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -307,19 +307,23 @@ def potential_of(method: Method, type_map: Sequence[str], root: Path) -> Potenti
     return _calculator(method, elements, root)
 
 
-def _calculator(method: AseMethod, elements: tuple[str, ...], root: Path) -> Lines:
-    """A calculator of ASE behind LAMMPS: ``fix ase`` of ``wtemlp lmp`` asks it for forces."""
+def settings_of(method: AseMethod) -> dict[str, Any]:
+    """What makes a calculator (:func:`wtemlp.md.systems.ase_program.made`)."""
     calculator, arguments = calculator_of(method.calculator, method.arguments)
-    settings = {
+    return {
         "calculator": calculator,
         "arguments": arguments,
-        "elements": elements,
         "charge": method.charge,
         "spin": method.spin,
     }
+
+
+def _calculator(method: AseMethod, elements: tuple[str, ...], root: Path) -> Lines:
+    """A calculator of ASE behind LAMMPS: ``fix ase`` of ``wtemlp lmp`` asks it for forces."""
+    settings = {**settings_of(method), "elements": elements}
     own = OwnForceField(
         units=METAL.name,
-        lines=("pair_style zero 1.0 nocoeff", "pair_coeff * *", "comm_modify cutoff 3.0"),
+        lines=("pair_style zero 1.0 nocoeff", "pair_coeff * *"),
         boundary="p p p" if method.periodic else "f f f",
         fixes=(
             f"fix ase all ase {CALCULATOR}",

@@ -93,10 +93,8 @@ class LammpsKeys:
     """
 
     force_field: Annotated[str | OwnForceField, Key(default=MISSING, choices=(*WATERS, *PRESETS))]
-    cutoff_A: Annotated[float | None, Key(CUTOFF_A, otherwise="9")] = None
-    kspace_accuracy: Annotated[
-        float | None, Key(Range(gt=0, lt=1, why="it is relative, as 1e-5"), otherwise="1e-5")
-    ] = None
+    cutoff_A: Annotated[float, CUTOFF_A] = 9.0
+    kspace_accuracy: Annotated[float, Range(gt=0, lt=1, why="it is relative, as 1e-5")] = 1e-5
 
 
 @dataclass(frozen=True)

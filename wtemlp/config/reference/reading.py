@@ -5,7 +5,6 @@ from pathlib import Path
 
 from wtemlp.config.keys.declare import any_of
 from wtemlp.config.keys.labels import (
-    UNITS,
     WATERS,
     AseMethod,
     DeepPotential,
@@ -44,13 +43,9 @@ def read_reference(section: Section) -> Method | None:
     given = read(LammpsKeys, keys)
     assert style == LAMMPS
     if given.force_field in WATERS:
-        return ForceField(
-            str(given.force_field),
-            ForceField.cutoff_A if given.cutoff_A is None else given.cutoff_A,
-            ForceField.kspace_accuracy if given.kspace_accuracy is None else given.kspace_accuracy,
-        )
+        return ForceField(str(given.force_field), given.cutoff_A, given.kspace_accuracy)
     for key in ("cutoff_A", "kspace_accuracy"):
-        if keys.get(key) is not None:
+        if getattr(given, key) != getattr(LammpsKeys, key):
             raise keys.wrong(key, f"is a key of {any_of(WATERS)}: remove it")
     if isinstance(given.force_field, str):
         return force_fields.BY_NAME[given.force_field]
@@ -135,6 +130,22 @@ def _needs(atom_style: str) -> str:
     return "q" if atom_style in ("charge", "full") else ""
 
 
+def reference_files(method: Method | None, root: Path) -> dict[str, Path]:
+    """The files that a method's commands name, and that are no values of its keys.
+
+    Parameters
+    ----------
+    method : Method or None
+    root : Path
+        What their paths are relative to.
+    """
+    if not isinstance(method, OwnForceField) or (
+        method.file and not (root / method.file).is_file()
+    ):
+        return {}
+    return force_fields.named_files(method, force_fields.commands(method, root), root)
+
+
 def reference_problems(
     section: Section, method: Method | None, type_map: Sequence[str], root: Path
 ) -> Iterator[InputError]:
@@ -186,6 +197,3 @@ def _topology_problems(
             if element and element not in known:
                 remedy = f"type {kind} of the topology is {element}, which type_map has not"
                 yield own.wrong("topology", remedy, value=name)
-
-
-__all__ = ["UNITS", "check_labels", "check_reference", "read_reference", "reference_problems"]

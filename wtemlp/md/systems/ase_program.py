@@ -1,7 +1,7 @@
 """Labels many frames by one ASE calculator, in one process, and tries what it must obey.
 
 wtemlp copies this file into the job's folder; it needs Python, NumPy and ASE where it runs, and
-nothing of wtemlp.
+nothing of wtemlp.  ``fix ase`` of ``wtemlp lmp`` makes its calculator here, too.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import inspect
 import json
 import sys
 from collections.abc import Iterable
@@ -23,6 +24,8 @@ SETTINGS, FRAMES, LABELS = "calculator.json", "frames.npz", "labels.npz"
 LABEL, TRY_AND_LABEL, TRY, TRY_ELEMENTS = "label", "try and label", "try", "try elements"
 
 FREE_ENERGY, ENERGY = "free_energy", "energy"  #: ASE's names of the two
+#: What arguments of calculators call the charge and the multiplicity.
+NAMES_OF = {"charge": ("charge", "total_charge"), "spin": ("multiplicity", "spin")}
 SHAKE_A = 0.03  #: standard deviation of the positions at which the slope is taken, Angstrom
 STEP_A = 0.005  #: of the slope, root of the mean square over all coordinates, Angstrom
 SLOPE_REFUSED, SLOPE_NOTED = 0.1, 0.03  #: relative difference between force and slope
@@ -183,7 +186,7 @@ def _try_doubled(atoms: Any, energy: float, settings: dict[str, Any], notes: lis
     times[np.argmin(atoms.cell.lengths())] = 2
     doubled = atoms.repeat(times)
     try:
-        doubled.calc = calculator(settings["calculator"], settings["arguments"])
+        doubled.calc, _, _ = made(settings)
         apart = (energy_of(doubled)[0] - 2 * energy) / len(doubled)
     except Exception as error:
         notes.append(f"was not tried on a doubled cell: {first_line(error)}")
@@ -201,15 +204,43 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
 
 
-def made(path: str, arguments: dict[str, Any]) -> Any:
-    """The calculator; :exc:`MethodRefused` if it cannot be made."""
+def made(settings: dict[str, Any]) -> tuple[Any, dict[str, Any], list[str]]:
+    """The calculator, what it is told by ``Atoms.info``, and what is to be known of that.
+
+    ``charge`` and ``spin`` (the multiplicity) are handed to a calculator that has arguments of
+    that name, and to all by ``Atoms.info``, where those of learnt potentials look for them.
+
+    Raises
+    ------
+    MethodRefused
+        If it cannot be made.
+    """
+    path, arguments, notes = settings["calculator"], dict(settings["arguments"]), []
+    info = {name: settings[name] for name in NAMES_OF if settings.get(name) is not None}
     try:
-        return calculator(path, arguments)
+        for name, number in info.items():
+            if (own := _argument(path, NAMES_OF[name])) is not None:
+                arguments.setdefault(own, number)
+            else:
+                notes.append(
+                    f"has no argument {' or '.join(NAMES_OF[name])}: {name} = {number:g} is in "
+                    "Atoms.info alone, which it may not read"
+                )
+        return calculator(path, arguments), info, notes
     except Exception as error:  # whatever its code raises
         raise MethodRefused(
             f"cannot be made: {first_line(error)}",
             "correct calculator or kwargs, or install it where the command runs",
         ) from error
+
+
+def _argument(path: str, names: Iterable[str]) -> str | None:
+    """The first of some names that a calculator has an argument of."""
+    module, _, name = path.rpartition(".")
+    kind = getattr(importlib.import_module(module), name)
+    known = set(getattr(kind, "default_parameters", {}))
+    known |= set(inspect.signature(kind.__init__).parameters)
+    return next((one for one in names if one in known), None)
 
 
 def _is_blind(frames: Iterable[Any], seed: int) -> bool:
@@ -227,14 +258,14 @@ def work() -> dict[str, Any] | None:
 
     settings = json.loads(Path(SETTINGS).read_text())
     sys.path.insert(0, "")  # calculators of the user's own
-    method = made(settings["calculator"], settings["arguments"])
+    method, info, notes = made(settings)
     frames = np.load(FRAMES)
     coords, cells = frames["coords"], frames["cells"]
     task = settings["task"]
-    notes: list[str] = []
 
     def frame(k: int) -> Any:
         atoms = Atoms(settings["symbols"], coords[k], cell=cells[k], pbc=settings["periodic"])
+        atoms.info.update(info)
         atoms.calc = method
         return atoms
 
@@ -250,7 +281,7 @@ def work() -> dict[str, Any] | None:
         return {"notes": notes}
     if task in (TRY, TRY_AND_LABEL):
         try:
-            notes = try_method(frame(0), settings)
+            notes += try_method(frame(0), settings)
         except MethodRefused:
             raise
         except Exception as error:  # the frame's failure, which is told with its label

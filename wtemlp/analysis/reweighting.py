@@ -10,7 +10,8 @@ the bias that each frame had.
 
 How much a set of weights is worth is Kish's effective number, ``(sum w)^2 / sum w^2`` (Survey
 Sampling, 1965), which takes the frames for independent.  They are not: it is divided by the
-statistical inefficiency of the energies.
+statistical inefficiency of the energies or of the weights, whichever is larger, corrected for what
+the mean of a short series takes off it (:func:`wtemlp.analysis.energy.moments`).
 """
 
 from collections.abc import Mapping
@@ -23,9 +24,9 @@ from scipy.interpolate import CubicSpline
 from wtemlp.analysis.energy import (
     effective_size,
     energy_histogram,
+    moments,
     reweighting_weights,
     shared_bins,
-    statistical_inefficiency,
 )
 
 CUTOFF = 6.25  #: half of the squared distance, in widths, at which PLUMED's hills end
@@ -100,7 +101,7 @@ class Distributions:
     p_reweighted: NDArray[np.float64]  #: NVT from the biased part
     free_energy_kT: NDArray[np.float64]  #: -ln p_reweighted, 0 at its minimum; inf where none
     kish: float  #: Kish's effective number of frames
-    inefficiency: float  #: of the biased energies
+    inefficiency: float  #: of the biased energies and weights
     n_nvt: int  #: energies
     n_biased: int
 
@@ -167,7 +168,7 @@ def distributions(
         p_reweighted=reweighted,
         free_energy_kT=free_energy - free_energy.min(),
         kish=effective_size(weights),
-        inefficiency=statistical_inefficiency(biased),
+        inefficiency=max(moments(biased).inefficiency, moments(weights).inefficiency),
         n_nvt=len(nvt),
         n_biased=len(biased),
     )

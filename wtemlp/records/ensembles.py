@@ -27,6 +27,11 @@ class SampledEnsemble:
     diffusion_fit_ps: tuple[float, float] | None = None  #: lags of the fit
     diffusion_note: str = ""  #: why there is none
 
+    @property
+    def title(self) -> str:
+        """What it is called in figures and tables."""
+        return "NVT" if self.biasfactor == 1 else f"WTE g={self.biasfactor:g}"
+
     def describe(self) -> str:
         """A line for the user."""
         what = "NVT" if self.biasfactor == 1 else f"WTE, bias factor {self.biasfactor:g}"

@@ -34,7 +34,8 @@ class WalkerSummary:
     sigma_wte_eV: float | None = None
     n_nvt: int = 0  #: recorded energies of NVT, after equilibration
     n_wte: int = 0  #: recorded energies of WTE, once the bias was filled
-    statistical_inefficiency: float | None = None  #: of NVT, in recorded energies
+    statistical_inefficiency: float | None = None
+    """Of NVT, in recorded energies, from all walkers that sample the same."""
     nvt: Scatter | None = None  #: energies of NVT; None in summaries of earlier versions
     wte: Scatter | None = None  #: energies of WTE, once the bias was filled
     stopped: str = ""  #: why it ended early
@@ -137,7 +138,12 @@ def with_scatters(
             each = scatters(series, parts[0].spacing_ps)
             for name, one in zip(names, each, strict=True):
                 found[name][part] = one
-    return [replace(row, nvt=found[row.name][0], wte=found[row.name][1]) for row in rows]
+    return [_with(row, *found[row.name]) for row in rows]
+
+
+def _with(row: WalkerSummary, nvt: Scatter | None, wte: Scatter | None) -> WalkerSummary:
+    inefficiency = row.statistical_inefficiency if nvt is None else nvt.inefficiency
+    return replace(row, nvt=nvt, wte=wte, statistical_inefficiency=inefficiency)
 
 
 def _place_of(row: WalkerSummary) -> tuple[object, ...]:

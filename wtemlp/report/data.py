@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wtemlp.analysis.frames import FrameTable, Phase, load_frames
 from wtemlp.core import paths
-from wtemlp.core.errors import CalculationError
+from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.formatting import finite
 from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
@@ -22,6 +22,7 @@ from wtemlp.md.text_table import lcurve_names, read_table
 from wtemlp.md.walker_energies import read_energies
 from wtemlp.md.walker_record import read_record
 from wtemlp.records import validation_record
+from wtemlp.records.ensembles import ENSEMBLES, SampledEnsemble, load_ensembles
 from wtemlp.records.inputs import Change, changes
 from wtemlp.records.labels import LabelOutcome, read_outcomes
 from wtemlp.records.summary import Summary, read_summary
@@ -83,6 +84,7 @@ class RunData:
     validation: Validation | None = None  #: of its models, if there was one
     final: int | None = None  #: the iteration that only trains; None: not known
     changes: list[Change] = field(default_factory=list)  #: of the parameter file, on the way
+    ensembles: tuple[SampledEnsemble, ...] = ()  #: that the initial data are from, where known
 
     @property
     def only_trains(self) -> bool:
@@ -124,8 +126,26 @@ def read_run(root: Path, init_data: Sequence[Path] = (), type_map: Sequence[str]
     ]
     initial = read_systems(init_data, type_map, notes)
     labelled = read_systems(label_folders, type_map, notes)
-    validation, changed = _read_validation(run, notes), changes(run, len(indices))
-    return RunData(iterations, initial, labelled, notes, validation, changes=changed)
+    return RunData(
+        iterations,
+        initial,
+        labelled,
+        notes,
+        validation=_read_validation(run, notes),
+        changes=changes(run, len(indices)),
+        ensembles=_read_ensembles(init_data, notes),
+    )
+
+
+def _read_ensembles(init_data: Sequence[Path], notes: list[str]) -> tuple[SampledEnsemble, ...]:
+    """What ``wtemlp init`` sampled to make the initial data, if it is told by ensemble."""
+    places = (parent / ENSEMBLES for folder in init_data for parent in list(folder.parents)[:4])
+    file = next((place for place in places if place.is_file()), None)
+    try:
+        return () if file is None else tuple(load_ensembles(file))
+    except InputError as error:
+        notes.append(str(error))
+        return ()
 
 
 def _read_validation(run: paths.RunPaths, notes: list[str]) -> Validation | None:

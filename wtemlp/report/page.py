@@ -19,6 +19,8 @@ from wtemlp.report.document import PageSection, render_page, section, table_sect
 from wtemlp.report.failures import failures
 from wtemlp.report.figures import energy, explore, learning, structure
 from wtemlp.report.figures.cost import cost_figure
+from wtemlp.report.figures.ensembles import TABLE as ENSEMBLES
+from wtemlp.report.figures.ensembles import ensemble_figures, ensemble_table
 from wtemlp.report.figures.figure import Figure
 from wtemlp.report.figures.validation import validation_figures
 from wtemlp.report.findings import findings
@@ -131,6 +133,7 @@ def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figu
         learning.learning_figure(run),
         *explored,
         structure.rdf_figure(run),
+        *ensemble_figures(run.ensembles),
         *(validation_figures(run.validation) if run.validation else ()),
         learning.timeline_figure(run),
         cost_figure(run.summaries),
@@ -176,6 +179,9 @@ def render(run: RunData, facts: RunFacts) -> str:
         blocks.append(walkers)
         if (new := new_labels_section(summaries)) is not None:
             blocks.append(new)
+    if run.ensembles:
+        rows = ensemble_table(run.ensembles)
+        blocks.append(table_section("Initial data", rows, key="ensembles", caption=ENSEMBLES))
     if run.validation is not None:
         place = next(i for i, block in enumerate(blocks) if _is_of_validation(block))
         blocks.insert(place, _verdict(run.validation))

@@ -52,12 +52,15 @@ $(READY): setup.cfg pyproject.toml
 	    { echo "Python 3.10 or later is needed; set PYTHON=..."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	    { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --no-compile --upgrade pip
-	$(BIN)/pip install --quiet --no-compile -e '.[laptop,test,lint,docs]'
-	$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
-	$(BIN)/wtemlp doctor --install
-	touch $(READY)
+	@echo "== $$(date +%T) 1 of 3: installing wtemlp and its engines into $(VENV) (2.9 GB; about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --no-compile --upgrade pip
+	@$(BIN)/pip install --quiet --no-compile -e '.[laptop,test,lint,docs]'
+	@echo "== $$(date +%T) 2 of 3: compiling Python files on all cores"
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
+	@echo "== $$(date +%T) 3 of 3: PLUMED, and a look at all engines"
+	@$(BIN)/wtemlp doctor --install
+	@touch $(READY)
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info

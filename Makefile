@@ -9,6 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(CURDIR)/$(VENV)/bin
 READY  := $(VENV)/.ready
+DEV    := $(VENV)/.ready-for-tests
 RUN    := runs/quickstart
 WORKERS ?= 3
 # Pages with tables of keys.
@@ -24,26 +25,26 @@ run: $(READY)
 # The cluster tests mostly wait, so there are more workers than cores, each with one thread.  What fails beside others is
 # run again alone: on a busy machine something may take longer than a test waits for it.
 test: export OMP_NUM_THREADS := 1
-test: $(READY)
+test: $(DEV)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder || \
 	    { echo "== once more, alone: the tests that failed"; \
 	      $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; }
 
-lint: $(READY)
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-docs: $(READY)
+docs: $(DEV)
 	$(BIN)/python -m sphinx -q -W -b html docs build/docs
 
-cover: $(READY)
+cover: $(DEV)
 	$(BIN)/python -m pytest tests/unit tests/loop -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --cov wtemlp --cov-report term
 
-reference: $(READY)
+reference: $(DEV)
 	$(BIN)/python -m wtemlp.config.schema.key_reference docs/parameters.md $(TABLES)
 
-setup: $(READY)
+setup: $(DEV)
 
 # wtemlp doctor installs the PLUMED kernel, without the many packages that its wheel wants.  pip compiles all Python files on one core, those
 # of the packages' tests included, which takes most of the installation's time.
@@ -55,12 +56,18 @@ $(READY): setup.cfg pyproject.toml
 	@echo "== $$(date +%T) 1 of 3: installing wtemlp and its engines into $(VENV) (2.9 GB; about a minute)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --no-compile --upgrade pip
-	@$(BIN)/pip install --quiet --no-compile -e '.[laptop,test,lint,docs]'
+	@$(BIN)/pip install --quiet --no-compile -e '.[laptop]'
 	@echo "== $$(date +%T) 2 of 3: compiling Python files on all cores"
 	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
 	@echo "== $$(date +%T) 3 of 3: PLUMED, and a look at all engines"
 	@$(BIN)/wtemlp doctor --install
 	@touch $(READY)
+
+# What only tests, checks and documentation need.
+$(DEV): $(READY)
+	@echo "== $$(date +%T) installing what tests and documentation need"
+	@$(BIN)/pip install --quiet -e '.[laptop,test,lint,docs]'
+	@touch $(DEV)
 
 clean:
 	rm -rf $(VENV) runs build *.egg-info

@@ -174,15 +174,15 @@ def test_hills_of_1_kT_in_closed_form(biasfactor):
     assert planning.hills_of_1_kT(biasfactor) == pytest.approx(exact, rel=0.02)
 
 
-def test_hills_that_are_chosen_fill_the_first_half():
+def test_hills_that_are_chosen_fill_the_first_quarter():
     """Of a run that is long enough; else they are the fastest and highest that may be chosen."""
-    for nsteps in (12_000, 40_000, 400_000):
+    for nsteps in (24_000, 80_000, 800_000):
         pace, height_kT = planning.auto_hills(16.0, 50.0, nsteps)
         n_hills = planning.hills_to_fill(16.0, height_kT, 1.0)
-        assert n_hills * pace + 16 * 50 == pytest.approx(nsteps / 2, rel=0.1)
+        assert n_hills * pace + 16 * 50 == pytest.approx(nsteps / 4, rel=0.1)
         assert 13 <= pace <= 50
     assert planning.auto_hills(16.0, 50.0, 1000) == (13, 2.0)
     # A height that is given stays, and so does the time of filling.
-    pace, height_kT = planning.auto_hills(16.0, 50.0, 40_000, height_kT=0.5)
+    pace, height_kT = planning.auto_hills(16.0, 50.0, 80_000, height_kT=0.5)
     assert (pace, height_kT) == (22, 0.5)
-    assert planning.auto_hills(16.0, 50.0, 40_000, height_kT=0.5, walkers=2)[0] == 45
+    assert planning.auto_hills(16.0, 50.0, 80_000, height_kT=0.5, walkers=2)[0] == 45

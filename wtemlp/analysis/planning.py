@@ -45,6 +45,7 @@ from wtemlp.analysis.energy import heat_capacity, pooled_moments, sigma_wte, win
 
 FILLED = 0.9  #: the energies count as filled when their spread is this much of its final value
 MAX_AUTO_KT = 2.0  #: highest first hills that are chosen
+FILL_WITHIN = 0.25  #: of the steps, where hills are chosen
 FASTEST = 0.25  #: correlation times of the energy, at least, between hills that are chosen
 #: Hills of 1 kT and sigma_NVT that fill, in closed form: factor g^1.5 (1 - less / g).
 HILLS_FACTOR, HILLS_LESS = 7.2, 1.2
@@ -184,13 +185,14 @@ def auto_hills(
     height_kT: float | None = None,
     walkers: int = 1,
 ) -> tuple[int, float]:
-    """Pace and height of hills that fill the window in the first half of a run, if they can.
+    """Pace and height of hills that fill the window in the first quarter of a run, if they can.
 
-    Of what is left of that half when the energy has diffused over its new width, each hill gets
-    its share.  The pace is between 1/4 of the correlation time and the whole: hills that fall
-    faster pile up where the system happens to be, slower ones are higher for nothing.  So the
-    height is 1 kT or, in a long run, less; in a short one up to :data:`MAX_AUTO_KT`, beyond which
-    the bias would be rough: such a run is not filled.
+    Of what is left of that quarter when the energy has diffused over its new width, each hill gets
+    its share; so the second half, of which widths and distributions are taken, is filled.  The
+    pace is between 1/4 of the correlation time and the whole: hills that fall faster pile up where
+    the system happens to be, slower ones are higher for nothing.  So the height is 1 kT or, in a
+    long run, less; in a short one up to :data:`MAX_AUTO_KT`, beyond which the bias would be rough:
+    such a run is filled later, or not.
 
     Parameters
     ----------
@@ -212,7 +214,7 @@ def auto_hills(
         Steps between hills; their first height, kT.
     """
     n_hills = max(1.0, hills_of_1_kT(biasfactor) / width / walkers)
-    each = max(0.0, nsteps / 2 - biasfactor * correlation_steps) / n_hills  # steps
+    each = max(0.0, FILL_WITHIN * nsteps - biasfactor * correlation_steps) / n_hills  # steps
     fastest = max(1, math.ceil(FASTEST * correlation_steps))
     slowest = max(fastest, math.ceil(correlation_steps))
     wanted = each * (1.0 if height_kT is None else height_kT)

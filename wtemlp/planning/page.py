@@ -1,14 +1,13 @@
 """A plan in words and as JSON."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from wtemlp.analysis.planning import FILLED, Row
+from wtemlp.analysis.planning import FILLED
 from wtemlp.core.formatting import duration
 from wtemlp.core.units import EV_IN_KJ_MOL, KCAL_MOL_IN_EV
-from wtemlp.planning.plan import Plan, Window
+from wtemlp.planning.plan import Plan, Window, filling
 from wtemlp.planning.sources import REFERENCE
 
 J_MOL_PER_EV = 1e3 * EV_IN_KJ_MOL
@@ -128,7 +127,7 @@ def _explained(plan: Plan) -> list[str]:
         "Steps to fill are an estimate, for one walker: until the spread is"
         f" {100 * FILLED:.0f} % of its final value,",
         f"with hills of {hills.height_kT:g} kT and {width} every {hills.pace} steps"
-        + (', the fastest that "pace": "auto" chooses;' if hills.chosen else ";")
+        + (', the most that "pace": "auto" chooses;' if hills.chosen else ";")
         + " they grow as g^(3/2).",
     ]
     if plan.run.engine == REFERENCE and plan.run.seconds_per_step:
@@ -136,16 +135,22 @@ def _explained(plan: Plan) -> list[str]:
             "The time is that of the reference force field; a step with models takes longer."
         )
     if plan.nsteps:
-        lines.append(_enough(plan.rows, plan.nsteps))
+        lines += _enough(plan, plan.nsteps)
     return lines
 
 
-def _enough(rows: Sequence[Row], nsteps: int) -> str:
-    """Up to which bias factor the file's steps do; half of them are for the filling."""
-    best = max((row.biasfactor for row in rows if 0 < 2 * row.steps <= nsteps), default=None)
-    if best is None:
-        return f"nsteps in the file, {nsteps}, is less than twice the steps to fill any of these."
-    return f"nsteps in the file, {nsteps}, is twice the steps to fill or more up to g = {best:g}."
+def _enough(plan: Plan, nsteps: int) -> list[str]:
+    """Up to which bias factor the file's steps do; a part of them is for the filling."""
+    share = filling(plan.hills)
+    times = "twice" if share == 0.5 else f"{1 / share:g} times"
+    enough = [row.biasfactor for row in plan.rows if 0 < row.steps / share <= nsteps]
+    what = f"nsteps in the file, {nsteps}, is"
+    if enough:
+        lines = [f"{what} {times} the steps to fill or more up to g = {max(enough):g}."]
+    else:
+        lines = [f"{what} less than {times} the steps to fill any of these."]
+    more = [(factor, steps) for factor, steps in plan.wanted if steps > nsteps]
+    return lines + [f'For g = {factor:g} have  "nsteps": {steps}' for factor, steps in more]
 
 
 def _window(plan: Plan, window: Window) -> list[str]:
@@ -164,7 +169,7 @@ def _window(plan: Plan, window: Window) -> list[str]:
     lines.append(f'Write into the file:  "wte": {{"biasfactor": {window.biasfactor:g}, ...}}')
     if window.nsteps:
         lines.append(
-            f'with twice the steps to fill, so that half are of use:  "nsteps": {window.nsteps}'
+            f'with enough steps after the filling to be of use:  "nsteps": {window.nsteps}'
         )
     return lines
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from wtemlp.analysis.energy import ENOUGH, biasfactor_for_ends
 from wtemlp.analysis.planning import (
     FASTEST,
+    FILL_WITHIN,
+    MAX_AUTO_KT,
     Fluctuations,
     Hills,
     Row,
@@ -50,6 +52,7 @@ class Plan:
     rows: tuple[Row, ...]
     window: Window | None
     nsteps: int | None  #: of the parameter file
+    wanted: tuple[tuple[float, int], ...]  #: its bias factors, and the steps that they need
     warnings: tuple[str, ...]
 
 
@@ -91,7 +94,7 @@ def make_plan(
     if window is not None and job is not None:
         steps = next(row.steps for row in rows if row.biasfactor == window.biasfactor)
         if steps:
-            window = replace(window, nsteps=round_up(2 * steps, job.trj_freq))
+            window = replace(window, nsteps=round_up(steps / filling(hills), job.trj_freq))
     n_molecules = None
     if isinstance(params.sampler, ForceField) and run.n_atoms and run.n_atoms % WATER_ATOMS == 0:
         n_molecules = run.n_atoms // WATER_ATOMS
@@ -105,8 +108,34 @@ def make_plan(
         rows=tuple(rows),
         window=window,
         nsteps=(job.nsteps or None) if job else None,
-        warnings=(*_warnings(nvt, rows, params.timestep_ps), *_too_short(nvt, params)),
+        wanted=tuple(
+            (row.biasfactor, round_up(row.steps / filling(hills), job.trj_freq))
+            for row in rows
+            if job is not None and row.biasfactor in job.wte.biasfactors and row.steps
+        ),
+        warnings=(
+            *_warnings(nvt, rows, params.timestep_ps),
+            *_too_short(nvt, params),
+            *_another_ensemble(run, job),
+        ),
     )
+
+
+def filling(hills: Hills) -> float:
+    """The fraction of a run's steps that may go into the filling."""
+    return FILL_WITHIN if hills.chosen else 0.5
+
+
+def _another_ensemble(run: UnbiasedRun, job: ExploreJob | None) -> list[str]:
+    """Whether the energies fluctuate otherwise in the exploration."""
+    if job is None or run.pressure_held is None or run.pressure_held == bool(job.press_bar):
+        return []
+    ensembles = ("constant volume", "constant pressure")
+    return [
+        f"this run is at {ensembles[run.pressure_held]}, the exploration at"
+        f" {ensembles[bool(job.press_bar)]}, where the energy has another width: plan again from"
+        " the unbiased part of a walker, once there is one (--from iter.000000)"
+    ]
 
 
 def _measured(run: UnbiasedRun) -> Fluctuations:
@@ -122,10 +151,10 @@ def _measured(run: UnbiasedRun) -> Fluctuations:
 
 
 def _hills(wte: WteBlock, nvt: Fluctuations, timestep_ps: float) -> Hills:
-    """Those of the parameter file; where walkers choose, the fastest that they may."""
+    """Those of the parameter file; where walkers choose, the most that they may."""
     if wte.pace is not None and wte.height_kT is not None:
         return Hills(wte.height_kT, wte.sigma_eV, wte.pace)
-    height_kT = 1.0 if wte.height_kT is None else wte.height_kT
+    height_kT = MAX_AUTO_KT if wte.height_kT is None else wte.height_kT
     pace = math.ceil(FASTEST * nvt.correlation_time_ps / timestep_ps)
     return Hills(height_kT, wte.sigma_eV, max(1, pace), chosen=True)
 

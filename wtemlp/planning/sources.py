@@ -1,5 +1,6 @@
 """Unbiased runs that are there already: found in a run's folder, or named by the user."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ class UnbiasedRun:
     system: int | None  #: of ``sys_configs``, if it is known
     n_atoms: int | None
     seconds_per_step: float | None
+    pressure_held: bool | None = None  #: whether it is at constant pressure, if that is known
 
 
 def find(params: Params, root: Path) -> list[UnbiasedRun]:
@@ -129,19 +131,26 @@ def _finished_tasks(exploration: Path) -> list[Path]:
 
 
 def _of_tasks(tasks: Sequence[Path], root: Path) -> list[UnbiasedRun]:
-    """The NVT parts of exploration tasks, those of one system and temperature together."""
-    groups: dict[tuple[int, float], list[Path]] = {}
+    """The unbiased parts of exploration tasks, those of the same conditions together."""
+    groups: dict[_Conditions, list[Path]] = {}
     for task in tasks:
         try:
             made = walker_record.read_record(task)
         except CalculationError:
             raise InputError(str(task / paths.JOB), "is damaged", ANOTHER) from None
         if made.temperature_K is not None:  # a template may be the only one that knows it
-            groups.setdefault((made.system, made.temperature_K), []).append(task)
-    return [_of_group(group, *key, root) for key, group in sorted(groups.items())]
+            pressure = math.inf if made.pressure_bar is None else made.pressure_bar
+            groups.setdefault((made.system, made.temperature_K, pressure), []).append(task)
+    return [_of_group(group, key, root) for key, group in sorted(groups.items())]
 
 
-def _of_group(tasks: Sequence[Path], system: int, temperature_K: float, root: Path) -> UnbiasedRun:
+#: System, temperature (K) and pressure (bar; infinite: the volume is held) of walkers.
+_Conditions = tuple[int, float, float]
+
+
+def _of_group(tasks: Sequence[Path], conditions: _Conditions, root: Path) -> UnbiasedRun:
+    system, temperature_K, pressure_bar = conditions
+    held = math.isfinite(pressure_bar)
     series, spacing_ps = [], 0.0
     for task in tasks:
         file = task / paths.COLVAR_NVT
@@ -153,7 +162,8 @@ def _of_group(tasks: Sequence[Path], system: int, temperature_K: float, root: Pa
     loop = longest_run(tasks[0] / paths.LMP_LOG)
     more = f" and {len(tasks) - 1} more like it" if len(tasks) > 1 else ""
     return UnbiasedRun(
-        where=f"the NVT part of {_shown(tasks[0], root)}{more}",
+        where=f"the {'unbiased' if held else 'NVT'} part of {_shown(tasks[0], root)}{more}"
+        + (f", at {pressure_bar:g} bar" if held else ""),
         engine=MODELS,
         energies_eV=tuple(series),
         spacing_ps=spacing_ps,
@@ -161,6 +171,7 @@ def _of_group(tasks: Sequence[Path], system: int, temperature_K: float, root: Pa
         system=system,
         n_atoms=loop.n_atoms if loop else None,
         seconds_per_step=loop.seconds_per_step if loop else None,
+        pressure_held=held,
     )
 
 
@@ -210,6 +221,7 @@ def of_reference(
         system=system,
         n_atoms=loop.n_atoms if loop else None,
         seconds_per_step=loop.seconds_per_step if loop else None,
+        pressure_held=False,
     )
 
 

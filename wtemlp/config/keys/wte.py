@@ -239,7 +239,7 @@ class WteBlock:
             PACE,
             doc=f'Steps between hills; "{AUTO}": each walker chooses them, and the height if that '
             f'is "{AUTO}", from the correlation time of the energy that it measures, so that the '
-            "bias is filled in the first half of nsteps, if these are enough.",
+            "bias is filled in the first quarter of nsteps, if these are enough.",
             kind=(str, int),
             read=pace_steps,
         ),

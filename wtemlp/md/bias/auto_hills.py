@@ -5,7 +5,7 @@ LAMMPS has a line of ``awk`` read what the unbiased part has recorded.  The rule
 """
 
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
-from wtemlp.analysis.planning import FASTEST, HILLS_FACTOR, HILLS_LESS, MAX_AUTO_KT
+from wtemlp.analysis.planning import FASTEST, FILL_WITHIN, HILLS_FACTOR, HILLS_LESS, MAX_AUTO_KT
 from wtemlp.core import paths
 from wtemlp.core.units import KB_EV
 from wtemlp.md.walker import Walker
@@ -38,7 +38,7 @@ END {{
   tau = (g > 1 ? g : 1) * every * {w.colvar_stride} / 2
   hills = {HILLS_FACTOR} * biasfactor^1.5 * (1 - {HILLS_LESS} / biasfactor) / width / {walkers}
   if (hills < 1) hills = 1
-  each = ({w.nsteps} / 2 - biasfactor * tau) / hills
+  each = ({w.nsteps} * {FILL_WITHIN} - biasfactor * tau) / hills
   if (each < 0) each = 0
   fastest = ceil(tau * {FASTEST}); slowest = ceil(tau)
   height = {height}

@@ -15,6 +15,7 @@ from wtemlp.cli.compare import compare
 from wtemlp.cli.doctor import doctor
 from wtemlp.cli.options import NumberLists, file_argument, folder_option
 from wtemlp.cli.report import report
+from wtemlp.cli.rewind import rewind
 from wtemlp.cli.sweep import sweep
 from wtemlp.cli.validate import validate
 from wtemlp.core.atomic_io import in_words
@@ -319,7 +320,7 @@ def dp(args: tuple[str, ...]) -> None:
     sys.exit(dp_main(list(args)))
 
 
-for command in (compare, doctor, report, sweep, validate):
+for command in (compare, doctor, report, rewind, sweep, validate):
     cli.add_command(command)
 
 

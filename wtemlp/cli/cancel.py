@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wtemlp.config.machine.sections import load_machines
+from wtemlp.config.records import Machines
 from wtemlp.core import shell_hints
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
@@ -73,6 +74,18 @@ def _journals(root: Path) -> Iterator[Path]:
         if JOURNAL in files:
             subfolders.clear()  # only tasks are below
             yield Path(folder)
+
+
+def recorded_machines(root: Path, machine: Path | None) -> Machines:
+    """The machine file that is given, or that a run was last given.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    state = states.load(RunPaths(root))
+    return load_machines(machine or _recorded_machine(state, root), root)
 
 
 def _recorded_machine(state: states.RunState | None, root: Path) -> Path:

@@ -19,6 +19,7 @@ from wtemlp.report.findings import findings
 from wtemlp.report.table import format_table
 from wtemlp.session.lock import is_held
 from wtemlp.session.progress import read_live
+from wtemlp.workflow import rewind
 
 STEP_WORDS = {
     "MAKE": ("about to be prepared", "being prepared"),
@@ -42,6 +43,11 @@ def describe(root: Path) -> str:
     paths = RunPaths(root)
     state, live = states.load(paths), read_live(paths.live)
     at_work, came = is_held(paths), dpgen_came_to(paths, state)
+    if (begun := rewind.unfinished(paths)) is not None:
+        return (
+            f"a rewind to {begun.where} was interrupted in {root}\nfinish it with: "
+            f"{shell_hints.command('run', root, *((state.params, state.machine) if state else ()))}"
+        )
     if state is None and came is None:
         states.check_recorded(paths, None)
     if state is None and came is not None and not live:

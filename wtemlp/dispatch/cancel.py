@@ -80,6 +80,11 @@ def cancel_tasks(work_dir: Path, section: MachineSection, root: Path | None = No
     return len(alive) - len(stubborn)
 
 
+def has_jobs(work_dir: Path) -> bool:
+    """Whether the journal of a stage, if it has one, knows jobs that may be alive."""
+    return (work_dir / JOURNAL).is_file() and bool(Journal.open(work_dir.absolute()).jobs)
+
+
 def discard_stage(work_dir: Path, section: MachineSection, root: Path | None = None) -> None:
     """End a stage's jobs, and remove what it has on the other side.
 

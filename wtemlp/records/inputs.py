@@ -5,7 +5,8 @@ with the iteration, and with it, by content, the data that were trained on and t
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,11 +16,10 @@ from wtemlp.config.schema.section import without_secrets
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
-from wtemlp.records.pins import Pins, content_of, differences
+from wtemlp.records.pins import Pins, content_of
 
 STAGES = ("train", "explore", "label")
-#: Keys that make a training what it is.
-TRAINING_KEYS = ("default_training_param", "init_data_sys", "init_data_prefix", "init_batch_size")
+TRAINING_KEY = "default_training_param"
 _LONGEST = 60  #: characters of a value in a line
 
 
@@ -53,8 +53,8 @@ def written(params: Params) -> dict[str, Any]:
 
 def data_pins(params: Params, paths: RunPaths) -> dict[str, str]:
     """The initial data, by content."""
-    folders = {str(name): paths.root / name for name in params.init_data_sys}
-    return content_of(folders)
+    folders = [paths.root / name for name in params.init_data_sys]
+    return content_of({os.path.relpath(folder, paths.root): folder for folder in folders})
 
 
 def keep(paths: RunPaths, iteration: int, stage: str, given: StageInput) -> None:
@@ -72,20 +72,23 @@ def read(paths: RunPaths, iteration: int) -> dict[str, StageInput]:
         return {}
 
 
+def forget(paths: RunPaths, iteration: int, stages: Sequence[str]) -> None:
+    """Forget what some stages of an iteration were prepared with."""
+    known = {name: asdict(one) for name, one in read(paths, iteration).items()}
+    if known:
+        left = {name: one for name, one in known.items() if name not in stages}
+        write_json(paths.parameters(iteration), left)
+
+
 def training_changes(old: StageInput, new: StageInput) -> list[str]:
     """What a training would have another way now: data by content, and keys; for people."""
-    names = differences(old.pins, new.pins)
-    found = [
-        f"{name} ({'content' if all(pair) else 'list'} of the data)" for name, pair in names.items()
-    ]
-    first, second = (
-        dict(_flat("", {key: one.keys.get(key) for key in TRAINING_KEYS if key in one.keys}))
-        for one in (old, new)
-    )
-    keys = [
-        key for key in sorted(first.keys() | second.keys()) if first.get(key) != second.get(key)
-    ]
-    return found + [key for key in keys if not (found and key.startswith("init_data"))]
+    olds, news = set(old.pins.values()), set(new.pins.values())  # whatever they are called now
+    found = [f"the data {name}" for name, content in new.pins.items() if content not in olds]
+    found += [f"the data {name}" for name, content in old.pins.items() if content not in news]
+    key = TRAINING_KEY
+    first, second = (dict(_flat(key, one.keys.get(key, {}))) for one in (old, new))
+    keys = [name for name in sorted({*first, *second}) if first.get(name) != second.get(name)]
+    return [*dict.fromkeys(found), *keys]
 
 
 def changes(paths: RunPaths, iterations: int) -> list[Change]:

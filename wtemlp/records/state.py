@@ -308,6 +308,25 @@ def record(paths: RunPaths, iteration: int, step: Step) -> None:
     write_text(paths.record, "".join(f"{line}\n" for line in kept))
 
 
+def record_cut(paths: RunPaths, state: RunState) -> None:
+    """Cut ``record.dpgen`` to what a state has behind it."""
+    last = done(state)
+    kept = [
+        line
+        for line in _recorded_lines(paths)
+        if (step := _step_of(line)) and last is not None and step <= last
+    ]
+    if kept:
+        write_text(paths.record, "".join(f"{line}\n" for line in kept))
+    else:
+        paths.record.unlink(missing_ok=True)
+
+
+def record_is_damaged(paths: RunPaths) -> bool:
+    """Whether ``record.dpgen`` has a line that is no step and not blank."""
+    return any(line and not _step_of(line) for line in _recorded_lines(paths))
+
+
 def record_back(paths: RunPaths, state: RunState) -> None:
     """Have ``record.dpgen`` go back to where a state is: its last line counts."""
     last = done(state)

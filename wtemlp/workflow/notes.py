@@ -57,7 +57,8 @@ def nothing_to_learn(row: Summary) -> tuple[str, bool]:
         f"all {len(stopped)} walkers were stopped "
         f"and no frame is left to learn from; {stopped[0].name}: {stopped[0].stopped}; "
         f"change model_devi_jobs[{row.iteration}] (lower bias factor or temperature, "
-        "fewer steps, a wider guard) or the initial data; the iteration then explores anew"
+        "fewer steps, a wider guard): the iteration then explores anew; or give better initial "
+        f"data or longer trainings, and train on them with: wtemlp rewind {row.iteration}.train"
     ), True
 
 

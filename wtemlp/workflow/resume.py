@@ -4,12 +4,15 @@ A file that an earlier step made and that has gone since (a clean-up, a full dis
 that need it invalid; the run goes back to the step that makes it, in the same iteration.
 """
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.core import paths as names
+from wtemlp.core.formatting import some
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.cancel import discard_stage
+from wtemlp.records import inputs
 from wtemlp.records import state as states
 from wtemlp.records.compatibility import (
     EXHAUSTED,
@@ -27,6 +30,7 @@ from wtemlp.stages.context import RunContext, links_in
 from wtemlp.stages.exploration.explore import WALKERS
 from wtemlp.stages.protocols import Say
 from wtemlp.stages.registry import explorer_of, explorer_that_made
+from wtemlp.workflow import rewind
 from wtemlp.workflow.import_dpgen import take_over
 from wtemlp.workflow.repair import repair
 
@@ -60,6 +64,7 @@ def begin(context: RunContext, say: Say, new_reference: bool = False) -> RunStat
         If the parameters are not those of the run in the folder.
     """
     paths = context.paths
+    rewind.finish(paths, say)
     fresh = first_state(context.params, context.machines, paths)
     old = states.load(paths)
     came = dpgen_came_to(paths, old)
@@ -70,6 +75,8 @@ def begin(context: RunContext, say: Say, new_reference: bool = False) -> RunStat
             check_reference(paths, old, fresh)
     if came is not None:
         old = take_over(context, old or fresh, came, say)
+    elif old is not None:
+        old = _as_left(context, old, say)
     if old is None:
         states.save(paths, fresh)
         return fresh
@@ -86,6 +93,7 @@ def begin(context: RunContext, say: Say, new_reference: bool = False) -> RunStat
         # The parameter file got more jobs: the last training is that of a new iteration.
         current = replace(current, finished="", step=Step.MAKE_EXPLORE, final=None)
     states.record_back(paths, current)  # the last call may have been killed before it
+    _offer_training(context, current, say)
     if current.finished:
         return current
     states.check_iterations(paths, current)
@@ -102,6 +110,38 @@ def begin(context: RunContext, say: Say, new_reference: bool = False) -> RunStat
         current = replace(current, step=step)
     say(f"going on in iteration {current.iteration} with step {current.step.words}")
     return current
+
+
+def _as_left(context: RunContext, old: RunState, say: Say) -> RunState:
+    """The state of a run whose user has removed an iteration, or cut the record."""
+    found = rewind.by_hand(context.paths, old)
+    if found is None:
+        return old
+    back, why = found
+    rewind.end_jobs(context.paths, back, lambda: context.machines)
+    changed = rewind.apply(context.paths, back)
+    moved = f"; what comes after is in {back.aside}" if back.moved else ""
+    say(f"{why}: the run goes back to {back.where}{moved}")
+    return changed
+
+
+def _offer_training(context: RunContext, current: RunState, say: Say) -> None:
+    """Say that data or keys have changed since the models that are there were trained."""
+    if current.step is Step.MAKE_TRAIN and not current.finished:
+        return
+    kept = inputs.read(context.paths, current.iteration).get("train")
+    if kept is None:
+        return
+    now = inputs.StageInput(
+        inputs.written(context.params), inputs.data_pins(context.params, context.paths)
+    )
+    if changes := inputs.training_changes(kept, now):
+        folder = [] if context.paths.root == Path().resolve() else ["-C", str(context.paths.root)]
+        again = shlex.join(["wtemlp", "rewind", *folder, f"{current.iteration}.train"])
+        say(
+            f"the models of iteration {current.iteration} know nothing of what has changed since "
+            f"({some(changes)}); to train them again, before this command: {again}"
+        )
 
 
 def _with_reference(context: RunContext, old: RunState, fresh: RunState, say: Say) -> RunState:

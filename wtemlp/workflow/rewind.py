@@ -1,0 +1,335 @@
+"""A run taken back to the beginning of a stage; nothing is deleted.
+
+What comes after that point is moved to ``rewound/NNN`` in the run's folder, with the state, the
+record and the summary as they were.  The moves are written down before the first of them, so that
+one that was killed is finished by the next ``wtemlp run`` or ``wtemlp rewind``.
+"""
+
+import shlex
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from wtemlp.config.records import Machines
+from wtemlp.core import shell_hints
+from wtemlp.core.atomic_io import read_record, write_json
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.dispatch.cancel import cancel_tasks, has_jobs
+from wtemlp.records import inputs, validation_record
+from wtemlp.records import state as states
+from wtemlp.records.state import Done, RunState, Step
+from wtemlp.records.summary import Summary, read_summary, save_summary
+from wtemlp.session.lock import locked
+from wtemlp.session.session import run_log
+
+FOLDER = "rewound"  #: in a run's folder
+INTENT = "wtemlp.rewind.json"  #: while what is moved is not all moved
+STAGES = {"train": Step.MAKE_TRAIN, "explore": Step.MAKE_EXPLORE, "label": Step.MAKE_LABEL}
+#: What a summary has of each stage: fields that are not known again.
+_FIELDS = {
+    "train": (
+        "n_train_frames",
+        "energy_rmse_meV_atom",
+        "force_rmse_meV_A",
+        "energy_rmse_models",
+        "energy_shifted_models",
+        "energy_one_minus_r_models",
+        "energy_offset_models",
+        "force_rmse_models",
+        "force_rmse_trained",
+    ),
+    "explore": ("explored", "walkers", "lowered"),
+    "label": (
+        "accurate",
+        "candidate",
+        "failed",
+        "selected",
+        "labelled",
+        "label_failures",
+        "new_labels",
+        "trust",
+        "trust_ratio",
+        "selection",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Rewind:
+    """Where a run goes back to, and what is moved."""
+
+    iteration: int
+    step: Step
+    aside: Path  #: where it is moved, relative to the run's folder
+    moved: tuple[str, ...]  #: relative to the run's folder
+
+    @property
+    def where(self) -> str:
+        """The next step, for people."""
+        return f"iteration {self.iteration}, {self.step.words}"
+
+
+def target(text: str, current: RunState) -> tuple[int, Step]:
+    """The iteration and step of ``ITERATION[.STEP]``.
+
+    Parameters
+    ----------
+    text : str
+        As ``"2"``, ``"2.explore"`` or ``"2.3"``.
+    current : RunState
+
+    Raises
+    ------
+    InputError
+        If it says nothing, or the run has not come so far.
+    """
+    number, _, stage = text.partition(".")
+    by_number = {str(int(step)): step for step in STAGES.values()}
+    step = (STAGES | by_number | {"": Step.MAKE_TRAIN}).get(stage)
+    if not number.isdecimal() or step is None:
+        raise InputError(
+            "rewind",
+            f'"{text}" is no iteration and stage',
+            "give ITERATION, or ITERATION.STAGE with train, explore or label (0, 3, 6), as 2.label",
+        )
+    iteration = int(number)
+    here = (current.iteration, current.step)
+    if current.finished:
+        here = (current.iteration, Step.MAKE_EXPLORE)
+    if (iteration, step) > here or (
+        current.finished and (iteration, step) == here and iteration >= current.n_iterations
+    ):
+        raise InputError(
+            "rewind",
+            f"{text} is beyond iteration {current.iteration}, {current.step.words}",
+            "the run has come no further",
+        )
+    return iteration, step
+
+
+def plan(paths: RunPaths, iteration: int, step: Step) -> Rewind:
+    """What is moved to have a run go on with a step."""
+    found = [paths.iteration(index) for index in states.iterations(paths) if index > iteration]
+    own = (paths.train(iteration), paths.explore(iteration), paths.label(iteration))
+    first = step // 3 + (step % 3 != 0)
+    if step is Step.MAKE_TRAIN:
+        found += [paths.iteration(iteration)] * paths.iteration(iteration).exists()
+    else:
+        found += [folder for folder in own[first:] if folder.exists()]
+    validated = paths.root / validation_record.FOLDER
+    if validated.exists() and _validated(validated) >= iteration:
+        found.append(validated)
+    moved = tuple(str(folder.relative_to(paths.root)) for folder in sorted(found))
+    taken = [int(one.name) for one in (paths.root / FOLDER).glob("[0-9]*") if one.name.isdecimal()]
+    return Rewind(iteration, step, Path(FOLDER) / f"{max(taken, default=-1) + 1:03d}", moved)
+
+
+def _validated(folder: Path) -> int:
+    try:
+        return validation_record.load(folder / validation_record.FILE).iteration
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return -1
+
+
+def apply(paths: RunPaths, rewind: Rewind) -> RunState:
+    """Move what comes after, and save the state; the run's lock is held.
+
+    Returns
+    -------
+    RunState
+    """
+    aside = paths.root / rewind.aside
+    aside.mkdir(parents=True, exist_ok=True)
+    for file in (paths.state, paths.record, paths.summary(rewind.iteration)):
+        if file.exists():
+            shutil.copy2(file, aside / file.name)
+    write_json(
+        paths.root / INTENT,
+        {
+            "iteration": rewind.iteration,
+            "step": int(rewind.step),
+            "aside": str(rewind.aside),
+            "moved": rewind.moved,
+        },
+    )
+    return _finish(paths, rewind)
+
+
+def rewind_run(root: Path, to: str, machines: Callable[[], Machines], dry: bool) -> list[str]:
+    """Do ``wtemlp rewind``, or say what it would do.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder, absolute.
+    to : str
+        ``ITERATION[.STAGE]``.
+    machines : callable
+        Gives the run's machine file, for its jobs.
+    dry : bool
+        Whether nothing is done.
+
+    Returns
+    -------
+    list of str
+        Lines for the user.
+
+    Raises
+    ------
+    InputError
+        If there is no run, or it has not come so far.
+    WtemlpError
+        If another wtemlp is at work on it.
+    TransportError
+        If jobs are to be ended and their host or queue does not answer; nothing is moved then.
+    """
+    paths = RunPaths(root)
+    if dry:
+        rewind = _planned(paths, to)
+        again = shlex.join(["wtemlp", "rewind", *_folder(root), to, "--yes"])
+        return [*describe(paths, rewind), f"nothing is done yet; do it with: {again}"]
+    said: list[str] = []
+    with locked(paths), run_log(paths, said.append):
+        finish(paths, said.append)
+        rewind = _planned(paths, to)
+        end_jobs(paths, rewind, machines)
+        state = apply(paths, rewind)
+    again = shell_hints.command("run", root, state.params, state.machine)
+    return [*said, *describe(paths, rewind), f"go on with: {again}"]
+
+
+def _folder(root: Path) -> list[str]:
+    return [] if root.resolve() == Path().resolve() else ["-C", shell_hints.shown(root)]
+
+
+def _planned(paths: RunPaths, to: str) -> Rewind:
+    state = states.load(paths)
+    if state is None:
+        raise InputError(str(paths.root), "there is no run here", "give the folder of one (-C DIR)")
+    return plan(paths, *target(to, state))
+
+
+def end_jobs(paths: RunPaths, rewind: Rewind, machines: Callable[[], Machines]) -> None:
+    """End the jobs of the stages that are moved; the machine file is read if there may be some."""
+    folders = [(folder, of) for folder, of in stage_folders(paths, rewind) if has_jobs(folder)]
+    if folders:
+        known = machines()
+        for folder, section in folders:
+            cancel_tasks(folder, getattr(known, section), paths.root)
+
+
+def unfinished(paths: RunPaths) -> Rewind | None:
+    """A rewind that was killed on its way; None: there is none.
+
+    Raises
+    ------
+    InputError
+        If what it has written down is damaged.
+    """
+    file = paths.root / INTENT
+    if not file.exists():
+        return None
+    content = read_record(file, f"move it away, and what is in {FOLDER}/ back to where it was")
+    step, moved = Step(content["step"]), tuple(content["moved"])
+    return Rewind(content["iteration"], step, Path(content["aside"]), moved)
+
+
+def finish(paths: RunPaths, say: Callable[[str], object]) -> None:
+    """Finish a rewind that was killed; the run's lock is held."""
+    rewind = unfinished(paths)
+    if rewind is not None:
+        _finish(paths, rewind)
+        say(f"a rewind to {rewind.where} had been interrupted: it is finished now")
+
+
+def _finish(paths: RunPaths, rewind: Rewind) -> RunState:
+    for name in rewind.moved:
+        source, goal = paths.root / name, paths.root / rewind.aside / name
+        if source.exists() and not goal.exists():
+            goal.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(goal)
+    _forget(paths, rewind)
+    old = states.load(paths)
+    assert old is not None
+    final = old.final if (old.final, Step.MAKE_TRAIN) == (rewind.iteration, rewind.step) else None
+    back = replace(
+        old,
+        iteration=rewind.iteration,
+        step=rewind.step,
+        finished="",
+        final=final,
+        references=tuple(one for one in old.references if one[0] < max(rewind.iteration, 1)),
+        taken_over=tuple(one for one in old.taken_over if one[0] < rewind.iteration),
+    )
+    states.record_cut(paths, back)
+    states.save(paths, back)
+    (paths.root / INTENT).unlink()
+    return back
+
+
+def _forget(paths: RunPaths, rewind: Rewind) -> None:
+    """Have the summary and the kept input know nothing of stages that are done again."""
+    row = read_summary(paths.summary(rewind.iteration))
+    if row is None:
+        return
+    fresh = Summary(rewind.iteration)
+    gone = list(STAGES)[rewind.step // 3 + (rewind.step % 3 != 0) :]
+    for stage in gone:
+        for name in _FIELDS[stage]:
+            setattr(row, name, getattr(fresh, name))
+        for spent in (row.seconds, row.waited, row.core_hours, row.gpu_hours):
+            spent.pop(stage, None)
+    save_summary(paths.summary(rewind.iteration), row)
+    inputs.forget(paths, rewind.iteration, gone)
+
+
+def by_hand(paths: RunPaths, current: RunState) -> tuple[Rewind, str] | None:
+    """Where a run goes on whose user has removed an iteration or cut ``record.dpgen``.
+
+    Returns
+    -------
+    Rewind and str, or None
+        And why; None: nothing of the kind.
+    """
+    begun = current.iteration + (current.step > Step.MAKE_TRAIN or bool(current.finished))
+    for index in range(begun):
+        folder = paths.iteration(index)
+        if not folder.is_dir() or not any(folder.iterdir()):
+            return plan(paths, index, Step.MAKE_TRAIN), f"{folder.name} has gone"
+    if current.finished and not paths.train(current.iteration).exists():
+        step = Step.MAKE_TRAIN
+        gone = paths.train(current.iteration).relative_to(paths.root)
+        return plan(paths, current.iteration, step), f"{gone} has gone"
+    last, known = states.read_recorded(paths), states.done(current)
+    if last is None or known is None or states.record_is_damaged(paths):
+        return None
+    # The state is saved first, so a run that was killed in between has a record that is one behind.
+    if _count(known) - _count(last) < 2:
+        return None
+    iteration, step = last.next()
+    why = f"{paths.record.name} ends with iteration {last.iteration}, {last.step.words}"
+    return plan(paths, iteration, step), why
+
+
+def _count(done: Done) -> int:
+    return len(Step) * done.iteration + done.step
+
+
+def stage_folders(paths: RunPaths, rewind: Rewind) -> Iterator[tuple[Path, str]]:
+    """The folders of stages that are moved, whose jobs are to be ended, and their sections."""
+    sections = {"00.train": "train", "01.model_devi": "model_devi", "02.fp": "fp"}
+    for name in rewind.moved:
+        folder = paths.root / name
+        inside = [folder] if folder.name in sections else sorted(folder.iterdir())
+        for one in inside:
+            if one.name in sections:
+                yield one, sections[one.name]
+
+
+def describe(paths: RunPaths, rewind: Rewind) -> list[str]:
+    """What a rewind does, for people, a line each."""
+    lines = [f"back to {rewind.where}"]
+    lines += [f"  {name} is moved to {rewind.aside / name}" for name in rewind.moved]
+    return lines

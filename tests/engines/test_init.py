@@ -15,12 +15,13 @@ import pytest
 
 from tests.support import program
 from tests.support.engines import require_engine
-from tests.support.init_inputs import LMP, PARAMS, machines, reporter
+from tests.support.init_inputs import LMP, PARAMS, WATER, machines, reporter
 from wtemlp.cli import main
+from wtemlp.config.init_params import of_water
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine
 from wtemlp.core.units import KCAL_MOL_IN_EV
-from wtemlp.initialize import workflow
-from wtemlp.initialize.packmol import pack_water
+from wtemlp.initialize import labels
+from wtemlp.initialize.packmol import WATER_A, Molecules, pack
 from wtemlp.initialize.workflow import run_init
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.topology import bond_lengths, water_topology
@@ -70,14 +71,18 @@ def test_data_conf_and_provenance(finished):
     assert (len(train), len(validation)) == (result.n_train, 4)
     assert train["atom_names"] == ["H", "O"]
     assert train["atom_types"].tolist() == [0] * 32 + [1] * 16
-    assert train["cells"][0] == pytest.approx(np.eye(3) * result.box_A)
+    (water,) = result.systems
+    box_A = float((folder / "00.equilibrate/nvt" / runs.BOX).read_text().split()[0])
+    assert train["cells"][0] == pytest.approx(np.eye(3) * box_A)
+    assert f"16 waters in {box_A:.4f} Angstrom" in water.title
     rows = (folder / "data" / "frames.csv").read_text().splitlines()[1:]
     assert {row.split(",")[2] for row in rows} == {"1", "9"} and len(rows) == result.n_train + 4
     assert min(int(row.split(",")[3]) for row in rows if row.split(",")[2] == "9") > 300
     seeds = json.loads((folder / RESULT).read_text())["seeds"]
     assert len(set(seeds.values())) == len(seeds) == 5
-    assert 0.5 < result.density_g_cm3 < 1.6 and 150 < result.nvt.temperature_K < 450
-    assert [one.biasfactor for one in result.wte] == [9.0]
+    nvt, wte = water.runs
+    assert 0.5 < 16 * 29.915 / box_A**3 < 1.6 and 150 < nvt.temperature_K < 450
+    assert (nvt.biasfactor, wte.biasfactor) == (1.0, 9.0)
     assert load_result(folder) == result
     assert "bias factor 9" in result.describe()
 
@@ -106,11 +111,11 @@ def test_the_data_do_not_depend_on_the_batches(finished, tmp_path, monkeypatch):
     (folder / RESULT).unlink()
     for name in ("02.label", "data", "conf"):
         shutil.rmtree(folder / name)
-    monkeypatch.setattr(workflow, "ATOM_FRAMES_PER_TASK", 48 * 6)
+    monkeypatch.setattr(labels, "ATOM_FRAMES_PER_TASK", 48 * 6)
     monkeypatch.setattr(dataset, "SET_FRAMES", 4)
     run_init(PARAMS, machines(), tmp_path / "again", reporter())
     assert len(list((folder / "02.label").glob("batch.*"))) == 4
-    assert not (folder / "02.label" / workflow.ACCEPTED).exists()
+    assert not (folder / "02.label" / labels.ACCEPTED).exists()
     assert len(list((folder / "data/train").glob("set.*"))) == 4
     same = ("data/frames.csv", *(f"conf/{k:04d}.POSCAR" for k in range(3)))
     for name in same:
@@ -150,10 +155,11 @@ def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
 
 
 def test_another_seed_gives_other_data(finished, tmp_path):
-    other = replace(PARAMS, seed=6, biasfactors=(), wte_steps=0)
+    other = of_water(replace(WATER, seed=6, biasfactors=(), wte_steps=0))
     result = run_init(other, machines(), tmp_path, reporter())
-    assert result.wte == () and result.n_train + result.n_validation + result.n_gap == 10
-    assert result.box_A != finished[1].box_A
+    (run,) = result.systems[0].runs
+    assert run.biasfactor == 1 and result.n_train + result.n_validation + result.n_gap == 10
+    assert result.systems[0].title != finished[1].systems[0].title
 
 
 @pytest.mark.parametrize("stage", ["00.equilibrate/nvt", "01.wte/g9", "02.label/batch.0000"])
@@ -191,7 +197,8 @@ def test_other_parameters_are_refused_before_anything_is_written(finished):
     root, _ = finished
     before = made(root / "start")
     with pytest.raises(InputError, match="another n_molecules, temperature_K"):
-        run_init(replace(PARAMS, n_molecules=17, temperature_K=310.0), machines(), root, reporter())
+        other = of_water(replace(WATER, n_molecules=17, temperature_K=310.0))
+        run_init(other, machines(), root, reporter())
     assert made(root / "start") == before
 
 
@@ -307,9 +314,10 @@ def test_the_result_is_plain_json(finished):
 
 def test_packmol_keeps_molecules_apart_across_the_boundaries():
     length = 9.5
-    box = pack_water(27, length, seed=3)
-    assert np.array_equal(box, pack_water(27, length, seed=3))
-    assert not np.array_equal(box, pack_water(27, length, seed=4))
+    waters = [Molecules(("O", "H", "H"), WATER_A, 27)]
+    box = pack(waters, length, seed=3)
+    assert np.array_equal(box, pack(waters, length, seed=3))
+    assert not np.array_equal(box, pack(waters, length, seed=4))
     vectors = box.reshape(-1, 1, 3) - box.reshape(1, -1, 3)
     distances = np.linalg.norm(vectors - np.rint(vectors / length) * length, axis=-1)
     molecule = np.repeat(np.arange(27), 3)
@@ -318,7 +326,7 @@ def test_packmol_keeps_molecules_apart_across_the_boundaries():
 
 def test_a_box_that_cannot_be_packed():
     with pytest.raises(CalculationError, match="lower density_g_cm3"):
-        pack_water(4, 2.4, seed=1)
+        pack([Molecules(("O", "H", "H"), WATER_A, 4)], 2.4, seed=1)
 
 
 def test_without_packmol_nothing_is_written(tmp_path, monkeypatch):

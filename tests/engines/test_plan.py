@@ -3,13 +3,11 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.support.engines import engine_environment, require_engine, table
-from tests.support.init_inputs import PARAMS
 from tests.support.loop_runs import PARAM, write_data
 from wtemlp.analysis.planning import bias_volume, hills_to_fill
 from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
@@ -78,16 +76,14 @@ def test_the_estimate_against_a_biased_run(planned, lmp, tmp_path):
     biasfactor, pace, temperature = 4.0, 50, 300.0
     nvt = found["nvt"]
     expected = hills_to_fill(biasfactor, 0.5, 1.0)
-    params = replace(PARAMS, pace=pace)
     # The short run again, then the bias.
     script = (run_folder(folder) / SCRIPT).read_text() + (
         f"fix wte all plumed plumedfile {runs.PLUMED} outfile {runs.PLUMED_LOG}\n"
         f"fix_modify wte energy no\nrun {int(2 * expected) * pace}\n"
     )
     (tmp_path / runs.BOX_DATA).write_text((run_folder(folder) / runs.BOX_DATA).read_text())
-    (tmp_path / runs.PLUMED).write_text(
-        runs.wte_plumed(params, REAL, biasfactor, nvt["mean_eV"], nvt["sigma_eV"])
-    )
+    bias = runs.EnergyBias(temperature, nvt["mean_eV"], nvt["sigma_eV"], biasfactor, pace=pace)
+    (tmp_path / runs.PLUMED).write_text(runs.plumed(bias, REAL))
     lmp(script)
     heights = colvar.read(tmp_path / runs.HILLS)["height"] * KCAL_MOL_IN_EV
     # PLUMED writes the heights of the free energy: times g / (g - 1).

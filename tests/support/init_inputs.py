@@ -6,12 +6,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from wtemlp.config.keys.init import InitParams
+from wtemlp.config.init_params import of_water
+from wtemlp.config.keys.init import WaterParams
 from wtemlp.config.keys.labels import ForceField
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.session.progress import Reporter
 
-PARAMS = InitParams(
+WATER = WaterParams(
     source=Path("init.json"),
     seed=5,
     type_map=("H", "O"),
@@ -32,6 +33,7 @@ PARAMS = InitParams(
     starting_structures=3,
     output=Path("start"),
 )
+PARAMS = of_water(WATER)
 
 
 LMP = f"{sys.executable} -m wtemlp.lammps_plumed.lmp"

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from wtemlp.config.keys.init import InitParams
+from wtemlp.config.init_params import of_water
+from wtemlp.config.keys.init import WaterParams
 from wtemlp.config.keys.labels import ForceField
+from wtemlp.md.reference_runs import ReferenceRun
 from wtemlp.md.systems.system_input import SystemInput
 from wtemlp.reference.force_field import Water
 
-PARAMS = InitParams(
+WATER = WaterParams(
     source=Path("init.json"),
     seed=1,
     type_map=("O", "H"),
@@ -28,9 +30,29 @@ PARAMS = InitParams(
     starting_structures=2,
     output=Path("init"),
 )
+PARAMS = of_water(WATER)
+#: The runs of it.
+NVT = ReferenceRun(
+    temperature_K=300.0,
+    timestep_fs=0.5,
+    steps=402,
+    frames=7,
+    npt_steps=101,
+    npt_pressure_bar=1.01325,
+    minimize=True,
+)
+WTE = ReferenceRun(
+    temperature_K=300.0,
+    timestep_fs=0.5,
+    steps=400,
+    frames=7,
+    new_velocities=False,
+    bias=True,
+    keep_end=False,
+)
 
 
 def water_input(data):
     """What the scripts of runs take of the water."""
-    water = Water(PARAMS.force_field)
+    water = Water(WATER.force_field)
     return SystemInput(water.commands(data), water.units, water.elements, data, {})

@@ -42,7 +42,7 @@ ALLOWED = {
         "stages",
     },
     "initialize": {"core", "analysis", "config", "dispatch", "md", "records"}
-    | {"reference", "session"},
+    | {"reference", "session", "structures"},
     "planning": {"core", "analysis", "config", "dispatch", "md"}
     | {"records", "reference", "session"},
     "validation": {
@@ -57,7 +57,7 @@ ALLOWED = {
         "session",
     },
     "comparison": {"core", "analysis", "config", "records", "report"},
-    "sweep": {"core", "analysis", "config", "planning", "records", "report", "session"},
+    "sweep": {"core", "analysis", "config", "planning", "records", "session"},
     "cli": None,
     "testing": {"analysis", "dispatch", "md", "reference", "stages"},
     # Names of before the packages, for one release.

@@ -1,4 +1,4 @@
-"""Init files: good ones become records, wrong ones one line."""
+"""Init files of a box of water: good ones become records, wrong ones one line."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from wtemlp.config.init_params import box_length_A, load_init_params
-from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.init import WaterParams
 from wtemlp.config.keys.labels import ForceField
 from wtemlp.core.errors import InputError
 
@@ -42,15 +42,17 @@ REQUIRED = (
 )
 
 
-def load(root: Path, data: object) -> InitParams:
-    """Write an init file and load it."""
+def load(root: Path, data: object) -> WaterParams:
+    """Write an init file of a box of water, and load it."""
     path = root / "init.json"
     path.write_text(json.dumps(data))
-    return load_init_params(path, root)
+    water = load_init_params(path, root).water
+    assert water is not None
+    return water
 
 
 def test_good_file_becomes_the_expected_record(tmp_path):
-    assert load(tmp_path, GOOD) == InitParams(
+    assert load(tmp_path, GOOD) == WaterParams(
         source=tmp_path / "init.json",
         seed=3,
         type_map=("H", "O"),

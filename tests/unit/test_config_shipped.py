@@ -52,7 +52,7 @@ def test_run_files_load(path, tmp_path):
 
 @pytest.mark.parametrize(("init", "param"), PAIRS, ids=lambda path: name(path))
 def test_run_continues_from_its_init(init, param, tmp_path):
-    start = load_init_params(init, tmp_path)
+    start = load_init_params(init, tmp_path).water
     folder = tmp_path / "run"  # the thesis's runs have folders of their own beside init
     run = load_params(param, folder, check_files=False)
     assert run.type_map == start.type_map
@@ -65,7 +65,7 @@ def test_run_continues_from_its_init(init, param, tmp_path):
 
 
 def test_thesis_is_the_thesis(tmp_path):
-    start = load_init_params(THESIS / "init.json", tmp_path)
+    start = load_init_params(THESIS / "init.json", tmp_path).water
     assert start.biasfactors == (16, 32, 64, 256)
     assert box_length_A(start.n_molecules, start.density_g_cm3) == pytest.approx(31.72, abs=0.005)
     assert start.npt_steps * start.timestep_fs == start.nvt_steps * start.timestep_fs == 1e7

@@ -10,7 +10,7 @@ from wtemlp.analysis.widths import Scatter
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.before import Begin, lengths
 from wtemlp.preflight.findings import Level
-from wtemlp.records.init_result import RESULT, Ensemble, InitResult
+from wtemlp.records.init_result import RESULT, Ensemble, InitResult, SystemResult
 from wtemlp.records.lengths import CorrelationTime, known_times, too_short
 from wtemlp.records.summary import Summary, save_summary
 from wtemlp.records.walkers import WalkerSummary
@@ -48,7 +48,8 @@ def test_earlier_iterations_tell_else_the_initial_data(root):
     params = load(root, changed({}))
     paths = RunPaths(root)
     nvt = Ensemble(1.0, 300.0, 1.0, -1.0, 0.1, 0.2, 0.01, 2.0, 0.3)
-    result = asdict(InitResult(root, 16, 7.8, 1.0, nvt, (), 15, 5, 0, 3))
+    system = SystemResult("", "16 waters", 48, (nvt,), ())
+    result = asdict(InitResult(root, (system,), 0, 3))
     del result["output"]
     (root / RESULT).write_text(json.dumps({"result": result}))
     assert known_times(params, paths)(0, 300.0).ps == 0.3
@@ -61,7 +62,7 @@ def test_earlier_iterations_tell_else_the_initial_data(root):
     known = known_times(params, paths)
     assert known(0, 300.0) == CorrelationTime(0.5 * 40 * 0.01, "of iteration 1")
     assert known(1, 300.0).ps == 0.3
-    del result["nvt"]["correlation_time_ps"]  # as earlier versions
+    del result["systems"][0]["runs"][0]["correlation_time_ps"]  # as earlier versions
     (root / RESULT).write_text(json.dumps({"result": result}))
     assert known_times(params, paths)(1, 300.0) is None
 
@@ -70,7 +71,8 @@ def test_earlier_iterations_tell_else_the_initial_data(root):
 def test_check_warns_and_a_run_does_not_stop(root, by_check):
     params = load(root, changed({}))
     nvt = Ensemble(1.0, 300.0, 1.0, -1.0, 0.1, 0.2, 0.01, 2.0, 0.3)
-    result = asdict(InitResult(root, 16, 7.8, 1.0, nvt, (), 15, 5, 0, 3))
+    system = SystemResult("", "16 waters", 48, (nvt,), ())
+    result = asdict(InitResult(root, (system,), 0, 3))
     del result["output"]
     (root / RESULT).write_text(json.dumps({"result": result}))
     found = list(lengths(Begin(root, None, params=params, explores=True, by_check=by_check)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.md_reference_script import PARAMS, water_input
+from tests.support.md_reference_script import NVT, WTE, water_input
 from tests.support.waters import water_box
 from wtemlp.config.keys.labels import ForceField
 from wtemlp.md import reference_runs
@@ -13,8 +13,6 @@ from wtemlp.md.reference_runs import BOX_DATA, END_DATA
 from wtemlp.md.reference_script import force_field_commands, lammps_command, water_data
 from wtemlp.md.systems.units import REAL
 from wtemlp.md.topology import water_topology
-
-END = water_input(END_DATA)
 
 
 def words(script):
@@ -68,7 +66,7 @@ def test_the_program_gets_the_script(program, command):
 
 
 def test_box_and_nvt_runs_all_steps_with_csvr_and_nose_hoover():
-    script = reference_runs.box_and_nvt(PARAMS, water_input(BOX_DATA), 11, 22)
+    script = reference_runs.script(NVT, water_input(BOX_DATA), 11, 22)
     commands = words(script)
     lengths = [int(line[1]) for line in commands if line[0] == "run"]
     assert lengths == [50, 51, 100, 302]
@@ -81,7 +79,7 @@ def test_box_and_nvt_runs_all_steps_with_csvr_and_nose_hoover():
 
 
 def test_wte_biases_the_bare_energy_and_keeps_no_forces():
-    script = reference_runs.wte(PARAMS, END, 16.0, 33)
+    script = reference_runs.script(WTE, water_input(END_DATA), 11, 33)
     commands = words(script)
     place = commands.index(["fix_modify", "wte", "energy", "no"])
     assert commands[place - 2][:4] == ["fix", "wte", "all", "plumed"]
@@ -91,17 +89,18 @@ def test_wte_biases_the_bare_energy_and_keeps_no_forces():
 
 def test_frames_of_wte_leave_out_the_filling():
     """The window of its numbers: of 501 steps the last 251, in which seven frames are."""
-    commands = words(reference_runs.wte(replace(PARAMS, wte_steps=501), END, 16.0, 33))
+    commands = words(reference_runs.script(replace(WTE, steps=501), water_input(END_DATA), 11, 33))
     kinds = [line[0] for line in commands if line[0] in ("run", "dump")]
     assert kinds == ["run", "dump", "run"]
     assert [int(line[1]) for line in commands if line[0] == "run"] == [250, 251]
     dump = next(line for line in commands if line[0] == "dump")
-    assert int(dump[4]) == 251 // PARAMS.frames_per_ensemble
+    assert int(dump[4]) == 251 // WTE.frames
     assert commands.index(dump) > commands.index(["run", "250"])
 
 
 def test_wte_plumed_is_in_the_units_of_the_run():
-    text = reference_runs.wte_plumed(PARAMS, REAL, 16.0, mean_eV=-13.0, sigma_eV=0.4)
+    bias = reference_runs.EnergyBias(300.0, mean_eV=-13.0, sigma_eV=0.4, biasfactor=16.0)
+    text = reference_runs.plumed(bias, REAL)
     assert "ENERGY=kcal/mol" in text
     values = dict(word.split("=") for word in text.split() if "=" in word)
     assert float(values["SIGMA"]) == pytest.approx(0.4 * 23.0605, rel=1e-5)
@@ -111,7 +110,6 @@ def test_wte_plumed_is_in_the_units_of_the_run():
 
 
 def test_more_frames_than_steps_between_energies():
-    script = reference_runs.wte(
-        replace(PARAMS, frames_per_ensemble=400, wte_steps=1000), END, 16.0, 33
-    )
+    run = replace(WTE, frames=400, steps=1000)
+    script = reference_runs.script(run, water_input(END_DATA), 11, 33)
     assert "fix             energies all ave/time 1 1 1" in script

@@ -7,10 +7,9 @@ import dpdata
 import numpy as np
 import pytest
 
-from tests.support.md_reference_script import PARAMS
+from tests.support.md_reference_script import NVT
 from tests.support.waters import water_box
-from wtemlp.initialize.dataset import gap_remarks, gap_steps
-from wtemlp.records.init_result import Ensemble
+from wtemlp.initialize.dataset import gap_remark, gap_steps
 from wtemlp.reference import dataset as ds
 from wtemlp.reference.base import Frames, Labels
 from wtemlp.reference.store import Store
@@ -68,12 +67,10 @@ def test_validation_frames_are_never_between_training_frames(gap):
 )
 def test_the_gap_is_three_correlation_times_or_a_short_run_is_told(inefficiency, gap, short):
     """Energies every 10 steps of 15,000 that count; a fifth of these at most."""
-    params = replace(PARAMS, nvt_steps=20_000, frames_per_ensemble=100, validation_fraction=0.1)
-    nvt = Ensemble(1.0, 300.0, 1.0, -1.0, 0.1, 0.4, 0.1, inefficiency)
-    assert gap_steps(params, nvt) == gap
-    lines = gap_remarks(params, [nvt])
-    assert bool(lines) == short and all("more nvt_steps part them" in one for one in lines)
-    assert gap_remarks(replace(params, validation_fraction=0.0), [nvt]) == []
+    run = replace(NVT, steps=20_000, frames=100)
+    assert gap_steps(run, inefficiency) == gap
+    line = gap_remark(run, inefficiency, "NVT", "nvt_steps")
+    assert bool(line) == short and ("more nvt_steps part them" in line) == short
 
 
 def test_both_parts_are_shuffled_by_the_seed():

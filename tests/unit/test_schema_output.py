@@ -13,7 +13,16 @@ from dargs import Argument, ArgumentEncoder
 
 from wtemlp import cli
 from wtemlp.config.keys.declare import sentences
-from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.init import (
+    Copies,
+    InitBias,
+    InitParams,
+    InitRun,
+    InitSystem,
+    MixturePart,
+    StructureSpec,
+    WaterParams,
+)
 from wtemlp.config.keys.labels import AseMethod, Convergence, ForceField, Selection
 from wtemlp.config.keys.machine import Trust, Waiting
 from wtemlp.config.keys.validation import ValidationBounds, ValidationSettings
@@ -137,13 +146,13 @@ def test_every_key_has_one_line(monkeypatch, capsys, kind):
 
 
 def test_a_line_tells_all_of_a_key(monkeypatch, capsys):
-    lines = printed(monkeypatch, capsys, "--flat", "init").splitlines()
+    lines = printed(monkeypatch, capsys, "--flat", "init_water").splitlines()
     line = next(one for one in lines if one.startswith("timestep_fs\t"))
     assert line == "timestep_fs\ta number\t0.5\tfs\tabove 0, 1 or less\tMD time step."
 
 
 def test_bounds_and_choices_are_in_the_json_schema():
-    fields = json_schema("init")["properties"]
+    fields = json_schema("init_water")["properties"]
     assert fields["timestep_fs"]["exclusiveMinimum"] == 0
     assert fields["timestep_fs"]["maximum"] == 1.0
     assert fields["data"]["enum"] == ["together", "by_ensemble"]
@@ -153,6 +162,7 @@ def test_bounds_and_choices_are_in_the_json_schema():
 
 RECORDS = (
     *(Guard, ExtraVariable, Extra, WteBlock, ValidationSettings, ValidationBounds, InitParams),
+    *(InitSystem, InitRun, InitBias, Copies, StructureSpec, MixturePart, WaterParams),
     *(Selection, Convergence, ForceField, AseMethod, Waiting, Trust, Params),
 )
 

@@ -7,7 +7,7 @@ from tests.support.synthetic import ar1
 from wtemlp.analysis.energy import pooled_moments, sigma_ratio
 from wtemlp.analysis.widths import WithError, law_density, law_ratio, sigma_of, width
 from wtemlp.core.units import KB_EV
-from wtemlp.records.init_result import Ensemble, InitResult
+from wtemlp.records.init_result import Ensemble, InitResult, SystemResult
 from wtemlp.records.summary import Summary, load_summary, save_summary
 from wtemlp.records.walkers import CountedEnergies, WalkerSummary, with_scatters
 
@@ -98,6 +98,7 @@ def test_the_density_of_the_law_has_its_mean_and_width():
 def test_what_init_tells_of_a_width_has_its_error(tmp_path):
     nvt = Ensemble(1.0, T_K, 1.0, -1.0, 0.1, SIGMA, 0.02, 2.0)
     wte = [Ensemble(16.0, T_K, 1.0, -1.0, 0.1, 1.6, error, 2.0) for error in (0.08, np.nan)]
-    text = InitResult(tmp_path, 16, 7.8, 1.0, nvt, tuple(wte), 15, 5, 0, 3).describe()
+    system = SystemResult("", "16 waters", 48, (nvt, *wte), ())
+    text = InitResult(tmp_path, (system,), 0, 3).describe()
     assert "4.00 +- 0.28 of NVT's (by the law of its heat capacity: 4.12 +- 0.012)" in text
     assert "4.00 +- ? of NVT's" in text

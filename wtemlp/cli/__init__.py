@@ -124,10 +124,14 @@ def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, ro
 
 
 @cli.command()
-@click.argument("file", type=click.Choice(["param", "machine", "init"]), default="param")
+@click.argument(
+    "file", type=click.Choice(["param", "machine", "init", "init_water"]), default="param"
+)
 @click.option("--flat", is_flag=True, help="Print a line for each key, with tabs, instead.")
 def schema(file: str, flat: bool) -> None:
     """Print the JSON schema of an input file: param (if not given), machine or init.
+
+    init_water is the init file of earlier versions, for a box of water.
 
     An editor that knows it completes and checks the keys while you type: name the schema's file
     in the input file, as "$schema": "param.schema.json".

@@ -15,7 +15,7 @@ from wtemlp.comparison.result import (
     Recommendation,
 )
 from wtemlp.comparison.verdicts import FORCE, HIGH_ENERGY, between
-from wtemlp.report.table import number
+from wtemlp.core.formatting import number
 
 MORE = "More seeds (or more labels) would tell them apart."
 NO_BASELINE = (

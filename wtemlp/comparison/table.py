@@ -17,9 +17,9 @@ from wtemlp.comparison.recommendation import (
     verdict_words,
 )
 from wtemlp.comparison.result import ArmResult, Comparison, Error, Spending
-from wtemlp.core.formatting import duration
+from wtemlp.core.formatting import duration, number
 from wtemlp.records.validation_record import Estimate
-from wtemlp.report.table import MISSING, Column, Table, measured, number, without_empty
+from wtemlp.report.table import MISSING, Column, Table, measured, without_empty
 
 FORMAT = 1  #: of ``table.json``
 _QUANTITIES = {"force": "forces", "energy": "energies"}

@@ -32,7 +32,7 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path
     root : Path
         The run's folder: a file of PLUMED lines is relative to it.
     """
-    window_K = _read_window(block, temps_K)
+    window_K = read_window(block, temps_K)
     record = read(WteBlock, block, window_K=window_K, extra=read_extra(block, root))
     if record.pace is None:
         record = _auto_hills(block, record)
@@ -54,7 +54,7 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path
     return record
 
 
-def _read_window(block: Section, temps_K: Sequence[float]) -> tuple[float, float] | None:
+def read_window(block: Section, temps_K: Sequence[float]) -> tuple[float, float] | None:
     """The temperatures of ``"biasfactor": {"window_K": [250, 400]}``; None if it has numbers."""
     given = block["biasfactor"]
     if not isinstance(given, dict):

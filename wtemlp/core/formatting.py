@@ -1,7 +1,10 @@
 """Numbers, errors and lists in words, the same on the terminal and on the page."""
 
+import json
 import math
 from collections.abc import Sequence
+
+UNKNOWN = "-"  #: in the place of a number
 
 
 def finite(value: object) -> float | None:
@@ -31,3 +34,43 @@ def some(names: Sequence[str], most: int = 3, between: str = ", ") -> str:
 def first_line(error: BaseException) -> str:
     """The first line of what an exception says; its name if it says nothing."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def pretty_json(value: object, width: int = 100, indent: int = 0) -> str:
+    """JSON for people: what fits on a line is on one.
+
+    Parameters
+    ----------
+    value : object
+        As :func:`json.dumps` takes it.
+    width : int
+        Of a line.
+    indent : int
+        Of the lines after the first.
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    flat = isinstance(value, dict | list) and indent and indent + len(line) + 2 <= width
+    if flat or not isinstance(value, dict | list) or not value:
+        return line
+    inside = indent + 2
+    if isinstance(value, dict):
+        items = [
+            f"{json.dumps(key)}: {pretty_json(one, width - len(key) - 4, inside)}"
+            for key, one in value.items()
+        ]
+    else:
+        items = [pretty_json(one, width, inside) for one in value]
+    begin, end = "{}" if isinstance(value, dict) else "[]"
+    lines = ",\n".join(f"{' ' * inside}{item}" for item in items)
+    return f"{begin}\n{lines}\n{' ' * indent}{end}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with ``digits`` significant digits, never in exponential form; or ``-``."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    if value == 0:
+        return "0"
+    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])
+    decimals = max(digits - 1 - exponent, 0)
+    return f"{value:.{min(decimals, 6)}f}"

@@ -2,18 +2,20 @@
 
 import math
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from wtemlp.config.keys.init import DataLayout, InitParams
+from wtemlp.config.keys.init import DataLayout, InitParams, WaterParams
 from wtemlp.core.errors import CalculationError
-from wtemlp.md import reference_runs as runs
+from wtemlp.initialize.structure import molecules_of
+from wtemlp.md.reference_runs import ReferenceRun
 from wtemlp.md.reference_script import LOG
-from wtemlp.md.topology import make_whole, water_topology
-from wtemlp.records.init_result import CONF, DATA, LABEL, DataSet, Ensemble, ensemble_name
+from wtemlp.md.topology import whole_cluster
+from wtemlp.records.init_result import CONF, DATA, LABEL, DataSet, ensemble_name
+from wtemlp.reference.base import Frames
 from wtemlp.reference.dataset import (
     Dataset,
     across_energies,
@@ -21,49 +23,106 @@ from wtemlp.reference.dataset import (
     write_data,
     write_structures,
 )
+from wtemlp.structures.elements import STANDARD_MASSES
+from wtemlp.structures.record import Structure
 
 GAP_TIMES = 3  #: times that energies are correlated, between training and validation frames
 LARGEST_GAP = 0.2  #: of an ensemble's run, whatever that is
 
 
-def gap_steps(params: InitParams, ensemble: Ensemble) -> int:
-    """Steps between the training and the validation frames of an ensemble.
+def gap_steps(run: ReferenceRun, inefficiency: float) -> int:
+    """Steps between the training and the validation frames of a run.
 
     :data:`GAP_TIMES` statistical inefficiencies of its energies (each twice the correlation
     time); no more than :data:`LARGEST_GAP` of a run that is too short for that.
     """
-    most = int(LARGEST_GAP * runs.counted(params, ensemble.biasfactor))
-    return min(_gap_wanted(params, ensemble), most)
+    return min(_gap_wanted(run, inefficiency), int(LARGEST_GAP * run.counted))
 
 
-def _gap_wanted(params: InitParams, ensemble: Ensemble) -> int:
-    energies = ensemble.statistical_inefficiency
-    return math.ceil(GAP_TIMES * energies * runs.energy_stride(params, ensemble.biasfactor))
+def _gap_wanted(run: ReferenceRun, inefficiency: float) -> int:
+    return math.ceil(GAP_TIMES * inefficiency * run.energy_stride)
 
 
-def gap_remarks(params: InitParams, ensembles: Iterable[Ensemble]) -> list[str]:
-    """A line for each ensemble whose validation frames are too near to its training frames."""
-    if not params.validation_fraction:
-        return []
-    short = [(one, gap_steps(params, one), _gap_wanted(params, one)) for one in ensembles]
-    ps = params.timestep_fs / 1000
-    key = {True: "nvt_steps", False: "wte_steps"}
-    return [
-        f"validation frames of {ensemble_name(one.biasfactor)} are {gap * ps:.3g} ps from its "
-        f"training frames, and {wanted * ps:.3g} ps is {GAP_TIMES} times that its energies are "
-        f"correlated: their errors look small; more {key[one.biasfactor == 1]} part them"
-        for one, gap, wanted in short
-        if gap < wanted
-    ]
+def gap_remark(run: ReferenceRun, inefficiency: float, name: str, key: str) -> str:
+    """A line where a run's validation frames are too near to its training frames; else "".
+
+    Parameters
+    ----------
+    run : ReferenceRun
+    inefficiency : float
+        Of its recorded energies.
+    name, key : str
+        For people: the run, and the key of its length.
+    """
+    gap, wanted = gap_steps(run, inefficiency), _gap_wanted(run, inefficiency)
+    if gap >= wanted:
+        return ""
+    ps = run.timestep_fs / 1000
+    return (
+        f"validation frames of {name} are {gap * ps:.3g} ps from its training frames, and"
+        f" {wanted * ps:.3g} ps is {GAP_TIMES} times that its energies are correlated: their"
+        f" errors look small; more {key} part them"
+    )
 
 
-def write_start(
-    output: Path,
-    params: InitParams,
-    dataset: Dataset,
-    gaps: Mapping[float, int],
-    seed: Callable[..., int],
-) -> tuple[DataSet, ...]:
+@dataclass(frozen=True)
+class DataPart:
+    """Labelled frames that are written together.
+
+    Parameters
+    ----------
+    folder : str
+        Below the folders of data and structures; "": these themselves.
+    dataset : Dataset
+        A set at a time is in memory.
+    places : (n,) int
+        Its frames that are of this part.
+    gaps : Mapping
+        Steps between training and validation frames, by run.
+    start : Structure, optional
+        What the system starts from; None: no structures are written.
+    periodic : bool
+        Whether it is.
+    seed : int
+        Of the shuffle.
+    biasfactor : float, optional
+        Of its ensemble, where each has its own data.
+    """
+
+    folder: str
+    dataset: Dataset
+    places: np.ndarray
+    gaps: Mapping[str | float, int]
+    start: Structure | None
+    periodic: bool
+    seed: int
+    biasfactor: float | None = None
+
+
+def split_purpose(biasfactor: float | None) -> tuple[str, ...]:
+    """What the seed of a shuffle is for, of a box of water; None: of all frames together."""
+    return ("split",) if biasfactor is None else ("split", f"{biasfactor:g}")
+
+
+def parts_of_water(
+    water: WaterParams, whole: DataPart, seed: Callable[..., int]
+) -> Iterator[DataPart]:
+    """The data of a box of water: together, or each ensemble's apart."""
+    if water.data != DataLayout.BY_ENSEMBLE:
+        yield replace(whole, seed=seed(*split_purpose(None)))
+        return
+    factors = np.array([origin.biasfactor for origin in whole.dataset.origins])
+    for factor in water.ensembles:
+        yield replace(
+            whole,
+            folder=ensemble_name(factor),
+            places=np.flatnonzero(factors == factor),
+            seed=seed(*split_purpose(factor)),
+            biasfactor=factor,
+        )
+
+
+def write_start(output: Path, params: InitParams, parts: Sequence[DataPart]) -> tuple[DataSet, ...]:
     """Data and starting structures; what a killed run left of them is made anew.
 
     Parameters
@@ -71,72 +130,69 @@ def write_start(
     output : Path
         The folder of ``wtemlp init``.
     params : InitParams
-    dataset : Dataset
-        The labelled frames of all ensembles; a set at a time is in memory.
-    gaps : Mapping of float to int
-        Steps between training and validation frames, by bias factor.
-    seed : callable
-        The seed of a purpose, as ``seed("split")``.
+    parts : sequence of DataPart
 
     Returns
     -------
     tuple of DataSet
-        One; or, by ensemble, one for each.
+        One for each part.
 
     Raises
     ------
     CalculationError
         If too few labels can be used.
     """
-    parts = list(_parts(params, dataset))
-    for biasfactor, places in parts:
-        if len(places) < params.starting_structures or len(places) == 0:
-            of = "" if biasfactor is None else f" of {ensemble_name(biasfactor)}"
+    for part in parts:
+        needed = params.starting_structures if params.water is not None else 1
+        if len(part.places) < needed or not len(part.places):
+            of = f" of {part.folder}" if part.folder else ""
             raise CalculationError(
-                f"{output / LABEL}: only {len(places)} labels{of} can be used;"
+                f"{output / LABEL}: only {len(part.places)} labels{of} can be used;"
                 f" see {LOG} in its folders"
             )
     for name in (DATA, CONF):
         if (output / name).exists():
             shutil.rmtree(output / name)
-    return tuple(
-        _write(output, params, biasfactor, dataset, places, gaps, seed(*split_purpose(biasfactor)))
-        for biasfactor, places in parts
-    )
+    return tuple(_write(output, params, part) for part in parts)
 
 
-def split_purpose(biasfactor: float | None) -> tuple[str, ...]:
-    """What the seed of a shuffle is for; None: of all frames together."""
-    return ("split",) if biasfactor is None else ("split", f"{biasfactor:g}")
+def _write(output: Path, params: InitParams, part: DataPart) -> DataSet:
+    """One set of data and its structures."""
+    origins = [part.dataset.origins[place] for place in part.places]
+    train, validation = split(origins, params.validation_fraction, part.gaps, part.seed)
+    folder = output / DATA / part.folder
+    write_data(folder, part.dataset, part.places[train], part.places[validation])
+    if part.start is not None:
+        _write_structures(output / CONF / part.folder, params, part)
+    counts = len(train), len(validation)
+    return DataSet(part.folder, part.biasfactor, *counts, part.start is not None)
 
 
-def _parts(params: InitParams, dataset: Dataset) -> Iterator[tuple[float | None, np.ndarray]]:
-    """The places of the frames of each set of data, with its bias factor."""
-    if params.data != DataLayout.BY_ENSEMBLE:
-        yield None, np.arange(len(dataset))
-        return
-    factors = np.array([origin.biasfactor for origin in dataset.origins])
-    for biasfactor in params.ensembles:
-        yield biasfactor, np.flatnonzero(factors == biasfactor)
+def _write_structures(folder: Path, params: InitParams, part: DataPart) -> None:
+    """Frames across the energies, molecules whole; of MD's, where there are enough."""
+    assert part.start is not None
+    own = [k for k, place in enumerate(part.places) if not part.dataset.origins[place].by_itself]
+    count = params.starting_structures
+    places = part.places[own] if len(own) >= count else part.places
+    starts = across_energies(part.dataset.labels.energies[places], min(count, len(places)))
+    frames = part.dataset.pick(places[starts]).frames
+    write_structures(folder, _whole(frames, part), params.type_map)
 
 
-def _write(
-    output: Path,
-    params: InitParams,
-    biasfactor: float | None,
-    dataset: Dataset,
-    places: np.ndarray,
-    gaps: Mapping[float, int],
-    seed: int,
-) -> DataSet:
-    """One set of data and its structures, of the frames at some places."""
-    below = "" if biasfactor is None else ensemble_name(biasfactor)
-    origins = [dataset.origins[place] for place in places]
-    train, validation = split(origins, params.validation_fraction, gaps, seed)
-    write_data(output / DATA / below, dataset, places[train], places[validation])
-    starts = across_energies(dataset.labels.energies[places], params.starting_structures)
-    frames = dataset.pick(places[starts]).frames
-    topology = water_topology(frames.types, frames.coords[0], frames.cells[0], params.type_map)
-    whole = replace(frames, coords=make_whole(frames.coords, frames.cells, topology))
-    write_structures(output / CONF / below, whole, params.type_map)
-    return DataSet(below, biasfactor, len(train), len(validation))
+def _whole(frames: Frames, part: DataPart) -> Frames:
+    """The frames with every molecule in one piece."""
+    assert part.start is not None
+    groups = molecules_of(part.start, part.periodic) if part.periodic else None
+    if groups is None or not np.array_equal(frames.types, part.start.types):
+        return frames
+    coords = np.array(frames.coords)
+    masses = np.array([STANDARD_MASSES.get(name, 1.0) for name in part.start.symbols])
+    # Wrapped into the cell as its heaviest atom is.
+    ordered = [group[np.argsort(-masses[group], kind="stable")] for group in groups]
+    for k, cell in enumerate(frames.cells):
+        inverse = np.linalg.inv(cell)
+        for group in ordered:
+            first = coords[k, group[0]]
+            coords[k, group[0]] = first - np.floor(first @ inverse) @ cell
+            coords[k, group] = whole_cluster(coords[k, group], cell)
+    return replace(frames, coords=coords)

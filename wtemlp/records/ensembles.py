@@ -15,14 +15,16 @@ ENSEMBLES = "ensembles.json"  #: in the output folder of ``wtemlp init``
 class SampledEnsemble:
     """One ensemble, as its frames show it."""
 
-    biasfactor: float  #: 1: NVT
+    biasfactor: float | None  #: 1: no bias; None: OPES
     n_frames: int
     rdf: dict[str, tuple[list[float], list[float]]]
     """By ``"O-O"``: distance (Angstrom) and g(r)."""
     energy: tuple[list[float], list[float]]  #: energy of the box (eV) and its density (1/eV)
     energy_mean_eV: float
     energy_std_eV: float
-    diffusion: float | None = None  #: of the oxygens in the periodic box, 1e-5 cm2/s
+    run: str = ""  #: name of the run; "" of a box of water
+    diffusion_of: str = "O"  #: element
+    diffusion: float | None = None  #: of its atoms in the periodic box, 1e-5 cm2/s
     diffusion_error: float | None = None  #: its standard error
     diffusion_fit_ps: tuple[float, float] | None = None  #: lags of the fit
     diffusion_note: str = ""  #: why there is none
@@ -34,7 +36,9 @@ class SampledEnsemble:
 
     def describe(self) -> str:
         """A line for the user."""
-        what = "NVT" if self.biasfactor == 1 else f"WTE, bias factor {self.biasfactor:g}"
+        what = self.run
+        if not what:
+            what = "NVT" if self.biasfactor == 1 else f"WTE, bias factor {self.biasfactor:g}"
         if self.diffusion is None:
             return f"{what}: no self-diffusion coefficient, {self.diffusion_note}"
         error = "" if self.diffusion_error is None else f" +- {self.diffusion_error:.2f}"

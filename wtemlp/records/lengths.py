@@ -59,10 +59,13 @@ def _of_init(params: Params) -> CorrelationTime | None:
         for folder in list(data.parents)[:4]:
             if (folder / RESULT).is_file():
                 try:
-                    ps = load_result(folder).nvt.correlation_time_ps
+                    runs = load_result(folder).unbiased
                 except InputError:
                     return None
-                return None if ps is None else CorrelationTime(ps, f"of NVT in {folder.name}")
+                for run in runs:
+                    if (ps := run.correlation_time_ps) is not None:
+                        return CorrelationTime(ps, f"of {run.title} in {folder.name}")
+                return None
     return None
 
 

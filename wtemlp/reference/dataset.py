@@ -27,6 +27,13 @@ class Origin:
 
     biasfactor: float  #: 1: NVT; NaN: not known
     step: int
+    run: str = ""  #: name of the run, where several have one bias factor
+    by_itself: bool = False  #: whether it is of no run: such a frame never validates
+
+    @property
+    def group(self) -> str | float:
+        """What tells its run from the others of the system."""
+        return self.run or self.biasfactor
 
 
 @dataclass(frozen=True)
@@ -71,9 +78,12 @@ def accepted(
 
 
 def split(
-    origins: Sequence[Origin], validation_fraction: float, gaps: Mapping[float, int], seed: int
+    origins: Sequence[Origin],
+    validation_fraction: float,
+    gaps: Mapping[str | float, int],
+    seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split each ensemble's run in time, and shuffle.
+    """Split each run in time, and shuffle.
 
     Validation frames are the last ones of each run, and those just before them are in neither
     part: a frame between two of the training data would be known already, its error that of an
@@ -84,9 +94,9 @@ def split(
     origins : sequence of Origin
         One a frame.
     validation_fraction : float
-        Fraction of each ensemble's frames for validation, rounded to whole frames.
-    gaps : Mapping of float to int
-        Least number of steps between the two parts, by bias factor.
+        Fraction of each run's frames for validation, rounded to whole frames.
+    gaps : Mapping
+        Least number of steps between the two parts, by :attr:`Origin.group`.
     seed : int
         Of the shuffle, which is within each part.
 
@@ -97,12 +107,12 @@ def split(
     """
     train: list[int] = []
     validation: list[int] = []
-    for biasfactor in dict.fromkeys(origin.biasfactor for origin in origins):
-        own = [k for k, origin in enumerate(origins) if origin.biasfactor == biasfactor]
+    for group in dict.fromkeys(origin.group for origin in origins):
+        own = [k for k, origin in enumerate(origins) if origin.group == group]
         own.sort(key=lambda k: origins[k].step)
-        n = round(len(own) * validation_fraction)
+        n = 0 if origins[own[0]].by_itself else round(len(own) * validation_fraction)
         held = own[len(own) - n :]
-        begin = origins[held[0]].step - gaps.get(biasfactor, 0) if held else np.inf
+        begin = origins[held[0]].step - gaps.get(group, 0) if held else np.inf
         train += [k for k in own[: len(own) - n] if origins[k].step <= begin]
         validation += held
     rng = np.random.default_rng(seed)
@@ -201,12 +211,13 @@ def write_data(folder: Path, dataset: Dataset, train: np.ndarray, validation: np
         Places of the frames, in the order in which they are written.
     """
     folder.mkdir(parents=True)
-    rows = ["set,frame,biasfactor,step,energy_eV"]
+    named = any(origin.run for origin in dataset.origins)
+    rows = ["set,frame,biasfactor,step,energy_eV" + ",run" * named]
     for name, places in ((TRAIN, train), (VALIDATION, validation)):
         _write_sets(folder / name, dataset, places)
         rows += [
             f"{name},{k},{dataset.origins[place].biasfactor:g},{dataset.origins[place].step},"
-            f"{dataset.labels.energies[place]:.9f}"
+            f"{dataset.labels.energies[place]:.9f}" + f",{dataset.origins[place].run}" * named
             for k, place in enumerate(places)
         ]
     write_text(folder / PROVENANCE, "\n".join(rows) + "\n")

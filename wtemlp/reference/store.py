@@ -48,11 +48,14 @@ class Store:
     types : (n_atoms,) int
         Index of each atom's element in `type_map`.
     type_map : tuple of str
+    periodic : bool
+        Whether the frames are.
     """
 
     folder: Path
     types: np.ndarray
     type_map: tuple[str, ...]
+    periodic: bool = True
     _names: list[str] = field(default_factory=list)
     _origins: list[Origin] = field(default_factory=list)
     _energies: list[np.ndarray] = field(default_factory=list)
@@ -62,12 +65,13 @@ class Store:
         self.folder.mkdir(parents=True)
 
     def add(self, batch: Dataset) -> None:
-        """Append labelled frames, which must have virials."""
+        """Append labelled frames; a virial that they have not is NaN."""
+        virials = batch.labels.virials
         arrays = {
             "coords": batch.frames.coords,
             "cells": batch.frames.cells,
             "forces": batch.labels.forces,
-            "virials": batch.labels.virials,
+            "virials": np.full((len(batch), 3, 3), np.nan) if virials is None else virials,
         }
         for name, values in arrays.items():
             with (self.folder / name).open("ab") as file:
@@ -80,7 +84,9 @@ class Store:
         """All that was added, its large arrays in the files: pick some frames at a time."""
         n = len(self._names)
         maps: dict[str, Any] = {name: self._rows(name, n) for name in _SHAPES}
-        frames = Frames(maps["coords"], maps["cells"], self.types, tuple(self._names))
+        frames = Frames(
+            maps["coords"], maps["cells"], self.types, tuple(self._names), self.periodic
+        )
         labels = Labels(
             energies=np.concatenate([np.empty(0), *self._energies]),
             forces=maps["forces"],

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from wtemlp.core.formatting import duration, finite
+from wtemlp.core.formatting import duration, finite, number
 from wtemlp.records.summary import Summary
-from wtemlp.report.table import MISSING, Column, Table, number
+from wtemlp.report.table import MISSING, Column, Table
 
 STAGES = ("train", "explore", "label")
 

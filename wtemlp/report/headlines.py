@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from wtemlp.core.formatting import duration, finite
+from wtemlp.core.formatting import duration, finite, number
 from wtemlp.records.summary import Summary
 from wtemlp.report.document import Headline
 from wtemlp.report.figures import style
 from wtemlp.report.sampling import Sampling
-from wtemlp.report.table import MISSING, lawful_samplings, measured, number
+from wtemlp.report.table import MISSING, lawful_samplings, measured
 from wtemlp.report.widths import Widths
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from wtemlp.core.formatting import number
 from wtemlp.records.label_errors import PartErrors
 from wtemlp.records.summary import Summary
 from wtemlp.report.document import PageSection, table_section
-from wtemlp.report.table import MISSING, Column, Table, number
+from wtemlp.report.table import MISSING, Column, Table
 
 _COLUMNS = [
     Column("iter"),

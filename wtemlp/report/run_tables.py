@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from wtemlp.core.formatting import number
 from wtemlp.records.summary import Summary
 from wtemlp.records.walkers import WalkerSummary
-from wtemlp.report.table import MISSING, Column, Table, measured, number
+from wtemlp.report.table import MISSING, Column, Table, measured
 from wtemlp.report.widths import Widths
 
 _SIGMA = Markup("σ<sub>{}</sub>")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wtemlp.analysis.widths import WithError
+from wtemlp.core import formatting
 from wtemlp.core.formatting import duration, finite
 from wtemlp.records.summary import Summary
 from wtemlp.records.validation_record import Estimate
@@ -31,6 +32,7 @@ class Table:
 
 
 MISSING = "-"
+number = formatting.number  #: for cells
 _COUNTS = ("explored", "accurate", "candidate", "failed", "selected", "labelled")
 
 
@@ -39,17 +41,6 @@ def without_empty(table: Table) -> Table:
     kept = [i for i in range(len(table.columns)) if any(row[i] != MISSING for row in table.rows)]
     rows = [[row[i] for i in kept] for row in table.rows]
     return Table([table.columns[i] for i in kept], rows, table.warned)
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number with ``digits`` significant digits, never in exponential form; or ``-``."""
-    if value is None or not math.isfinite(value):
-        return MISSING
-    if value == 0:
-        return "0"
-    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])
-    decimals = max(digits - 1 - exponent, 0)
-    return f"{value:.{min(decimals, 6)}f}"
 
 
 def measured(one: WithError | Estimate | None) -> str:

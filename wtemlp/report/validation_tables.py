@@ -1,8 +1,9 @@
 """Tables of a validation: what was asked of the models, and what their MD gave."""
 
+from wtemlp.core.formatting import number
 from wtemlp.records.validation_record import NOT_GOOD, Estimate, MdRun, Validation
 from wtemlp.report.figures.validation_curves import run_name
-from wtemlp.report.table import MISSING, Column, Table, number
+from wtemlp.report.table import MISSING, Column, Table
 
 _RUNS = (
     Column("T", "K"),

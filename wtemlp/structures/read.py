@@ -75,6 +75,28 @@ def read_structure(
         raise InputError(str(file), f"cannot be read ({said})", "correct sys_configs") from error
 
 
+def check_raw(file: Path, raw: Raw, type_map: Sequence[str]) -> Structure:
+    """Check a structure that is not from a file of these formats.
+
+    Parameters
+    ----------
+    file : Path
+        Where it is from, for messages.
+    raw : Raw
+    type_map : sequence of str
+        Elements that it may have.
+
+    Raises
+    ------
+    InputError
+        If MD cannot start from it, with the reason and the remedy.
+    """
+    try:
+        return _checked(file, raw, type_map)
+    except Unreadable as error:
+        raise InputError(str(file), error.problem, error.remedy or "correct it") from error
+
+
 def _read(file: Path, fmt: str, type_map: Sequence[str], masses: Sequence[float]) -> Raw:
     if file.is_fifo():  # reading it would wait without end
         raise Unreadable("is a pipe", "name a file in sys_configs")

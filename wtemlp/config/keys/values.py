@@ -110,3 +110,27 @@ def boundary(given: str) -> str:
     if len(words) != 3 or not set(words) <= {"p", "f"}:
         raise ValueError('must be "p" or "f" in each direction, as "p p p" or "p p f"')
     return " ".join(words)
+
+
+def triple(example: str) -> Callable[[list[int]], tuple[int, ...]]:
+    """A function that takes a list of three integers."""
+    return lambda given: _some(given, 3, f"must be three integers, {example}")
+
+
+def pair(example: str) -> Callable[[list[float]], tuple[float, ...]]:
+    """A function that takes a list of two ascending numbers."""
+    remedy = f"must be two numbers, the smaller one first, {example}"
+
+    def read(given: list[float]) -> tuple[float, ...]:
+        low, high = _some(given, 2, remedy)
+        if not low <= high:
+            raise ValueError(remedy)
+        return float(low), float(high)
+
+    return read
+
+
+def _some(given: list[Any], count: int, remedy: str) -> tuple[Any, ...]:
+    if not isinstance(given, list) or len(given) != count:
+        raise ValueError(remedy)
+    return tuple(given)

@@ -12,7 +12,7 @@ from typing import Any
 from dargs import Argument, Variant
 
 from wtemlp.config.keys.declare import ANY_COUNT, COUNT, CUTOFF_A, FRACTION, Key, Range
-from wtemlp.config.keys.init import InitParams
+from wtemlp.config.keys.init import InitParams, WaterParams
 from wtemlp.config.keys.labels import AseMethod, DeepPotential, LammpsKeys
 from wtemlp.config.keys.machine import SECONDS, Stage, Trust, Waiting
 from wtemlp.config.keys.wte import WteBlock
@@ -103,8 +103,18 @@ def machine_schema() -> Argument:
 
 
 def init_schema() -> Argument:
-    """Schema of the parameter file of ``wtemlp init``."""
-    return Argument("init", dict, arguments(InitParams), doc="Parameter file of wtemlp init")
+    """Schema of the parameter file of ``wtemlp init``, with the references of that of ``run``."""
+    styles = run_schema().sub_variants["fp_style"]
+    made = Argument(
+        "init", dict, arguments(InitParams), [styles], doc="Parameter file of wtemlp init"
+    )
+    made.extend_subfields([sampler_argument()])
+    return made
+
+
+def water_schema() -> Argument:
+    """Schema of the parameter file of ``wtemlp init`` of earlier versions: a box of water."""
+    return Argument("water", dict, arguments(WaterParams), doc="Init file of a box of water")
 
 
 def _limited(schema: Argument, inside: str = "") -> Argument:

@@ -9,7 +9,7 @@ from dargs.json_schema import generate_json_schema
 
 from wtemlp.config.keys.declare import Key
 from wtemlp.config.keys.machine import Stage
-from wtemlp.config.schema.dpgen_schema import init_schema, machine_schema
+from wtemlp.config.schema.dpgen_schema import init_schema, machine_schema, water_schema
 from wtemlp.config.schema.flat import flat_lines
 from wtemlp.config.schema.plugin_keys import schema_for
 
@@ -17,11 +17,13 @@ SCHEMAS: dict[str, Callable[[], Argument]] = {
     "param": schema_for,
     "machine": machine_schema,
     "init": init_schema,
+    "init_water": water_schema,
 }
 TITLES = {
     "param": "Parameter file of wtemlp run",
     "machine": "Machine file of wtemlp",
     "init": "Parameter file of wtemlp init",
+    "init_water": "Parameter file of wtemlp init, a box of water",
 }
 
 

@@ -22,6 +22,7 @@ from wtemlp.config.schema.dpgen_schema import (
     init_schema,
     machine_schema,
     run_schema,
+    water_schema,
 )
 from wtemlp.config.schema.flat import has_default, walk
 from wtemlp.config.schema.json_schema import SCHEMAS
@@ -53,6 +54,8 @@ def reference() -> str:
         *_machine_page(machine_schema()),
         "## Parameter file of `wtemlp init`\n",
         *_fields(init_schema(), told=True),
+        "## Parameter file of `wtemlp init` of earlier versions: a box of water\n",
+        *_fields(water_schema(), told=True),
     ]
     return "\n".join(parts) + "\n"
 

@@ -23,7 +23,7 @@ class Kind(Enum):
         "a parameter file of wtemlp run",
         ("default_training_param", "model_devi_jobs", "init_data_sys", "sys_configs"),
     )
-    INIT = ("a parameter file of wtemlp init", ("n_molecules",))
+    INIT = ("a parameter file of wtemlp init", ("systems", "n_molecules"))
     MACHINE = ("a machine file", ("train", "model_devi", "fp", "train_machine"))
 
 

@@ -3,6 +3,9 @@
 import itertools
 import json
 import logging
+import os
+import signal
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -14,11 +17,12 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.records import state
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import Summary
+from wtemlp.report import data
 from wtemlp.report.data import IterationData, RunData
 from wtemlp.report.page import RunFacts, all_figures, render
-from wtemlp.session import live_report
-from wtemlp.session.live_report import EVERY_S, SHARE, LivePage, write_run_page
+from wtemlp.session.live_report import EVERY_S, FIRST_S, SHARE, LivePage, write_run_page
 from wtemlp.session.lock import locked
+from wtemlp.session.page_process import NICENESS, Outcome, PageProcess
 from wtemlp.session.progress import Reporter
 
 
@@ -115,38 +119,120 @@ def test_there_is_no_run(tmp_path):
         write_run_page(tmp_path)
 
 
-def test_a_run_keeps_its_page_without_paying_much_for_it(monkeypatch, tmp_path):
-    now, spent, written = [0.0], [0.0], []
+class Writer:
+    """In the place of the process: a page takes some time, and some work."""
 
-    def write(root, **_):
-        written.append(now[0])
-        spent[0] += 3.0
-        now[0] += 10.0
+    def __init__(self, now, takes_s, works_s):
+        self.now, self.takes_s, self.works_s = now, takes_s, works_s
+        self.asked, self.busy = [], False
 
-    monkeypatch.setattr(live_report, "write_run_page", write)
-    page = LivePage(tmp_path, lambda: now[0], lambda: spent[0])
+    def ask(self):
+        assert not self.busy
+        self.busy = True
+        self.asked.append(self.now[0])
+
+    def outcome(self):
+        if self.busy and self.now[0] >= self.asked[-1] + self.takes_s:
+            self.busy = False
+            return Outcome(self.works_s)
+        return None
+
+    def end(self):
+        self.busy = False
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "works_s", "pause_s"), [(10, 3.0, 10 + 3.0 / SHARE), (0, 0.1, EVERY_S)]
+)
+def test_a_run_keeps_its_page_without_paying_much_for_it(tmp_path, takes_s, works_s, pause_s):
+    now = [0.0]
+    writer = Writer(now, takes_s, works_s)
+    page = LivePage(tmp_path, lambda: now[0], writer)
     for _ in range(2000):
         page.keep()
         now[0] += 1.0
-    pauses = [b - a for a, b in itertools.pairwise(written)]
-    assert written[0] == 0 and all(3.0 / SHARE <= pause < 3.0 / SHARE + 12 for pause in pauses)
-    monkeypatch.setattr(live_report, "write_run_page", lambda root, **_: written.append(now[0]))
-    page.write()
-    before = len(written)
-    for _ in range(int(10 * EVERY_S)):
+    pauses = [b - a for a, b in itertools.pairwise(writer.asked)]
+    assert writer.asked[0] == FIRST_S and len(pauses) > 5
+    assert all(pause_s <= pause <= pause_s + 2 for pause in pauses)
+
+
+def wait_for(page, done, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
         page.keep()
-        now[0] += 1.0
-    assert len(written) - before == 9
+        time.sleep(0.02)
 
 
-def test_a_page_that_fails_does_not_end_the_run(monkeypatch, tmp_path, caplog):
-    def write(root, **_):
-        raise ValueError("a figure")
+def test_a_page_is_written_beside_the_run_and_never_waited_for(paths):
+    """Also when its process stands still, as on a machine or a disk that does not answer."""
+    paths.report.unlink(missing_ok=True)
+    now = [0.0]
+    process = PageProcess(paths.root)
+    page = LivePage(paths.root, lambda: now[0], process)
+    now[0] += FIRST_S
+    wait_for(page, lambda: paths.report.exists() and not process.busy)
+    assert "Running: " in paths.report.read_text()
+    assert os.getpriority(os.PRIO_PROCESS, process._process.pid) == min(
+        19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
+    )
+    os.kill(process._process.pid, signal.SIGSTOP)
+    now[0] += 1e6
+    began = time.monotonic()
+    for _ in range(200):
+        page.keep()
+        now[0] += 1e6
+    assert time.monotonic() - began < 0.5 and process.busy
+    page.fail("no space")  # the last page is written here, and is whole
+    text = paths.report.read_text()
+    assert "Stopped in iteration 1 of 2, label: no space" in text and text.endswith("</html>")
+    assert process._process is None and not list(paths.root.glob("report.html.*"))
 
-    monkeypatch.setattr(live_report, "write_run_page", write)
+
+def test_a_process_that_dies_is_begun_again(paths, caplog):
+    now = [0.0]
+    process = PageProcess(paths.root)
+    page = LivePage(paths.root, lambda: now[0], process)
+    now[0] += FIRST_S
+    page.keep()
+    process._process.kill()
     with caplog.at_level(logging.ERROR):
-        LivePage(tmp_path).keep()
-    assert "the report could not be written" in caplog.text
+        wait_for(page, lambda: not process.busy)
+    assert "the report could not be written: its process has ended with status -9" in caplog.text
+    paths.report.unlink(missing_ok=True)
+    now[0] += EVERY_S
+    wait_for(page, paths.report.exists)
+    page.end()
+
+
+def test_a_page_that_fails_does_not_end_the_run(tmp_path, caplog):
+    now = [0.0]
+    process = PageProcess(tmp_path)  # there is no run
+    page = LivePage(tmp_path, lambda: now[0], process)
+    now[0] += FIRST_S
+    page.keep()
+    with caplog.at_level(logging.ERROR):
+        wait_for(page, lambda: not process.busy)
+        page.fail("no matter")
+    assert caplog.text.count("the report could not be written") == 2
+    assert "there is no run here" in caplog.text
+
+
+def test_a_page_reads_again_what_has_changed(root, monkeypatch):
+    read, known = [], data.Known()
+    real = data._read_iteration
+    monkeypatch.setattr(data, "_read_iteration", lambda *args: read.append(args[1]) or real(*args))
+    first = data.read_run(root, known=known)
+    second = data.read_run(root, known=known)
+    assert read == [0, 1, 1]  # the last may be changing just now
+    assert [one.summary for one in second.iterations] == [one.summary for one in first.iterations]
+    assert second.notes == first.notes
+    summary = RunPaths(root).summary(0)
+    os.utime(summary, ns=(1, 1))
+    data.read_run(root, known=known)
+    assert read == [0, 1, 1, 0, 1]
+    data.read_run(root)
+    assert read == [0, 1, 1, 0, 1, 0, 1]
 
 
 def test_a_run_that_only_trains_has_no_empty_figures_of_exploration(tmp_path):

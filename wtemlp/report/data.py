@@ -16,6 +16,7 @@ from wtemlp.analysis.frames import FrameTable, Phase, load_frames
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.formatting import finite
+from wtemlp.dispatch.journal import JOURNAL
 from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
 from wtemlp.md.text_table import lcurve_names, read_table
@@ -97,7 +98,20 @@ class RunData:
         return [it.summary or Summary(iteration=it.index) for it in self.iterations]
 
 
-def read_run(root: Path, init_data: Sequence[Path] = (), type_map: Sequence[str] = ()) -> RunData:
+@dataclass
+class Known:
+    """Iterations that have been read, for who reads a run again and again."""
+
+    iterations: dict[int, tuple[object, IterationData, list[str]]] = field(default_factory=dict)
+    """What its files were like, what was in them, and the notes about it."""
+
+
+def read_run(
+    root: Path,
+    init_data: Sequence[Path] = (),
+    type_map: Sequence[str] = (),
+    known: Known | None = None,
+) -> RunData:
     """Read a run's folder; a run that is going on is not disturbed.
 
     Parameters
@@ -108,6 +122,8 @@ def read_run(root: Path, init_data: Sequence[Path] = (), type_map: Sequence[str]
         Folders of the initial labelled data (deepmd/npy), at any depth.
     type_map : sequence of str, optional
         Element names, for data without a ``type_map.raw``.
+    known : Known, optional
+        What was read before: iterations that have not changed since are taken from there.
 
     Returns
     -------
@@ -120,7 +136,13 @@ def read_run(root: Path, init_data: Sequence[Path] = (), type_map: Sequence[str]
         for folder in root.glob("iter.*")
         if folder.is_dir() and (match := re.fullmatch(r"iter\.(\d+)", folder.name))
     )
-    iterations = [_read_iteration(run, index, notes) for index in indices]
+    iterations = []
+    for index in indices:
+        # In the last one, files grow that nobody has noted yet.
+        before = known if index != indices[-1] else None
+        iteration, remarks = _iteration(run, index, before or Known())
+        iterations.append(iteration)
+        notes += remarks
     label_folders = [
         folder for i in indices for folder in sorted(run.label(i).glob("data.*")) if folder.is_dir()
     ]
@@ -157,6 +179,28 @@ def _read_validation(run: paths.RunPaths, notes: list[str]) -> Validation | None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         notes.append(f"{file.relative_to(run.root)}: {type(error).__name__}: {error}")
         return None
+
+
+def _iteration(run: paths.RunPaths, index: int, known: Known) -> tuple[IterationData, list[str]]:
+    """An iteration and the notes about it, read anew if something in it has changed."""
+    files = (run.summary(index), run.explored(index), run.label(index) / paths.LABELS)
+    stages = (run.train(index), run.explore(index), run.label(index))
+    state = [_state(file) for file in (*files, *(stage / JOURNAL for stage in stages))]
+    if index in known.iterations and known.iterations[index][0] == state:
+        return known.iterations[index][1:]
+    notes: list[str] = []
+    iteration = _read_iteration(run, index, notes)
+    known.iterations[index] = state, iteration, notes
+    return iteration, notes
+
+
+def _state(file: Path) -> tuple[int, int] | None:
+    """Size and time of a file; None if it is missing."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def _read_iteration(run: paths.RunPaths, index: int, notes: list[str]) -> IterationData:

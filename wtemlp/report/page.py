@@ -14,7 +14,7 @@ from wtemlp.records.validation_record import Validation
 from wtemlp.report.changes import changes_section
 from wtemlp.report.citations import Used, bibtex, citations
 from wtemlp.report.cost import cost_table
-from wtemlp.report.data import RunData, read_run
+from wtemlp.report.data import Known, RunData, read_run
 from wtemlp.report.document import PageSection, render_page, section, table_section
 from wtemlp.report.failures import failures
 from wtemlp.report.figures import energy, explore, learning, structure
@@ -74,7 +74,9 @@ class RunFacts:
     refresh_s: int | None = None  #: a page of a run that goes on loads itself again
 
 
-def write_report(root: Path, facts: RunFacts, target: Path | None = None) -> Path:
+def write_report(
+    root: Path, facts: RunFacts, target: Path | None = None, known: Known | None = None
+) -> Path:
     """Write the page of a run, finished or not.
 
     Parameters
@@ -84,6 +86,8 @@ def write_report(root: Path, facts: RunFacts, target: Path | None = None) -> Pat
     facts : RunFacts
     target : Path, optional
         By default ``report.html`` in it.
+    known : Known, optional
+        What was read for the page before.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def write_report(root: Path, facts: RunFacts, target: Path | None = None) -> Pat
         The page.
     """
     target = target or RunPaths(root).report
-    text = render(read(root, facts), facts)
+    text = render(read(root, facts, known), facts)
     # A name of its own: the run itself may be writing its page just now.
     new = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
@@ -109,9 +113,9 @@ def write_report(root: Path, facts: RunFacts, target: Path | None = None) -> Pat
     return target
 
 
-def read(root: Path, facts: RunFacts) -> RunData:
+def read(root: Path, facts: RunFacts, known: Known | None = None) -> RunData:
     """Read what the figures and tables of a run are made of."""
-    return replace(read_run(root, facts.init_data, facts.type_map), final=facts.final)
+    return replace(read_run(root, facts.init_data, facts.type_map, known), final=facts.final)
 
 
 def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figure]:

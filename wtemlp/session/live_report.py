@@ -14,12 +14,15 @@ from wtemlp.records import state as states
 from wtemlp.records.init_result import PARAMETERS
 from wtemlp.records.pins import differences, digest, in_words
 from wtemlp.records.state import RunState
+from wtemlp.report.data import Known
 from wtemlp.report.input_files import read_input
 from wtemlp.report.page import RunFacts, all_figures, read, write_report
 from wtemlp.session.lock import is_held
+from wtemlp.session.page_process import PageProcess
 from wtemlp.session.progress import read_live
 
 REFRESH_S = 60  #: a page of a run that goes on loads itself again after so long
+FIRST_S = 3.0  #: before the first page: a run that is over by then has only its last one
 EVERY_S = 60.0  #: shortest time between two pages that a run writes of itself
 SHARE = 0.02  #: of the time, at most, goes into writing them
 STAMP = "%Y-%m-%d %H:%M:%S"
@@ -33,6 +36,7 @@ def write_run_page(
     figures: Path | None = None,
     at_work: bool | None = None,
     error: str = "",
+    known: Known | None = None,
 ) -> list[Path]:
     """Write the page of a run, from its files alone.
 
@@ -48,6 +52,8 @@ def write_run_page(
         Whether a wtemlp is at work on the run; by default its lock is asked.
     error : str
         Why it has just stopped.
+    known : Known, optional
+        What was read for the page before.
 
     Returns
     -------
@@ -68,7 +74,7 @@ def write_run_page(
     if at_work is None:
         at_work = is_held(paths)
     facts = _facts(paths, state, bool(at_work), error)
-    written = [write_report(root, facts, target)]
+    written = [write_report(root, facts, target, known)]
     if figures is not None:
         from wtemlp.report.paper.export import export_figures  # Matplotlib, which takes its time
 
@@ -152,37 +158,47 @@ def _status(paths: RunPaths, state: RunState, goes_on: bool, error: str) -> str:
 class LivePage:
     """The page that a run keeps of itself while it goes on.
 
-    What goes wrong with it is logged: a page is no reason to end a run.
+    A process beside the run writes it, so that the run never waits for it; the last one is for
+    the run itself to write.  What goes wrong with it is logged: a page is no reason to end a run.
 
     Parameters
     ----------
     root : Path
         The run's folder.
-    clock, spent : callable
-        Seconds, and seconds of this thread's own work: on a machine that is busy with the run's
-        tasks, the page takes long without costing more.
+    clock : callable, optional
+        Seconds.
+    process : PageProcess, optional
+        What writes the pages.
     """
 
     def __init__(
         self,
         root: Path,
         clock: Callable[[], float] = time.monotonic,
-        spent: Callable[[], float] = time.thread_time,
+        process: PageProcess | None = None,
     ) -> None:
-        self.root, self._clock, self._spent = root, clock, spent
-        self._next = float("-inf")
+        self.root, self._clock = root, clock
+        self._process = process or PageProcess(root)
+        self._next = clock() + FIRST_S
 
     def keep(self) -> None:
-        """Write the page, unless that was done a short while ago."""
-        if self._clock() >= self._next:
-            self.write()
+        """Have the page written, unless that was done a short while ago; never waits."""
+        found = self._process.outcome()
+        if found is not None:
+            if found.error:
+                log.error("the report could not be written: %s", found.error)
+            self._next = self._clock() + max(EVERY_S, found.seconds / SHARE)
+        if self._clock() >= self._next and not self._process.busy:
+            self._process.ask()
 
-    def write(self, error: str = "") -> None:
-        """Write the page; ``error`` is what ended the run, if anything did."""
-        began = self._spent()
+    def end(self) -> None:
+        """End what writes pages."""
+        self._process.end()
+
+    def fail(self, error: str) -> None:
+        """Write the last page of a run that ``error`` has ended, if that can be done."""
+        self.end()
         try:
             write_run_page(self.root, at_work=True, error=error)
         except Exception:
             log.exception("the report could not be written")
-        took = self._spent() - began
-        self._next = self._clock() + max(EVERY_S, took / SHARE)

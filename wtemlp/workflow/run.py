@@ -107,8 +107,10 @@ def run(
         except InputError:
             raise
         except BaseException as error:
-            page.write(str(error) or "interrupted")
+            page.fail(str(error) or "interrupted")
             raise
+        finally:
+            page.end()
         rows = summaries(paths)
         reporter.table(format_table(rows))
         for one in findings(rows):

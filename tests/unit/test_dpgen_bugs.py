@@ -49,7 +49,7 @@ def test_deviation_files_of_any_length(tmp_path, text, steps, deviations):
 
 
 def test_frames_are_sorted_as_arrays(tmp_path):
-    """Four times as fast as DP-GEN's loop over the frames, with the same counts."""
+    """In less time than DP-GEN's loop over the frames, with the same counts."""
     n = 100_000
     rng = np.random.default_rng(1)
     table = np.column_stack([10 * np.arange(n), *rng.uniform(0, 0.5, (6, n))])

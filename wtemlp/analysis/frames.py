@@ -1,5 +1,6 @@
 """Explored frames as one table of arrays: who made each, what the models say, what was decided."""
 
+import zipfile
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from pathlib import Path
@@ -73,6 +74,8 @@ class FrameTable:
 
     def where(self, mask: np.ndarray) -> "FrameTable":
         """The rows that a boolean or index array picks."""
+        if mask.dtype == bool and mask.all():
+            return self
         return FrameTable(**{f.name: getattr(self, f.name)[mask] for f in fields(self)})
 
     def by_task(self) -> dict[tuple[int, int], "FrameTable"]:
@@ -87,16 +90,35 @@ class FrameTable:
 
     @classmethod
     def concatenate(cls, tables: list["FrameTable"]) -> "FrameTable":
-        """One table of several, in their order."""
-        return cls(
-            **{f.name: np.concatenate([getattr(t, f.name) for t in tables]) for f in fields(cls)}
-        )
+        """One table of several, in their order; the list is empty then, to hold nothing twice."""
+        parts = {f.name: [getattr(table, f.name) for table in tables] for f in fields(cls)}
+        tables.clear()
+        return cls(**{f.name: _joined(parts.pop(f.name)) for f in fields(cls)})
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """Arrays one after the other; of no size in memory where all that they say is one value."""
+    values = [part[0] for part in parts if len(part) and part.strides == (0,)]
+    same = len(values) == len(parts) and all(
+        value == values[0] or (value != value and values[0] != values[0]) for value in values
+    )
+    return np.broadcast_to(values[0], sum(map(len, parts))) if same else np.concatenate(parts)
 
 
 def save_frames(path: Path, table: FrameTable) -> None:
-    """Write a table as ``.npz``."""
-    with replacing(path) as file:
-        np.savez_compressed(file, **{f.name: getattr(table, f.name) for f in fields(table)})
+    """Write a table as ``.npz``; columns that say the same again and again are compressed."""
+    deflated = zipfile.ZIP_DEFLATED
+    with replacing(path) as file, zipfile.ZipFile(file, "w", deflated, compresslevel=1) as archive:
+        for f in fields(table):
+            column, name = np.asarray(getattr(table, f.name)), f"{f.name}.npy"
+            # Digits of a measured number take long to compress, and hardly get fewer.
+            member = name if _repeats(column) else zipfile.ZipInfo(name)
+            with archive.open(member, "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, column)
+
+
+def _repeats(column: np.ndarray) -> bool:
+    return bool(np.count_nonzero(column[1:] != column[:-1]) * 8 <= len(column))
 
 
 def load_frames(path: Path) -> FrameTable:

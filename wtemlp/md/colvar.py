@@ -1,6 +1,7 @@
 """Reading PLUMED's text files (COLVAR, HILLS)."""
 
 import itertools
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,17 @@ def whole_rows(path: Path) -> tuple[str, int]:
 def _table(path: Path) -> TextTable:
     if not path.is_file():
         return TextTable({})
-    return read_table(path.read_text(errors="replace"), _names)
+    found = path.stat()
+    return _last_read(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=3)
+def _last_read(path: Path, size: int, changed: int) -> TextTable:
+    """The table in a file of this size and time: a walker's three are asked for several times."""
+    table = read_table(path.read_text(errors="replace"), _names)
+    for column in table.columns.values():
+        column.flags.writeable = False
+    return table
 
 
 def _names(comment: str) -> list[str] | None:

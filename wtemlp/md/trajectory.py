@@ -5,6 +5,7 @@ moved by ``i`` times one more than the last step.
 """
 
 import mmap
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -38,7 +39,11 @@ def are_stored(folder: Path, steps: ArrayLike) -> NDArray[np.bool_]:
     steps = np.asarray(steps, dtype=int)
     if trajectory(folder).name == paths.ALL_FRAMES:
         return np.isin(steps, list(_places(folder / paths.ALL_FRAMES)))
-    return np.array([_file(folder, step).exists() for step in steps], dtype=bool)
+    try:
+        names = set(os.listdir(folder / paths.TRAJ))  # noqa: PTH208 (they may be 10,000)
+    except (FileNotFoundError, NotADirectoryError):
+        names = set()
+    return np.array([f"{step}.lammpstrj" in names for step in steps], dtype=bool)
 
 
 def read_frames(folder: Path, steps: Sequence[int]) -> dict[int, bytes]:

@@ -8,7 +8,7 @@ import numpy as np
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import damaged, read_json, reading, replacing
-from wtemlp.core.errors import DamagedFile
+from wtemlp.core.errors import CalculationError, DamagedFile
 from wtemlp.core.formatting import finite
 from wtemlp.core.paths import RunPaths
 from wtemlp.md.dump import Dump, read_dump
@@ -110,7 +110,7 @@ def chosen_frame(context: RunContext, iteration: int, folder: Path) -> Dump:
         try:
             table, row = _row_of(context, iteration, folder)
             text = select.frame_texts(context.paths, iteration, table, [row])[row]
-        except FileNotFoundError:
+        except (FileNotFoundError, CalculationError):
             raise damaged(file, error, CHOOSE_AGAIN) from error
     with replacing(file) as stream:
         stream.write(text)

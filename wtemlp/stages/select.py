@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from wtemlp.analysis.frames import Decision, FrameTable, Phase, save_frames
 from wtemlp.config.records import Params
 from wtemlp.core import paths, plugins
-from wtemlp.core.atomic_io import write_text
+from wtemlp.core.atomic_io import replacing
+from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen.labelling import is_bad_box, is_too_large
 from wtemlp.md.dump import DumpFrame, parse_dump
+from wtemlp.md.fixed_width import numbered_lines
 from wtemlp.md.trajectory import read_frames
 from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages.classification import sort_frames, task_limit
@@ -23,6 +25,7 @@ from wtemlp.stages.context import RunContext
 from wtemlp.stages.protocols import ReadFrames, Selector
 from wtemlp.stages.trust import criteria_of
 
+LINES_AT_ONCE = 100_000  #: of a list
 #: DP-GEN's lists of frames in 02.fp, one file a system, and the verdict that each is of.
 LISTS = {
     "candidate": Decision.CANDIDATE,
@@ -124,13 +127,21 @@ def record(context: RunContext, iteration: int, table: FrameTable) -> None:
     folder = context.paths.label(iteration)
     rng = np.random.default_rng(context.seed("lists", iteration))
     for system in np.unique(table.system):
+        folders = _folder_names(context.paths, iteration, int(system), table)
         for name, verdict in LISTS.items():
             rows = np.flatnonzero((table.system == system) & (table.verdict == int(verdict)))
-            lines = [
-                f"{frame_folder(context.paths, iteration, table, row)} {table.step[row]}\n"
-                for row in rng.permutation(rows)
-            ]
-            write_text(folder / f"{name}.shuffled.{system:03d}.out", "".join(lines))
+            rows = rng.permutation(rows)
+            with replacing(folder / f"{name}.shuffled.{system:03d}.out") as file:
+                for begin in range(0, len(rows), LINES_AT_ONCE):
+                    part = rows[begin : begin + LINES_AT_ONCE]
+                    file.write(numbered_lines(folders, table.task[part], table.step[part]))
+
+
+def _folder_names(run: RunPaths, iteration: int, system: int, table: FrameTable) -> list[str]:
+    """The exploration tasks of a system by number, relative to the run's folder."""
+    most = int(table.task[table.system == system].max(initial=-1))
+    tasks = (run.explore_task(iteration, system, number) for number in range(most + 1))
+    return [str(task.relative_to(run.root)) for task in tasks]
 
 
 def frame_folder(run: RunPaths, iteration: int, table: FrameTable, row: int) -> Path:
@@ -148,13 +159,25 @@ def frame_dump(run: RunPaths, iteration: int, table: FrameTable, row: int) -> Pa
 def frame_texts(
     run: RunPaths, iteration: int, table: FrameTable, rows: Iterable[int]
 ) -> dict[int, bytes]:
-    """The dumps of some frames, by row."""
+    """The dumps of some frames, by row.
+
+    Raises
+    ------
+    CalculationError
+        If one is not there.
+    """
     found: dict[int, bytes] = {}
     rows = np.asarray(list(rows), dtype=int)
     for system, task in {(int(table.system[row]), int(table.task[row])) for row in rows}:
         its = rows[(table.system[rows] == system) & (table.task[rows] == task)]
         folder = run.explore_task(iteration, system, task)
-        texts = read_frames(folder, [int(table.step[row]) for row in its])
+        try:
+            texts = read_frames(folder, [int(table.step[row]) for row in its])
+        except FileNotFoundError as error:
+            raise CalculationError(
+                f"{error.filename} has gone; put it back, or remove the folder {folder} and give "
+                "the same command again: its iteration explores anew"
+            ) from error
         found |= {int(row): texts[int(table.step[row])] for row in its}
     return {int(row): found[int(row)] for row in rows}
 

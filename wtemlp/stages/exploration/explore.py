@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -319,8 +319,17 @@ def done_steps(folder: Path) -> int:
     return leading_int(last_line(folder / paths.MODEL_DEVI))
 
 
-def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[WalkerSummary]]:
+def collect(
+    context: RunContext, iteration: int, also: Callable[[Path], object] | None = None
+) -> tuple[FrameTable, list[WalkerSummary]]:
     """Read what the walkers left: every frame, and one summary a walker.
+
+    Parameters
+    ----------
+    context : RunContext
+    iteration : int
+    also : callable, optional
+        Called with the folder of each walker that has just been read.
 
     Returns
     -------
@@ -336,18 +345,18 @@ def collect(context: RunContext, iteration: int) -> tuple[FrameTable, list[Walke
     folders = task_folders(context.paths, iteration)
     checks = context.params.jobs[iteration].wte.guard.devi_checks
     timestep_ps = context.params.timestep_ps
-    read = [one.read_walker(folder, checks, timestep_ps) for folder in folders]
-    tables = [table for table, _, _ in read]
-    if context.params.md.f_average:
-        tables = [
-            replace(table, max_devi_f=table.max_devi_f / root_mean_square_force(folder))
-            for table, folder in zip(tables, folders, strict=True)
-        ]
-    frames = FrameTable.concatenate(tables)
     skip = context.params.criteria[iteration].skip
-    walkers = [walker for _, walker, _ in read]
-    energies = {walker.name: counted for _, walker, counted in read}
-    return frames.where(frames.step >= skip), with_scatters(walkers, energies)
+    tables, walkers, energies = [], [], {}
+    for folder in folders:
+        table, walker, counted = one.read_walker(folder, checks, timestep_ps)
+        if context.params.md.f_average:
+            table = replace(table, max_devi_f=table.max_devi_f / root_mean_square_force(folder))
+        tables.append(table.where(table.step >= skip))
+        walkers.append(walker)
+        energies[walker.name] = counted
+        if also is not None:
+            also(folder)
+    return FrameTable.concatenate(tables), with_scatters(walkers, energies)
 
 
 def frames_asked(context: RunContext, iteration: int) -> dict[Phase, int]:
@@ -362,16 +371,17 @@ def frames_asked(context: RunContext, iteration: int) -> dict[Phase, int]:
     return {Phase.NVT: counts[1] - counts[0], Phase.WTE: counts[2] - counts[1]}
 
 
-def remarks(context: RunContext, iteration: int) -> list[str]:
-    """What PLUMED warned of or is left out of records, a line for each kind, with the walkers."""
-    walkers: dict[str, list[str]] = {}
-    for folder in task_folders(context.paths, iteration):
+class Remarks:
+    """What PLUMED warned of or is left out of records, with the walkers that it is said of."""
+
+    def __init__(self) -> None:
+        self._walkers: dict[str, list[str]] = {}
+
+    def add(self, folder: Path) -> None:
+        """Look at a walker's files."""
         for what in one.remarks(folder):
-            walkers.setdefault(what, []).append(folder.name)
-    return [f"{some(names, NAMED)}: {what}" for what, names in walkers.items()]
+            self._walkers.setdefault(what, []).append(folder.name)
 
-
-def write_distributions(context: RunContext, iteration: int) -> None:
-    """Write the distributions of each walker's energy into its folder."""
-    for folder in task_folders(context.paths, iteration):
-        one.write_distributions(folder)
+    def lines(self) -> list[str]:
+        """A line for each kind."""
+        return [f"{some(names, NAMED)}: {what}" for what, names in self._walkers.items()]

@@ -17,6 +17,7 @@ from wtemlp.stages.dpgen import taking_over
 from wtemlp.stages.dpgen.explorer import DpgenExplorer
 from wtemlp.stages.exploration import explore
 from wtemlp.stages.exploration.biasfactor_limits import ceilings
+from wtemlp.stages.exploration.walker_results import write_distributions
 from wtemlp.stages.label import FrameLabelling
 from wtemlp.stages.protocols import Explorer, Say, Submit
 
@@ -28,6 +29,8 @@ class LammpsExplorer:
 
     def __init__(self) -> None:
         self.labelling = FrameLabelling(self.frames)
+        self._collected: tuple[int, FrameTable] | None = None  #: what is to be chosen from next
+        self._remarks = explore.Remarks()
 
     @classmethod
     def of(cls, params: Params) -> Explorer:
@@ -64,18 +67,30 @@ class LammpsExplorer:
     def collect(
         self, context: RunContext, iteration: int
     ) -> tuple[FrameTable, list[WalkerSummary]]:
-        """Read every frame, and write the distributions of the walkers' energies."""
-        found = explore.collect(context, iteration)
-        explore.write_distributions(context, iteration)
-        return found
+        """Read every frame, and write the distributions of the walkers' energies.
+
+        Each file is read once; the frames are kept until they are asked for.
+        """
+        self._remarks = explore.Remarks()
+
+        def also(folder: Path) -> None:
+            self._remarks.add(folder)
+            write_distributions(folder)
+
+        found, walkers = explore.collect(context, iteration, also)
+        self._collected = iteration, found
+        return found, walkers
 
     def frames(self, context: RunContext, iteration: int) -> FrameTable:
         """The frames that are chosen from."""
+        kept, self._collected = self._collected, None
+        if kept is not None and kept[0] == iteration:
+            return kept[1]
         return explore.collect(context, iteration)[0]
 
     def remarks(self, context: RunContext, iteration: int) -> list[str]:
-        """What of the walkers' records is left out."""
-        return explore.remarks(context, iteration)
+        """What of the walkers' records is left out, as :meth:`collect` has seen it."""
+        return self._remarks.lines()
 
     def list_again(self, context: RunContext, iteration: int, explored: bool) -> None:
         """List the walkers whose folders are there."""

@@ -20,6 +20,7 @@ from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
 from wtemlp.md import colvar, energy_file, plumed_input
 from wtemlp.md.bias.measured import parse_sigma, parse_volume
+from wtemlp.md.fixed_width import read_columns
 from wtemlp.md.lammps_log import thermo_column
 from wtemlp.md.text_table import TextTable, read_table
 from wtemlp.md.trajectory import are_stored, join_beads, trajectory
@@ -82,7 +83,7 @@ def read_rows(file: Path) -> Rows:
     stopped job may be cut: an incomplete row is dropped.  Columns are read by their names: where
     DeePMD-kit 1 has written deviations of the energy, there are none of the virial.
     """
-    table = _deviations(file).columns
+    table = _sound_columns(file.read_bytes()) or _deviations(file).columns
     if "max_devi_f" not in table:
         return Rows(np.empty(0, dtype=int), np.empty(0), np.empty(0), np.empty(0, dtype=bool))
     known = np.isfinite(table["step"])
@@ -97,6 +98,17 @@ def read_rows(file: Path) -> Rows:
     last = np.append(steps[:-1] < later[1:], True) if len(steps) else np.empty(0, dtype=bool)
     alone = table.get("min_devi_f", np.full(len(known), np.nan))[known] == 0
     return Rows(steps[last].astype(int), virials[last], forces[last], alone[last])
+
+
+def _sound_columns(content: bytes) -> dict[str, np.ndarray]:
+    """The columns that count of a ``model_devi.out`` that one job has written; else nothing."""
+    begin = content.find(b"\n") + 1
+    wanted = ("step", "max_devi_v", "max_devi_f", "min_devi_f")
+    names = _deviation_names(content[:begin].decode(errors="replace"))
+    if content[:1] != b"#" or names is None or not set(wanted) <= set(names):
+        return {}
+    found = read_columns(content, begin, len(names), [names.index(name) for name in wanted])
+    return {} if found is None else dict(zip(wanted, found, strict=True))
 
 
 def _deviations(file: Path) -> TextTable:
@@ -121,11 +133,11 @@ def remarks(folder: Path) -> list[str]:
             found.append(f"{rows} rows of {name} are cut or damaged and left out")
     file = folder / paths.MODEL_DEVI
     if file.is_file():
-        table = _deviations(file)
-        if table.left_out:
-            found.append(f"{table.left_out} rows of {file.name} are cut or damaged and left out")
         if n_alone := int(read_rows(file).alone.sum()):
             found.append(f"{n_alone} frames {ALONE}")
+        table = TextTable({}) if _sound_columns(file.read_bytes()) else _deviations(file)
+        if table.left_out:
+            found.append(f"{table.left_out} rows of {file.name} are cut or damaged and left out")
         if "max_devi_e" in table.columns and "max_devi_v" not in table.columns:
             found.append(
                 f"{file.name} is of DeePMD-kit 1, with deviations of the energy and none of the "
@@ -177,16 +189,16 @@ def read_walker(
     energies, biases = _frame_energies(steps, nvt, wte, timestep_ps)
     measured = _measured(folder, made)
 
-    def column(value: float) -> np.ndarray:
-        return np.full(len(steps), value)
+    def column(value: float, kind: type = float) -> np.ndarray:
+        return np.broadcast_to(np.array(value, dtype=kind), len(steps))
 
     table = FrameTable(
-        system=column(made.system),
-        task=column(int(folder.name.split(".")[-1])),
-        walker=column(made.walker),
+        system=column(made.system, np.int32),
+        task=column(int(folder.name.split(".")[-1]), np.int32),
+        walker=column(made.walker, np.int32),
         biasfactor=column(measured[2]),
         temperature_K=column(np.nan if made.temperature_K is None else made.temperature_K),
-        phase=np.where(steps <= made.nvt_steps, int(Phase.NVT), int(Phase.WTE)),
+        phase=np.where(steps <= made.nvt_steps, int(Phase.NVT), int(Phase.WTE)).astype(np.int8),
         step=steps,
         energy_eV=energies,
         bias_eV=biases,
@@ -206,7 +218,7 @@ def read_walker(
 
 def _decisions(rows: Rows, n_lost: int) -> np.ndarray:
     """What is known before the deviations are looked at; `n_lost`: last frames of a lost walker."""
-    decision = np.full(len(rows.steps), int(Decision.ACCURATE))
+    decision = np.full(len(rows.steps), int(Decision.ACCURATE), dtype=np.int8)
     # The guard looks back over these; what came before stands on its deviation alone.
     decision[len(decision) - min(n_lost, len(decision)) :] = int(Decision.FAILED)
     decision[rows.alone] = int(Decision.FAILED)
@@ -306,17 +318,14 @@ def _stored_frames(folder: Path, stopped: bool, made: WalkerRecord) -> Rows:
     with a script of the user's own, which may begin to store frames when it likes.
     """
     rows = read_rows(folder / paths.MODEL_DEVI)
-    stored, template = are_stored(folder, rows.steps), not made.generated
+    template = not made.generated
+    if not (stopped or template):
+        return rows  # all are there: those that are chosen are looked for
+    stored = are_stored(folder, rows.steps)
     if template and not stopped and not stored.any():
         raise CalculationError(
             f"{folder}: no step of {paths.MODEL_DEVI} has a frame in {trajectory(folder).name}; a "
             "template must run with the dump, and store frames at multiples of trj_freq"
-        )
-    if not (stored.all() or stopped or template):
-        missing = folder / paths.TRAJ / f"{rows.steps[int(np.argmin(stored))]}.lammpstrj"
-        raise CalculationError(
-            f"{missing} has gone; put it back, or remove the folder {folder} and give the same "
-            "command again: its iteration explores anew"
         )
     return Rows(*(column[stored] for column in rows))
 
@@ -325,20 +334,19 @@ def _frame_energies(
     steps: np.ndarray, nvt: Series, wte: Series, timestep_ps: float | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Energy and bias of each frame, eV; NaN where none was recorded, or no step is known."""
+    if timestep_ps is None or not (nvt or wte):
+        return np.broadcast_to(np.nan, len(steps)), np.broadcast_to(0.0, len(steps))
     energies, biases = np.full(len(steps), np.nan), np.zeros(len(steps))
-    if timestep_ps is None:
-        return energies, biases
-    position = {int(step): row for row, step in enumerate(steps)}
     for series in (nvt, wte):
         if not series:
             continue
         none = np.zeros(len(series["time"]))
         bias = next((series[name] for name in plumed_input.BIAS_COLUMNS if name in series), none)
         recorded = np.rint(series["time"] / timestep_ps).astype(int)
-        for step, energy, value in zip(recorded, series["ene"], bias, strict=True):
-            row = position.get(int(step))
-            if row is not None:
-                energies[row], biases[row] = energy, value
+        rows = np.searchsorted(steps, recorded)
+        found = np.flatnonzero(rows < len(steps))
+        found = found[steps[rows[found]] == recorded[found]]
+        energies[rows[found]], biases[rows[found]] = series["ene"][found], bias[found]
     return energies, biases
 
 

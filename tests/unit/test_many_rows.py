@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wtemlp.analysis.frames import FrameTable, load_frames, save_frames
-from wtemlp.md.fixed_width import numbered_lines, read_columns
+from wtemlp.core.fixed_width import numbered_lines, read_columns
 from wtemlp.md.text_table import read_table
 from wtemlp.stages.exploration import explore, walker_results
 from wtemlp.stages.exploration.explorer import LammpsExplorer

@@ -14,10 +14,10 @@ from wtemlp.config.records import Params
 from wtemlp.core import paths, plugins
 from wtemlp.core.atomic_io import replacing
 from wtemlp.core.errors import CalculationError
+from wtemlp.core.fixed_width import numbered_lines
 from wtemlp.core.paths import RunPaths
 from wtemlp.dpgen.labelling import is_bad_box, is_too_large
 from wtemlp.md.dump import DumpFrame, parse_dump
-from wtemlp.md.fixed_width import numbered_lines
 from wtemlp.md.trajectory import read_frames
 from wtemlp.records.walkers import WalkerSummary
 from wtemlp.stages.classification import sort_frames, task_limit

@@ -18,9 +18,9 @@ from wtemlp.analysis.frames import Decision, FrameTable, Phase
 from wtemlp.analysis.reweighting import distributions, hills_bias
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
+from wtemlp.core.fixed_width import read_columns
 from wtemlp.md import colvar, energy_file, plumed_input
 from wtemlp.md.bias.measured import parse_sigma, parse_volume
-from wtemlp.md.fixed_width import read_columns
 from wtemlp.md.lammps_log import thermo_column
 from wtemlp.md.text_table import TextTable, read_table
 from wtemlp.md.trajectory import are_stored, join_beads, trajectory

@@ -1,7 +1,7 @@
 """Text in which every row is laid out alike, many rows at once.
 
 As DeePMD-kit prints deviations: digits are taken from fixed places of all rows, several times as
-fast as by reading words.  What is not exactly so is left to :mod:`wtemlp.md.text_table`.
+fast as by reading words.  What is not exactly so is left to readers of words.
 """
 
 import re

@@ -95,6 +95,16 @@ def test_half_width_is_perpendicular():
     assert half_width(TRICLINIC[None]) == pytest.approx(min(heights) / 2)
 
 
+@pytest.mark.parametrize("edge", [11.364662313149108, 10.1, 9.99999999, 33.3333333333])
+def test_half_the_box_is_not_too_large(edge):
+    """Also where its edge is smaller in single precision."""
+    rng = np.random.default_rng(1)
+    cells = np.eye(3)[None] * edge
+    coords = rng.uniform(0, edge, (1, 200, 3))
+    found = rdf(coords, cells, ["Cu"] * 200, ("Cu", "Cu"), half_width(cells), 20)
+    assert found.g[10:].mean() == pytest.approx(1, abs=0.1)
+
+
 def test_what_cannot_be_computed_is_refused():
     coords, cells = _gas(np.random.default_rng(12), 10.0 * np.eye(3), 2, 4)
     with pytest.raises(ValueError, match="half box"):

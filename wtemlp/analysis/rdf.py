@@ -7,6 +7,8 @@ from MDAnalysis.lib.distances import capped_distance, self_capped_distance
 from MDAnalysis.lib.mdamath import triclinic_box, triclinic_vectors
 from numpy.typing import ArrayLike, NDArray
 
+ROUNDING = 1e-6  #: relative; MDAnalysis's cells are in single precision
+
 
 @dataclass(frozen=True)
 class RadialDistribution:
@@ -131,6 +133,7 @@ def _distances(
     # MDAnalysis knows a cell by lengths and angles alone: positions go into its orientation.
     wrapped = (frame @ np.linalg.inv(cell)) % 1.0
     positions = (wrapped @ triclinic_vectors(box)).astype(np.float32)
+    r_max *= 1 - ROUNDING  # of half a box, which it keeps in single precision and looks at
     if same:
         found = self_capped_distance(positions[first], r_max, box=box)
     else:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.reference.reading import read_reference, reference_problems
 from wtemlp.config.schema.plugin_keys import is_own_style
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError
@@ -75,7 +76,7 @@ def _check_bad_box(params: Section) -> None:
 
 
 def label_file_problems(params: Section, root: Path) -> list[InputError]:
-    """All files that the ``fp_style`` names and that are not there.
+    """What is wrong with the files that the ``fp_style`` names; most often, they are not there.
 
     Parameters
     ----------
@@ -85,7 +86,8 @@ def label_file_problems(params: Section, root: Path) -> list[InputError]:
         The run's folder.
     """
     if is_own_style(params["fp_style"]):
-        return []
+        found = reference_problems(params, read_reference(params), params["type_map"], root)
+        return list(found)
     problems = [
         params.wrong(key, f"no such file in {root}")
         for key in FILES

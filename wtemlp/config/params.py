@@ -95,7 +95,6 @@ class Examined:
                 *melts_in_a_fixed_box(file.file, record.jobs, crystals(record, found)),
             )
         problems += self.label_file_problems()
-        problems += reference_problems(file, record.reference, record.type_map, root)
         if SAMPLER in file:
             block = file.section(SAMPLER)
             problems += reference_problems(block, record.sampler, record.type_map, root)

@@ -160,6 +160,8 @@ def initial_data(begin: Begin) -> Found:
         return
     if engine_problems(machines, ("fp",), begin.root) or list(user_files(begin)):
         return  # told with these
+    if label_file_problems(Section(params.source.name, params.jdata), begin.root):
+        return  # told with the files
     where = f"{params.source.name}: init_data_sys"
     try:
         found = try_now(params, machines, begin.root)

@@ -148,7 +148,7 @@ def judge(
     for number, one in enumerate(frames_to_hold(params, root)):
         job = RunPaths(folder).label_task(0, 0, number)
         if job.name in failed:
-            why = failed[job.name].splitlines()[0]
+            why = "; ".join(line.strip() for line in failed[job.name].splitlines()[:2])
             found.append(Held(one.name, (), (f"the reference failed: {why}",)))
             continue
         try:

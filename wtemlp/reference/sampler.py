@@ -4,6 +4,7 @@ The scripts of runs (:mod:`wtemlp.md.reference_runs`) take the commands of the f
 units and the files from here, and do not know which reference it is.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from wtemlp.md.systems.system_input import SystemInput
 from wtemlp.md.systems.units import Units
 from wtemlp.reference.force_field import Potential, potential_of
 from wtemlp.structures.record import Structure
+
+_LAMMPS = re.compile(r"lmp(_\w+)?")  #: names of the program
 
 
 class Sampler(Protocol):
@@ -116,11 +119,24 @@ def sampler_section(params: Params, machines: Machines) -> MachineSection:
 
     That of the labels, where the sampler is what labels and its command is LAMMPS; else that of
     the explorations, which LAMMPS does.
+
+    Raises
+    ------
+    InputError
+        If it cannot do MD with a calculator of ASE.
     """
     labels_by_lammps = params.sampler == params.reference and not isinstance(
         params.sampler, AseMethod
     )
-    return machines.fp if labels_by_lammps else machines.model_devi
+    section = machines.fp if labels_by_lammps else machines.model_devi
+    plain = [word for word in section.command.split() if _LAMMPS.fullmatch(word.rpartition("/")[2])]
+    if isinstance(params.sampler, AseMethod) and plain and "wtemlp" not in section.command:
+        raise InputError(
+            f"{machines.source.name}: {section.stage}.command",
+            f"{section.command} cannot do MD with the calculator {params.sampler.calculator}",
+            'must be "wtemlp lmp" in a Python that has the calculator',
+        )
+    return section
 
 
 def system_of(

@@ -6,7 +6,7 @@ from dataclasses import MISSING, dataclass, field
 from typing import Annotated, Any
 
 from wtemlp.config.keys.declare import COUNT, CUTOFF_A, FRACTION, STEPS, Choice, Key, Range
-from wtemlp.config.keys.values import boundary, calculator_path, one_or_more
+from wtemlp.config.keys.values import calculator_path, directions, one_or_more
 
 FORCE_FIELDS = ("tip3p-flexible",)  #: of the init files of water
 WATERS = ("tip3p-flexible", "tip3p-rigid", "spce")  #: waters by name
@@ -73,7 +73,7 @@ class OwnForceField:
     charges: Annotated[Mapping[str, float], Key()] = field(default_factory=dict)
     elements: Annotated[tuple[str, ...], Key(otherwise="those of type_map")] = ()
     masses: Annotated[Mapping[str, float], Key()] = field(default_factory=dict)
-    boundary: Annotated[str, Key(read=boundary)] = "p p p"
+    boundary: Annotated[str, Key(read=directions)] = "p p p"
     fixes: Annotated[tuple[str, ...], Key()] = ()
     name: str = ""  #: of one by name
 

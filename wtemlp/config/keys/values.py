@@ -104,7 +104,7 @@ def one_or_more(given: str | list[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def boundary(given: str) -> str:
+def directions(given: str) -> str:
     """LAMMPS's ``boundary``: periodic or not, in each direction."""
     words = given.split()
     if len(words) != 3 or not set(words) <= {"p", "f"}:

@@ -14,6 +14,7 @@ from wtemlp.config.keys.labels import (
     OwnForceField,
 )
 from wtemlp.config.reference import force_fields
+from wtemlp.config.reference.frozen_model import type_map_of
 from wtemlp.config.schema.dpgen_schema import ASE, DEEPMD, LAMMPS, OWN_STYLES, SAMPLER
 from wtemlp.config.schema.own_keys import read
 from wtemlp.config.schema.section import Section
@@ -162,6 +163,11 @@ def reference_problems(
         keys = section.section("fp_params")
         if not (root / method.model).is_file():
             yield keys.wrong("model", f"no such file in {root}")
+            return
+        known = type_map_of(root / method.model)
+        if known is not None and (lacking := [name for name in type_map if name not in known]):
+            remedy = f"knows {', '.join(known)}, and type_map has {lacking[0]}: take another model"
+            yield keys.wrong("model", remedy)
     if not isinstance(method, OwnForceField):
         return
     keys = section.section("fp_params")

@@ -177,8 +177,8 @@ def reference_problems(
         return
     lines = force_fields.commands(method, root)
     for line in lines if method.file else ():
-        if remedy := force_fields.line_problem(line):
-            yield InputError(str(root / method.file), line, remedy)
+        if why := force_fields.line_problem(line):
+            yield InputError(str(root / method.file), line, why)
     for word in force_fields.missing_files(method, lines, root):
         key = "force_field" if method.name else "lines" if method.lines else "file"
         remedy = f"names {word}, which is no file in {root} or among LAMMPS's potentials"

@@ -13,7 +13,7 @@ DEV    := $(VENV)/.ready-for-tests
 RUN    := runs/quickstart
 WORKERS ?= 3
 # Pages with tables of keys.
-TABLES := params/README.md docs/sweep.md docs/validation.md
+TABLES := params/README.md docs/labels.md docs/sweep.md docs/validation.md
 
 .PHONY: run test lint docs cover reference setup clean
 

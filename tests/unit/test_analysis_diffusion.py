@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from wtemlp.analysis.diffusion import finite_size_correction, self_diffusion
-from wtemlp.analysis.displacement import msd, unwrap, without_drift
+from wtemlp.analysis.displacement import bounded_displacement, msd, unwrap, without_drift
 
 
 def walkers(seed, n_frames, n_atoms, d_A2_ps, spacing_ps):
@@ -128,6 +128,22 @@ def test_atoms_that_stay_do_not_diffuse():
     assert abs(found.exponent) < 0.1
     still = self_diffusion(np.ones((200, 3, 3)), 0.1, masses=None)
     assert still.reason == "the atoms do not move"
+
+
+def test_the_displacement_of_atoms_that_stay_is_twice_their_spread():
+    """6 sigma^2 of a harmonic cage, with an honest error; what leaves its cage is not bounded."""
+    errors = []
+    for seed in range(20):
+        places = soft_cages(seed, 4000, 16, 0.4, 0.2, d_A2_ps=0.0)
+        found = bounded_displacement(msd(places, 0.05, masses=None))
+        assert found is not None and found.lags_ps == pytest.approx((10.0, 19.95))
+        errors.append((found.msd_A2 - 6 * 0.4**2) / found.error_A2)
+    assert np.abs(errors).mean() < 1.5
+    for width, d_A2_ps in ((0.4, 0.3), (1.0, 0.05), (0.0, 0.3)):
+        moves = soft_cages(1, 4000, 16, width, 0.2, d_A2_ps=d_A2_ps)
+        assert bounded_displacement(msd(moves, 0.05, masses=None)) is None
+    short = soft_cages(1, 60, 16, 0.4, 0.2, d_A2_ps=0.0)
+    assert bounded_displacement(msd(short, 0.05, masses=None)) is None
 
 
 def test_a_short_run_and_a_lonely_atom_say_so():

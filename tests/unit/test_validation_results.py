@@ -30,6 +30,7 @@ from wtemlp.records.validation_record import (
     Estimate,
     MdRun,
     Parity,
+    Plateau,
     Validation,
     load,
     save,
@@ -437,6 +438,24 @@ def test_the_verdict_begins_with_an_explosion(tmp_path):
         "not good: model 1 at 300 K exploded at 70 ps (temperature 9999 K) in NPT; "
         "mean temperature at 300 K: 400.0"
     )
+
+
+def stays(run, level):
+    """A run whose oxygens stay near their places."""
+    plateau = Plateau("O", Estimate(level, 0.005, 5), (1.0, 2.0))
+    return replace(run, run=replace(run.run, diffusion=(), plateaus=(plateau,)))
+
+
+def test_a_solid_is_asked_for_its_displacement_and_not_for_diffusion(tmp_path):
+    name = "mean square displacement of O, which stays bounded at 300 K"
+    reference = [stays(part, 0.30) for part in job_measured(REFERENCE, None, seed=3)]
+    for level, answer in ((0.31, GOOD), (0.60, NOT_GOOD)):
+        runs = [stays(part, level) for part in job_measured(MODEL, 0)]
+        checks = judged(tmp_path, [*runs, *reference]).checks
+        assert {c.name: c.answer for c in checks}[name] == answer
+        assert not any("self-diffusion" in c.name for c in checks)
+    checks = judged(tmp_path, [*job_measured(MODEL, 0), *reference]).checks  # it has molten
+    assert {c.name: c.answer for c in checks}[name] == NOT_GOOD
 
 
 def asked(off, error, bound=1.0, **more):

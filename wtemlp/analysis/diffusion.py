@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wtemlp.analysis.displacement import (
+    FEWEST_LAGS,
     LONGEST_LAG,
     MeanSquareDisplacement,
     followed,
@@ -37,7 +38,6 @@ WITHIN = 1.0  #: standard errors within which slopes are alike
 REMAINDER = 1.5  #: of a change that is seen over the last octave: an exponential's rest
 UNSETTLED = 0.6  #: of the slope: with more to come there is no telling
 WIDEST = 10.0  #: the end of the window over its start
-FEWEST_LAGS = 8  #: in a tenth of the trajectory
 FEWEST_POINTS = 4  #: of a fit
 BLOCKS = (5, 20)  #: fewest and most parts for the error
 EWALD_CONSTANT = 2.837297  #: of a simple cubic lattice of periodic images

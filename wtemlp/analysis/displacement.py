@@ -18,6 +18,10 @@ BLOCKS = 5  #: parts of the trajectory that the errors of the mean square displa
 LONGEST_LAG = 0.1  #: of the trajectory: half of a part
 
 
+FEWEST_LAGS = 8  #: in a tenth of the trajectory
+BOUNDED, LEVEL = 0.2, 0.05  #: growth over the last octave; of a diffusing particle 0.5
+
+
 @dataclass(frozen=True)
 class MeanSquareDisplacement:
     """Mean square displacement; the arrays have shape (n_lags,), one lag a frame, from 0."""
@@ -204,3 +208,41 @@ def msd(
         n_frames=n_frames,
         parts_A2=np.array([mean_square(paths[p], n_short) for p in segments(n_frames, BLOCKS)]),
     )
+
+
+@dataclass(frozen=True)
+class BoundedDisplacement:
+    """Atoms that stay near their places: what their mean square displacement levels off at."""
+
+    msd_A2: float
+    error_A2: float  #: standard error, from the parts of the trajectory
+    lags_ps: tuple[float, float]  #: that it is the mean of
+
+
+def bounded_displacement(whole: MeanSquareDisplacement) -> BoundedDisplacement | None:
+    """The displacement of atoms that do not diffuse, as of a solid's; None: they may.
+
+    Between the last two octaves of lags a line through the origin doubles; here it grows by less
+    than :data:`BOUNDED`, with two standard errors of the growth, and by no more than :data:`LEVEL`
+    within these: a cage that atoms leave slowly is no solid.
+
+    Parameters
+    ----------
+    whole : MeanSquareDisplacement
+    """
+    longest = whole.parts_A2.shape[1] - 1
+    half, quarter = longest // 2, longest // 4
+    if longest < FEWEST_LAGS:
+        return None
+    curves = [whole.msd_A2[: longest + 1], *whole.parts_A2]
+    late = np.array([curve[half + 1 :].mean() for curve in curves])
+    early = np.array([curve[quarter + 1 : half + 1].mean() for curve in curves])
+    if not (late > 0).all():
+        return None
+    growth, roots = (late - early) / late, np.sqrt(len(curves) - 1)
+    doubt = 2 * float(growth[1:].std(ddof=1)) / roots
+    if float(growth[0]) + doubt > BOUNDED or float(growth[0]) - doubt > LEVEL:
+        return None
+    error = float(late[1:].std(ddof=1)) / roots
+    ends = whole.lag_ps[half + 1], whole.lag_ps[longest]
+    return BoundedDisplacement(float(late[0]), float(error), (float(ends[0]), float(ends[1])))

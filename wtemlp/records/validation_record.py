@@ -46,6 +46,15 @@ class Diffusion:
 
 
 @dataclass(frozen=True)
+class Plateau:
+    """Mean square displacement of atoms that stay near their places, as a solid's do."""
+
+    what: str  #: the element whose atoms are followed, as "Cu"
+    msd_A2: Estimate
+    lags_ps: tuple[float, float]  #: that it is the mean of
+
+
+@dataclass(frozen=True)
 class MdRun:
     """One MD run: with a model or with the reference, in one ensemble at one temperature."""
 
@@ -69,6 +78,7 @@ class MdRun:
     pressure_bar: Estimate | None = None
     density_g_cm3: Estimate | None = None
     diffusion: tuple[Diffusion, ...] = ()
+    plateaus: tuple[Plateau, ...] = ()  #: of elements that do not diffuse
     curves: dict[str, Curve] = field(default_factory=dict)
     """``rdf O-O`` (Angstrom, 1), ``energy`` (eV, 1/eV), ``msd O`` (ps, Angstrom^2),
     ``vacf O`` (ps, 1), ``temperature`` (ps, K): thinned."""
@@ -206,6 +216,10 @@ def _md(content: dict[str, Any]) -> MdRun:
             }
         )
         for one in content["diffusion"]
+    )
+    more["plateaus"] = tuple(
+        Plateau(one["what"], Estimate(**one["msd_A2"]), tuple(one["lags_ps"]))
+        for one in content.get("plateaus", ())
     )
     return MdRun(**{**content, **more})
 

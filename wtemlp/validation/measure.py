@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wtemlp.analysis.diffusion import finite_size_correction, self_diffusion
+from wtemlp.analysis.displacement import bounded_displacement
 from wtemlp.analysis.energy import Moments, energy_histogram, moments, shared_bins
 from wtemlp.analysis.green_kubo import vacf
 from wtemlp.analysis.rdf import half_width
@@ -22,7 +23,7 @@ from wtemlp.analysis.structure import BLOCKS, BlockedRdf, rdf_with_errors
 from wtemlp.config.records import Params
 from wtemlp.core.units import KB_EV
 from wtemlp.md import validation_script as md
-from wtemlp.records.validation_record import Curve, Diffusion, Estimate, MdRun
+from wtemlp.records.validation_record import Curve, Diffusion, Estimate, MdRun, Plateau
 from wtemlp.validation.jobs import MdJob
 from wtemlp.validation.outputs import (
     Part,
@@ -112,6 +113,7 @@ def _measure_part(
     curves = dict(run.curves)
     rdfs: dict[str, BlockedRdf] = {}
     diffusion: tuple[Diffusion, ...] = ()
+    plateaus: tuple[Plateau, ...] = ()
     if part.ensemble == md.NVT:
         curves["energy"] = _energy_curve(series)
     if part.ensemble in (md.NVT, _dynamics(job)):
@@ -123,10 +125,10 @@ def _measure_part(
             off_K = 0.0
             if part.ensemble == md.NVE:
                 off_K = max(start_error_K, abs(heat.mean_K - target_K))
-            diffusion, msds = _diffusion(job, trajectory, params, off_K, notes)
+            diffusion, plateaus, msds = _diffusion(job, trajectory, params, off_K, notes)
             curves |= msds
             curves |= _velocity_correlations(job, params, notes)
-    run = replace(run, diffusion=diffusion, curves=curves, notes=tuple(notes))
+    run = replace(run, diffusion=diffusion, plateaus=plateaus, curves=curves, notes=tuple(notes))
     return Measured(run, rdfs, heat.std_error_K)
 
 
@@ -205,19 +207,19 @@ def _diffusion(
     params: Params,
     off_K: float,
     notes: list[str],
-) -> tuple[tuple[Diffusion, ...], dict[str, Curve]]:
-    """Self-diffusion of the elements that were asked for, and their displacements.
+) -> tuple[tuple[Diffusion, ...], tuple[Plateau, ...], dict[str, Curve]]:
+    """Self-diffusion of the elements that were asked for, or that they stay, and displacements.
 
     Its error holds that of the temperature, ``off_K``, which NVE has from a single start.
     """
     if trajectory is None or len(trajectory) < 2:
         notes.append("no frames: there is no self-diffusion")
-        return (), {}
+        return (), (), {}
     mass = dict(zip(params.type_map, params.mass_map, strict=True))
     masses = np.array([mass[name] for name in trajectory.elements])
     spacing_ps, target_K = params.validation.trj_freq * params.timestep_ps, job.plan.temperature_K
     eta = _viscosity(params, target_K)
-    found, curves = [], {}
+    found, plateaus, curves = [], [], {}
     for name in params.validation.diffusion:
         atoms = trajectory.elements == name
         if not atoms.any():
@@ -228,6 +230,15 @@ def _diffusion(
         curves[f"msd {name}"] = _curve(
             moved.msd.lag_ps[:longest], moved.msd.msd_A2[:longest], moved.msd.error_A2[:longest]
         )
+        if (stays := bounded_displacement(moved.msd)) is not None:
+            plateaus.append(
+                Plateau(name, _estimate(stays.msd_A2, stays.error_A2, BLOCKS), stays.lags_ps)
+            )
+            notes.append(
+                f"{name} does not diffuse: its mean square displacement stays bounded, "
+                f"{stays.msd_A2:.3g} A^2 up to {stays.lags_ps[1]:.3g} ps"
+            )
+            continue
         if moved.d is None or moved.error is None or moved.fit_ps is None:
             notes.append(f"no self-diffusion of {name}: {moved.reason}")
             continue
@@ -251,7 +262,7 @@ def _diffusion(
         )
     if found and eta is None:
         notes.append(NO_VISCOSITY)
-    return tuple(found), curves
+    return tuple(found), tuple(plateaus), curves
 
 
 def _viscosity(params: Params, temperature_K: float) -> float | None:

@@ -20,6 +20,7 @@ from wtemlp.reference.sampler import in_words
 from wtemlp.validation import checks as ask
 from wtemlp.validation.measure import Measured, measure
 from wtemlp.validation.parity import read_parity
+from wtemlp.validation.questions import Runs, against_reference
 from wtemlp.validation.work import Work
 
 
@@ -67,7 +68,7 @@ def _checks(
     distances: dict[str, Estimate] = {}
     noises: dict[str, float] = {}
     for target_K in params.validation.temps_K:
-        of = ask.Runs(tuple(runs), target_K, params.validation)
+        of = Runs(tuple(runs), target_K, params.validation)
         checks.append(ask.come_through(of))
         checks += _of_reference(runs, target_K)
         checks += ask.thermal(of)
@@ -76,7 +77,7 @@ def _checks(
                 distances[f"{pair} {target_K:g} K"] = found.distance
                 noises[f"{pair} {target_K:g} K"] = found.noise
             checks.append(found.check)
-        checks += ask.against_reference(of, parities)
+        checks += against_reference(of, parities)
     return checks + ask.parity_checks(parities, params.validation.bounds), distances, noises
 
 

@@ -15,6 +15,8 @@ from wtemlp.md.dump import read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
 from wtemlp.records.init_result import load_result
+from wtemlp.records.label_errors import read_errors
+from wtemlp.records.labels import read_outcomes
 from wtemlp.records.state import Step
 
 
@@ -27,6 +29,19 @@ def test_frames_are_explored_and_labelled(run):
     n_train = load_result(run.folder / "init").n_train
     assert last["n_train_frames"] == n_train + summary["labelled"]
     assert 0 < last["force_rmse_meV_A"] < 2000
+
+
+def test_models_are_tested_on_their_own_labels(run):
+    """By DeePMD-kit itself, in the jobs of the next training; and the data are the reference's."""
+    new = json.loads((run.folder / "iter.000000/summary.json").read_text())["new_labels"]
+    labels = read_outcomes(run.folder / "iter.000000/02.fp")
+    errors = read_errors(run.folder / "iter.000000/02.fp")
+    known = {one.frame: one.origin.max_devi_f for one in labels if one.labelled}
+    assert new["frames"] == len(errors) == len(known)
+    assert all(one.deviation_meV_A == pytest.approx(1e3 * known[one.frame]) for one in errors)
+    assert 20 < new["force_rmse_meV_A"] < 2000 and 0.3 < new["ratio"] < 20
+    (held,) = json.loads((run.folder / "reference.check/result.json").read_text())
+    assert abs(held["energy_meV_atom"]) < 0.01 and held["force_meV_A"] < 0.1
 
 
 def test_models_differ(run):

@@ -13,6 +13,7 @@ import click
 from wtemlp import __version__
 from wtemlp.cli.compare import compare
 from wtemlp.cli.doctor import doctor
+from wtemlp.cli.export import export
 from wtemlp.cli.options import NumberLists, file_argument, folder_option
 from wtemlp.cli.report import report
 from wtemlp.cli.rewind import rewind
@@ -324,7 +325,7 @@ def dp(args: tuple[str, ...]) -> None:
     sys.exit(dp_main(list(args)))
 
 
-for command in (compare, doctor, report, rewind, sweep, validate):
+for command in (compare, doctor, export, report, rewind, sweep, validate):
     cli.add_command(command)
 
 

@@ -33,6 +33,12 @@ def status(root: Path) -> str:
     return shlex.join(["wtemlp", "status", shown(root)])
 
 
+def export(root: Path) -> str:
+    """The command that puts a run's potential into one folder."""
+    folder = [] if root.resolve() == Path().resolve() else [shown(root)]
+    return shlex.join(["wtemlp", "export", *folder])
+
+
 def shown(path: Path) -> str:
     """A path from the working directory or from the root, whichever is shorter."""
     return min(os.path.relpath(path), os.path.normpath(path.absolute()), key=len)

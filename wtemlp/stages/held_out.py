@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -61,18 +62,51 @@ def read_errors(folder: Path) -> dict[str, float]:
     return found | (_relative(folder, file) if file.is_file() else {})
 
 
+@dataclass(frozen=True)
+class HeldOutEnergies:
+    """Energies of the validation data, eV/atom; arrays of shape (n_frames,)."""
+
+    reference: NDArray[np.float64]
+    model: NDArray[np.float64]
+    composition: NDArray[np.str_]  #: what each frame's composition is called
+
+    @property
+    def without_offset(self) -> NDArray[np.float64]:
+        """Model less reference, less the mean over its composition."""
+        difference: NDArray[np.float64] = self.model - self.reference
+        _, group, counts = np.unique(self.composition, return_inverse=True, return_counts=True)
+        means: NDArray[np.float64] = np.bincount(group, difference)[group] / counts[group]
+        return difference - means
+
+
+def read_energies(folder: Path) -> HeldOutEnergies | None:
+    """What ``dp test`` has written of the energies; None: nothing that can be read.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a model's training.
+    """
+    try:
+        return _energies(folder, folder / ENERGIES)
+    except (OSError, ValueError):
+        return None
+
+
+def _energies(folder: Path, file: Path) -> HeldOutEnergies:
+    sections = list(_sections(file))
+    energies = np.concatenate([table for _, table in sections])
+    composition = np.repeat(
+        [_composition(folder, system) for system, _ in sections],
+        [len(table) for _, table in sections],
+    )
+    return HeldOutEnergies(energies[:, 0], energies[:, 1], composition)
+
+
 def _relative(folder: Path, file: Path) -> dict[str, float]:
     try:
-        sections = list(_sections(file))
-        energies = np.concatenate([table for _, table in sections])
-        found = relative_energies(
-            energies[:, 0],
-            energies[:, 1],
-            np.repeat(
-                [_composition(folder, system) for system, _ in sections],
-                [len(table) for _, table in sections],
-            ),
-        )
+        both = _energies(folder, file)
+        found = relative_energies(both.reference, both.model, both.composition)
     except (OSError, ValueError) as error:
         raise CalculationError(
             f"{file}: the energies of dp test cannot be read ({error})"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wtemlp.config.keys.labels import ReferenceCheck
 from wtemlp.config.records import Machines, Params
+from wtemlp.core import shell_hints
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight import data_trial
@@ -117,4 +118,6 @@ def run(
             reporter.say(one.line)
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
         reporter.say(f"report: {write_run_page(root)[0]}")
+        if state.finished:
+            reporter.say(f"the potential with its card and data: {shell_hints.export(root)}")
     return state

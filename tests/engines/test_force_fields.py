@@ -422,6 +422,28 @@ def test_silicon_and_coarse_water(tmp_path):
             assert found == pytest.approx(-4.3366, abs=1e-3)  # Stillinger and Weber, fitted
 
 
+def test_charges_that_a_fix_finds_are_a_part_of_the_force_field(tmp_path):
+    """ReaxFF with charge equilibration, which ``fixes`` asks for."""
+    require_engine("lammps")
+    coeff = "pair_coeff * * ffield.reax.cho C H O"
+    fix = "fix q all qeq/reaxff 1 0.0 10.0 1e-8 reaxff"
+    own = OwnForceField(
+        units="real",
+        atom_style="charge",
+        lines=("pair_style reaxff NULL", coeff),
+        charges={"C": 0.0, "H": 0.0, "O": 0.0},
+        fixes=(fix,),
+    )
+    _, frames = molecules(4)
+    labels = label(tmp_path, own, frames, ("C", "H", "O"))
+    for k, cell in enumerate(frames.cells):
+        atoms = [(t + 1, p) for t, p in zip(frames.types, frames.coords[k], strict=True)]
+        head = ["units real", "atom_style charge"]
+        tail = ["pair_style reaxff NULL", coeff, fix]
+        energy, forces = evaluate(tmp_path / f"{k}", head, atoms, cell, tail, 3)
+        agree(labels, k, energy * KCAL_MOL_IN_EV, forces * KCAL_MOL_IN_EV)
+
+
 @pytest.mark.parametrize("kind", ["copper", "salt", "methanol"])
 def test_they_pass_the_checks_of_labellers(tmp_path, kind):
     if kind == "copper":

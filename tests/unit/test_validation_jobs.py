@@ -1,9 +1,12 @@
 """What a validation is to do: the models, the structure, the scripts, and what has changed."""
 
+import json
+
 import numpy as np
 import pytest
 
 from tests.support.validation_jobs import BOX_A, make
+from wtemlp.config.params import load_params
 from wtemlp.core.errors import InputError
 from wtemlp.dispatch.script import AGAIN, DONE
 from wtemlp.md import validation_script as md
@@ -94,6 +97,21 @@ def test_other_fp_styles_have_no_reference_md(tmp_path):
     line = _outline(work)
     assert 'no MD with the reference: "fp_style": "gaussian" gives none' in line
     assert "no errors on held-out data: validation_data_sys is empty" in line
+
+
+def test_a_sampler_of_another_method_is_no_reference_unless_it_is_said(tmp_path):
+    """What it finds says nothing of models that learn other labels."""
+    block = {"fp_style": "lammps", "fp_params": {"force_field": "tip3p-flexible", "cutoff_A": 4}}
+    made = make(tmp_path, BOX_A * np.eye(3), np.eye(3), **DFT, sampler=block)
+    work = plan_work(*made, tmp_path, None)
+    assert work.reference == ()
+    assert "sampler is another method than the labels" in _outline(work)
+    content = json.loads(made[0].source.read_text())
+    content["validation"]["reference"] = True
+    made[0].source.write_text(json.dumps(content))
+    params = load_params(made[0].source, tmp_path, check_files=False)
+    work = plan_work(params, made[1], tmp_path, None)
+    assert len(work.reference) == 2 and "and the reference" in _outline(work)
 
 
 def test_models_are_those_that_are_trained(made, tmp_path):

@@ -59,6 +59,7 @@ def _read(params: Section, record: Params) -> ValidationSettings:
         temps_K=temps_K,
         ensembles=ensembles,
         models=asked.models if "models" in block else record.numb_models,
+        reference=asked.reference if "reference" in block else record.sampler == record.reference,
         temp_factor=max(factors) if factors and "temp_factor" not in block else asked.temp_factor,
         trj_freq=asked.trj_freq
         if "trj_freq" in block

@@ -143,4 +143,11 @@ def _without_reference(params: Params) -> str:
     """Why there is no MD with the reference; "" if there is."""
     if params.sampler is None:
         return f'no MD with the reference: "fp_style": "{params.fp_style}" gives none'
-    return "" if params.validation.reference else "no MD with the reference, as asked"
+    if params.validation.reference:
+        return ""
+    if params.sampler == params.reference:
+        return "no MD with the reference, as asked"
+    return (
+        "no MD with the reference: sampler is another method than the labels "
+        '("reference": true in validation, if both are one potential)'
+    )

@@ -100,7 +100,8 @@ class ValidationSettings:
     models
         How many of the models run MD.
     reference
-        Whether the reference force field runs the same MD ("fp_style": "lammps").
+        Whether the reference runs the same MD. A sampler of another method than the labels is
+        no reference, unless this says that both are one potential.
     temp_factor
         Temperature that ends a run as exploded, in units of the target.
     equil_steps
@@ -149,7 +150,7 @@ class ValidationSettings:
     pressure_bar: Annotated[float, Key(PRESSURE_BAR, name="press")] = 1.0
     #: The first ones
     models: Annotated[int, Key(COUNT, otherwise="all of them")] = 4
-    reference: Annotated[bool, Key()] = True
+    reference: Annotated[bool, Key(otherwise="true where what labels does MD")] = True
     temp_factor: Annotated[float, Key(Range(gt=1), otherwise="that of the explorations' guard")] = (
         3.0
     )

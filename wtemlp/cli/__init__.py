@@ -14,6 +14,7 @@ from wtemlp import __version__
 from wtemlp.cli.compare import compare
 from wtemlp.cli.doctor import doctor
 from wtemlp.cli.export import export
+from wtemlp.cli.new import new
 from wtemlp.cli.options import NumberLists, file_argument, folder_option
 from wtemlp.cli.report import report
 from wtemlp.cli.rewind import rewind
@@ -33,10 +34,10 @@ def cli() -> None:
     """Active learning of Deep Potential models with well-tempered-ensemble exploration.
 
     \b
-    A first run on a laptop, from a clone of wtemlp:
-      mkdir -p runs/quickstart && cd runs/quickstart
-      wtemlp init ../../params/quickstart_init.json ../../machines/local.json
-      wtemlp run  ../../params/quickstart.json      ../../machines/local.json
+    A first run on a laptop:
+      wtemlp new mw runs/mw && cd runs/mw
+      wtemlp init init.json machine.json
+      wtemlp run  param.json machine.json
       wtemlp status
     """
 
@@ -46,14 +47,16 @@ def cli() -> None:
 @file_argument("machine")
 @folder_option
 def init(param: Path, machine: Path, root: Path) -> None:
-    """Build the start: labelled data and structures from the reference force field.
+    """Build the start: labelled data and structures of any systems, from the reference.
 
-    Packmol fills a box with water; NPT and NVT equilibrate it; where PARAM gives bias factors,
-    well-tempered-ensemble runs follow.  Frames are labelled without any bias, shuffled, and
-    split into training and validation data.  Given again, it goes on where it was.
+    PARAM lists systems: structures (files, crystals, molecules, mixtures by Packmol), MD with the
+    reference at constant volume or pressure, biased or not, and perturbed copies.  All is
+    labelled without any bias, shuffled, and split into training and validation data.  Given
+    again, it goes on where it was.  `wtemlp new` writes a file to start from.
 
     \b
-    Example:
+    Examples:
+      wtemlp init init.json machine.json
       wtemlp init params/quickstart_init.json machines/local.json
     """
     from wtemlp.cli.init import run_init_command
@@ -325,7 +328,7 @@ def dp(args: tuple[str, ...]) -> None:
     sys.exit(dp_main(list(args)))
 
 
-for command in (compare, doctor, export, report, rewind, sweep, validate):
+for command in (compare, doctor, export, new, report, rewind, sweep, validate):
     cli.add_command(command)
 
 

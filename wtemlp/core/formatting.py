@@ -36,7 +36,7 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def pretty_json(value: object, width: int = 100, indent: int = 0) -> str:
+def pretty_json(value: object, width: int = 100, indent: int = 0, before: int = 0) -> str:
     """JSON for people: what fits on a line is on one.
 
     Parameters
@@ -46,19 +46,22 @@ def pretty_json(value: object, width: int = 100, indent: int = 0) -> str:
     width : int
         Of a line.
     indent : int
-        Of the lines after the first.
+        Of the line that it begins in.
+    before : int
+        Characters that are in this line already, without the indent.
     """
     line = json.dumps(value, ensure_ascii=False)
-    flat = isinstance(value, dict | list) and indent and indent + len(line) + 2 <= width
-    if flat or not isinstance(value, dict | list) or not value:
+    inner = isinstance(value, dict | list) and value
+    if not inner or (indent and indent + before + len(line) + 1 <= width):
         return line
     inside = indent + 2
     if isinstance(value, dict):
         items = [
-            f"{json.dumps(key)}: {pretty_json(one, width - len(key) - 4, inside)}"
+            f"{json.dumps(key)}: {pretty_json(one, width, inside, len(key) + 4)}"
             for key, one in value.items()
         ]
     else:
+        assert isinstance(value, list)
         items = [pretty_json(one, width, inside) for one in value]
     begin, end = "{}" if isinstance(value, dict) else "[]"
     lines = ",\n".join(f"{' ' * inside}{item}" for item in items)

@@ -153,13 +153,13 @@ class SampledRun:
         system = self.plan.input
         assert system is not None
         if self.start is not None:
-            system = system.from_end(md.END_DATA)
+            system = system.from_end(md.START_DATA)
         folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
         script = md.script(self.job, system, self.seed("velocity"), self.thermostat_seed)
         files: dict[str, str | Path] = {**system.files, SCRIPT: script}
         if self.start is not None:
-            files[md.END_DATA] = (self.start.folder / md.END_DATA).read_text()
+            files[md.START_DATA] = (self.start.folder / md.END_DATA).read_text()
         if self.run.biased:
             assert unbiased is not None
             files |= self._plumed(unbiased)

@@ -286,13 +286,24 @@ def molecules_of(structure: Structure, periodic: bool) -> list[np.ndarray] | Non
 
     By covalent radii.  Atoms that are bonded to nothing are molecules of one atom.
     """
+    return _molecules(Atoms(structure.symbols, structure.coords, cell=structure.cell), periodic)
+
+
+def is_molecular(atoms: Atoms, periodic: bool) -> bool:
+    """Whether there are molecules of several atoms, and no network."""
+    groups = _molecules(atoms, periodic)
+    return groups is not None and any(len(group) > 1 for group in groups)
+
+
+def _molecules(atoms: Any, periodic: bool) -> list[np.ndarray] | None:
     from ase.neighborlist import natural_cutoffs, neighbor_list
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    atoms: Any = Atoms(structure.symbols, structure.coords, cell=structure.cell, pbc=periodic)
+    atoms = atoms.copy()
+    atoms.set_pbc(periodic)
     first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=1.15))
-    n = structure.n_atoms
+    n = len(atoms)
     bonds = coo_matrix((np.ones(len(first)), (first, second)), shape=(n, n))
     count, labels = connected_components(bonds, directed=False)
     groups = [np.flatnonzero(labels == k) for k in range(count)]

@@ -17,6 +17,7 @@ from wtemlp.md.systems.units import METAL, Units
 BOX_DATA = "box.data"  #: the structure that a run starts from, with its topology
 BOX = "box.out"  #: edges of the cell that NPT found, Angstrom
 END_DATA = "end.data"  #: how a run ends, velocities included
+START_DATA = "start.data"  #: that of the run before, which a run starts from
 FRAMES = "frames.dump"
 ENERGIES = "energies.out"
 """Columns: step, temperature (K), unbiased energy (of the run's unit), and of a run at constant

@@ -64,8 +64,8 @@ def find(params: Params, root: Path) -> list[UnbiasedRun]:
             return _of_tasks(tasks, root)
     named = [*params.init_data_sys, *(file for files in params.sys_configs for file in files)]
     for folder in dict.fromkeys(parent for path in named for parent in path.parents):
-        if (folder / RESULT).is_file() and (folder / INIT_NVT).is_file():
-            return [_of_init(folder, root)]
+        if (folder / RESULT).is_file() and (found := _of_init(folder, root)):
+            return found
     return []
 
 
@@ -97,11 +97,12 @@ def read(
     if path.name in (paths.COLVAR_NVT, folder.name) and (folder / paths.JOB).is_file():
         return _of_tasks([folder], root)
     if path.name == ENERGIES and (made := _init_folder(path)):
-        return [_of_init(made, root)]
+        runs = _of_init(made, root)
+        return [run for run in runs if (root / run.where).samefile(path)] or runs
     if path.is_file():
         return [_of_file(path, params, root, unit, temperature_K)]
-    if (folder / RESULT).is_file() and (folder / INIT_NVT).is_file():
-        return [_of_init(folder, root)]
+    if (folder / RESULT).is_file() and (found := _of_init(folder, root)):
+        return found
     for exploration in (folder, folder / "01.model_devi", *_newest_first(folder)):
         if tasks := _finished_tasks(exploration):
             return _of_tasks(tasks, root)
@@ -118,8 +119,8 @@ def _newest_first(root: Path) -> list[Path]:
 
 def _init_folder(energies: Path) -> Path | None:
     """The init folder that a file of energies is in."""
-    folder = energies.absolute().parents[len(INIT_NVT.parts) - 1]
-    return folder if (folder / RESULT).is_file() else None
+    parents = energies.absolute().parents
+    return next((one for one in list(parents)[:4] if (one / RESULT).is_file()), None)
 
 
 def _finished_tasks(exploration: Path) -> list[Path]:
@@ -175,20 +176,35 @@ def _of_group(tasks: Sequence[Path], conditions: _Conditions, root: Path) -> Unb
     )
 
 
-def _of_init(folder: Path, root: Path) -> UnbiasedRun:
+def _of_init(folder: Path, root: Path) -> list[UnbiasedRun]:
+    """The runs without a bias whose frames are in the initial data."""
     file = folder / RESULT
     try:
-        made = read_record(file, ANOTHER)["parameters"]
-        temperature_K, timestep_fs = float(made["temperature_K"]), float(made["timestep_fs"])
+        made = read_record(file, ANOTHER)
+        systems = made.get("result", {}).get("systems", [])
+        runs = [run for one in systems for run in one["runs"] if run["biasfactor"] == 1]
+        given = [
+            (Path(run["folder"]), run["held_K"], run["timestep_fs"])
+            for run in runs
+            if run["folder"] and run["n_asked"]
+        ]
+        if not given and "temperature_K" in made["parameters"]:  # a box of water
+            of = made["parameters"]
+            given = [(INIT_NVT.parent, of["temperature_K"], of["timestep_fs"])]
+        told = [(one, float(held_K), float(step_fs)) for one, held_K, step_fs in given]
     except (KeyError, TypeError, ValueError):
         raise InputError(str(file), "is damaged: its parameters", ANOTHER) from None
-    return of_reference(
-        folder / INIT_NVT,
-        temperature_K=temperature_K,
-        timestep_ps=1e-3 * timestep_fs,
-        system=None,
-        root=root,
-    )
+    return [
+        of_reference(
+            folder / one / ENERGIES,
+            temperature_K=held_K,
+            timestep_ps=1e-3 * step_fs,
+            system=None,
+            root=root,
+        )
+        for one, held_K, step_fs in told
+        if (folder / one / ENERGIES).is_file()
+    ]
 
 
 def of_reference(

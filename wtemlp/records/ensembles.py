@@ -32,6 +32,8 @@ class SampledEnsemble:
     @property
     def title(self) -> str:
         """What it is called in figures and tables."""
+        if self.run:
+            return self.run
         return "NVT" if self.biasfactor == 1 else f"WTE g={self.biasfactor:g}"
 
     def describe(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import wtemlp
+from tests.support import public_api
 
 IMPORT_S = 0.3
 ENGINES = ("ase", "deepmd", "dpdata", "dpdispatcher", "dpgen", "lammps", "MDAnalysis", "numpy")
@@ -71,3 +72,14 @@ def test_names_of_before_still_work_and_say_where_they_are_now(old, new, name):
     with pytest.warns(DeprecationWarning, match=new):
         before = importlib.import_module(old)
     assert getattr(before, name) is getattr(importlib.import_module(new), name)
+
+
+def test_the_public_api_is_what_it_was():
+    """What is added breaks nobody's program; what is gone or changed does."""
+    file = Path(__file__).with_name("public_api.txt")
+    now = set(public_api.lines())
+    lost = [line for line in file.read_text().splitlines() if line not in now]
+    assert not lost, (
+        "no longer in the public API, or changed; if that is meant, say so in CHANGELOG.md and "
+        f"write it anew: python -m tests.support.public_api > {file.name}"
+    )

@@ -308,6 +308,9 @@ def sigma_ratio(biasfactor: float, sigma_nvt_eV: float, temperature_K: float) ->
     Energies of ``k = C / k_B`` have a gamma distribution of shape ``k`` and scale ``k_B T``;
     ``P(U) ** (1 / g)`` is one of shape ``(k - 1)/g + 1`` and scale ``g k_B T``.  For ``g`` much
     below ``k`` it is ``sqrt(g)``, as of a Gaussian (Bonomi and Parrinello 2010).
+
+    >>> round(sigma_ratio(16, 0.5, 300), 3)
+    4.079
     """
     k = _shape(sigma_nvt_eV, temperature_K)
     return float(np.sqrt(biasfactor * (k - 1 + biasfactor) / k))
@@ -326,6 +329,9 @@ def window_ends(
     With constant heat capacity the mean energy at ``T'`` is ``k k_B T'``, that of WTE
     ``s k_B T`` with ``s = k - 1 + g``, and its deviation ``sqrt(g s) k_B T``:
     ``T (s -+ sqrt(g s)) / k``.  The lower end never comes below half of ``T (k - 1)/k``.
+
+    >>> [round(end) for end in window_ends(0.5, 300, 16)]
+    [249, 375]
     """
     k = _shape(sigma_nvt_eV, temperature_K)
     s = max(k - 1, 0.0) + biasfactor

@@ -15,7 +15,11 @@ def finite(value: object) -> float | None:
 
 
 def duration(seconds: float) -> str:
-    """A wall time as ``48 s``, ``3 min 05 s`` or ``2 h 14 min``."""
+    """A wall time, for people.
+
+    >>> [duration(seconds) for seconds in (48, 185, 8040)]
+    ['48 s', '3 min 05 s', '2 h 14 min']
+    """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -25,7 +29,11 @@ def duration(seconds: float) -> str:
 
 
 def some(names: Sequence[str], most: int = 3, between: str = ", ") -> str:
-    """The first of several, as ``a, b and 2 more``."""
+    """The first of several.
+
+    >>> some(["a", "b", "c", "d"], most=2)
+    'a, b and 2 more'
+    """
     last = " " if between == ", " else between
     more = f"{last}and {len(names) - most} more" if names[most:] else ""
     return between.join(names[:most]) + more

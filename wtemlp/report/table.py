@@ -44,7 +44,11 @@ def without_empty(table: Table) -> Table:
 
 
 def measured(one: WithError | Estimate | None) -> str:
-    """A number with its standard error, as "1.31 ± 0.20"; the error is "?" where it is unknown."""
+    """A number with its standard error; the error is "?" where it is unknown.
+
+    >>> measured(Estimate(1.312, 0.2)), measured(Estimate(1.312))
+    ('1.31 ± 0.20', '1.31 ± ?')
+    """
     if one is None or not math.isfinite(one.value):
         return MISSING
     if one.error is None:

@@ -45,7 +45,11 @@ class _Walkers:
 
 
 def lowered(biasfactor: float) -> float:
-    """The next bias factor below: half of it; 1 (no bias) where that is below 2."""
+    """The next bias factor below: half of it; 1 (no bias) where that is below 2.
+
+    >>> [lowered(g) for g in (16, 4, 3)]
+    [8.0, 2.0, 1.0]
+    """
     half = biasfactor / 2
     return half if half >= SMALLEST else 1.0
 

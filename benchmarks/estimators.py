@@ -95,7 +95,7 @@ def of_diffusion(n_frames: int, width: float, tau_ps: float) -> Callable[[Rng], 
         found = self_diffusion(paths(rng, n_frames, width, tau_ps), 0.05, masses=None)
         if found.d is None or found.error is None:
             return False
-        factor = float(stats.t.ppf(0.975, found.n_blocks - 1))
+        factor = float(stats.t.ppf(0.975, found.independent - 1))
         return abs(found.d - 3.0) < factor * found.error
 
     return holds
@@ -127,7 +127,8 @@ CASES = (
     Case("drift", "least squares, g of the residuals", "textbook", AR1, of_drift),
     Case(
         "self-diffusion",
-        "slope of ⟨r²⟩ / 6, window by Lepski's rule, error of 5 to 20 parts, Student's factor",
+        "slope of ⟨r²⟩ / 6, window by Lepski's rule, error of 5 to 20 parts and three axes, "
+        "Student's factor",
         "Lepski, Theory Probab. Appl. 35, 454 (1991)",
         "Brownian motion, 50 ps",
         of_diffusion(1000, 0.0, 1.0),

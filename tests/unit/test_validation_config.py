@@ -2,11 +2,13 @@
 
 import copy
 import json
+import math
 
 import pytest
 
 from tests.support.loop_runs import PARAM
 from wtemlp.config.params import load_params
+from wtemlp.config.validation import for_box
 from wtemlp.core.errors import InputError
 
 
@@ -35,6 +37,17 @@ def test_without_a_block_all_is_from_the_rest_of_the_file(tmp_path):
     assert found.pairs == (("O", "O"), ("O", "H"), ("H", "H"))
     assert found.diffusion == ("O",)
     assert found == read(tmp_path, {}, model_devi_jobs=jobs, model_devi_dt=0.001)
+
+
+def test_a_small_box_is_run_longer_where_the_file_does_not_say(tmp_path):
+    found = read(tmp_path, {"nvt_steps": 40_000})
+    small = for_box(found, 96, 0.0005)
+    # 40,000 and 30,000 ps by 96 atoms, of 0.5 fs; what is given stays
+    assert (small.nve_steps, small.npt_steps) == (833_334, 400_000)  # ten times 20 ps at most
+    assert small.nvt_steps == 40_000 and small.trj_freq == math.ceil(833_334 / 2000)
+    assert for_box(found, 3000, 0.0005) == found
+    assert for_box(found, 2, 0.0005).nve_steps == 10 * found.nve_steps
+    assert for_box(read(tmp_path), 96, 0.0005).nvt_steps == math.ceil(4000 / 96 / 0.0005)
 
 
 def test_a_long_part_has_its_frames_further_apart(tmp_path):

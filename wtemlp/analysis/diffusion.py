@@ -11,7 +11,8 @@ mean square displacement over a window of lags that is chosen from the data by i
   out as far as the data can tell it.
 
 The error comes from the scatter of the same fit over parts of the trajectory, at least twice as
-long as the window, hence nearly independent: few, so that Student's factor belongs to it.  Where
+long as the window, hence nearly independent, and over the three axes, each about its own mean:
+few, so that Student's factor belongs to it.  Where
 the slope still changes at the longest lags, between the last two octaves, by more than its
 standard error, what may still come is part of the error (:data:`REMAINDER` times that excess).
 
@@ -53,6 +54,7 @@ class SelfDiffusion:
     exponent: float | None  #: of ``<r^2> ~ t^exponent`` in the window; below 1 with a cage's offset
     exponent_error: float | None
     n_blocks: int  #: parts of the trajectory that the errors come from
+    independent: int  #: values that the error is worth: of three axes, each about its mean
     reason: str  #: why there is none, in words; "" if there is one
     msd: MeanSquareDisplacement
 
@@ -107,20 +109,28 @@ def self_diffusion(
     n_blocks = int(np.clip((whole.n_frames - 1) // (2 * last), *BLOCKS))
     window = slice(first, last + 1)
     lags = whole.lag_ps[window]
-    parts = [mean_square(paths[p], last + 1)[window] for p in segments(whole.n_frames, n_blocks)]
-    slopes = np.array([_slope(lags, part) for part in parts]) / 6 * A2_PS_IN_1E5_CM2_S
+    parts = np.array(
+        [
+            [mean_square(paths[p][:, :, axis : axis + 1], last + 1)[window] for axis in range(3)]
+            for p in segments(whole.n_frames, n_blocks)
+        ]
+    )  # (n_blocks, 3, n_lags)
+    slopes = np.apply_along_axis(lambda part: _slope(lags, part), 2, parts)
+    # The mean of three axes, each known by its own scatter over the parts.
+    known = float(np.sqrt(np.sum(slopes.var(axis=0, ddof=1)) / n_blocks)) / 6 * A2_PS_IN_1E5_CM2_S
     to_come = _to_come(whole) if fit_ps is None else 0.0
-    slope, scatter = _slope(lags, whole.msd_A2[window]), 6 * _standard_error(slopes)
+    slope, scatter = _slope(lags, whole.msd_A2[window]), 6 * known
     if to_come > max(UNSETTLED * abs(slope), 2 * scatter / A2_PS_IN_1E5_CM2_S):
         return _none(whole, "not diffusive within a tenth of the run: the slope still changes")
-    exponents = np.array([_exponent(lags, part) for part in parts])
+    exponents = np.array([_exponent(lags, part) for part in parts.sum(axis=1)])
     return SelfDiffusion(
         d=slope / 6 * A2_PS_IN_1E5_CM2_S,
-        error=float(np.hypot(_standard_error(slopes), to_come / 6 * A2_PS_IN_1E5_CM2_S)),
+        error=float(np.hypot(known, to_come / 6 * A2_PS_IN_1E5_CM2_S)),
         fit_ps=(float(lags[0]), float(lags[-1])),
         exponent=_exponent(lags, whole.msd_A2[window]),
         exponent_error=_standard_error(exponents),
         n_blocks=n_blocks,
+        independent=3 * (n_blocks - 1) + 1,
         reason="",
         msd=whole,
     )
@@ -171,7 +181,7 @@ def _slopes(whole: MeanSquareDisplacement, first: int, last: int) -> NDArray[np.
 
 
 def _none(whole: MeanSquareDisplacement, reason: str) -> SelfDiffusion:
-    return SelfDiffusion(None, None, None, None, None, 0, reason, whole)
+    return SelfDiffusion(None, None, None, None, None, 0, 0, reason, whole)
 
 
 def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:

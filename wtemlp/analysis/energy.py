@@ -1,9 +1,8 @@
 """Fluctuations of the potential energy: errors of correlated series, and what WTE predicts.
 
-Sources: statistical inefficiency, Chodera et al., J. Chem. Theory Comput. 3, 26 (2007) and
-Chodera, J. Chem. Theory Comput. 12, 1799 (2016); the variance of a correlated sample, Anderson,
-The Statistical Analysis of Time Series (1971), chapter 8; the well-tempered ensemble, Bonomi and
-Parrinello, Phys. Rev. Lett. 104, 190601 (2010).
+Sources: statistical inefficiency, Chodera et al., J. Chem. Theory Comput. 3, 26 (2007); the
+variance of a correlated sample, Anderson, The Statistical Analysis of Time Series (1971), chapter
+8; the well-tempered ensemble, Bonomi and Parrinello, Phys. Rev. Lett. 104, 190601 (2010).
 """
 
 from collections.abc import Sequence

@@ -17,7 +17,8 @@ from scipy.signal import find_peaks, savgol_filter
 
 from wtemlp.analysis.rdf import RadialDistribution, rdf
 
-BLOCKS = 5
+BLOCKS, MOST_BLOCKS = 5, 10  #: of few frames, and of :data:`MANY_FRAMES` or more
+MANY_FRAMES = 200
 PROMINENCE = 0.2  #: of a maximum of g that counts as a peak
 ERRORS = 5.0  #: standard errors that it must be, too
 DEPTH = 0.05  #: by which g rises again after a minimum

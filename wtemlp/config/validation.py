@@ -3,10 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from wtemlp.config.keys.validation import (
+    ATOM_PS,
     DEFAULT_PS,
     FRAME_PS,
+    LONGEST,
     MAX_FRAMES,
     MdEnsemble,
     ValidationSettings,
@@ -66,9 +69,27 @@ def _read(params: Section, record: Params) -> ValidationSettings:
         else _trj_freq(record.timestep_ps, [steps[f"{name}_steps"] for name in ensembles]),
         diffusion=asked.diffusion if "diffusion" in block else elements,
         viscosity_mPa_s=_viscosity(block, asked, len(temps_K)),
+        given=frozenset(key for key in (*DEFAULT_PS, "trj_freq") if key in block),
     )
     _check_lengths(block, settings)
     return settings
+
+
+def for_box(settings: ValidationSettings, n_atoms: int, timestep_ps: float) -> ValidationSettings:
+    """The settings with lengths that tell as much of a small box as the defaults do of a large one.
+
+    What the file gives stays.
+    """
+    longer: dict[str, Any] = {
+        key: math.ceil(round(min(wanted / n_atoms, LONGEST * DEFAULT_PS[key]) / timestep_ps, 6))
+        for key, wanted in ATOM_PS.items()
+        if key not in settings.given and wanted / n_atoms > DEFAULT_PS[key]
+    }
+    found = replace(settings, **longer)
+    if longer and "trj_freq" not in settings.given:
+        lengths = [getattr(found, f"{name}_steps") for name in found.ensembles]
+        found = replace(found, trj_freq=_trj_freq(timestep_ps, lengths))
+    return found
 
 
 def _check(block: Section, asked: ValidationSettings, record: Params) -> None:

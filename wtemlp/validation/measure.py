@@ -19,7 +19,13 @@ from wtemlp.analysis.stability import (
     energy_drift,
     temperature_stability,
 )
-from wtemlp.analysis.structure import BLOCKS, BlockedRdf, rdf_with_errors
+from wtemlp.analysis.structure import (
+    BLOCKS,
+    MANY_FRAMES,
+    MOST_BLOCKS,
+    BlockedRdf,
+    rdf_with_errors,
+)
 from wtemlp.config.records import Params
 from wtemlp.core.units import KB_EV
 from wtemlp.md import validation_script as md
@@ -183,6 +189,7 @@ def _rdfs(
         notes.append(f"only {frames} frames: there is no radial distribution function")
         return {}
     chosen = _thinned(len(trajectory), MAX_RDF_FRAMES)
+    n_blocks = BLOCKS if len(trajectory) < MANY_FRAMES else MOST_BLOCKS
     cells = trajectory.cells[chosen]
     r_max = min(half_width(cells), FARTHEST_A)
     found = {}
@@ -195,6 +202,7 @@ def _rdfs(
                 pair,
                 r_max,
                 max(1, round(r_max / BIN_A)),
+                n_blocks,
             )
         except ValueError as error:
             notes.append(str(error))
@@ -243,7 +251,7 @@ def _diffusion(
             notes.append(f"no self-diffusion of {name}: {moved.reason}")
             continue
         of_start = abs(moved.d) * ACTIVATION * off_K / target_K
-        d = _estimate(moved.d, float(np.hypot(moved.error, of_start)), moved.n_blocks)
+        d = _estimate(moved.d, float(np.hypot(moved.error, of_start)), moved.independent)
         corrected = None
         if eta is not None:
             # Of a box that is not a cube: the edge of the cube of the same volume.

@@ -1,9 +1,10 @@
 """All that a validation is to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wtemlp.config.records import Machines, Params
+from wtemlp.config.validation import for_box
 from wtemlp.core.errors import InputError
 from wtemlp.reference.sampler import sampler_section
 from wtemlp.validation import jobs
@@ -48,6 +49,8 @@ def plan_work(params: Params, machines: Machines, root: Path, iteration: int | N
             "validate by hand",
         )
     structure = read_structure(params, root)
+    settings = for_box(params.validation, len(structure.elements), params.timestep_ps)
+    params = replace(params, validation=settings)
     places = Places(root, number)
     command, of_reference = machines.model_devi.command, sampler_section(params, machines)
     return Work(

@@ -19,6 +19,9 @@ from wtemlp.config.keys.values import numbers
 MAX_VISCOSITY_MPA_S = 1e6  #: pitch has more, and does not diffuse
 #: Lengths of the parts of a run where the file has none, ps.
 DEFAULT_PS = {"equil_steps": 5.0, "nvt_steps": 20.0, "nve_steps": 50.0, "npt_steps": 20.0}
+#: Small boxes fluctuate more: so many ps times atoms at least (``benchmarks/power.py``) ...
+ATOM_PS = {"nvt_steps": 4000.0, "nve_steps": 40_000.0, "npt_steps": 30_000.0}
+LONGEST = 10.0  #: ... and no more than so many times the length above
 FRAME_PS = 0.05  #: between stored frames, where the file does not say
 MAX_FRAMES = 2000  #: of a part, likewise
 _FRAMES = f"{1e3 * FRAME_PS:g} fs (more where there would be more than {MAX_FRAMES} frames)"
@@ -33,7 +36,13 @@ class MdEnsemble(Choice):
 
 
 def _length(key: str, within: Range = STEPS) -> Key:
-    return Key(within, otherwise=f"{DEFAULT_PS[key]:g} ps")
+    usual = f"{DEFAULT_PS[key]:g} ps"
+    if key in ATOM_PS:
+        most = LONGEST * DEFAULT_PS[key]
+        usual += (
+            f"; in a box of N atoms {ATOM_PS[key]:g} ps / N, if that is more ({most:g} at most)"
+        )
+    return Key(within, otherwise=usual)
 
 
 @dataclass(frozen=True)
@@ -166,6 +175,8 @@ class ValidationSettings:
     diffusion: Annotated[
         tuple[str, ...], Key(otherwise="those heavier than hydrogen", distinct=True)
     ] = ()
+    #: Those of the lengths and intervals that the file has
+    given: frozenset[str] = frozenset()
     #: Per temperature; None: not given
     viscosity_mPa_s: Annotated[
         tuple[float, ...] | None,

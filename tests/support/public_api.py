@@ -1,4 +1,4 @@
-"""The public API as text: signatures, fields and methods of the names in ``wtemlp.__all__``.
+"""The public API as text: arguments, fields and methods of the names in ``wtemlp.__all__``.
 
     python -m tests.support.public_api > tests/unit/public_api.txt
 
@@ -16,34 +16,38 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def lines() -> Iterator[str]:
-    """A line for each function, class, field and public method; its class comes before it."""
+    """A line for each class, field, function, argument and result."""
     for name, module in wtemlp._WHERE.items():
         spec = find_spec(module)
         assert spec is not None and spec.origin is not None, module
         body = ast.parse(Path(spec.origin).read_text()).body
         found = next(node for node in body if getattr(node, "name", "") == name)
-        yield from _class(found) if isinstance(found, ast.ClassDef) else [_function(found, name)]
+        yield from _class(found) if isinstance(found, ast.ClassDef) else _function(found, name)
 
 
 def _class(node: ast.ClassDef) -> Iterator[str]:
     yield f"class {node.name}({', '.join(map(ast.unparse, node.bases))})"
     for one in node.body:
         if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
-            name, given = one.target.id, one.value is not None
-            line = f"{name}: {ast.unparse(one.annotation)}{' = ...' * given}"
-        elif isinstance(one, Function):
-            name, line = one.name, _function(one, one.name)
-        else:
-            continue
-        if not name.startswith("_"):
-            yield f"{node.name}.{line}"
+            if not one.target.id.startswith("_"):
+                given = " = ..." * (one.value is not None)
+                yield f"{node.name}.{one.target.id}: {ast.unparse(one.annotation)}{given}"
+        elif isinstance(one, Function) and not one.name.startswith("_"):
+            yield from _function(one, f"{node.name}.{one.name}")
 
 
-def _function(node: ast.AST, name: str) -> str:
+def _function(node: ast.AST, name: str) -> Iterator[str]:
     assert isinstance(node, Function), name
     kinds = {ast.unparse(one) for one in node.decorator_list} & {"property", "classmethod"}
     ends = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-    return " ".join([*sorted(kinds), f"{name}({ast.unparse(node.args)}){ends}"])
+    yield " ".join([*sorted(kinds), f"{name}(){ends}"])
+    args = node.args
+    ordered = [*args.posonlyargs, *args.args]
+    first = len(ordered) - len(args.defaults)
+    for place, one in enumerate(ordered):
+        yield f"{name}({place}: {ast.unparse(one)}{' = ...' * (place >= first)})"
+    for one, default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+        yield f"{name}(*, {ast.unparse(one)}{' = ...' * (default is not None)})"
 
 
 if __name__ == "__main__":

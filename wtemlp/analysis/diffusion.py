@@ -109,12 +109,7 @@ def self_diffusion(
     n_blocks = int(np.clip((whole.n_frames - 1) // (2 * last), *BLOCKS))
     window = slice(first, last + 1)
     lags = whole.lag_ps[window]
-    parts = np.array(
-        [
-            [mean_square(paths[p][:, :, axis : axis + 1], last + 1)[window] for axis in range(3)]
-            for p in segments(whole.n_frames, n_blocks)
-        ]
-    )  # (n_blocks, 3, n_lags)
+    parts = _parts(paths, n_blocks, last + 1)[:, :, window]
     slopes = np.apply_along_axis(lambda part: _slope(lags, part), 2, parts)
     # The mean of three axes, each known by its own scatter over the parts.
     known = float(np.sqrt(np.sum(slopes.var(axis=0, ddof=1)) / n_blocks)) / 6 * A2_PS_IN_1E5_CM2_S
@@ -133,6 +128,16 @@ def self_diffusion(
         independent=3 * (n_blocks - 1) + 1,
         reason="",
         msd=whole,
+    )
+
+
+def _parts(paths: NDArray[np.float64], n_blocks: int, n_lags: int) -> NDArray[np.float64]:
+    """Mean square displacement along each axis in parts of the run, (n_blocks, 3, n_lags)."""
+    return np.array(
+        [
+            [mean_square(paths[part][:, :, axis : axis + 1], n_lags) for axis in range(3)]
+            for part in segments(len(paths), n_blocks)
+        ]
     )
 
 

@@ -1,19 +1,29 @@
-"""``dpgen run`` and ``wtemlp run`` with the same files, side by side, as a table.
+"""``dpgen run`` and ``wtemlp run`` with the same files, side by side.
 
-    python benchmarks/side_by_side.py FOLDER OUT
+    python benchmarks/side_by_side.py OUT [--files FOLDER] [--repeats 5]
 
-FOLDER holds ``param.json``, ``machine.json`` and what they name; OUT is made.  Both programs do the
-whole run, in ``OUT/dpgen`` and ``OUT/wtemlp``, one after the other (one that is there and finished
-stays).  DP-GEN looks at its jobs every 0.5 s instead of every 30.  Then wtemlp sorts the frames of
-DP-GEN's own explorations, in ``OUT/sorted.I``: the same models, the same trajectories.
+FOLDER holds ``param.json``, ``machine.json`` and what they name; by default it is made: 27 waters,
+four models of ten steps, two systems, two iterations and a last training, commands ``dp`` and
+``lmp``.  OUT is made.  Four take turns, each with a whole run (one that is there and finished
+stays): DP-GEN as it comes, which looks at its jobs every 30 s; DP-GEN that looks every 0.5 s;
+wtemlp; and a plain script of the same calls of ``dp``, ``lmp`` and the label program, two at a
+time: what is left of the time if nobody organises anything.  Printed are medians of the wall time,
+and of the ratios of those that took turns.
+
+Then wtemlp sorts the frames of DP-GEN's own explorations, in ``OUT/sorted.I``: the same models, the
+same trajectories.
 """
 
+import argparse
+import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dpdata
@@ -28,17 +38,22 @@ from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import explore
 from wtemlp.workflow.loop import Loop
 
-DPGEN = """
-import dpdispatcher
-dpdispatcher.Submission.run_submission.__kwdefaults__["check_interval"] = 0.5
+RUN = """
 from dpgen.generator.run import run_iter
 run_iter("param.json", "machine.json")
 """
+OFTEN = """
+import dpdispatcher
+dpdispatcher.Submission.run_submission.__kwdefaults__["check_interval"] = 0.5
+"""
 WTEMLP = "from wtemlp.cli import main; main()"
 PROGRAMS = {
-    "dpgen": [sys.executable, "-c", DPGEN],
+    "dpgen": [sys.executable, "-c", OFTEN + RUN],
     "wtemlp": [sys.executable, "-c", WTEMLP, "run", "param.json", "machine.json"],
 }
+#: And what is only timed.
+OTHERS = {"as it comes": [sys.executable, "-c", RUN]}
+FLOOR = "floor"
 KINDS = {
     "candidate": (Decision.CANDIDATE, Decision.SELECTED),
     "accurate": (Decision.ACCURATE,),
@@ -53,19 +68,112 @@ def run(name: str, source: Path, folder: Path) -> float:
         if folder.exists():
             shutil.rmtree(folder)
         shutil.copytree(source, folder)
-        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
         began = time.monotonic()
         with folder.with_suffix(".log").open("w") as log:
             subprocess.run(
-                PROGRAMS[name],
+                (PROGRAMS | OTHERS)[name],
                 cwd=folder,
                 check=True,
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"PATH": path},
+                env=environment(),
             )
         took.write_text(str(time.monotonic() - began))
     return float(took.read_text())
+
+
+def environment() -> dict[str, str]:
+    """With the programs beside this Python."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    return os.environ | {"PATH": path}
+
+
+def replay(done: Path, folder: Path) -> float:
+    """The calls of a run that DP-GEN has done, again, two at a time; their wall time, s."""
+    took = folder.with_suffix(".seconds")
+    if took.exists():
+        return float(took.read_text())
+    if folder.exists():
+        shutil.rmtree(folder)
+    shutil.copytree(done, folder, symlinks=True)
+    machine = json.loads((done / "machine.json").read_text())
+    commands = {stage: machine[stage]["command"] for stage in ("train", "model_devi", "fp")}
+    calls = {
+        "00.train/[0-9]*": f"{commands['train']} train input.json && {commands['train']} freeze",
+        "01.model_devi/task.*": f"{commands['model_devi']} -i input.lammps -v restart 0",
+        "02.fp/task.*": commands["fp"],
+    }
+    variables = {k: str(v) for k, v in machine["train"]["resources"]["envs"].items()}
+
+    def call(one: tuple[Path, str]) -> None:
+        place, command = one
+        with (place / "replay.log").open("w") as log:
+            subprocess.run(
+                command,
+                shell=True,
+                cwd=place,
+                check=True,
+                stdout=log,
+                stderr=log,
+                env=environment() | variables,
+            )
+
+    for pattern in ("00.train/*/model.ckpt*", "00.train/*/checkpoint", "02.fp/*/labeled"):
+        for left in folder.glob(f"iter.*/{pattern}"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    began = time.monotonic()
+    with ThreadPoolExecutor(2) as pool:
+        for iteration in sorted(folder.glob("iter.*")):
+            for pattern, command in calls.items():
+                places = [place for place in sorted(iteration.glob(pattern)) if place.is_dir()]
+                list(pool.map(call, [(place, command) for place in places]))
+    took.write_text(str(time.monotonic() - began))
+    return float(took.read_text())
+
+
+def label(folder: Path, data: Path) -> None:
+    """Replace made-up labels by those of the label program: wtemlp holds data against it."""
+    command = json.loads((folder / "machine.json").read_text())["fp"]["command"]
+    made_up = dpdata.LabeledSystem(str(data), fmt="deepmd/npy")
+    labelled = None
+    for number in range(len(made_up)):
+        place = folder / "labels" / str(number)
+        place.mkdir(parents=True)
+        made_up[number].to_vasp_poscar(str(place / "POSCAR_in"))
+        subprocess.run(command, shell=True, cwd=place, check=True, env=environment())
+        one = dpdata.LabeledSystem(str(place / "labeled"), fmt="deepmd/npy")
+        if labelled is None:
+            labelled = one
+        else:
+            labelled.append(one)
+    shutil.rmtree(data)
+    labelled.to_deepmd_npy(str(data))
+    shutil.rmtree(folder / "labels")
+
+
+def small_baseline(folder: Path) -> Path:
+    """Make the files of the small run."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.support.handover_files import machine, write_input
+    from tests.support.loop_runs import PARAM
+
+    training = {"numb_steps": 10, "disp_freq": 5, "save_freq": 10}
+    plain = {"sys_idx": [0, 1], "temps": [300], "press": [1.0], "trj_freq": 2, "nsteps": 20}
+    write_input(
+        folder,
+        numb_models=4,
+        dp_train_skip_neighbor_stat=False,
+        default_training_param={**PARAM["default_training_param"], "training": training},
+        model_devi_dt=0.0005,
+        model_devi_jobs=[{**plain, "ensemble": "nvt", "_idx": index} for index in ("00", "01")],
+        fp_task_max=3,
+        reference_check=...,  # DP-GEN does not know it
+    )
+    label(folder, folder / "data" / "train")
+    content = json.loads((folder / "machine.json").read_text())
+    content["train"], content["model_devi"] = machine("dp"), machine("lmp")
+    (folder / "machine.json").write_text(json.dumps(content, indent=1))
+    return folder
 
 
 def tree(folder: Path) -> set[str]:
@@ -116,9 +224,28 @@ def data(folder: Path) -> str:
     return f"{frames} frames in {len(found)} systems: {'; '.join(kind[0] for kind in kinds)}"
 
 
-def main(source: Path, out: Path) -> None:
+def times(source: Path, out: Path) -> dict[str, float]:
+    """Wall times of one turn of all four, s."""
     out.mkdir(exist_ok=True)
-    seconds = {name: run(name, source, out / name) for name in PROGRAMS}
+    found = {name: run(name, source, out / name) for name in (*PROGRAMS, *OTHERS)}
+    found[FLOOR] = replay(out / "dpgen", out / FLOOR)
+    return found
+
+
+def print_times(turns: list[dict[str, float]]) -> None:
+    """The medians, and how many times as long as wtemlp each takes."""
+    for name in ("as it comes", "dpgen", "wtemlp", FLOOR):
+        seconds = [turn[name] for turn in turns]
+        ratios = [turn[name] / turn["wtemlp"] for turn in turns]
+        print(
+            f"{name:12}{statistics.median(seconds):8.0f} s  {statistics.median(ratios):6.2f}"
+            f"  ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+
+
+def compare(out: Path) -> None:
+    """What the two have made of the same files."""
+    seconds = {name: float((out / f"{name}.seconds").read_text()) for name in PROGRAMS}
     theirs, ours = (tree(out / name) for name in PROGRAMS)
     rows = [
         ("wall time, s", *(f"{seconds[name]:.0f}" for name in PROGRAMS)),
@@ -137,5 +264,23 @@ def main(source: Path, out: Path) -> None:
         print(f"\n{title}: " + ", ".join(f"{kind} ({n})" for kind, n in sorted(kinds.items())))
 
 
+def main() -> None:
+    """Parse, take turns, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--files", type=Path)
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    out = args.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    made = out / "files"
+    source = args.files.resolve() if args.files else made if made.exists() else small_baseline(made)
+    turns = [times(source, out / str(number)) for number in range(args.repeats)]
+    compare(out / "0")
+    print()
+    print_times(turns)
+    print(f"ratio: {statistics.median(turn['dpgen'] / turn['wtemlp'] for turn in turns):.2f}")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
+    main()

@@ -246,7 +246,7 @@ def write_frame(file: Path, step: int, shift: float, forces: float | None = None
 
 def walk(folder: Path, merged: bool, steps: range, forces: float | None = 2.0) -> None:
     """What a walker leaves."""
-    rows = [f"{step} 0.01 0 0 {0.2 + 1e-4 * step:.4f} 0 0" for step in steps]
+    rows = [f"{step} 0.01 0 0 {0.2 + 1e-4 * step:.4f} 0.1 0.1" for step in steps]
     (folder / "model_devi.out").write_text("# step\n" + "\n".join(rows) + "\n")
     (folder / "traj").mkdir(exist_ok=True)
     for step in steps:

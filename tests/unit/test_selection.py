@@ -40,6 +40,7 @@ def frames(deviation, *, out=(), energy=None, task=None, step=None) -> FrameTabl
 
 def context(task_max=2, task_min=1, seed=1, **selection):
     params = SimpleNamespace(
+        trust=None,
         criteria=(Criteria((0.2,), (0.8,), (np.inf,), (np.inf,), task_max, task_min),),
         selection=Selection(**selection),
         jdata={},

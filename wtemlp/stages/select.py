@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -212,12 +212,11 @@ def accurate_ratio(
     accurate: Counter[tuple[Any, ...]] = Counter()
     own: Counter[tuple[int, ...]] = Counter()
     asked = {_task(row): row.window_K or row.biasfactor for row in walkers}
-    columns = (table.system, table.task, table.temperature_K, table.biasfactor, table.phase)
-    for system, task, kelvin, factor, phase, verdict in zip(*columns, table.verdict, strict=True):
+    for system, task, kelvin, factor, phase, n_frames, n_accurate in _alike(table):
         part = _part(system, kelvin, asked.get((system, task), factor), phase)
-        frames[part] += 1
-        accurate[part] += verdict == Decision.ACCURATE
-        own[system, task, phase] += 1
+        frames[part] += n_frames
+        accurate[part] += n_accurate
+        own[system, task, phase] += n_frames
     for phase in Phase:
         most = max((n for (*_, of), n in own.items() if of == phase), default=0)
         most = max(most, (whole or {}).get(phase, 0))
@@ -226,6 +225,32 @@ def accurate_ratio(
                 part = _part(row.system, row.temperature_K, asked[_task(row)], phase)
                 frames[part] += max(0, most - own[(*_task(row), phase)])
     return min((accurate[part] / n for part, n in frames.items() if n), default=0.0)
+
+
+def _alike(
+    table: FrameTable,
+) -> Iterator[tuple[int, int, float | None, float | None, int, int, int]]:
+    """Rows that follow each other and are of one part: system, task, temperature, bias factor
+    (None where they are not known), phase; how many they are, and how many of them are accurate."""
+    if not len(table):
+        return
+    columns = (table.system, table.task, table.temperature_K, table.biasfactor, table.phase)
+    known = [np.nan_to_num(np.asarray(column, dtype=float), nan=-1.0) for column in columns]
+    changes = np.any([column[1:] != column[:-1] for column in known], axis=0)
+    begins = np.concatenate([[0], np.flatnonzero(changes) + 1])
+    accurate = np.add.reduceat((table.verdict == Decision.ACCURATE).astype(int), begins)
+    counts = np.diff(np.append(begins, len(table)))
+    for begin, count, good in zip(begins, counts, accurate, strict=True):
+        system, task, kelvin, factor, phase = (float(column[begin]) for column in known)
+        yield (
+            int(system),
+            int(task),
+            None if kelvin < 0 else kelvin,
+            None if factor < 0 else factor,
+            int(phase),
+            int(count),
+            int(good),
+        )
 
 
 def _task(row: WalkerSummary) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config.keys.labels import ReferenceCheck
+from wtemlp.config.machine.own_programs import with_front_ends
 from wtemlp.config.records import Machines, Params
 from wtemlp.core import shell_hints
 from wtemlp.core.errors import InputError
@@ -102,7 +103,7 @@ def run(
         for found in warnings:
             reporter.say(f"warning: {found.where}: {found.what}")
         try:
-            context = RunContext(params, machines, paths)
+            context = RunContext(params, with_front_ends(machines), paths)
             hold_data(context, reporter)
             state = Loop.open(context, reporter, page.keep, new_reference).run()
         except InputError:

@@ -13,7 +13,7 @@ from wtemlp.config.reference import force_fields
 from wtemlp.config.reference.frozen_model import type_map_of
 from wtemlp.core.errors import InputError
 from wtemlp.reference.sampler import in_words, sampler_of, sampler_section
-from wtemlp.structures.topology import read_topology
+from wtemlp.structures.topology import compose, read_topology
 
 LINES = ["pair_style lj/cut 5.0", "pair_coeff * * 0.01 2.8"]
 OWN = {"units": "metal", "lines": LINES}
@@ -226,3 +226,23 @@ def test_md_with_a_calculator_needs_wtemlp_lmp(tmp_path):
         sampler_section(params, replace(machines, model_devi=plain))
     params, machines = make(tmp_path / "b", cube, np.eye(3))
     assert sampler_section(params, machines).stage == "fp"
+
+
+def test_a_structure_is_made_of_topologies_one_after_another(tmp_path):
+    """As often as they fit, the longest first; else the first atom that is another is told."""
+    (tmp_path / "water.data").write_text(DATA.format(mass=1.008))
+    water = read_topology(tmp_path / "water.data", "full", ("O", "H"))
+    two = compose([water], ["O", "H", "H"] * 2)
+    assert two.starts == [0, 3] and two.interactions("Bonds")[:, 1:].tolist() == [
+        [0, 1],
+        [0, 2],
+        [3, 4],
+        [3, 5],
+    ]
+    for symbols, said in (
+        (["O", "H", "H", "O", "O", "H"], "atom 5 is O, and water.data has H there"),
+        (["O", "H", "H", "O", "H"], "atom 6 is missing, and water.data has H there"),
+        (["H", "O"], "atom 1 is H, and water.data has O there"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            compose([water], symbols)

@@ -48,7 +48,7 @@ def _run_row(run: MdRun) -> list[str]:
     spread = number(run.temperature_std_K)
     if run.temperature_std_K is not None and run.temperature_std_expected_K is not None:
         spread += f" ({number(run.temperature_std_expected_K)})"
-    oxygen = run.diffusion[0] if run.diffusion else None
+    moves = run.diffusion[0] if run.diffusion else None
     return [
         f"{run.target_K:g}",
         run.ensemble.upper(),
@@ -59,8 +59,8 @@ def _run_row(run: MdRun) -> list[str]:
         in_words(run.total_energy_drift_meV_atom_ns),
         in_words(run.pressure_bar),
         in_words(run.density_g_cm3, 4),
-        in_words(oxygen.d_pbc if oxygen else None),
-        in_words(oxygen.d_corrected if oxygen else None),
+        in_words(moves.d_pbc if moves else None),
+        in_words(moves.d_corrected if moves else None),
         run.failed,
     ]
 

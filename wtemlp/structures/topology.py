@@ -193,6 +193,22 @@ class Composed:
             )
 
 
+def _misfit(topologies: Sequence[Topology], symbols: tuple[str, ...], begin: int) -> str:
+    """Where atoms stop to be those of the topology that is most like them."""
+    alike = 0
+    for one in topologies:
+        pairs = zip(one.elements, symbols[begin:], strict=False)
+        same = next((k for k, (a, b) in enumerate(pairs) if a != b), len(symbols) - begin)
+        if same >= alike:
+            alike, wanted = same, one
+    files = ", ".join(one.file.name for one in topologies)
+    found = symbols[begin + alike] if begin + alike < len(symbols) else "missing"
+    return (
+        f"its {len(symbols)} atoms are not those of the topology ({files}) in their order: atom "
+        f"{begin + alike + 1} is {found}, and {wanted.file.name} has {wanted.elements[alike]} there"
+    )
+
+
 def compose(topologies: Sequence[Topology], symbols: Sequence[str]) -> Composed:
     """Find the topologies that a structure's atoms are of, the longest that fits first.
 
@@ -221,11 +237,7 @@ def compose(topologies: Sequence[Topology], symbols: Sequence[str]) -> Composed:
         else:
             furthest = max(furthest, at)
             if not choices:
-                files = ", ".join(one.file.name for one in topologies)
-                raise ValueError(
-                    f"its {len(symbols)} atoms are not those of the topology ({files}), in that "
-                    f"order, from atom {furthest + 1} on"
-                )
+                raise ValueError(_misfit(topologies, symbols, furthest))
             begin = choices.pop() + 1
             at -= ordered[begin - 1].n_atoms
     return Composed(tuple(ordered[number] for number in choices))

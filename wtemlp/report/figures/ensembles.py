@@ -48,7 +48,7 @@ def _structure(ensembles: Sequence[SampledEnsemble]) -> Figure:
     caption = Markup(
         "Radial distribution functions of the labelled data of each sampled ensemble. With "
         "hydrogen, the axis starts at 1.2 Å, beyond the bonds. <b>Look for</b> the same peaks in "
-        "all, lower and broader the larger γ: still the liquid, of a wider range of temperatures."
+        "all, lower and broader the larger γ: still one phase, of a wider range of temperatures."
     )
     plots = []
     for pair in dict.fromkeys(pair for one in ensembles for pair in one.rdf):

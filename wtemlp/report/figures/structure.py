@@ -1,6 +1,7 @@
 """Radial distributions of the training data."""
 
 from collections.abc import Sequence
+from itertools import combinations_with_replacement
 
 import numpy as np
 from markupsafe import Markup
@@ -13,6 +14,7 @@ from wtemlp.report.systems import TrainingData
 
 BIN_A = 0.1  #: width of a bin, Angstrom
 REACH_A = 8.0  #: largest distance shown, where the box allows it
+MAX_PAIRS = 6  #: shown
 BONDED_A = 1.2  #: pairs with hydrogen start here: the bond's peak would hide all else
 
 
@@ -21,9 +23,10 @@ def rdf_figure(run: RunData) -> Figure:
     caption = Markup(
         "Radial distribution functions of the training data, up to half of the box. With hydrogen, "
         "the axis starts at 1.2 Å, beyond the bonds. <b>Look for</b> the same peaks in both: "
-        "frames of the well-tempered ensemble still are the liquid that was started from, with "
+        "frames of the well-tempered ensemble still are of the phase that was started from, with "
         "lower and broader peaks, as of a wider range of temperatures. A peak where the initial "
-        "data have none, most of all at short distances, is a sign of broken molecules."
+        "data have none, most of all at short distances, is of atoms that have come too near, or "
+        "of broken bonds; peaks that vanish at long distances are of a crystal that melts."
     )
     groups = [
         ("initial data", style.NEUTRAL, run.initial),
@@ -55,11 +58,11 @@ def first_A(pair: tuple[str, str]) -> float:
 
 
 def _pairs(systems: Sequence[TrainingData]) -> list[tuple[str, str]]:
-    """O-O and O-H of water; otherwise the first element with itself and with the next two."""
+    """All pairs of elements but H-H, those of the heavier ones first, :data:`MAX_PAIRS` of them."""
     elements = list(dict.fromkeys(str(name) for system in systems for name in system.names))
-    if "O" in elements and "H" in elements:
-        return [("O", "O"), ("O", "H")]
-    return [(elements[0], other) for other in elements[:3]] if elements else []
+    elements.sort(key=lambda name: name == "H")
+    pairs = list(combinations_with_replacement(elements, 2))
+    return [pair for pair in pairs if pair != ("H", "H") or len(pairs) == 1][:MAX_PAIRS]
 
 
 def _pooled(systems: Sequence[TrainingData], pair: tuple[str, str]) -> RadialDistribution | None:

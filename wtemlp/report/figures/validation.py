@@ -38,7 +38,7 @@ def validation_figures(found: Validation) -> list[Figure]:
 
 
 def rdf_figure(found: Validation) -> Figure:
-    """Radial distributions of the models' liquids against the reference's."""
+    """Radial distributions of the models' MD against the reference's."""
     caption = Markup(
         "Radial distribution functions of MD (NVT) with each model, and with the reference, from "
         "the same start; bands: one standard error. With hydrogen, the axis starts at 1.2 Å, "

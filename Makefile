@@ -1,4 +1,4 @@
-# make run    sets up everything and runs the laptop quickstart to its report
+# make run    sets up everything and runs the laptop quickstart to its report and its validation
 # make test   sets up everything and passes all tests
 # make lint   checks style, types and the format of the code
 # make docs   writes the documentation to build/docs, warnings as errors
@@ -21,6 +21,7 @@ run: $(READY)
 	mkdir -p $(RUN)
 	cd $(RUN) && $(BIN)/wtemlp init ../../params/quickstart_init.json ../../machines/local.json
 	cd $(RUN) && $(BIN)/wtemlp run ../../params/quickstart.json ../../machines/local.json
+	cd $(RUN) && $(BIN)/wtemlp validate ../../params/quickstart.json ../../machines/local.json
 
 # The cluster tests mostly wait, so there are more workers than cores, each with one thread.  What fails beside others is
 # run again alone: on a busy machine something may take longer than a test waits for it.

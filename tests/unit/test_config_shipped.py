@@ -14,11 +14,11 @@ from wtemlp.dpgen import adapter
 
 REPOSITORY = Path(__file__).parents[2]
 PARAMS = sorted((REPOSITORY / "params").rglob("*.json"))
-INIT = [path for path in PARAMS if path.stem in ("init", "quickstart_init")]
+INIT = [path for path in PARAMS if path.stem == "init" or path.stem.endswith("_init")]
 #: Folders of parameter files, each with the init file that they continue from.
 THESIS = REPOSITORY / "params" / "thesis"
 PAIRS = [
-    (REPOSITORY / "params" / "quickstart_init.json", REPOSITORY / "params" / "quickstart.json"),
+    (REPOSITORY / "params" / "water_init.json", REPOSITORY / "params" / "water.json"),
     *((THESIS / "init.json", path) for path in sorted(THESIS.glob("*.json")) if path not in INIT),
     *(
         (THESIS / "small" / "init.json", path)
@@ -35,8 +35,10 @@ def name(path: Path) -> str:
 
 
 def test_there_are_files():
-    assert {"quickstart", "nvt", "wte256", "active_learning"} <= {path.stem for path in RUN}
-    assert {"quickstart_init", "init"} <= {path.stem for path in INIT}
+    assert {"quickstart", "water", "nvt", "wte256", "active_learning"} <= {
+        path.stem for path in RUN
+    }
+    assert {"quickstart_init", "water_init", "init"} <= {path.stem for path in INIT}
     assert {"local", "slurm", "slurm_ssh", "pbs", "lsf"} <= {path.stem for path in MACHINES}
 
 
@@ -62,6 +64,19 @@ def test_run_continues_from_its_init(init, param, tmp_path):
     for path in (*run.init_data_sys, *run.validation_data_sys):
         data = Path(os.path.normpath(path))
         assert any(data.is_relative_to(one / start.output) for one in (tmp_path, folder))
+
+
+def test_the_quickstart_continues_from_its_init_and_fills_its_window(tmp_path):
+    folder = REPOSITORY / "params"
+    start = load_init_params(folder / "quickstart_init.json", tmp_path)
+    run = load_params(folder / "quickstart.json", tmp_path, check_files=False)
+    assert run.type_map == start.type_map and not run.warnings
+    assert run.timestep_ps == pytest.approx(1e-3 * start.timestep_fs)
+    names = {system.name for system in start.systems}
+    for path in (*run.init_data_sys, *run.validation_data_sys):
+        assert path.relative_to(tmp_path / start.output / "data").parts[0] in names
+    assert {job.press_bar for job in run.jobs} == {(0.0,)}
+    assert run.validation.pressure_bar == 0
 
 
 def test_thesis_is_the_thesis(tmp_path):

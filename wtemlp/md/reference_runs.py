@@ -129,8 +129,10 @@ def nvt(
     steps: int,
     velocity_seed: int,
     thermostat_seed: int,
+    pressure_bar: float | None = None,
+    barostat: str = "iso",
 ) -> str:
-    """Script of a short NVT run, its first quarter an equilibration that is not recorded.
+    """Script of a short unbiased run, its first quarter an equilibration that is not recorded.
 
     Parameters
     ----------
@@ -139,8 +141,19 @@ def nvt(
     steps : int
         Of both parts together.
     velocity_seed, thermostat_seed : int
+    pressure_bar : float, optional
+        That is held; by default the volume is.
+    barostat : str
+        LAMMPS's word for what changes of the cell.
     """
-    run = ReferenceRun(temperature_K, timestep_fs, steps, keep_end=False)
+    run = ReferenceRun(
+        temperature_K,
+        timestep_fs,
+        steps,
+        pressure_bar=pressure_bar,
+        barostat=barostat,
+        keep_end=False,
+    )
     return script(run, system, velocity_seed, thermostat_seed)
 
 

@@ -36,7 +36,7 @@ THIS_MACHINE = MachineSection(
 
 
 class OwnRun:
-    """A short NVT run of the first system at the first temperature.
+    """A short unbiased run of the first system at the first temperature, and pressure.
 
     Parameters
     ----------
@@ -83,8 +83,18 @@ class OwnRun:
                 f"there is no unbiased run in {root} and no structure to start one from",
                 "make them with wtemlp init, or name an unbiased run with --from PATH",
             )
-        self._inputs = short_nvt.inputs(params, sampler, files[0], self.temperature_K, steps)
-        title = f"system.{self.system:03d}.{self.temperature_K:g}K.{steps}"
+        self.pressure_bar = job.press_bar[0] if job and job.press_bar else None
+        self._inputs = short_nvt.inputs(
+            params,
+            sampler,
+            files[0],
+            self.temperature_K,
+            steps,
+            self.pressure_bar,
+            job.barostat if job and job.barostat else "iso",
+        )
+        held = "" if self.pressure_bar is None else f".{self.pressure_bar:g}bar"
+        title = f"system.{self.system:03d}.{self.temperature_K:g}K{held}.{steps}"
         self.folder = root / FOLDER / title
 
     def do(self, section: MachineSection, reporter: Reporter) -> UnbiasedRun:
@@ -99,11 +109,12 @@ class OwnRun:
             shutil.rmtree(self.folder)
         task = short_nvt.task(self.folder, self._inputs, section.command, self.steps)
         stage = StageTasks([task], self.root / FOLDER, done_steps=done_steps)
-        run_stage(stage, f"plan: {self.steps} steps of NVT", section, self.root, reporter)
+        run_stage(stage, f"plan: {self.steps} steps without a bias", section, self.root, reporter)
         return of_reference(
             self.folder / ENERGIES,
             temperature_K=self.temperature_K,
             timestep_ps=self.params.timestep_ps,
             system=self.system,
             root=self.root,
+            pressure_bar=self.pressure_bar,
         )

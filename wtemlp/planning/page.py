@@ -7,7 +7,7 @@ from typing import Any
 from wtemlp.analysis.planning import FILLED
 from wtemlp.core.formatting import duration
 from wtemlp.core.units import EV_IN_KJ_MOL, KCAL_MOL_IN_EV
-from wtemlp.planning.plan import Plan, Window, filling
+from wtemlp.planning.plan import Plan, Window
 from wtemlp.planning.sources import REFERENCE
 
 J_MOL_PER_EV = 1e3 * EV_IN_KJ_MOL
@@ -140,15 +140,13 @@ def _explained(plan: Plan) -> list[str]:
 
 
 def _enough(plan: Plan, nsteps: int) -> list[str]:
-    """Up to which bias factor the file's steps do; a part of them is for the filling."""
-    share = filling(plan.hills)
-    times = "twice" if share == 0.5 else f"{1 / share:g} times"
-    enough = [row.biasfactor for row in plan.rows if 0 < row.steps / share <= nsteps]
+    """Up to which bias factor the file's steps do; half of them are for the filling."""
+    enough = [row.biasfactor for row in plan.rows if 0 < 2 * row.steps <= nsteps]
     what = f"nsteps in the file, {nsteps}, is"
     if enough:
-        lines = [f"{what} {times} the steps to fill or more up to g = {max(enough):g}."]
+        lines = [f"{what} twice the steps to fill or more up to g = {max(enough):g}."]
     else:
-        lines = [f"{what} less than {times} the steps to fill any of these."]
+        lines = [f"{what} less than twice the steps to fill any of these."]
     more = [(factor, steps) for factor, steps in plan.wanted if steps > nsteps]
     return lines + [f'For g = {factor:g} have  "nsteps": {steps}' for factor, steps in more]
 

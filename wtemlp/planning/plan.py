@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from wtemlp.analysis.energy import ENOUGH, biasfactor_for_ends
 from wtemlp.analysis.planning import (
     FASTEST,
-    FILL_WITHIN,
     MAX_AUTO_KT,
     Fluctuations,
     Hills,
@@ -94,7 +93,7 @@ def make_plan(
     if window is not None and job is not None:
         steps = next(row.steps for row in rows if row.biasfactor == window.biasfactor)
         if steps:
-            window = replace(window, nsteps=round_up(steps / filling(hills), job.trj_freq))
+            window = replace(window, nsteps=round_up(2 * steps, job.trj_freq))
     n_molecules = None
     if isinstance(params.sampler, ForceField) and run.n_atoms and run.n_atoms % WATER_ATOMS == 0:
         n_molecules = run.n_atoms // WATER_ATOMS
@@ -109,7 +108,7 @@ def make_plan(
         window=window,
         nsteps=(job.nsteps or None) if job else None,
         wanted=tuple(
-            (row.biasfactor, round_up(row.steps / filling(hills), job.trj_freq))
+            (row.biasfactor, round_up(2 * row.steps, job.trj_freq))
             for row in rows
             if job is not None and row.biasfactor in job.wte.biasfactors and row.steps
         ),
@@ -119,11 +118,6 @@ def make_plan(
             *_another_ensemble(run, job),
         ),
     )
-
-
-def filling(hills: Hills) -> float:
-    """The fraction of a run's steps that may go into the filling."""
-    return FILL_WITHIN if hills.chosen else 0.5
 
 
 def _another_ensemble(run: UnbiasedRun, job: ExploreJob | None) -> list[str]:

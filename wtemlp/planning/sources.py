@@ -208,7 +208,13 @@ def _of_init(folder: Path, root: Path) -> list[UnbiasedRun]:
 
 
 def of_reference(
-    energies: Path, *, temperature_K: float, timestep_ps: float, system: int | None, root: Path
+    energies: Path,
+    *,
+    temperature_K: float,
+    timestep_ps: float,
+    system: int | None,
+    root: Path,
+    pressure_bar: float | None = None,
 ) -> UnbiasedRun:
     """A run with the reference force field, whose equilibration was not recorded.
 
@@ -222,6 +228,8 @@ def of_reference(
         Its system of ``sys_configs``.
     root : Path
         The run's folder.
+    pressure_bar : float, optional
+        That was held; by default the volume was.
     """
     table = numbers(energies)
     if table.shape[1] < 3:
@@ -229,7 +237,8 @@ def of_reference(
     rows, spacing = even_rows(table[:, 0], energies)
     loop = longest_run(energies.with_name(LOG))
     return UnbiasedRun(
-        where=_shown(energies, root),
+        where=_shown(energies, root)
+        + ("" if pressure_bar is None else f", at {pressure_bar:g} bar"),
         engine=REFERENCE,
         energies_eV=(table[rows, 2] * units_of_script(energies.with_name(SCRIPT)).energy_eV,),
         spacing_ps=spacing * timestep_ps,
@@ -237,7 +246,7 @@ def of_reference(
         system=system,
         n_atoms=loop.n_atoms if loop else None,
         seconds_per_step=loop.seconds_per_step if loop else None,
-        pressure_held=False,
+        pressure_held=pressure_bar is not None,
     )
 
 

@@ -16,7 +16,13 @@ Files = Mapping[str, str | Path]
 
 
 def inputs(
-    params: Params, sampler: Sampler, structure: Path, temperature_K: float, steps: int
+    params: Params,
+    sampler: Sampler,
+    structure: Path,
+    temperature_K: float,
+    steps: int,
+    pressure_bar: float | None = None,
+    barostat: str = "iso",
 ) -> Files:
     """The input files of the run, by their names: text, or a file to be copied.
 
@@ -29,6 +35,10 @@ def inputs(
         File in the parameter file's ``sys_format``.
     temperature_K : float
     steps : int
+    pressure_bar : float, optional
+        That is held; by default the volume is.
+    barostat : str
+        LAMMPS's word for what changes of the cell.
 
     Raises
     ------
@@ -41,6 +51,8 @@ def inputs(
         temperature_K=temperature_K,
         timestep_fs=1e3 * params.timestep_ps,
         steps=steps,
+        pressure_bar=pressure_bar,
+        barostat=barostat,
         velocity_seed=derive_seed(params.seed, "plan", "velocity"),
         thermostat_seed=derive_seed(params.seed, "plan", "thermostat"),
     )

@@ -108,7 +108,8 @@ def _add_energies(plot: go.Figure, walkers: list[WalkerEnergies]) -> None:
     known = bool(sigma and temperature_K)
     nvt = np.concatenate([w.nvt_eV - w.nvt_eV.mean() for w in walkers])
     law = _Law(sigma, temperature_K or 0.0, (1.0,)) if known else None
-    _add_distribution(plot, "NVT", nvt, law, style.NEUTRAL)
+    unbiased = "NVT" if walkers[0].pressure_bar is None else "no bias"
+    _add_distribution(plot, unbiased, nvt, law, style.NEUTRAL)
     groups = group_by_sampling(walkers)
     for one, colour in style.sampling_colours(groups).items():
         sampled = [w for w in groups[one] if len(w.wte_eV)]

@@ -114,9 +114,11 @@ def test_the_distributions_of_the_energy_are_beside_the_trajectory(run):
     energies = colvar.read(folder / "COLVAR.wte")["ene"][31:]
     mean = np.average(columns["energy"], weights=columns["p_biased"])
     assert mean == pytest.approx(energies.mean(), abs=np.diff(columns["energy"])[0])
-    # 0.3 ps of water: a handful of independent energies at best; the file says what that is worth.
-    assert settings["reweighting"] in ("trustworthy", "untrustworthy")
-    assert float(settings["kish"]) > 1
+    # 0.15 ps of water are not worth a third of their energies, and ten are what it takes.
+    kish, worth = (float(settings[key]) for key in ("kish", "independent"))
+    assert worth == pytest.approx(kish / float(settings["inefficiency"]), rel=1e-4)
+    assert 1 < kish <= len(energies) and worth < len(energies) / 3
+    assert settings["reweighting"] == ("trustworthy" if worth >= 10 else "untrustworthy")
 
 
 def test_biased_frames_are_among_the_labelled(run):

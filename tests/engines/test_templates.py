@@ -82,7 +82,9 @@ def test_the_example_biases_the_energy_alone(run):
         mean, sigma, _ = measured.parse_sigma((task / "sigma.out").read_text())
         np.testing.assert_allclose(hills["sigma_ene"], sigma, rtol=1e-9)
         nvt = colvar.read(task / "COLVAR.nvt")
-        assert mean == pytest.approx(nvt["ene"][nvt["time"] > 150.5 * DT_PS].mean(), rel=5e-3)
+        kept = nvt["ene"][nvt["time"] > 150.5 * DT_PS]
+        # Of the same outputs, or of one more or less, which cannot move a mean by more than this.
+        assert mean == pytest.approx(kept.mean(), abs=np.ptp(kept) / len(kept))
         thermo = thermo_energies(task / "log.lammps")
         steps = np.rint(biased["time"] / DT_PS).astype(int)
         both = [row for row, step in enumerate(steps) if step in thermo]

@@ -157,7 +157,7 @@ def _param(own: _Own) -> dict[str, Any]:
     job: dict[str, Any] = {"sys_idx": [0], "temps": [300], "ensemble": "nvt"}
     if own.periodic:
         job |= {"ensemble": "npt", "press": [1.0]}
-    job |= {"nsteps": 10000, "trj_freq": 50}
+    job |= {"nsteps": 20000, "trj_freq": 50}
     alone = [] if own.molecular or not own.periodic else own.type_map
     return {
         "_comment": "wtemlp run: DP-GEN's parameter file, with a block wte; keys that begin with _ "
@@ -187,7 +187,7 @@ def _param(own: _Own) -> dict[str, Any]:
         "model_devi_f_trust_hi": 0.4,
         "_jobs": "an iteration each; wtemlp plan helps with the bias factor",
         "model_devi_jobs": [
-            {**job, "wte": {"biasfactor": [factor], "pace": 50, "nvt_steps": 2000}}
+            {**job, "wte": {"biasfactor": [factor], "pace": "auto", "nvt_steps": 2000}}
             for factor in (4, 8)
         ],
         **own.reference,

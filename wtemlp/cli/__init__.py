@@ -3,6 +3,7 @@
 Everything heavy is imported by the command that needs it: ``wtemlp lmp`` starts once a task.
 """
 
+import json
 import logging
 import sys
 import traceback
@@ -13,11 +14,11 @@ import click
 from wtemlp import __version__
 from wtemlp.cli.compare import compare
 from wtemlp.cli.doctor import doctor
-from wtemlp.cli.export import export
+from wtemlp.cli.loop import run, step
 from wtemlp.cli.new import new
 from wtemlp.cli.options import NumberLists, file_argument, folder_option
 from wtemlp.cli.report import report
-from wtemlp.cli.rewind import rewind
+from wtemlp.cli.steering import clean, export, rewind
 from wtemlp.cli.sweep import sweep
 from wtemlp.cli.validate import validate
 from wtemlp.core.atomic_io import in_words
@@ -66,32 +67,6 @@ def init(param: Path, machine: Path, root: Path) -> None:
 
 @cli.command()
 @file_argument("param")
-@file_argument("machine")
-@folder_option
-@click.option(
-    "--new-reference",
-    is_flag=True,
-    help="Go on although the reference (fp_style, fp_params, the files that they name) is another "
-    "than that of the labels that are there; the report then says which labels are of which.",
-)
-def run(param: Path, machine: Path, root: Path, new_reference: bool) -> None:
-    """Run the active-learning loop; given again, it goes on where it was.
-
-    PARAM is DP-GEN's parameter file with a `wte` block, MACHINE is DP-GEN's machine file.
-    Relative paths in them are relative to the run's folder.
-
-    \b
-    Examples:
-      wtemlp run params/quickstart.json machines/local.json
-      wtemlp run -C runs/water param.json machine.json
-    """
-    from wtemlp.cli.run import run_command
-
-    run_command(param, machine, root, new_reference)
-
-
-@cli.command()
-@file_argument("param")
 @click.argument("machine", type=click.Path(path_type=Path), required=False)
 @click.option("--schema-only", is_flag=True, help="Look at the files' keys and values alone.")
 @click.option(
@@ -100,8 +75,16 @@ def run(param: Path, machine: Path, root: Path, new_reference: bool) -> None:
     help="Also send a tiny job through each stage's queue, and label a frame of each initial "
     "system there, to hold it against the data.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @folder_option
-def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, root: Path) -> None:
+def check(
+    param: Path,
+    machine: Path | None,
+    schema_only: bool,
+    submit: bool,
+    as_json: bool,
+    root: Path,
+) -> None:
     """Find what would make a run fail, before it begins.
 
     Looks at the files, the data and structures that they name and the run in the folder; then at
@@ -123,7 +106,15 @@ def check(param: Path, machine: Path | None, schema_only: bool, submit: bool, ro
     from wtemlp.cli.check import check_command
 
     sys.exit(
-        check_command(param, machine, root, click.echo, schema_only=schema_only, submit=submit)
+        check_command(
+            param,
+            machine,
+            root,
+            click.echo,
+            schema_only=schema_only,
+            submit=submit,
+            as_json=as_json,
+        )
     )
 
 
@@ -239,18 +230,24 @@ def plan(
 
 @cli.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path())
-def status(root: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, of a run.")
+def status(root: Path, as_json: bool) -> None:
     """Tell where the run, or the sweep, in ROOT stands, from its files alone.
 
     \b
     Examples:
       wtemlp status runs/quickstart
+      wtemlp status runs/quickstart --json
       wtemlp status runs/quickstart/sweep
     """
+    from wtemlp.cli.status import as_json as run_as_json
     from wtemlp.cli.status import describe
     from wtemlp.sweep.listing import describe as describe_sweep
     from wtemlp.sweep.listing import find_sweep
 
+    if as_json:
+        click.echo(json.dumps(run_as_json(root.resolve()), indent=1, default=str))
+        return
     folder = find_sweep(root.resolve())
     click.echo(describe(root.resolve()) if folder is None else describe_sweep(folder))
 
@@ -328,7 +325,8 @@ def dp(args: tuple[str, ...]) -> None:
     sys.exit(dp_main(list(args)))
 
 
-for command in (compare, doctor, export, new, report, rewind, sweep, validate):
+COMMANDS = (clean, compare, doctor, export, new, report, rewind, run, step, sweep, validate)
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -5,12 +5,22 @@ from pathlib import Path
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.session.session import find_input, run_folder
+from wtemlp.workflow.rehearsal import rehearse
 from wtemlp.workflow.run import run
 
 
-def run_command(param: Path, machine: Path, root: Path, new_reference: bool = False) -> None:
+def run_command(
+    param: Path, machine: Path, root: Path, new_reference: bool = False, one_stage: bool = False
+) -> None:
     """Do ``wtemlp run``."""
     root = run_folder(root)
     param, machine = find_input(param, root), find_input(machine, root)
     params, machines = load_params(param, root), load_machines(machine, root)
-    run(params, machines, root, new_reference=new_reference)
+    run(params, machines, root, new_reference=new_reference, one_stage=one_stage)
+
+
+def rehearse_command(param: Path, machine: Path, root: Path) -> list[str]:
+    """Do ``wtemlp run --dry-run``: what it would do, a line each."""
+    root = run_folder(root)
+    param, machine = find_input(param, root), find_input(machine, root)
+    return rehearse(load_params(param, root), load_machines(machine, root), root)

@@ -1,19 +1,24 @@
 """Where a run stands, from its files alone."""
 
+import json
 import socket
 import time
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from wtemlp.core import shell_hints
+from wtemlp.core.atomic_io import UNREADABLE
 from wtemlp.core.errors import InputError
 from wtemlp.core.formatting import duration
 from wtemlp.core.paths import RunPaths
+from wtemlp.dispatch.journal import JOURNAL, JobEntry
 from wtemlp.records import state as states
 from wtemlp.records import validation_record
 from wtemlp.records.compatibility import dpgen_came_to
 from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
-from wtemlp.records.summary import summaries
+from wtemlp.records.summary import Summary, summaries
 from wtemlp.report.cost import cost_in_words
 from wtemlp.report.findings import findings
 from wtemlp.report.table import format_table
@@ -27,6 +32,7 @@ STEP_WORDS = {
     "POST": ("results to be read", "results being read"),
 }
 VALIDATE = "validate"
+MOST_JOBS = 5  #: that are named
 MOST_FINDINGS = 6  #: of the newest iterations; the page has all
 #: Where the output folders of `wtemlp init` are looked for.
 OUTPUTS = (f"*/{PARAMETERS}", f"*/*/{PARAMETERS}")
@@ -76,6 +82,9 @@ def describe(root: Path) -> str:
             again = shell_hints.command(VALIDATE, root, *live["files"])
         lines += _client(live, at_work, again)
     rows = summaries(paths)
+    lines += _places(paths, state)
+    if not state.finished and (left := seconds_left(rows, state)):
+        lines.append(f"about {duration(left)} to the end, if stages take as long as their last")
     cost = cost_in_words(rows)
     lines += _validation(root)
     lines += [one.line for one in findings(rows)[:MOST_FINDINGS]]
@@ -137,3 +146,85 @@ def _client(live: dict[str, Any], at_work: bool | None, again: str) -> list[str]
         # The lock of another user, or a file system that does not know the locks of other hosts.
         return [f"{live['line']} ({ago}, {where})", f"if that has ended, {again}"]
     return [f"no wtemlp is at work on it (the last, {where}, has ended); {again}"]
+
+
+def as_json(root: Path) -> dict[str, Any]:
+    """What ``wtemlp status --json`` prints of a run.
+
+    Raises
+    ------
+    InputError
+        If there is no run in the folder.
+    """
+    paths = RunPaths(root)
+    state = states.load(paths)
+    if state is None:
+        raise InputError(str(root), "there is no run here", "start one with: wtemlp run")
+    rows = summaries(paths)
+    return {
+        "state": asdict(state) | {"step": state.step.name.lower()},
+        "at_work": is_held(paths),
+        "live": read_live(paths.live),
+        "seconds_left": None if state.finished else seconds_left(rows, state),
+        "jobs": _jobs(paths, state),
+        "folder": str(_stage_folder(paths, state)),
+        "log": str(paths.log),
+        "iterations": [asdict(row) for row in rows],
+        "findings": [asdict(one) | {"severity": one.severity.name} for one in findings(rows)],
+    }
+
+
+def _stage_folder(paths: RunPaths, state: states.RunState) -> Path:
+    folder = {"train": paths.train, "explore": paths.explore, "label": paths.label}
+    return folder[state.step.stage](state.iteration)
+
+
+def _jobs(paths: RunPaths, state: states.RunState) -> list[dict[str, Any]]:
+    """The jobs of the current stage that may be alive."""
+    try:
+        journal = json.loads((_stage_folder(paths, state) / JOURNAL).read_text())
+        jobs = [JobEntry(**entry) for entry in journal["jobs"].values()]
+    except (OSError, *UNREADABLE):
+        return []
+    return [{"id": job.queue_id, "where": job.where, "tasks": job.tasks} for job in jobs]
+
+
+def _places(paths: RunPaths, state: states.RunState) -> list[str]:
+    """Where the current stage is, its jobs, and the log."""
+    if state.finished:
+        return []
+    folder = _stage_folder(paths, state).relative_to(paths.root)
+    jobs = _jobs(paths, state)
+    named = ", ".join(f"{job['id'] or '?'} ({len(job['tasks'])} tasks)" for job in jobs[:MOST_JOBS])
+    more = f" and {len(jobs) - MOST_JOBS} more" if jobs[MOST_JOBS:] else ""
+    said = f"; jobs {named}{more}" if jobs else ""
+    return [f"in {folder}{said}; log: {paths.log.name}"]
+
+
+def seconds_left(rows: Sequence[Summary], state: states.RunState) -> float | None:
+    """Wall time to the end of a run, if each stage takes as long as it last did.
+
+    What the current stage has behind it is not known here, so it counts whole.
+
+    Returns
+    -------
+    float or None
+        None: a stage that is to come has not been done yet.
+    """
+    last: dict[str, float] = {}
+    for row in rows:
+        if row.iteration < state.iteration:
+            last |= row.seconds
+    final = state.n_iterations if state.final is None else state.final
+    stages = ("train", "explore", "label")
+    total, first = 0.0, state.step // 3
+    for iteration in range(state.iteration, final + 1):
+        for place, stage in enumerate(stages):
+            if (iteration == state.iteration and place < first) or (
+                iteration == final and place > 0
+            ):
+                continue
+            if stage not in last:
+                return None
+            total += last[stage]
+    return total

@@ -4,6 +4,7 @@ The same is kept in a small file, from which ``wtemlp status`` tells what is goi
 """
 
 import json
+import logging
 import os
 import socket
 import time
@@ -18,10 +19,12 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from wtemlp import __version__
 from wtemlp.core.atomic_io import write_passing
 from wtemlp.core.formatting import duration
 from wtemlp.dispatch.tasks import Progress, Task
 
+log = logging.getLogger("wtemlp.run")  # what a user is told, for the run's log
 PLAIN_EVERY_S = 30.0  #: between plain lines of a stage in which nothing changes
 MIN_FRACTION = 0.02  #: below it, no time left is estimated
 LOOK_SHARE = 0.02  #: of the time, at most, goes into asking engines how far they are
@@ -166,19 +169,28 @@ class Reporter:
     def begin(self) -> None:
         """Leave word that the command is at work; the error of the one before is forgotten."""
         self._write_live("starting")
+        log.info("wtemlp %s: %s begins", __version__, " ".join([self._command, *self._files]))
 
     def end(self, error: str = "") -> None:
         """Leave word that it is no more, and why: "" if it has done what it had to do."""
         self._write_live("ended", ended=True, error=error)
+        if not error:
+            log.info("%s has ended", self._command)
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """A line that stays, also in the log."""
+        log.info("%s", text)
+        self.show(text)
+
+    def show(self, text: str) -> None:
+        """A line that stays, and is in the log already."""
         self._write_live(text)
         stamp = "" if self._console.is_terminal else time.strftime("%Y-%m-%d %H:%M:%S ")
         self._console.print(stamp + text, markup=False, soft_wrap=True)
 
     def table(self, text: str) -> None:
         """Text of several lines, as it is."""
+        log.info("\n%s", text)
         self._console.print(text, markup=False, soft_wrap=True)
 
     def follow(

@@ -50,6 +50,8 @@ def run_log(paths: RunPaths, say: Callable[[str], object]) -> Iterator[None]:
     ]
     for logger, handler in added:
         logger.addHandler(handler)
+    own, level = logging.getLogger("wtemlp"), logging.getLogger("wtemlp").level
+    own.setLevel(logging.INFO)
     try:
         yield
     except WtemlpError as error:
@@ -59,6 +61,7 @@ def run_log(paths: RunPaths, say: Callable[[str], object]) -> Iterator[None]:
         logging.getLogger("wtemlp").exception("unexpected error")
         raise
     finally:
+        own.setLevel(level)
         for logger, handler in added:
             logger.removeHandler(handler)
         to_file.close()
@@ -153,9 +156,10 @@ def at_work(
     again = again or shell_hints.command(command, paths.root, *files)
     with _ended_by_sigterm(), locked(paths):
         try:
-            with _files_named(paths.root, again), run_log(paths, reporter.say):
+            with _files_named(paths.root, again), run_log(paths, reporter.show):
                 reporter.begin()
                 yield reporter
+                reporter.end()
         except WtemlpError as error:
             if not isinstance(error, InputError | FileSystemError):
                 reporter.say(f"stopped; go on with: {again}")
@@ -165,4 +169,3 @@ def at_work(
             interrupted = isinstance(error, KeyboardInterrupt)
             reporter.end("interrupted" if interrupted else f"{type(error).__name__}: {error}")
             raise
-        reporter.end()

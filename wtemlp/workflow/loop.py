@@ -31,6 +31,8 @@ from wtemlp.workflow.notes import ToldFindings, in_words, levels_in_words, nothi
 from wtemlp.workflow.resume import begin
 
 CONVERGED = "converged"
+#: The last steps of train, explore, select and label.
+ENDS = (Step.POST_TRAIN, Step.POST_EXPLORE, Step.MAKE_LABEL, Step.POST_LABEL)
 
 
 class Loop:
@@ -98,8 +100,13 @@ class Loop:
                 reporter.say(changed)
         return loop
 
-    def run(self) -> RunState:
+    def run(self, one_stage: bool = False) -> RunState:
         """Do all steps that are left.
+
+        Parameters
+        ----------
+        one_stage : bool
+            Whether to stop after the next stage: train, explore, select or label.
 
         Returns
         -------
@@ -109,8 +116,11 @@ class Loop:
         if self.state.finished:
             self.reporter.say(f"this run is finished: {self.state.finished}")
         while not self.state.finished:
+            done = self.state.step
             self.step()
             self.on_change()
+            if one_stage and done in ENDS:
+                break
         return self.state
 
     def step(self) -> None:
@@ -339,25 +349,19 @@ class Loop:
                 on_change=self.on_change,
             )
         except CalculationError:
-            self._note_hours(stage, section)
+            self._note_hours(stage, section, began)
             raise
-        self._note_hours(stage, section)
-        self._note_waiting(stage, began)
+        self._note_hours(stage, section, began)
         return failed
 
-    def _note_waiting(self, stage: StageTasks, began: float) -> None:
-        if stage.tasks:
-            with self._summary() as row:
-                name, idle = self.state.step.stage, idle_seconds(stage.tasks, began, time.time())
-                row.waited[name] = round(row.waited.get(name, 0.0) + idle, 2)
-
-    def _note_hours(self, stage: StageTasks, section: MachineSection) -> None:
+    def _note_hours(self, stage: StageTasks, section: MachineSection, began: float) -> None:
         if not stage.tasks:
             return
         cores, gpus = stage_hours(stage.tasks, section)
+        idle, name = idle_seconds(stage.tasks, began, time.time()), self.state.step.stage
         with self._summary() as row:
-            row.core_hours[self.state.step.stage] = round(cores, 6)
-            row.gpu_hours[self.state.step.stage] = round(gpus, 6)
+            row.core_hours[name], row.gpu_hours[name] = round(cores, 6), round(gpus, 6)
+            row.waited[name] = round(row.waited.get(name, 0.0) + idle, 2)
 
     def _say_failed(self, failed: Sequence[TaskResult]) -> None:
         for result in failed:

@@ -62,6 +62,7 @@ def run(
     *,
     quiet: bool = False,
     new_reference: bool = False,
+    one_stage: bool = False,
 ) -> RunState:
     """Run the active-learning loop in a folder; called again, go on where it was.
 
@@ -80,6 +81,8 @@ def run(
         Whether to print nothing.
     new_reference : bool, optional
         Whether to go on if the reference is another than that of the labels that are there.
+    one_stage : bool, optional
+        Whether to stop after the next stage: train, explore, select or label.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def run(
         try:
             context = RunContext(params, with_front_ends(machines), paths)
             hold_data(context, reporter)
-            state = Loop.open(context, reporter, page.keep, new_reference).run()
+            state = Loop.open(context, reporter, page.keep, new_reference).run(one_stage)
         except InputError:
             raise
         except BaseException as error:
@@ -113,12 +116,19 @@ def run(
             raise
         finally:
             page.end()
-        rows = summaries(paths)
-        reporter.table(format_table(rows))
+        _tell_end(paths, state, reporter)
+    return state
+
+
+def _tell_end(paths: RunPaths, state: RunState, reporter: Reporter) -> None:
+    """Say where a run has come to, what was found in it, and what to do with it."""
+    rows = summaries(paths)
+    reporter.table(format_table(rows))
+    if state.finished:
         for one in findings(rows):
             reporter.say(one.line)
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
-        reporter.say(f"report: {write_run_page(root)[0]}")
-        if state.finished:
-            reporter.say(f"the potential with its card and data: {shell_hints.export(root)}")
-    return state
+        reporter.say(f"the potential with its card and data: {shell_hints.export(paths.root)}")
+    else:
+        reporter.say(f"stopped before iteration {state.iteration}, {state.step.words}")
+    reporter.say(f"report: {write_run_page(paths.root)[0]}")

@@ -1,0 +1,59 @@
+"""``wtemlp run`` and ``wtemlp step``."""
+
+from pathlib import Path
+
+import click
+
+from wtemlp.cli.options import file_argument, folder_option
+
+
+@click.command()
+@file_argument("param")
+@file_argument("machine")
+@folder_option
+@click.option("--dry-run", is_flag=True, help="Say what would be done; nothing is written.")
+@click.option(
+    "--new-reference",
+    is_flag=True,
+    help="Go on although the reference (fp_style, fp_params, the files that they name) is another "
+    "than that of the labels that are there; the report then says which labels are of which.",
+)
+def run(param: Path, machine: Path, root: Path, dry_run: bool, new_reference: bool) -> None:
+    """Run the active-learning loop; given again, it goes on where it was.
+
+    PARAM is DP-GEN's parameter file with a `wte` block, MACHINE is DP-GEN's machine file.
+    Relative paths in them are relative to the run's folder.
+
+    \b
+    Examples:
+      wtemlp run params/quickstart.json machines/local.json
+      wtemlp run -C runs/water param.json machine.json
+    """
+    from wtemlp.cli.run import rehearse_command, run_command
+
+    if dry_run:
+        for line in rehearse_command(param, machine, root):
+            click.echo(line)
+        return
+    run_command(param, machine, root, new_reference)
+
+
+@click.command()
+@file_argument("param")
+@file_argument("machine")
+@folder_option
+def step(param: Path, machine: Path, root: Path) -> None:
+    """Do the next stage of a run, and stop: train, explore, select or label.
+
+    For looking at what a stage has left, or changing the parameter file, before the next one.  A
+    step that was interrupted is done to its end.  `wtemlp run` does all that is left.
+
+    \b
+    Examples:
+      wtemlp step param.json machine.json
+      wtemlp status
+      wtemlp step param.json machine.json
+    """
+    from wtemlp.cli.run import run_command
+
+    run_command(param, machine, root, one_stage=True)

@@ -1,0 +1,132 @@
+"""What a run has left on this disk that no later step reads."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wtemlp.core import paths as names
+from wtemlp.core import shell_hints
+from wtemlp.core.errors import InputError
+from wtemlp.core.paths import RunPaths
+from wtemlp.records import state as states
+from wtemlp.records.state import RunState
+from wtemlp.session.lock import locked
+from wtemlp.workflow.export import final_iteration
+from wtemlp.workflow.rewind import FOLDER as REWOUND
+
+CHECKPOINTS = ("model.ckpt*", "checkpoint", "model-compression", "input_v2_compat.json")
+KINDS = {
+    "trajectories": "trajectories of iterations that are labelled; the frames that were chosen are "
+    "kept beside their labels (wtemlp rewind N.label then explores again)",
+    "checkpoints": "checkpoints of trainings before the last; the models stay",
+    "rewound": "what wtemlp rewind has moved aside",
+}
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file or folder that can go."""
+
+    kind: str  #: of :data:`KINDS`
+    path: Path
+    size: int  #: bytes
+
+
+def leftovers(paths: RunPaths, state: RunState) -> list[Leftover]:
+    """All that no later step of a run reads; its labels, tables, logs and models are not in it."""
+    return [Leftover(kind, path, _size(path)) for kind, path in _found(paths, state)]
+
+
+def _found(paths: RunPaths, state: RunState) -> Iterator[tuple[str, Path]]:
+    for index in range(state.iteration):
+        for task in sorted(paths.explore(index).glob("task.*")):
+            for name in (names.TRAJ, names.ALL_FRAMES):
+                if (task / name).exists():
+                    yield "trajectories", task / name
+    # The next training may go on from the checkpoints of the last.
+    last = final_iteration(paths, state)
+    for index in range(last or 0):
+        for model in sorted(paths.train(index).glob("[0-9][0-9][0-9]")):
+            for pattern in CHECKPOINTS:
+                for file in sorted(model.glob(pattern)):
+                    if not _is_linked(paths, index, file):
+                        yield "checkpoints", file
+    if (paths.root / REWOUND).is_dir():
+        yield "rewound", paths.root / REWOUND
+
+
+def _is_linked(paths: RunPaths, index: int, file: Path) -> bool:
+    """Whether a model is that file (PyTorch's checkpoints are models)."""
+    links = (link.resolve() for link in paths.train(index).glob("graph.*"))
+    return file.resolve() in links
+
+
+def _size(path: Path) -> int:
+    if path.is_symlink() or path.is_file():
+        return path.lstat().st_size
+    return sum(
+        (Path(parent) / name).lstat().st_size
+        for parent, _, files in os.walk(path)
+        for name in files
+    )
+
+
+def clean(root: Path, dry: bool) -> list[str]:
+    """Do ``wtemlp clean``, or say what it would do.
+
+    Parameters
+    ----------
+    root : Path
+        The run's folder, absolute.
+    dry : bool
+        Whether nothing is removed.
+
+    Returns
+    -------
+    list of str
+        Lines for the user.
+
+    Raises
+    ------
+    InputError
+        If there is no run.
+    WtemlpError
+        If a wtemlp is at work on it.
+    """
+    paths = RunPaths(root)
+    if dry:
+        return [*_described(paths), f"nothing is removed yet; do it with: {_again(root)}"]
+    with locked(paths):
+        lines = _described(paths)
+        for one in leftovers(paths, _state(paths)):
+            if one.path.is_dir() and not one.path.is_symlink():
+                shutil.rmtree(one.path)
+            else:
+                one.path.unlink(missing_ok=True)
+    return [*lines, "removed"]
+
+
+def _again(root: Path) -> str:
+    folder = "" if root.resolve() == Path().resolve() else f" {shell_hints.shown(root)}"
+    return f"wtemlp clean{folder} --yes"
+
+
+def _state(paths: RunPaths) -> RunState:
+    state = states.load(paths)
+    if state is None:
+        raise InputError(str(paths.root), "there is no run here", "give the folder of one")
+    return state
+
+
+def _described(paths: RunPaths) -> list[str]:
+    found = leftovers(paths, _state(paths))
+    lines = []
+    for kind, words in KINDS.items():
+        own = [one for one in found if one.kind == kind]
+        if own:
+            size = sum(one.size for one in own)
+            lines.append(f"{size / 1e6:.1f} MB in {len(own)} places: {words}")
+    whole = sum(one.size for one in found)
+    return [*lines, f"{whole / 1e6:.1f} MB of {_size(paths.root) / 1e6:.1f} MB can go"]

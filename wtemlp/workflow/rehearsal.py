@@ -1,0 +1,88 @@
+"""What ``wtemlp run`` would do, said without doing it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from wtemlp.config.records import ExploreJob, Machines, Params
+from wtemlp.core.paths import RunPaths
+from wtemlp.preflight.before import Begin, require
+from wtemlp.records import state as states
+from wtemlp.records.compatibility import dpgen_came_to, first_state, moved_to
+from wtemlp.records.state import RunState, Step
+from wtemlp.workflow import rewind
+
+
+def rehearse(params: Params, machines: Machines, root: Path) -> list[str]:
+    """Look at everything that ``wtemlp run`` looks at before it begins, and say what it would do.
+
+    Nothing is written or submitted.
+
+    Parameters
+    ----------
+    params : Params
+    machines : Machines
+    root : Path
+        The run's folder, absolute.
+
+    Returns
+    -------
+    list of str
+        Lines for the user.
+
+    Raises
+    ------
+    InputError, MissingEngine
+        What the run would be refused with.
+    """
+    paths = RunPaths(root)
+    begin = Begin(root, machines, params=params, explores=True, goes_on=True)
+    lines = [f"warning: {found.where}: {found.what}" for found in require(begin)]
+    fresh, old = first_state(params, machines, paths), states.load(paths)
+    came = dpgen_came_to(paths, old)
+    if old is not None and came is None and (found := rewind.by_hand(paths, old)) is not None:
+        back, why = found
+        lines += [f"{why}:", *rewind.describe(paths, back)]
+        state = RunState(**{**vars(fresh), "iteration": back.iteration, "step": back.step})
+    else:
+        state = moved_to(old or fresh, came, len(params.jobs))
+        lines.append(_where(state, old is None and came is None, len(params.jobs)))
+    if state.finished and not len(params.jobs) > state.iteration:
+        return lines
+    return [*lines, *_to_do(params, state)]
+
+
+def _where(state: RunState, begins: bool, jobs: int) -> str:
+    if begins:
+        return "it would begin: iteration 0, make train"
+    if state.finished:
+        more = jobs > state.iteration
+        return f"finished: {state.finished}" + (", but there are more jobs now" if more else "")
+    return f"it would go on: iteration {state.iteration}, {state.step.words}"
+
+
+def _to_do(params: Params, state: RunState) -> Iterator[str]:
+    """A line for each stage that is to come."""
+    final = len(params.jobs)
+    for iteration in range(state.iteration, final + 1):
+        current = iteration == state.iteration and not state.finished
+        step = state.step if current else Step.MAKE_TRAIN
+        if step <= Step.POST_TRAIN and not (state.finished and iteration == state.iteration):
+            yield f"iteration {iteration}: {params.numb_models} trainings"
+        if iteration == final:
+            return
+        job, most = params.jobs[iteration], params.criteria[iteration].task_max
+        systems = len(set(job.sys_idx))
+        if step <= Step.POST_EXPLORE and job.nsteps:
+            walkers, steps = _walkers(params, job), job.nsteps + job.wte.nvt_steps
+            yield f"iteration {iteration}: up to {walkers} walkers of {steps} steps"
+        yield f"iteration {iteration}: up to {most * systems} labels ({params.fp_style})"
+
+
+def _walkers(params: Params, job: ExploreJob) -> int:
+    """How many walkers an entry asks for, before any bias factor is lowered."""
+    structures = sum(len(params.sys_configs[index]) for index in job.sys_idx)
+    revisions = 1
+    if job.template is not None:
+        revisions = max(map(len, job.template.revisions.values()), default=1)
+    conditions = max(len(job.temps_K), 1) * max(len(job.press_bar), 1)
+    return structures * conditions * max(len(job.wte.biasfactors), 1) * revisions * job.wte.walkers

@@ -96,12 +96,16 @@ class Difference:
 
     def p_below(self, bound: float) -> float:
         """One-sided p-value of: the mean difference is below a bound."""
+        if len(self.values) < 2:
+            return 1.0
         return float(stats.ttest_1samp(self.values, bound, alternative="less").pvalue)
 
 
 def paired(one: NDArray[np.float64], other: NDArray[np.float64]) -> Difference:
     """One less the other; t over the replicates."""
     values = one - other
+    if len(values) < 2:
+        return Difference(float(values.mean()), -np.inf, np.inf, 1.0, values)
     test = stats.ttest_1samp(values, 0.0)
     low, high = test.confidence_interval(1 - LEVEL)
     return Difference(float(values.mean()), float(low), float(high), float(test.pvalue), values)
@@ -233,6 +237,8 @@ def false_findings(errors: Errors, n: int, seed: int = 0) -> int:
 
 def mean_and_interval(values: NDArray[np.float64], form: str = ".1f") -> str:
     """Mean and half of its 95 % interval over replicates, as text."""
+    if len(values) < 2:
+        return f"{values.mean():{form}} ± ?"
     half = stats.t.ppf(1 - LEVEL / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return f"{values.mean():{form}} ± {half:{form}}"
 

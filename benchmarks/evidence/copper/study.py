@@ -57,7 +57,7 @@ CORE = ("unbiased", "strained", "ladder", "wte16")
 ALL = (*CORE, "hot", "wte64", "opes", "unbiased_nvt", "wte16_nvt", "ladder_nvt", "densities")
 _FULL = Size(ALL, 8, (60, 240), 200_000, 6000, 200, 200_000, 50_000)
 SIZES = {
-    "toy": Size(("unbiased", "wte16"), 2, (12,), 4000, 60, 4, 2000, 500),
+    "toy": Size(("unbiased", "wte16"), 1, (12,), 4000, 60, 4, 2000, 500),
     "smoke": replace(_FULL, arms=("unbiased", "wte16"), replicates=4, labels=(60,)),
     "core": replace(_FULL, arms=CORE, labels=(60,)),
     "full": _FULL,
@@ -181,6 +181,7 @@ def param_file(
         "model_devi_engine": "lammps",
         "model_devi_dt": REFERENCE["timestep_fs"] / 1000,
         "model_devi_jobs": [],
+        "model_devi_skip": 0,
         "model_devi_f_trust_lo": 0.1,
         "model_devi_f_trust_hi": 1.0,
         "fp_task_max": 1,

@@ -17,7 +17,7 @@ from wtemlp.stages.context import RunContext
 from wtemlp.workflow.loop import Loop
 
 HERE = Path(__file__).parents[1] / "engines"
-OURS = ("seed", "validation_data_sys")
+OURS = ("seed", "validation_data_sys", "reference_check")
 TEMPLATE = """units metal
 boundary p p p
 atom_style atomic

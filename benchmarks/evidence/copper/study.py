@@ -7,6 +7,7 @@ Every step is a command of wtemlp's, so it goes on where it was when it is given
 
 import argparse
 import csv
+import io
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wtemlp.core.atomic_io import replacing, write_json
+from wtemlp.core.atomic_io import write_json, write_text
 from wtemlp.core.versions import installed_versions
 from wtemlp.records import validation_record
 
@@ -297,10 +298,11 @@ def md_rows(out: Path, cell: Cell) -> Iterator[dict[str, Any]]:
 
 def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:
     """Write a table whole."""
-    with replacing(file) as new, new.open("w", newline="") as text:
-        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_text(file, text.getvalue())
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from wtemlp.analysis.frames import Decision
 
 
 def test_the_trust_levels_divide_as_in_dpgen():
-    deviation = [0.0, 0.049999, 0.05, 0.1, 0.199999, 0.2, 5.0]
+    deviation = [1e-6, 0.049999, 0.05, 0.1, 0.199999, 0.2, 5.0]
     expected = ["ACCURATE"] * 2 + ["CANDIDATE"] * 3 + ["FAILED"] * 2
     assert [Decision(d).name for d in classify(deviation, 0.05, 0.2)] == expected
 

@@ -14,7 +14,10 @@ import wtemlp
 
 ROOT = Path(wtemlp.__file__).parents[1]
 PROGRAMS = {
+    "build",
     "packmol",
+    "setuptools",
+    "tblite",
     "pytest-cov",
     "pytest-xdist",
     "ipykernel",
@@ -22,6 +25,7 @@ PROGRAMS = {
 OWN = {
     "wtemlp",
     "tests",
+    "estimators",
     "wte_law",
     "wte_law_analysis",
     "wte_law_figures",

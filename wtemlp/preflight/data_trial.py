@@ -63,6 +63,7 @@ class Held:
     notes: tuple[str, ...]
     energy_meV_atom: float | None = None  #: stored less reference; None: no label
     force_meV_A: float | None = None  #: root mean square difference
+    failed: bool = False  #: the reference gave no label
 
 
 def is_held(params: Params) -> bool:
@@ -149,13 +150,14 @@ def judge(
         job = RunPaths(folder).label_task(0, 0, number)
         if job.name in failed:
             why = "; ".join(line.strip() for line in failed[job.name].splitlines()[:2])
-            found.append(Held(one.name, (), (f"the reference failed: {why}",)))
+            found.append(Held(one.name, (), (f"the reference failed: {why}",), failed=True))
             continue
         try:
             found.append(_held(one, labeller.collect(job, one.frames)))
         except CalculationError as error:
-            found.append(Held(one.name, (), (f"the reference failed: {error}",)))
-    if found and all(one.energy_meV_atom is None for one in found):
+            why = f"the reference failed: {error}"
+            found.append(Held(one.name, (), (why,), failed=True))
+    if found and all(one.failed for one in found):
         found[0] = replace(found[0], problems=found[0].notes, notes=())
     write_json(folder / RESULT, [asdict(one) for one in found])
     return found
@@ -244,7 +246,8 @@ def _setup(
 
 def _held(one: Stored, labels: Labels) -> Held:
     if not labels.ok[0]:
-        return Held(one.name, (), (f"the reference gives no label: {labels.reasons[0]}",))
+        why = f"the reference gives no label: {labels.reasons[0]}"
+        return Held(one.name, (), (why,), failed=True)
     sent = one.frames
     as_labelled = labels.frames or sent
     if as_labelled.periodic != sent.periodic:

@@ -18,10 +18,7 @@ TABLES := params/README.md docs/labels.md docs/sweep.md docs/validation.md
 .PHONY: run test lint docs cover reference setup clean
 
 run: $(READY)
-	mkdir -p $(RUN)
-	cd $(RUN) && $(BIN)/wtemlp init ../../params/quickstart_init.json ../../machines/local.json
-	cd $(RUN) && $(BIN)/wtemlp run ../../params/quickstart.json ../../machines/local.json
-	cd $(RUN) && $(BIN)/wtemlp validate ../../params/quickstart.json ../../machines/local.json
+	$(BIN)/wtemlp quickstart $(RUN)
 
 # The cluster tests mostly wait, so there are more workers than cores, each with one thread.  What fails beside others is
 # run again alone: on a busy machine something may take longer than a test waits for it.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from wtemlp.cli.new_command import EXAMPLES
 from wtemlp.config.init_params import box_length_A, load_init_params
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
@@ -35,10 +36,8 @@ def name(path: Path) -> str:
 
 
 def test_there_are_files():
-    assert {"quickstart", "water", "nvt", "wte256", "active_learning"} <= {
-        path.stem for path in RUN
-    }
-    assert {"quickstart_init", "water_init", "init"} <= {path.stem for path in INIT}
+    assert {"water", "nvt", "wte256", "active_learning"} <= {path.stem for path in RUN}
+    assert {"water_init", "init"} <= {path.stem for path in INIT}
     assert {"local", "slurm", "slurm_ssh", "pbs", "lsf"} <= {path.stem for path in MACHINES}
 
 
@@ -67,9 +66,9 @@ def test_run_continues_from_its_init(init, param, tmp_path):
 
 
 def test_the_quickstart_continues_from_its_init_and_fills_its_window(tmp_path):
-    folder = REPOSITORY / "params"
-    start = load_init_params(folder / "quickstart_init.json", tmp_path)
-    run = load_params(folder / "quickstart.json", tmp_path, check_files=False)
+    folder = EXAMPLES / "copper"
+    start = load_init_params(folder / "init.json", tmp_path)
+    run = load_params(folder / "param.json", tmp_path, check_files=False)
     assert run.type_map == start.type_map and not run.warnings
     assert run.timestep_ps == pytest.approx(1e-3 * start.timestep_fs)
     names = {system.name for system in start.systems}

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import ase.io
 import pytest
@@ -33,16 +34,18 @@ def test_the_files_of_an_example_load_and_fit_each_other(tmp_path, name, full):
     assert init.type_map == run.type_map and init.seed == run.seed
     assert init.jdata["fp_params"] == run.jdata["fp_params"]
     made = {f"init/data/{system.name}" for system in init.systems}
-    used = {str(path.relative_to(tmp_path / "it").parent) for path in run.init_data_sys}
+    named = [path.relative_to(tmp_path / "it") for path in run.init_data_sys]
+    held = [path.relative_to(tmp_path / "it") for path in run.validation_data_sys]
+    used = {str(Path(*path.parts[:3])) for path in (*named, *held)}
     assert made <= used and all(one in made or "/atom." in one for one in used)
     assert {job.ensemble for job in run.jobs} <= {"nvt", "npt"}
     assert any(text.startswith("_") for text in json.loads((tmp_path / "it" / PARAM).read_text()))
 
 
 def test_all_keys_are_there_with_their_meaning(tmp_path):
-    new_command("copper", tmp_path / "it", full=True)
+    new_command("mixture", tmp_path / "it", full=True)
     init = json.loads((tmp_path / "it" / INIT).read_text())
-    (system,) = init["systems"]
+    system = init["systems"][0]
     assert init["ratio_failed"] == 0.05 and "may fail" in init["_ratio_failed"]
     assert system["copies"]["lengths"] == [0.93, 1.35]
     assert "_n_lengths" in system["copies"] and "n_lengths" not in system["copies"]

@@ -15,7 +15,7 @@ from wtemlp import __version__
 from wtemlp.cli.compare import compare
 from wtemlp.cli.doctor import doctor
 from wtemlp.cli.loop import run, step
-from wtemlp.cli.new import new
+from wtemlp.cli.new import new, quickstart
 from wtemlp.cli.options import NumberLists, file_argument, folder_option
 from wtemlp.cli.report import report
 from wtemlp.cli.steering import clean, export, rewind
@@ -35,11 +35,9 @@ def cli() -> None:
     """Active learning of Deep Potential models with well-tempered-ensemble exploration.
 
     \b
-    A first run on a laptop:
-      wtemlp new mw runs/mw && cd runs/mw
-      wtemlp init init.json machine.json
-      wtemlp run  param.json machine.json
-      wtemlp status
+    A first run on a laptop, and one of your own:
+      wtemlp quickstart
+      wtemlp new POSCAR runs/mine --force-field my.lammps
     """
 
 
@@ -58,7 +56,7 @@ def init(param: Path, machine: Path, root: Path) -> None:
     \b
     Examples:
       wtemlp init init.json machine.json
-      wtemlp init params/quickstart_init.json machines/local.json
+      wtemlp init params/water_init.json machines/local.json
     """
     from wtemlp.cli.init import run_init_command
 
@@ -325,7 +323,20 @@ def dp(args: tuple[str, ...]) -> None:
     sys.exit(dp_main(list(args)))
 
 
-COMMANDS = (clean, compare, doctor, export, new, report, rewind, run, step, sweep, validate)
+COMMANDS = (
+    clean,
+    compare,
+    doctor,
+    export,
+    new,
+    quickstart,
+    report,
+    rewind,
+    run,
+    step,
+    sweep,
+    validate,
+)
 for command in COMMANDS:
     cli.add_command(command)
 

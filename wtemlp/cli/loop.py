@@ -26,7 +26,7 @@ def run(param: Path, machine: Path, root: Path, dry_run: bool, new_reference: bo
 
     \b
     Examples:
-      wtemlp run params/quickstart.json machines/local.json
+      wtemlp run params/water.json machines/local.json
       wtemlp run -C runs/water param.json machine.json
     """
     from wtemlp.cli.run import rehearse_command, run_command

@@ -55,3 +55,22 @@ def new(
             calculator=calculator,
         )
     )
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path), default="quickstart")
+def quickstart(folder: Path) -> None:
+    """Run the example of copper from the crystal into the melt, to its report and validation.
+
+    Writes the files of `wtemlp new copper` into DIR, if they are not there, and does what they are
+    for: `wtemlp init`, `run` and `validate`.  Some eight minutes on two free cores; given again, it
+    goes on where it was.  docs/quickstart.md reads it line by line.
+
+    \b
+    Examples:
+      wtemlp quickstart
+      wtemlp quickstart runs/copper
+    """
+    from wtemlp.cli.new_command import quickstart_command
+
+    quickstart_command(folder, click.echo)

@@ -3,7 +3,7 @@
 import json
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from wtemlp.config.schema.all_keys import with_all_keys
 from wtemlp.core import shell_hints
 from wtemlp.core.atomic_io import write_text
-from wtemlp.core.errors import InputError
+from wtemlp.core.errors import InputError, MissingEngine
 from wtemlp.core.formatting import pretty_json
 
 EXAMPLES = Path(__file__).with_name("examples")
@@ -24,6 +24,7 @@ ABOUT = {
     "mixture": "methanol in water, sampled by one reference and labelled by another",
     "tip3p": "flexible TIP3P water",
 }
+QUICKSTART = "copper"
 UNWRITTEN = """\
 # The force field of this system, as LAMMPS commands: pair_style, pair_coeff, bond_style,
 # kspace_style and so on; "units" and "atom_style" stand in init.json and param.json.
@@ -101,6 +102,35 @@ def new_command(
         shutil.copyfile(file, folder / name)
     names = sorted([*files, *made.copies])
     return "\n".join([f"wrote {', '.join(names)} in {folder}", *made.todo, *commands(folder)])
+
+
+def quickstart_command(folder: Path, say: Callable[[str], object]) -> None:
+    """Do ``wtemlp quickstart``: an example from its files to its validation.
+
+    Raises
+    ------
+    MissingEngine
+        If this machine lacks an engine.
+    """
+    from wtemlp.cli.init import run_init_command
+    from wtemlp.cli.run import run_command
+    from wtemlp.config.machine.sections import load_machines
+    from wtemlp.config.params import load_params
+    from wtemlp.preflight.doctor import examine
+    from wtemlp.session.session import run_folder
+    from wtemlp.validation.run import validate
+
+    missing = [part.name for part in examine(trial=False) if part.needed and not part.ok]
+    if missing:
+        raise MissingEngine(", ".join(missing), "not installed", "type: wtemlp doctor --install")
+    if not (folder / MACHINE).is_file():  # the last that is written
+        say(new_command(QUICKSTART, folder).partition("\n")[0])
+    root = run_folder(folder)
+    init, param, machine = (root / name for name in (INIT, PARAM, MACHINE))
+    run_init_command(init, machine, root)
+    run_command(param, machine, root)
+    validate(load_params(param, root), load_machines(machine, root), root)
+    say(f"the report: {root / 'report.html'}")
 
 
 def _example(name: str) -> Written:

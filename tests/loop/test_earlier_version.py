@@ -38,7 +38,7 @@ def earlier(tmp_path):
 def test_its_status_and_report_are_the_same(earlier):
     told = program.run("status", cwd=earlier.folder)
     assert told.returncode == 0 and "finished: end of model_devi_jobs" in told.stdout
-    assert "0.771 (x0.771)" in told.stdout and "1.09 (x1.09)" in told.stdout
+    assert "0.771 (x0.771 +- ?)" in told.stdout and "1.09 (x1.09 +- ?)" in told.stdout
     made = program.run("report", cwd=earlier.folder)
     assert made.returncode == 0, made.stderr
     page = (earlier.folder / "report.html").read_text()
@@ -50,7 +50,10 @@ def test_its_summaries_are_written_as_they_were(earlier):
         before = json.loads(file.read_text())
         save_summary(file, load_summary(file))
         after = json.loads(file.read_text())
-        assert {key: after[key] for key in before} == before
+        walkers = list(zip(before.pop("walkers"), after["walkers"], strict=True))
+        assert walkers or file.parent.name == "iter.000002"
+        for then, now in [(before, after), *walkers]:
+            assert {key: now[key] for key in then} == then
     assert len(summaries(RunPaths(earlier.folder))) == 3
 
 

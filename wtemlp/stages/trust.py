@@ -52,6 +52,15 @@ def error_levels(context: RunContext, iteration: int) -> ErrorLevels | None:
     return ErrorLevels(low, high, ratio, n)
 
 
+def note_levels(context: RunContext, row: Summary) -> ErrorLevels | None:
+    """Note the levels of its iteration in a summary, which :func:`error_levels` gives."""
+    levels = error_levels(context, row.iteration)
+    n = 0 if levels is None else len(context.params.f_trust_lo)
+    row.trust = [] if levels is None else [(levels.lo_eV_A, levels.hi_eV_A)] * n
+    row.trust_ratio = None if levels is None else levels.ratio
+    return levels
+
+
 def criteria_of(context: RunContext, iteration: int) -> Criteria:
     """What decides on an iteration's frames: the file's criteria, or levels made of errors."""
     criteria = context.params.criteria[iteration]

@@ -26,7 +26,7 @@ from wtemlp.stages.exploration.biasfactor_limits import held_back
 from wtemlp.stages.exploration.clean_trajectories import clean
 from wtemlp.stages.protocols import Submit
 from wtemlp.stages.registry import explorer_of
-from wtemlp.stages.trust import error_levels
+from wtemlp.stages.trust import note_levels
 from wtemlp.workflow.notes import ToldFindings, in_words, levels_in_words, nothing_to_learn
 from wtemlp.workflow.resume import begin
 
@@ -244,7 +244,9 @@ class Loop:
             row.failed = decided.judged(Decision.FAILED)
             row.selected = decided.count(Decision.SELECTED)
             row.selection = self.context.params.selection.method
-            self._note_levels(row)
+            levels = note_levels(self.context, row)
+            if self.context.params.trust is not None:
+                self._say(levels_in_words(levels))
             ways = {"deviation": "", "random": ", picked at random from all,"}
             how = ways.get(row.selection, f", picked by {row.selection},")
             self._say(
@@ -253,16 +255,6 @@ class Loop:
             )
         if not row.selected:
             self._nothing_to_learn(row)
-
-    def _note_levels(self, row: Summary) -> None:
-        """Note the trust levels that were made of errors."""
-        asked = self.context.params.trust
-        levels = error_levels(self.context, row.iteration)
-        n = 0 if levels is None else len(self.context.params.f_trust_lo)
-        row.trust = [] if levels is None else [(levels.lo_eV_A, levels.hi_eV_A)] * n
-        row.trust_ratio = None if levels is None else levels.ratio
-        if asked is not None:
-            self._say(levels_in_words(levels))
 
     def _nothing_to_learn(self, row: Summary) -> None:
         """No frame is to be labelled: well, if the models agree; else the run leads nowhere."""

@@ -13,6 +13,7 @@ from wtemlp.analysis.frames import load_frames, save_frames
 from wtemlp.core import paths as names
 from wtemlp.core.atomic_io import read_json, what_is_wrong
 from wtemlp.core.errors import CalculationError, DamagedFile
+from wtemlp.records.label_errors import read_errors, summed_up
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import Summary, load_summary, read_summary, save_summary
 from wtemlp.stages import train
@@ -21,6 +22,7 @@ from wtemlp.stages.dpgen.taking_over import summarise
 from wtemlp.stages.exploration.explore import WALKERS
 from wtemlp.stages.protocols import Say
 from wtemlp.stages.registry import explorer_of, explorer_that_made
+from wtemlp.stages.trust import note_levels
 
 
 def repair(context: RunContext, state: RunState, say: Say) -> None:
@@ -111,7 +113,7 @@ def _restore_summary(context: RunContext, iteration: int, step: Step | None, say
         return
     say(
         f"{file} is damaged ({why}): it is made again from the files of its iteration, without "
-        "the times; the damaged one is kept as summary.damaged"
+        "its times and notes of lowered bias factors; the damaged one is kept as summary.damaged"
     )
     file.replace(file.with_suffix(".damaged"))
     row = Summary(iteration)
@@ -121,15 +123,29 @@ def _restore_summary(context: RunContext, iteration: int, step: Step | None, say
     if step is None or step > Step.POST_TRAIN:
         with suppress(OSError, CalculationError):
             row.add_errors(train.read_errors(context, iteration))
+            row.force_rmse_trained = train.trained_errors(context, iteration)
+    if step is None or step > Step.POST_EXPLORE:
+        with suppress(OSError, ValueError, CalculationError):
+            _add_walkers(context, row)
+    if step is None or step > Step.MAKE_LABEL:
+        row.selection = context.params.selection.method
+        note_levels(context, row)
+    if errors := read_errors(context.paths.label(iteration)):
+        row.new_labels = summed_up(errors)
     save_summary(file, row)
-    with suppress(OSError, ValueError, CalculationError):
-        if step is None or step > Step.MAKE_LABEL:
+    if step is None or step > Step.MAKE_LABEL:
+        with suppress(OSError, ValueError, CalculationError):
             done = None if step else train.count_labelled(context.paths, iteration)
             summarise(context, iteration, done)
-        elif step is Step.MAKE_LABEL:
-            frames, row.walkers = explorer_of(context.params).collect(context, iteration)
-            row.explored = None if frames is None else len(frames)
-            save_summary(file, row)
+
+
+def _add_walkers(context: RunContext, row: Summary) -> None:
+    """The walkers as their stage reads them; without their trajectories it cannot."""
+    made = explorer_that_made(context.paths, row.iteration) or explorer_of(context.params)
+    needed = made.needed(context.paths, row.iteration, Step.POST_EXPLORE)
+    if all(file.exists() for file in needed):
+        frames, row.walkers = made.collect(context, row.iteration)
+        row.explored = None if frames is None else len(frames)
 
 
 def _restore_labels(context: RunContext, iteration: int, say: Say) -> None:

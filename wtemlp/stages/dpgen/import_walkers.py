@@ -21,7 +21,7 @@ from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import InputError
 from wtemlp.md.trajectory import trajectory
 from wtemlp.md.walker_record import DPGEN, TEMPLATE, as_json
-from wtemlp.records.walkers import WalkerSummary
+from wtemlp.records.walkers import WalkerSummary, with_scatters
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import explore, template_scripts
 from wtemlp.stages.exploration import walker_results as one
@@ -191,7 +191,9 @@ def everything(context: RunContext, iteration: int) -> tuple[FrameTable, list[Wa
     ]
     frames = FrameTable.concatenate([table for table, _, _ in read])
     skip = context.params.criteria[iteration].skip
-    return frames.where(frames.step >= skip), [walker for _, walker, _ in read]
+    walkers = [walker for _, walker, _ in read]
+    energies = {walker.name: counted for _, walker, counted in read}
+    return frames.where(frames.step >= skip), with_scatters(walkers, energies)
 
 
 def with_unknown(table: FrameTable, system: int, task: int, step: int) -> FrameTable:

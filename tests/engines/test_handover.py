@@ -33,6 +33,7 @@ ITERATION = "iter.000000"
 OURS = {
     "wtemlp.json",
     "wtemlp.live.json",
+    f"{ITERATION}/parameters.json",
     f"{ITERATION}/summary.json",
     f"{ITERATION}/01.model_devi/walkers.json",
     f"{ITERATION}/01.model_devi/explored.npz",

@@ -273,7 +273,7 @@ def error_rows(out: Path, cell: Cell) -> Iterator[dict[str, Any]]:
     for one in found.parity:
         yield {
             **vars(cell),
-            "set": Path(one.data).name,
+            "set": Path(one.data).parent.name,  # init/data/NAME/train
             "frames": one.n_frames,
             "force_rmse_meV_A": round(one.force_rmse_meV_A, 3),
             "energy_rmse_shifted_meV_atom": round(one.energy_rmse_shifted_meV_atom, 4),

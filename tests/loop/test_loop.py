@@ -205,12 +205,14 @@ def test_an_interrupted_run_says_how_to_go_on_and_how_to_end_its_jobs(tmp_path, 
     while not (run.folder / "iter.000000/00.train/000/lcurve.out").exists():
         assert process.poll() is None
         time.sleep(0.05)
+    lost_s = 0.5
+    time.sleep(lost_s)
     process.send_signal(number)
     output = process.communicate(timeout=180)[0]
     assert process.returncode == 130
     assert "interrupted; the state is saved and running tasks go on" in output
     assert "end them with: wtemlp cancel" in output and "Traceback" not in output
-    assert read_summary(RunPaths(run.folder).summary(0)).seconds["train"] > 0.1  # lost time counts
+    assert read_summary(RunPaths(run.folder).summary(0)).seconds["train"] > lost_s
     done = wtemlp(run, "cancel")
     assert done.returncode == 0 and "ended; go on with: wtemlp run" in done.stdout
     assert run.tasks() == []

@@ -23,12 +23,12 @@ from wtemlp.report.input_files import InputFile, read_input
 from wtemlp.report.page import RunFacts, write_report
 
 FIGURES = [
+    "energy",
     "rmse",
     "learning",
+    "sigma",
     "outcomes",
     "deviation",
-    "energy",
-    "sigma",
     "rdf",
     "timeline",
     "cost",

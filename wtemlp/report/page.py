@@ -121,19 +121,19 @@ def read(root: Path, facts: RunFacts, known: Known | None = None) -> RunData:
 def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figure]:
     """The figures of a run, in the order of the page.
 
-    Those of labels and exploration are left out where the run only trains.
+    First the energies that were reached without and with the bias, and what that did to the
+    errors: what a reader who turns no page should see.  Those of labels and exploration are left out where the run only trains.
     """
-    labels, explored = [], []
+    first, explored = [], []
     if not run.only_trains:
-        labels = [learning.rmse_figure(run)]
+        first = [energy.energy_figure(run), learning.rmse_figure(run)]
         explored = [
+            energy.sigma_figure(run),
             explore.outcomes_figure(run),
             explore.deviation_figure(run, trust),
-            energy.energy_figure(run),
-            energy.sigma_figure(run),
         ]
     return [
-        *labels,
+        *first,
         learning.learning_figure(run),
         *explored,
         structure.rdf_figure(run),

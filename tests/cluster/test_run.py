@@ -96,7 +96,8 @@ def test_killed_at_random_moments_it_ends_with_the_same_data(
 
 # -- the same with LAMMPS, PLUMED and DeePMD-kit
 
-REAL_TASKS = 2 * 2 + 1 + 1  #: trainings before and after, a walker, a batch of labels
+#: A frame of the initial data, trainings before and after, a walker, a batch of labels.
+REAL_TASKS = 1 + 2 * 2 + 1 + 1
 LABELS = 6
 #: In front of `wtemlp` in the jobs: says on a log outside of the run what began where and how it
 #: ended, and how many labels it made.
@@ -163,10 +164,12 @@ def test_real_engines_killed_at_random_moments(cluster, real, tmp_path):
     begun = [line for line in lines if line.startswith("begin")]
     assert len(begun) == len(set(begun)) == REAL_TASKS
     assert lines.count("end 0") == REAL_TASKS
-    (rows,) = real.folder.glob("iter.000000/02.fp/batch.*/labels.energy")
-    made = len(rows.read_text().splitlines())
+    places = ("reference.check/iter.000000/02.fp/task.*", "iter.000000/02.fp/batch.*")
+    files = [file for place in places for file in real.folder.glob(f"{place}/labels.energy")]
+    checked, made = (len(file.read_text().splitlines()) for file in files)
     assert made > LABELS // 2
-    assert [line for line in lines if line.startswith("labels")] == [f"labels {made}"]
+    expected = [f"labels {checked}", f"labels {made}"]
+    assert [line for line in lines if line.startswith("labels")] == expected
     assert jobs_ended(cluster, before, REAL_TASKS) == REAL_TASKS
 
 

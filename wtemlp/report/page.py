@@ -122,7 +122,8 @@ def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figu
     """The figures of a run, in the order of the page.
 
     First the energies that were reached without and with the bias, and what that did to the
-    errors: what a reader who turns no page should see.  Those of labels and exploration are left out where the run only trains.
+    errors: what a reader who turns no page should see.  Those of labels and exploration are left
+    out where the run only trains.
     """
     first, explored = [], []
     if not run.only_trains:

@@ -63,7 +63,7 @@ def quickstart(folder: Path) -> None:
     """Run the example of copper from the crystal into the melt, to its report and validation.
 
     Writes the files of `wtemlp new copper` into DIR, if they are not there, and does what they are
-    for: `wtemlp init`, `run` and `validate`.  Some eight minutes on two free cores; given again, it
+    for: `wtemlp init`, `run` and `validate`.  Some six minutes on two free cores; given again, it
     goes on where it was.  docs/quickstart.md reads it line by line.
 
     \b

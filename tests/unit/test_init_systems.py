@@ -306,3 +306,22 @@ def test_a_charge_goes_with_a_calculator(tmp_path):
     changes = {"fp_style": "ase", "fp_params": {"calculator": "emt"}}
     (plan,) = check_init(load(tmp_path, changes, {"charge": -1, "spin": 2}), tmp_path)
     assert (plan.params.reference.charge, plan.params.reference.spin) == (-1, 2)
+
+
+@pytest.mark.parametrize(("ensemble", "refused"), [("npt", True), ("nvt", False)])
+def test_rigid_water_has_no_bias_at_constant_pressure(tmp_path, ensemble, refused):
+    changes = {
+        "type_map": ["O", "H"],
+        "fp_params": {"force_field": "tip3p-flexible"},
+        "sampler": {"fp_style": "lammps", "fp_params": {"force_field": "tip3p-rigid"}},
+    }
+    mixture = [{"molecule": "H2O", "count": 8}]
+    runs = [one | {"ensemble": ensemble} for one in (NPT, WTE)]
+    system = {"structure": {"mixture": mixture}, "runs": runs, "minimize": False}
+    if not refused:
+        assert load(tmp_path, changes, system).systems[0].runs[1].bias is not None
+        return
+    with pytest.raises(
+        InputError, match=r"runs\[1\]\.wte .*not at constant pressure with tip3p-rigid"
+    ):
+        load(tmp_path, changes, system)

@@ -18,10 +18,12 @@ from wtemlp.config.keys.init import (
     StructureSpec,
     WaterParams,
 )
+from wtemlp.config.keys.labels import ForceField
 from wtemlp.config.keys.wte import Method
 from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
 from wtemlp.config.records import Params
 from wtemlp.config.reference.reading import (
+    RIGID,
     check_labels,
     check_reference,
     read_reference,
@@ -148,6 +150,7 @@ def _read_systems(data: Section, path: Path, root: Path, check_files: bool) -> I
         if system.name in names[:index]:
             raise section.wrong("name", "is given twice: it is the name of a folder")
         _check_counts(section, system)
+        _check_rigid(section, system, data)
     usual = WITH_HYDROGEN_FS if "H" in type_map else WITHOUT_FS
     return read(
         InitParams,
@@ -159,6 +162,20 @@ def _read_systems(data: Section, path: Path, root: Path, check_files: bool) -> I
         fp_style=data["fp_style"],
         jdata=data.data,
     )
+
+
+def _check_rigid(section: Section, system: InitSystem, data: Section) -> None:
+    """Refuse a biased pressure of rigid molecules.
+
+    PLUMED scales the virial that it is handed, and SHAKE's is that of the step before.
+    """
+    sampler = read_sampler(data, read_reference(data)) if SAMPLER in data else None
+    if not isinstance(sampler, ForceField) or sampler.name not in RIGID:
+        return
+    for index, run in enumerate(system.runs):
+        if run.bias is not None and run.ensemble == MdHeld.NPT:
+            remedy = f'not at constant pressure with {sampler.name}: have "ensemble": "nvt"'
+            raise section.section("runs", index).wrong("wte", remedy)
 
 
 def _check_reference(

@@ -107,6 +107,7 @@ class _Builder:
         return f"{self.params.source.name}: systems[{number}].structure"
 
     def start(self) -> SystemStart:
+        """The structure, of whatever the block names."""
         spec = self.spec
         if spec.file is not None and self._is_for_dpdata(spec.file):
             return self._by_dpdata(spec.file)

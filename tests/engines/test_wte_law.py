@@ -54,19 +54,15 @@ def sampled(lmp, tmp_path, text, steps):
     return colvar.read(tmp_path / "COLVAR")
 
 
-@pytest.mark.parametrize("biasfactor", [4.0])
-def test_width_grows_by_the_root_of_the_biasfactor(lmp, tmp_path, biasfactor):
-    require_engine("lammps", "plumed")
-    nvt = sampled(lmp, tmp_path, plumed_input.nvt_input(10, "COLVAR", "metal"), 50_000)
-    unbiased = moments(equilibrated(nvt["ene"]))
-    (tmp_path / "COLVAR").unlink()
+def biased_input(unbiased, biasfactor, temperature_K, *, height_kT, pace):
+    """PLUMED input of a well-tempered ensemble around what an unbiased run was."""
     half = plumed_input.grid_half_width(biasfactor) * unbiased.std
-    text = plumed_input.wte_input(
+    return plumed_input.wte_input(
         biasfactor=biasfactor,
         sigma=unbiased.std,
-        height=0.3 * KB_EV * T,
-        pace=100,
-        temperature_K=T,
+        height=height_kT * KB_EV * temperature_K,
+        pace=pace,
+        temperature_K=temperature_K,
         grid_min=unbiased.mean - half,
         grid_max=unbiased.mean + half,
         stride=10,
@@ -74,6 +70,15 @@ def test_width_grows_by_the_root_of_the_biasfactor(lmp, tmp_path, biasfactor):
         colvar="COLVAR",
         units="metal",
     )
+
+
+@pytest.mark.parametrize("biasfactor", [4.0])
+def test_width_grows_by_the_root_of_the_biasfactor(lmp, tmp_path, biasfactor):
+    require_engine("lammps", "plumed")
+    nvt = sampled(lmp, tmp_path, plumed_input.nvt_input(10, "COLVAR", "metal"), 50_000)
+    unbiased = moments(equilibrated(nvt["ene"]))
+    (tmp_path / "COLVAR").unlink()
+    text = biased_input(unbiased, biasfactor, T, height_kT=0.3, pace=100)
     wte = sampled(lmp, tmp_path, text, 150_000)
     energy, bias = filled(wte["ene"]), filled(wte["metad.bias"])
     biased = moments(energy)
@@ -365,20 +370,7 @@ def test_at_constant_pressure_the_energy_has_the_width_of_the_law(lmp, tmp_path)
     require_engine("lammps", "plumed")
     nvt, _ = copper(lmp, tmp_path, plumed_input.nvt_input(10, "COLVAR", "metal"), 30_000)
     unbiased, g = moments(equilibrated(nvt["ene"])), 4.0
-    half = plumed_input.grid_half_width(g) * unbiased.std
-    text = plumed_input.wte_input(
-        biasfactor=g,
-        sigma=unbiased.std,
-        height=0.5 * KB_EV * T_COPPER,
-        pace=20,
-        temperature_K=T_COPPER,
-        grid_min=unbiased.mean - half,
-        grid_max=unbiased.mean + half,
-        stride=10,
-        hills="HILLS",
-        colvar="COLVAR",
-        units="metal",
-    )
+    text = biased_input(unbiased, g, T_COPPER, height_kT=0.5, pace=20)
     wte, _ = copper(lmp, tmp_path, text, 60_000)
     biased = moments(filled(wte["ene"]))
     ratio = biased.std / unbiased.std

@@ -55,7 +55,7 @@ def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object
     paths = RunPaths(root)
     state, journals = states.load(paths), list(_journals(root))
     if state is None and not journals:
-        raise InputError(str(root), "there is no run here", "give the folder of one")
+        raise states.no_run(root)
     machines = load_machines(machine or _recorded_machine(state, root), root)
     with locked(paths), run_log(paths, say):
         ended = sum(

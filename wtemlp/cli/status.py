@@ -10,7 +10,6 @@ from typing import Any
 
 from wtemlp.core import shell_hints
 from wtemlp.core.atomic_io import UNREADABLE
-from wtemlp.core.errors import InputError
 from wtemlp.core.formatting import duration
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.journal import JOURNAL, JobEntry
@@ -116,7 +115,7 @@ def _before(root: Path, live: dict[str, Any], at_work: bool | None) -> list[str]
         head = [f"run in {root}: nothing is done yet"]
         return head + _client(live, at_work, shell_hints.command("run", root, *live["files"]))
     if live.get("command") != "init" and not outputs:
-        raise InputError(str(root), "there is no run here", f"start one with: {start}")
+        raise states.no_run(root)
     done = [output for output in outputs if (output / RESULT).is_file()]
     if not done or at_work or (live.get("command") == "init" and live["error"]):
         files = live.get("files", [])
@@ -157,9 +156,7 @@ def as_json(root: Path) -> dict[str, Any]:
         If there is no run in the folder.
     """
     paths = RunPaths(root)
-    state = states.load(paths)
-    if state is None:
-        raise InputError(str(root), "there is no run here", "start one with: wtemlp run")
+    state = states.of_run(paths)
     rows = summaries(paths)
     return {
         "state": asdict(state) | {"step": state.step.name.lower()},

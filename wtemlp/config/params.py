@@ -15,7 +15,7 @@ from wtemlp.config.jobs import read_job
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
 from wtemlp.config.plain_md import read_md_options
-from wtemlp.config.records import TENSORFLOW, Params
+from wtemlp.config.records import TENSORFLOW, Criteria, ExploreJob, Params
 from wtemlp.config.reference.reading import (
     check_labels,
     check_reference,
@@ -198,17 +198,7 @@ def _read(params: Section, path: Path, root: Path) -> Params:
     fp_params = Section(params.file, params.get("fp_params") or {}, ("fp_params",))
     task_max, task_min = _read_task_numbers(params)
     # The last: they may have scripts that are not there, while the rest of the file is to be told.
-    entries = params.sections("model_devi_jobs")
-    if is_foreign(params):
-        jobs = foreign.read_jobs(params)
-        criteria = foreign.read_criteria(params, len(jobs), task_max, task_min)
-    else:
-        foreign.check_styles(params)
-        jobs = tuple(read_job(params, job, root) for job in entries)
-        criteria = tuple(
-            read_criteria(params, entry, job.sys_idx, task_max, task_min)
-            for entry, job in zip(entries, jobs, strict=True)
-        )
+    jobs, criteria = _read_jobs(params, root, task_max, task_min)
     used = {index for job in jobs for index in job.sys_idx}
     record = read(
         Params,
@@ -254,6 +244,23 @@ def _read(params: Section, path: Path, root: Path) -> Params:
     more = (*check_training_input(params), *too_few_hills(params.file, record.jobs))
     check_training_start(params)
     return replace(record, warnings=(*record.warnings, *more))
+
+
+def _read_jobs(
+    params: Section, root: Path, task_max: int, task_min: int
+) -> tuple[tuple[ExploreJob, ...], tuple[Criteria, ...]]:
+    """The explorations, and by what the frames of each are chosen."""
+    if is_foreign(params):
+        foreign_jobs = foreign.read_jobs(params)
+        return foreign_jobs, foreign.read_criteria(params, len(foreign_jobs), task_max, task_min)
+    foreign.check_styles(params)
+    entries = params.sections("model_devi_jobs")
+    jobs = tuple(read_job(params, job, root) for job in entries)
+    criteria = tuple(
+        read_criteria(params, entry, job.sys_idx, task_max, task_min)
+        for entry, job in zip(entries, jobs, strict=True)
+    )
+    return jobs, criteria
 
 
 def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dict[str, Any]:

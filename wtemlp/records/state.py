@@ -10,6 +10,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from wtemlp.core import shell_hints
 from wtemlp.core.atomic_io import UNREADABLE, read_record, write_json, write_text
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
@@ -113,6 +114,26 @@ def load(paths: RunPaths) -> RunState | None:
             f"not a state file of this version ({error})",
             "run in another folder, or with the version of wtemlp that began this run",
         ) from error
+
+
+def of_run(paths: RunPaths) -> RunState:
+    """Read the state of a folder that must hold a run.
+
+    Raises
+    ------
+    InputError
+        If there is no run in it, or the file is not one that this version of wtemlp reads.
+    """
+    state = load(paths)
+    if state is None:
+        raise no_run(paths.root)
+    return state
+
+
+def no_run(root: Path) -> InputError:
+    """Say that a folder holds no run, and how one is started."""
+    start = shell_hints.command("run", root)
+    return InputError(str(root), "there is no run here", f"start one with: {start}")
 
 
 def _instead(paths: RunPaths) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from wtemlp.config.schema.read_files import Kind
 from wtemlp.core import shell_hints
-from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
 from wtemlp.records.init_result import PARAMETERS
@@ -66,11 +65,7 @@ def write_run_page(
         If there is no run in the folder.
     """
     paths = RunPaths(root)
-    state = states.load(paths)
-    if state is None:
-        raise InputError(
-            str(root), "there is no run here", f"start one with: {shell_hints.command('run', root)}"
-        )
+    state = states.of_run(paths)
     if at_work is None:
         at_work = is_held(paths)
     facts = _facts(paths, state, bool(at_work), error)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from wtemlp.core import paths as names
 from wtemlp.core import shell_hints
-from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
 from wtemlp.records.state import RunState
@@ -100,7 +99,7 @@ def clean(root: Path, dry: bool) -> list[str]:
         return [*_described(paths), f"nothing is removed yet; do it with: {_again(root)}"]
     with locked(paths):
         lines = _described(paths)
-        for one in leftovers(paths, _state(paths)):
+        for one in leftovers(paths, states.of_run(paths)):
             if one.path.is_dir() and not one.path.is_symlink():
                 shutil.rmtree(one.path)
             else:
@@ -113,15 +112,8 @@ def _again(root: Path) -> str:
     return f"wtemlp clean{folder} --yes"
 
 
-def _state(paths: RunPaths) -> RunState:
-    state = states.load(paths)
-    if state is None:
-        raise InputError(str(paths.root), "there is no run here", "give the folder of one")
-    return state
-
-
 def _described(paths: RunPaths) -> list[str]:
-    found = leftovers(paths, _state(paths))
+    found = leftovers(paths, states.of_run(paths))
     lines = []
     for kind, words in KINDS.items():
         own = [one for one in found if one.kind == kind]

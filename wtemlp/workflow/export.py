@@ -64,9 +64,7 @@ def export(root: Path, iteration: int | None = None, target: Path | None = None)
         If there is no run, no such model, or another thing in the place.
     """
     paths = RunPaths(root)
-    state = states.load(paths)
-    if state is None:
-        raise InputError(str(root), "there is no run here", "give the folder of one")
+    state = states.of_run(paths)
     last = final_iteration(paths, state)
     chosen = last if iteration is None else iteration
     if last is None or chosen is None or not 0 <= chosen <= last:

@@ -205,10 +205,7 @@ def _folder(root: Path) -> list[str]:
 
 
 def _planned(paths: RunPaths, to: str) -> Rewind:
-    state = states.load(paths)
-    if state is None:
-        raise InputError(str(paths.root), "there is no run here", "give the folder of one (-C DIR)")
-    return plan(paths, *target(to, state))
+    return plan(paths, *target(to, states.of_run(paths)))
 
 
 def end_jobs(paths: RunPaths, rewind: Rewind, machines: Callable[[], Machines]) -> None:

@@ -65,6 +65,18 @@ def test_a_crystal_with_its_own_force_field(tmp_path):
     assert (tmp_path / "it" / "POSCAR").read_bytes() == (tmp_path / "POSCAR").read_bytes()
 
 
+def test_potential_files_beside_the_force_field_come_along(tmp_path):
+    ase.io.write(tmp_path / "POSCAR", bulk("Si", "diamond", 5.43), format="vasp")
+    (tmp_path / "pots").mkdir()
+    (tmp_path / "pots/mine.sw").write_text("Si Si Si 2.17 2.1 1.8 21 1.2 -0.33 7.05 0.6 4 0 0\n")
+    (tmp_path / "my.lammps").write_text("pair_style sw\npair_coeff * * pots/mine.sw Si\n")
+    source = str(tmp_path / "POSCAR")
+    new_command(source, tmp_path / "it", force_field=tmp_path / "my.lammps")
+    loaded(tmp_path / "it")
+    copied = (tmp_path / "it/pots/mine.sw").read_bytes()
+    assert copied == (tmp_path / "pots/mine.sw").read_bytes()
+
+
 def test_without_a_force_field_it_is_asked_for(tmp_path):
     ase.io.write(tmp_path / "a.cif", bulk("Si", "diamond", 5.43, cubic=True))
     said = new_command(str(tmp_path / "a.cif"), tmp_path / "it")

@@ -99,6 +99,7 @@ def new_command(
     for name, text in files.items():
         write_text(folder / name, text)
     for name, file in made.copies.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / name)
     names = sorted([*files, *made.copies])
     return "\n".join([f"wrote {', '.join(names)} in {folder}", *made.todo, *commands(folder)])

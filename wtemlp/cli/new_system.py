@@ -15,6 +15,8 @@ from wtemlp.cli.new_command import (
     Written,
     machine_text,
 )
+from wtemlp.config.keys.labels import OwnForceField
+from wtemlp.config.reference.force_fields import commands, named_files
 from wtemlp.core.errors import InputError
 from wtemlp.core.formatting import first_line, pretty_json
 from wtemlp.initialize.structure import is_molecular
@@ -79,7 +81,7 @@ def own_system(
         else:
             if not force_field.is_file():
                 raise InputError(str(force_field), "no such file", "give LAMMPS commands in a file")
-            copies[FORCE_FIELD] = force_field
+            copies |= {FORCE_FIELD: force_field, **_potential_files(force_field, units)}
     else:
         keys: dict[str, Any] = {"calculator": calculator}
         reference = {
@@ -96,6 +98,18 @@ def own_system(
         MACHINE: machine_text(labels_by_python=calculator is not None),
     }
     return Written(files, copies, todo)
+
+
+def _potential_files(force_field: Path, units: str) -> dict[str, Path]:
+    """The files that the commands name and that lie beside them, by these names."""
+    method = OwnForceField(units, file=force_field.name)
+    beside = force_field.parent
+    lines = commands(method, beside)
+    return {
+        word: file
+        for word, file in named_files(method, lines, beside).items()
+        if file == beside / word and not Path(word).is_absolute() and ".." not in Path(word).parts
+    }
 
 
 def _read(source: Path, examples: Sequence[str]) -> Any:
@@ -213,7 +227,7 @@ def training(type_map: Sequence[str], rcut: float = 6.0) -> dict[str, Any]:
             },
             "fitting_net": {"neuron": [32, 32, 32], "resnet_dt": True},
         },
-        "learning_rate": {"type": "exp", "start_lr": 0.005, "stop_lr": 1e-5},
+        "learning_rate": {"type": "cosine", "start_lr": 0.005, "stop_lr": 1e-5},
         "loss": {
             "type": "ener",
             "start_pref_e": 0.1,

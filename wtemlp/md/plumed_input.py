@@ -30,6 +30,9 @@ GRID_HALF_WIDTH = 100.0
 #: To the width of a hill, and to sigma_NVT; with PLUMED's splines the bias is then smooth to 1e-4
 #: of a hill.  Of one that is narrower than two points, the grid would keep a part of its height.
 GRID_POINTS_PER_SIGMA = 5
+#: To the hill's width of a user's own variable where others are biased, too: a hill is added to all
+#: points of a box seven widths wide, in three dimensions in 0.15 s with 5, in a third with 3.
+GRID_POINTS_PER_OWN_SIGMA = 3
 MAX_GRID_POINTS = 10_000_000  #: 160 MB
 
 FLUSH_STRIDE = 1000  #: steps
@@ -128,8 +131,8 @@ def wte_input(
     if biasfactor == 1:
         return nvt_input(stride, colvar, units, flush, extra)
     bins = _bins(biasfactor) if grid_bins is None else grid_bins
-    columns = [("ene", _number(sigma), _number(grid_min), _number(grid_max), str(bins))]
-    columns = columns * extra.energy + [_metad_columns(one) for one in extra.variables]
+    energy = ("ene", _number(sigma), _number(grid_min), _number(grid_max), str(bins))
+    columns = [energy] * extra.energy + _own_columns(extra)
     printed = ",".join(["ene", *(variable.name for variable in extra.variables), "metad.bias"])
     return (
         f"{_head(units, extra)}"
@@ -158,13 +161,19 @@ def _metad_grid(columns: list[tuple[str, str, str, str, str]]) -> str:
     return text + " GRID_SPARSE" * (len(columns) > 1)
 
 
-def _metad_columns(variable: ExtraVariable) -> tuple[str, str, str, str, str]:
-    """Name, width and grid of a variable, as METAD has them."""
+def _own_columns(extra: Extra) -> list[tuple[str, str, str, str, str]]:
+    """Of each of the user's variables name, width and grid, as METAD has them."""
+    alone = extra.energy + len(extra.variables) == 1
+    points = GRID_POINTS_PER_SIGMA if alone else GRID_POINTS_PER_OWN_SIGMA
+    return [_metad_columns(one, points) for one in extra.variables]
+
+
+def _metad_columns(variable: ExtraVariable, points: int) -> tuple[str, str, str, str, str]:
     ends = [
         math.copysign(math.pi, -end.startswith("-")) if isinstance(end, str) else end
         for end in (variable.minimum, variable.maximum)
     ]
-    bins = math.ceil(abs(ends[1] - ends[0]) / variable.sigma * GRID_POINTS_PER_SIGMA)
+    bins = math.ceil(abs(ends[1] - ends[0]) / variable.sigma * points)
     return (
         variable.name,
         _number(variable.sigma),

@@ -70,9 +70,11 @@ def test_potential_files_beside_the_force_field_come_along(tmp_path):
     (tmp_path / "pots").mkdir()
     (tmp_path / "pots/mine.sw").write_text("Si Si Si 2.17 2.1 1.8 21 1.2 -0.33 7.05 0.6 4 0 0\n")
     (tmp_path / "my.lammps").write_text("pair_style sw\npair_coeff * * pots/mine.sw Si\n")
-    source = str(tmp_path / "POSCAR")
-    new_command(source, tmp_path / "it", force_field=tmp_path / "my.lammps")
-    loaded(tmp_path / "it")
+    source, lines = str(tmp_path / "POSCAR"), tmp_path / "my.lammps"
+    new_command(source, tmp_path / "it", force_field=lines, temperature_K=1000.0)
+    init, run = loaded(tmp_path / "it")
+    assert {entry.temperatures_K for entry in init.systems[0].runs} == {(1000,)}
+    assert {job.temps_K for job in run.jobs} == {(1000,)}
     copied = (tmp_path / "it/pots/mine.sw").read_bytes()
     assert copied == (tmp_path / "pots/mine.sw").read_bytes()
 

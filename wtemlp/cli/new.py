@@ -23,6 +23,13 @@ import click
 @click.option(
     "--calculator", help="A calculator of ASE as the reference: gfn2, gfn1, emt, a class."
 )
+@click.option(
+    "--temperature",
+    "temperature_K",
+    type=click.FloatRange(0, min_open=True),
+    default=300,
+    help="K, of the initial MD and of the exploration.",
+)
 def new(
     source: str,
     folder: Path,
@@ -30,6 +37,7 @@ def new(
     force_field: Path | None,
     units: str,
     calculator: str | None,
+    temperature_K: float,
 ) -> None:
     """Write commented input files to start from, and tell the commands that follow.
 
@@ -40,7 +48,7 @@ def new(
     \b
     Examples:
       wtemlp new copper runs/copper
-      wtemlp new POSCAR runs/mine --force-field my.lammps
+      wtemlp new POSCAR runs/mine --force-field my.lammps --temperature 1000
       wtemlp new ethanol.xyz runs/ethanol --calculator gfn2
     """
     from wtemlp.cli.new_command import new_command
@@ -53,6 +61,7 @@ def new(
             force_field=force_field,
             units=units,
             calculator=calculator,
+            temperature_K=temperature_K,
         )
     )
 

@@ -53,6 +53,7 @@ def new_command(
     force_field: Path | None = None,
     units: str = "metal",
     calculator: str | None = None,
+    temperature_K: float = 300.0,
 ) -> str:
     """Do ``wtemlp new``.
 
@@ -70,6 +71,8 @@ def new_command(
         LAMMPS's units of it.
     calculator : str, optional
         A calculator of ASE instead.
+    temperature_K : float
+        Of the MD, for a structure.
 
     Returns
     -------
@@ -91,7 +94,7 @@ def new_command(
     else:
         from wtemlp.cli.new_system import own_system
 
-        made = own_system(Path(source), tuple(ABOUT), force_field, units, calculator)
+        made = own_system(Path(source), tuple(ABOUT), force_field, units, calculator, temperature_K)
     files = dict(made.files)
     if full:
         files |= {name: _with_all_keys(name, files[name]) for name in (INIT, PARAM)}

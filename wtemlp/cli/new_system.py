@@ -37,6 +37,7 @@ class _Own:
     molecular: bool
     supercell: list[int]
     reference: dict[str, Any]
+    temperature_K: float
 
     @property
     def timestep_fs(self) -> float:
@@ -49,6 +50,7 @@ def own_system(
     force_field: Path | None,
     units: str,
     calculator: str | None,
+    temperature_K: float,
 ) -> Written:
     """The files for a structure.
 
@@ -64,6 +66,8 @@ def own_system(
         Of them.
     calculator : str, optional
         Of ASE.
+    temperature_K : float
+        Of all MD.
     """
     atoms = _read(source, examples)
     periodic = bool(atoms.pbc.any() and atoms.cell.rank == 3)
@@ -91,7 +95,8 @@ def own_system(
     name = re.sub(r"[^\w.+-]", "_", source.stem.lower()) or "system"
     molecular = is_molecular(atoms, periodic)
     repeats = [int(n) for n in supercell]
-    own = _Own(name, source.name, type_map, periodic, molecular, repeats, reference)
+    kelvin = int(temperature_K) if temperature_K.is_integer() else temperature_K
+    own = _Own(name, source.name, type_map, periodic, molecular, repeats, reference, kelvin)
     files |= {
         INIT: pretty_json(_init(own)) + "\n",
         PARAM: pretty_json(_param(own)) + "\n",
@@ -128,8 +133,9 @@ def _read(source: Path, examples: Sequence[str]) -> Any:
 
 
 def _init(own: _Own) -> dict[str, Any]:
-    held = {"ensemble": "npt", "temperature_K": 300, "pressure_bar": 1} if own.periodic else {}
-    run = held or {"temperature_K": 300}
+    run: dict[str, Any] = {"temperature_K": own.temperature_K}
+    if own.periodic:
+        run = {"ensemble": "npt", **run, "pressure_bar": 1}
     spec: dict[str, Any] = {"file": own.file}
     if own.periodic:
         spec["supercell"] = own.supercell
@@ -168,7 +174,7 @@ def _init(own: _Own) -> dict[str, Any]:
 
 
 def _param(own: _Own) -> dict[str, Any]:
-    job: dict[str, Any] = {"sys_idx": [0], "temps": [300], "ensemble": "nvt"}
+    job: dict[str, Any] = {"sys_idx": [0], "temps": [own.temperature_K], "ensemble": "nvt"}
     if own.periodic:
         job |= {"ensemble": "npt", "press": [1.0]}
     job |= {"nsteps": 20000, "trj_freq": 50}
@@ -204,6 +210,9 @@ def _param(own: _Own) -> dict[str, Any]:
             {**job, "wte": {"biasfactor": [factor], "pace": "auto", "nvt_steps": 2000}}
             for factor in (4, 8)
         ],
+        "_errors": "from the first labels on, the levels are deviations at which the force error "
+        "is this large",
+        "trust": {"error_meV_A": [150, 2000]},
         **own.reference,
         "fp_task_max": 30,
         "fp_task_min": 1,

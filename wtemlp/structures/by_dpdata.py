@@ -61,6 +61,11 @@ def read_by_dpdata(file: Path, fmt: str, type_map: Sequence[str], masses: Sequen
     """
     if fmt in STRU:
         _check_stru(read_lines(file))
+    elif fmt in DUMP and "ITEM: BOX BOUNDS abc origin" in read_lines(file)[:20]:
+        raise Unreadable(
+            "has a general triclinic box, which dpdata does not read",
+            "write it without triclinic/general, or as a data file",
+        )
     try:
         with warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")

@@ -201,6 +201,9 @@ def _cell(header: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if missing := sorted({"x", "y", "z"} - set(bounds)):
         raise Unreadable(f"has no {missing[0]}lo {missing[0]}hi", "add the bounds of the box")
     low, high = np.array([[float(w) for w in bounds[key]] for key in "xyz"]).T
+    if (high < low).any():
+        axis = "xyz"[int(np.argmax(high < low))]
+        raise Unreadable(f"has {axis}hi below {axis}lo", "correct the bounds of the box")
     xy, xz, yz = (float(word) for word in tilt)
     cell = np.diag(high - low)
     cell[1, 0], cell[2, 0], cell[2, 1] = xy, xz, yz

@@ -6,6 +6,8 @@ from pathlib import Path
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?$")
 
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
+
 
 class Unreadable(ValueError):
     """A file is not what its format asks for.
@@ -30,8 +32,15 @@ def read_lines(file: Path) -> list[str]:
     ------
     OSError
         If it cannot be read.
+    Unreadable
+        If it is compressed.
     """
-    text = file.read_bytes().decode("utf-8-sig", errors="replace")
+    content = file.read_bytes()
+    for mark, name in _COMPRESSED.items():
+        if content.startswith(mark):
+            raise Unreadable(f"is compressed ({name})", "unpack it")
+    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")  # of editors on Windows
+    text = content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 

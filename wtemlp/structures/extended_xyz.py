@@ -1,0 +1,46 @@
+"""Structures in the extended XYZ format, which dpdata reads with labels alone.
+
+As plain XYZ, dpdata puts them into a cell of its own and leaves out the one that they have.
+"""
+
+from collections.abc import Sequence
+from io import StringIO
+
+import numpy as np
+
+from wtemlp.core.formatting import first_line
+from wtemlp.structures.record import Raw
+from wtemlp.structures.text import Unreadable
+
+NAMES = ("extxyz", "quip/gap/xyz", "mace/xyz", "nequip/xyz", "gpumd/xyz")
+
+
+def is_extended_xyz(lines: Sequence[str]) -> bool:
+    """Whether a file has the cell that plain XYZ has not."""
+    return len(lines) > 2 and lines[0].strip().isdecimal() and "lattice=" in lines[1].lower()
+
+
+def read_extended_xyz(lines: Sequence[str]) -> Raw:
+    """Read the first frame.
+
+    Raises
+    ------
+    Unreadable
+        If there is none, or it has no cell.
+    """
+    if not is_extended_xyz(lines):
+        raise Unreadable("is no extended XYZ with a cell (Lattice=) in line 2", "add the cell")
+    import ase.io  # it and its readers take a moment
+    from ase import Atoms
+
+    n_lines = int(lines[0]) + 2
+    try:
+        atoms = ase.io.read(StringIO("\n".join(lines[:n_lines]) + "\n"), format="extxyz")
+    except Exception as error:  # ASE's reader raises whatever it meets
+        raise Unreadable(f"cannot be read as extended XYZ ({first_line(error)[:120]})") from error
+    assert isinstance(atoms, Atoms)
+    names, kinds = np.unique(atoms.get_chemical_symbols(), return_inverse=True)
+    more = any(line.strip() for line in lines[n_lines:])
+    notes = ("has more frames than one: MD starts from the first",) if more else ()
+    cell = np.asarray(atoms.cell.array, dtype=float)
+    return Raw(tuple(map(str, names)), kinds, atoms.get_positions(), cell, notes)

@@ -139,11 +139,18 @@ def test_a_run_is_refused_before_the_first_training(undisturbed, tmp_path):
     assert "in kcal/mol?" in output and run.state()["finished"]
 
 
-def test_a_reference_that_labels_nothing_is_told(undisturbed, tmp_path):
+def test_a_reference_that_labels_nothing_is_told_and_holds_no_run_up(undisturbed, tmp_path):
     run = run_of(tmp_path / "run", "vasp")
     given(run, labelled("vasp", undisturbed))
     machine = json.loads((run.folder / "machine.json").read_text())
-    machine["fp"]["command"] = "echo the licence has expired; false"
+    good, machine["fp"]["command"] = machine["fp"]["command"], "echo no licence >&2; false"
     (run.folder / "machine.json").write_text(json.dumps(machine))
+    done = program.run("check", "param.json", "machine.json", cwd=run.folder)
+    assert done.returncode == 2 and "the reference failed" in done.stdout, done.stdout
     done = program.run("run", "param.json", "machine.json", cwd=run.folder)
-    assert done.returncode == 2 and "the reference failed" in done.stderr, done.stderr
+    assert done.returncode == 1 and "no licence" in done.stderr, done.stderr
+    assert "initial data against the reference: nothing could be compared" in done.stdout
+    assert list(run.folder.glob("iter.000000/02.fp/task.*"))
+    machine["fp"]["command"] = good
+    (run.folder / "machine.json").write_text(json.dumps(machine))
+    run.finish()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from wtemlp.preflight.agreement import TwoLabels, compare
+from wtemlp.preflight.agreement import TwoLabels, compare, pushes_all_alike
 
 
 def two(**changes):
@@ -77,3 +77,11 @@ def test_a_frame_at_rest_tells_of_its_energy_alone():
     still = two(stored_eV_A=zeros, reference_eV_A=zeros)
     assert compare(still).problems == ()
     assert len(compare(replace(still, stored_eV=0.0)).problems) == 1
+
+
+def test_a_reference_with_one_force_for_all_atoms_is_no_other_method():
+    one = np.tile([0.1, -0.1, 0.2], (12, 1))
+    assert pushes_all_alike(two(reference_eV_A=one))
+    assert not pushes_all_alike(two())
+    assert not pushes_all_alike(two(reference_eV_A=0 * one))
+    assert not pushes_all_alike(two(reference_eV_A=one, stored_eV_A=23.060548 * one))

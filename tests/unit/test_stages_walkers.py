@@ -8,7 +8,12 @@ import pytest
 from wtemlp.analysis.frames import Decision
 from wtemlp.records.summary import Summary
 from wtemlp.report.run_tables import walker_table
-from wtemlp.stages.exploration.walker_results import read_deviations, read_walker, remarks
+from wtemlp.stages.exploration.walker_results import (
+    read_deviations,
+    read_rows,
+    read_walker,
+    remarks,
+)
 
 TIMESTEP_PS = 0.001
 HEADER = "# step max_devi_v min_devi_v avg_devi_v max_devi_f min_devi_f avg_devi_f\n"
@@ -165,3 +170,19 @@ def test_the_volumes_of_a_walker_at_constant_pressure(tmp_path):
     assert (summary.volume_A3, summary.volume_low_A3, summary.volume_high_A3) == (950, 920, 940)
     (row,) = walker_table([Summary(0, walkers=[summary])]).rows
     assert "950 (920 to 940)" in row
+
+
+@pytest.mark.parametrize(
+    ("smallest", "mean", "largest", "alone"),
+    [
+        (0, 0.05, 0.1, True),  # an atom that the models know nothing of
+        (0, 0, 0, True),
+        (1e-12, 0.05, 0.1, False),
+        (0, 0, 0.1, False),  # columns that nobody has filled in: no mean of these is 0
+    ],
+)
+def test_an_atom_that_no_model_knows_anything_of(tmp_path, smallest, mean, largest, alone):
+    row = f"0 0 0 0 {largest} {smallest} {mean}\n"
+    for end in ("", "10 0 0 0 1.2\n"):  # laid out alike, or read one by one
+        (tmp_path / "model_devi.out").write_text(HEADER + row + end)
+        assert [alone] == list(read_rows(tmp_path / "model_devi.out").alone)

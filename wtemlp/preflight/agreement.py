@@ -83,6 +83,17 @@ def compare(two: TwoLabels) -> Agreement:
     return Agreement(tuple(problems), tuple(notes), energy, difference)
 
 
+def pushes_all_alike(two: TwoLabels) -> bool:
+    """Whether the reference has one force for all atoms, so that none acts on another.
+
+    No method has that; a program that stands in for one may.  Only a unit can be told of it.
+    """
+    reference = two.reference_eV_A
+    between = _rms(reference - reference.mean(axis=0))
+    alike = two.n_atoms > 1 and between < AT_REST <= _rms(reference)
+    return alike and not _forces(two, 0.0)[0]
+
+
 Found = tuple[list[str], list[str]]  #: problems and notes
 
 

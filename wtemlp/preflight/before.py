@@ -15,7 +15,7 @@ from wtemlp.config.schema.plugin_keys import is_own_style
 from wtemlp.config.schema.section import Section
 from wtemlp.core.errors import InputError, MissingEngine, WtemlpError
 from wtemlp.core.paths import RunPaths
-from wtemlp.preflight.data_trial import is_held, lines, refusal, try_now
+from wtemlp.preflight.data_trial import is_held, lines, no_answer, refusal, try_now
 from wtemlp.preflight.findings import Finding, Findings, Level
 from wtemlp.preflight.fp_inputs import check_labels
 from wtemlp.preflight.installed_engines import (
@@ -45,6 +45,7 @@ class Begin:
     explores: bool = False  #: whether walkers and labels of the parameter file are made
     goes_on: bool = False  #: whether it works on the run that may be in the folder
     by_check: bool = False  #: whether all is wanted that can be told, not only what stops it
+    sound: bool = True  #: whether the files that the parameter file names are known to be
     submit: bool = False  #: whether jobs may be sent to queues and hosts
     new_reference: bool = False  #: whether another reference than that of the run is accepted
 
@@ -156,6 +157,8 @@ def initial_data(begin: Begin) -> Found:
     params, machines = begin.params, begin.machines
     if params is None or machines is None or not begin.by_check or not is_held(params):
         return
+    if not begin.sound:
+        return  # told with the data
     if RunPaths(begin.root).state.exists() or not (is_local(machines.fp) or begin.submit):
         return
     if engine_problems(machines, ("fp",), begin.root) or list(user_files(begin)):
@@ -172,6 +175,9 @@ def initial_data(begin: Begin) -> Found:
     refuses = params.reference_check == ReferenceCheck.REFUSE
     if refused is not None and refuses:
         yield refused
+    if (silent := no_answer(params, found)) is not None:
+        yield silent
+        return
     *told, last = lines(found, with_problems=not refuses) or [""]
     for line in told:
         yield Finding(Level.WARNING, where, line)

@@ -38,7 +38,7 @@ def check_everything(
         Send a tiny job through each queue, too, and have the initial data held against the
         reference where its jobs run.
     """
-    examined = check_params(param, root, findings, files=not schema_only)
+    examined, sound = check_params(param, root, findings, files=not schema_only)
     params = examined.params if examined is not None else None
     machines = None
     if machine is not None:
@@ -46,7 +46,7 @@ def check_everything(
     if schema_only:
         return
     begin = Begin(root, machines, params=params, explores=True, goes_on=True, by_check=True)
-    show(replace(begin, submit=submit), findings)
+    show(replace(begin, sound=sound, submit=submit), findings)
     if machine is None or machines is None:
         return
     problems = engine_problems(machines, STAGES, root)

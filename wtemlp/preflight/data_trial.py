@@ -29,7 +29,7 @@ from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.staging import with_user_files
 from wtemlp.dispatch.tasks import StageTasks, TaskResult
 from wtemlp.md.dump import write_dump
-from wtemlp.preflight.agreement import Agreement, TwoLabels, compare
+from wtemlp.preflight.agreement import Agreement, TwoLabels, compare, pushes_all_alike
 from wtemlp.records.pins import reference_pins
 from wtemlp.reference.base import Frames, Labels
 from wtemlp.reference.styles import labeller_of
@@ -157,8 +157,6 @@ def judge(
         except CalculationError as error:
             why = f"the reference failed: {error}"
             found.append(Held(one.name, (), (why,), failed=True))
-    if found and all(one.failed for one in found):
-        found[0] = replace(found[0], problems=found[0].notes, notes=())
     write_json(folder / RESULT, [asdict(one) for one in found])
     return found
 
@@ -176,6 +174,18 @@ def refusal(params: Params, found: Sequence[Held]) -> InputError | None:
         if one.problems
     ]
     return together(errors) if errors else None
+
+
+def no_answer(params: Params, found: Sequence[Held]) -> InputError | None:
+    """What the reference said, if it has labelled none; None: it has.
+
+    A run is not held up by it: there may be labels when it comes to them, or they are made by hand.
+    """
+    if not found or not all(one.failed for one in found):
+        return None
+    where = f"{params.source.name}: init_data_sys"
+    first = f"{found[0].system}: {'; '.join(found[0].notes)}"
+    return InputError(where, first, "see that the labels of the run can be made")
 
 
 def lines(found: Sequence[Held], with_problems: bool = True) -> list[str]:
@@ -257,16 +267,18 @@ def _held(one: Stored, labels: Labels) -> Held:
     ours = np.argsort(sent.types, kind="stable")
     theirs = np.argsort(as_labelled.types, kind="stable")
     virial = None if labels.virials is None else labels.virials[0]
-    found: Agreement = compare(
-        TwoLabels(
-            one.energy_eV,
-            float(labels.energies[0]),
-            one.forces_eV_A[ours],
-            labels.forces[0][theirs],
-            one.virial_eV,
-            virial if virial is not None and np.isfinite(virial).all() else None,
-        )
+    two = TwoLabels(
+        one.energy_eV,
+        float(labels.energies[0]),
+        one.forces_eV_A[ours],
+        labels.forces[0][theirs],
+        one.virial_eV,
+        virial if virial is not None and np.isfinite(virial).all() else None,
     )
+    if pushes_all_alike(two):
+        why = "the reference has one force for all atoms, which no method has: see that it is one"
+        return Held(one.name, (), (f"not compared: {why}",))
+    found: Agreement = compare(two)
     return Held(one.name, found.problems, found.notes, found.energy_meV_atom, found.force_meV_A)
 
 

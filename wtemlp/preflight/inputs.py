@@ -10,7 +10,9 @@ from wtemlp.core.errors import NotRunnable, WtemlpError
 from wtemlp.preflight.findings import Findings
 
 
-def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Examined | None:
+def check_params(
+    param: Path, root: Path, findings: Findings, files: bool
+) -> tuple[Examined | None, bool]:
     """Check a parameter file.
 
     Parameters
@@ -26,18 +28,20 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Ex
 
     Returns
     -------
-    Examined or None
+    examined : Examined or None
         None: it is not well-formed.
+    sound : bool
+        Whether the data and structures that it names are as they must be, as far as is known.
     """
     try:
         examined = examine_params(param, root)
     except WtemlpError as error:
         findings.refused(error)
-        return None
-    params = examined.params
+        return None, True
+    params, sound = examined.params, True
     if params is None:
         _tell_not_runnable(param, examined.problems, findings, files)
-        return examined
+        return examined, True
     jobs, models = len(params.jobs), params.numb_models
     findings.ok(param.name, f"keys and values are right ({jobs} iterations, {models} models)")
     for line in params.warnings:
@@ -54,7 +58,8 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Ex
             findings.refused(problem)
         for key, summary in data.summaries():
             findings.ok(f"{param.name}: {key}", summary)
-        if not problems and not data.problems:
+        sound = not problems and not data.problems
+        if sound:
             used = {index for job in params.jobs for index in job.sys_idx}
             structures = sum(len(params.sys_configs[index]) for index in used)
             elements = ", ".join(params.type_map)
@@ -63,7 +68,7 @@ def check_params(param: Path, root: Path, findings: Findings, files: bool) -> Ex
                 f"{len(data.systems)} systems of data and {structures} "
                 f"structures are there, of {elements}",
             )
-    return examined
+    return examined, sound
 
 
 def check_machine_file(machine: Path, findings: Findings, to_run: bool) -> Machines | None:

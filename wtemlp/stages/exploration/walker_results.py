@@ -96,14 +96,22 @@ def read_rows(file: Path) -> Rows:
         virials[np.isnan(virials) & np.isnan(energies)] = np.inf
     later = np.minimum.accumulate(steps[::-1])[::-1]  # the earliest step from each row on
     last = np.append(steps[:-1] < later[1:], True) if len(steps) else np.empty(0, dtype=bool)
-    alone = table.get("min_devi_f", np.full(len(known), np.nan))[known] == 0
+    alone = _alone(table, forces, known)
     return Rows(steps[last].astype(int), virials[last], forces[last], alone[last])
+
+
+def _alone(table: Mapping[str, np.ndarray], largest: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Where the smallest deviation is exactly 0, and not a column that nobody has filled in."""
+    unknown = np.full(len(known), np.nan)
+    smallest, mean = (table.get(f"{of}_devi_f", unknown)[known] for of in ("min", "avg"))
+    alone: np.ndarray = (smallest == 0) & ~((mean == 0) & (largest > 0))
+    return alone
 
 
 def _sound_columns(content: bytes) -> dict[str, np.ndarray]:
     """The columns that count of a ``model_devi.out`` that one job has written; else nothing."""
     begin = content.find(b"\n") + 1
-    wanted = ("step", "max_devi_v", "max_devi_f", "min_devi_f")
+    wanted = ("step", "max_devi_v", "max_devi_f", "min_devi_f", "avg_devi_f")
     names = _deviation_names(content[:begin].decode(errors="replace"))
     if content[:1] != b"#" or names is None or not set(wanted) <= set(names):
         return {}

@@ -169,6 +169,7 @@ def test_a_left_handed_box_is_refused_and_a_turned_one_told(tmp_path, train):
         ("0 1 2", None, "type.raw holds type 2, but type_map has 2 elements"),
         ("0 1 1", "O\n", "type.raw holds type 1, but type_map.raw names 1"),
         ("0 1 1", "O\nC\n", "type_map.raw names C, which type_map lacks"),
+        ("0 1 1", "H\nH\n", "type_map.raw names H twice"),
         ("O H H", "O\nH\n", "type.raw must hold one integer per atom"),
         ("0.5 1 1", "O\nH\n", "type.raw must hold one integer per atom"),
         ("\n", "O\nH\n", "type.raw is empty"),
@@ -275,6 +276,21 @@ def test_sets_that_are_not_there_are_told(tmp_path, train):
     found = report(tmp_path)
     assert not found.problems
     assert "has 2 sets up to set.003, without set.001, set.002" in found.warnings[0]
+
+
+def test_a_copy_of_a_set_is_told(tmp_path, train):
+    write(train, arrays(shift=0.5), "set.000.bak")
+    found = report(tmp_path)
+    assert not found.problems
+    assert "data/train/set.000.bak is trained on like the other sets" in found.warnings[0]
+
+
+def test_an_energy_far_from_the_others_is_told(tmp_path, train):
+    found = arrays(shift=0.5)
+    found["energy"][2] += 3 * 25.0
+    write(train, found, "set.001")
+    (line,) = report(tmp_path).warnings
+    assert "data/train/set.001: the energy of frame 2 (counted from 0) is +24.8" in line
 
 
 MIXED = {"type": "se_atten", "rcut": 4.0, "rcut_smth": 0.5, "sel": 20}

@@ -125,6 +125,14 @@ def test_what_has_no_effect_is_told(tmp_path):
     assert not problems
 
 
+def test_options_of_another_queue_are_told(tmp_path):
+    data = three(fp=part(resources={"custom_flags": ["#SBATCH -t 1:00:00", "#PBS -A x"]}))
+    _, (told,), _ = examine_machines(file_of(tmp_path, data))
+    assert 'custom_flags[0] = "#SBATCH -t 1:00:00"; has no effect: options of this queue' in str(
+        told
+    )
+
+
 OLD = "is of DP-GEN's dispatcher before api_version 1.0: write"
 REFUSED = {
     "the old dispatcher": (
@@ -145,6 +153,32 @@ REFUSED = {
         "fp_resources is missing; add it",
     ),
     "an old version": (three(api_version="one"), 'api_version = "one"; must be 1.0'),
+    "an option for a name": (
+        three(fp=part(resources={"queue_name": "-p gpu"})),
+        'fp.resources.queue_name = "-p gpu"; must be the name alone',
+    ),
+    "an option without its mark": (
+        three(fp=part(resources={"custom_flags": ["#PBS -A x", "-l walltime=1"]})),
+        'fp.resources.custom_flags[1] = "-l walltime=1"; is no option of the queue: begin it with',
+    ),
+    "an array": (
+        three(fp=part({"batch_type": "Slurm"}, {"custom_flags": ["#SBATCH --array=1-5"]})),
+        "makes several jobs of one",
+    ),
+    "an option of the queue as a key": (
+        three(fp=part(resources={"walltime": "1:00:00"})),
+        "unknown key, write it into custom_flags",
+    ),
+    "in the background": (three(train=part(command="dp &")), "runs behind the shell's back"),
+    "a comment": (three(train=part(command="dp # kit")), "ends in a comment"),
+    "a long dash": (
+        three(fp=part(command="mpirun \u2013n 4 vasp")),
+        "begins with a dash of a word processor",
+    ),
+    "a login for a host": (
+        three(fp=part(SSH | {"remote_profile": SSH["remote_profile"] | {"hostname": "me@h"}})),
+        "fp.machine.remote_profile.hostname; must be the host alone",
+    ),
     "labels alone": ({"fp": SECTION}, "train is missing; add it: an object"),
 }
 

@@ -13,6 +13,7 @@ from wtemlp.config.data.files import TYPE_INDEX, TYPE_NAMES, DataFault, System
 
 MIXED = "real_atom_types"
 CHUNK = 1 << 23  #: numbers that are looked at at once: 64 MB
+FAR_EV_ATOM = 20.0  #: from the median of a system: no temperature does that
 FLAT_A = 1.0  #: a cell with opposite faces closer than this has no room for an atom
 #: Numbers of a frame: of the whole, and of each atom.
 _OF_FRAME = {"box": 9, "energy": 1, "virial": 9, "numb_copy": 1}
@@ -157,6 +158,9 @@ class _Look:
         if unknown := [name for name in known if name not in type_map]:
             self._wrong(f"/{TYPE_NAMES} names {', '.join(unknown)}, which type_map lacks: add it")
             return None
+        if twice := sorted({name for name in known if known.count(name) > 1}):
+            self._wrong(f"/{TYPE_NAMES} names {', '.join(twice)} twice: correct it")
+            return None
         if types.max() >= len(known):
             listed = (
                 f"type_map has {len(known)} elements"
@@ -194,7 +198,7 @@ class _Look:
                 if raw
                 else " has no set.*, where labelled frames are"
             )
-        self._look_for_gaps(list(sets))
+        self._look_at_names(list(sets))
         mixed = [name for name, arrays in sets.items() if MIXED in arrays]
         if mixed and len(mixed) < len(sets):
             self._wrong(f": {MIXED}.npy is in {mixed[0]}, but not in all sets")
@@ -202,6 +206,8 @@ class _Look:
         names = self.needed.type_map
         kinds, counts = np.unique(types, return_counts=True)
         composition = {names[kind]: int(n) for kind, n in zip(kinds, counts, strict=True)}
+        if not mixed:
+            self._energies([one for one in sound if one is not None], len(types))
         return LookedAt(
             self.system,
             n_atoms=len(types),
@@ -210,7 +216,13 @@ class _Look:
             composition={} if mixed else composition,
         )
 
-    def _look_for_gaps(self, names: Sequence[str]) -> None:
+    def _look_at_names(self, names: Sequence[str]) -> None:
+        """Sets that may be there by mistake, or not be there by one."""
+        for name in names:
+            if not name.partition(".")[2].isdigit():
+                self.hints.append(
+                    f"{self.name}/{name} is trained on like the other sets: call a copy otherwise"
+                )
         numbers = sorted(int(end) for name in names if (end := name.partition(".")[2]).isdigit())
         there = set(numbers)
         lacking = numbers[-1] + 1 - len(there) if numbers else 0
@@ -222,6 +234,21 @@ class _Look:
                 f"{self.name} has {len(names)} sets up to set.{numbers[-1]:03d}, "
                 f"without {missing}{more}: see that none was forgotten"
             )
+
+    def _energies(self, sets: Sequence[SetOfFrames], n_atoms: int) -> None:
+        """Tell of energies that cannot be of one system, as of what did not converge."""
+        if not sets:
+            return
+        middle = float(np.median(np.concatenate([one.energies for one in sets])))
+        for one in sets:
+            off = (one.energies - middle) / n_atoms
+            far = int(np.argmax(np.abs(off)))
+            if (count := int((np.abs(off) > FAR_EV_ATOM).sum())) > 0:
+                more = f" (and of {count - 1} more)" if count > 1 else ""
+                self.hints.append(
+                    f"{self.name}/{one.name}: the energy of frame {far} (counted from 0){more} is "
+                    f"{off[far]:+.3g} eV/atom off the median: not converged, or in another unit?"
+                )
 
     def _set(
         self, name: str, where: Mapping[str, Path | str], types: np.ndarray, periodic: bool

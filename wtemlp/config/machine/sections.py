@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.config.keys.machine import Stage
+from wtemlp.config.machine.queue_flags import idle_flags, refuse_flags
 from wtemlp.config.machine.shapes import in_one_shape
-from wtemlp.config.machine.shell_command import parts_of, take_apart
+from wtemlp.config.machine.shell_command import dash_or_comment, parts_of, take_apart
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.config.schema.dpgen_schema import machine_schema
 from wtemlp.config.schema.messages import validated
@@ -116,7 +117,8 @@ def examine_machines(
         deepmd_version=data["deepmd_version"],
         mdata=adapter.flat_mdata(_without_user_files(data.data)),
     )
-    return machines, shape.ignored, problems
+    idle = [e for stage in Stage for e in idle_flags(data.section(stage).section("resources"))]
+    return machines, (*shape.ignored, *map(shape.as_written, idle)), problems
 
 
 def _without_user_files(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +161,13 @@ def _check_values(section: Section) -> None:
         shlex.split(section["command"])
     except ValueError as error:
         raise section.wrong("command", f"correct its quotes ({error})") from error
-    _check_resources(section.section("resources"))
+    resources, machine = section.section("resources"), section.section("machine")
+    _check_resources(resources)
+    refuse_flags(resources)
+    host = (machine.get("remote_profile") or {}).get("hostname", "")
+    if isinstance(host, str) and re.search(r"[@\s]", host):
+        profile = machine.section("remote_profile")
+        raise profile.wrong("hostname", "must be the host alone: the user is username")
 
 
 def _refuse_zero_bytes(section: Section) -> None:
@@ -214,8 +222,13 @@ def _prepare_in_the_job(section: dict[str, Any]) -> None:
 
 def _refuse_several_programs(section: Section) -> None:
     """Arguments are put behind the commands of these stages, and more than once."""
-    stage = section.path[-1]
-    if stage != "fp" and len(parts_of(section["command"])) > 1:
+    stage, command = section.path[-1], section["command"]
+    parts = parts_of(command)
+    if found := dash_or_comment(command, comments=stage != "fp"):
+        raise section.wrong("command", found)
+    if parts and parts[-1].operator == "&":
+        raise section.wrong("command", "runs behind the shell's back: remove the &")
+    if stage != "fp" and len(parts) > 1:
         remedy = (
             "must be one program, arguments are put behind it: write what comes before it into "
             f"{stage}.resources.prepend_script, or all of it into a script of your own"

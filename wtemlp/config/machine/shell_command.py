@@ -105,6 +105,24 @@ def _operators(command: str) -> Iterator[tuple[int, str]]:
             skip = match.end()
 
 
+def dash_or_comment(command: str, comments: bool) -> str:
+    """What is wrong with words that a shell does not take for what they are meant to be; or "".
+
+    Parameters
+    ----------
+    command : str
+        Its quotes are in pairs.
+    comments : bool
+        Whether arguments are put behind it.
+    """
+    for word in filter(None, shlex.split(command)):
+        if word[0] in "\u2010\u2011\u2012\u2013\u2014\u2212":
+            return f'"{word}" begins with a dash of a word processor: write "-"'
+        if word[0] == "#" and comments:
+            return "ends in a comment, and so would the arguments behind it: remove it"
+    return ""
+
+
 def take_apart(command: str) -> tuple[list[str], str]:
     """What a command prepares, as lines of a job script, and what is left of it.
 

@@ -32,6 +32,8 @@ _GONE = {
     "training_reuse_decay_steps": "DP-GEN does not know it any more: remove it",
     "use_multi_systems": "DP-GEN does not know it any more: remove it",
 }
+#: What people look for in the resources of a machine file.
+_OF_QUEUES = ("account", "exclude", "mem", "memory", "nodelist", "qos", "time", "walltime")
 _VASP = "VASP's parameters are those of the file fp_incar: write them there, and remove this"
 _OF_STYLE = {("vasp", "fp_params"): _VASP, ("vasp", "user_fp_params"): _VASP}
 
@@ -89,6 +91,8 @@ def remedy(
     gone = _GONE.get(key) or _OF_STYLE.get((str(data.get("fp_style")), key))
     if gone and (not parent or gone == _NO_EFFECT):
         return gone
+    if key in _OF_QUEUES and ("custom_flags" in names or parent[-1:] == ("kwargs",)):
+        return "write it into custom_flags, as an option of the queue"
     homes = list(_homes(schema, key))
     if words := _with_other_choice(homes, parent, data):
         return words

@@ -35,6 +35,7 @@ def _md(
         curves |= {
             "rdf O-O": Curve(list(r), list(g), [0.05] * len(r)),
             "rdf O-H": Curve(list(r), list(g / 2)),
+            "torsion oh": Curve(list(t), list(np.exp(np.cos(t - wrong)) / 8), [0.01] * len(t)),
             "energy": Curve(list(u - 640), list(np.exp(-(u**2) / 0.3) / np.sqrt(0.3 * np.pi))),
         }
     d = 2.4 * target / 300 + 0.1 * (model or 0)

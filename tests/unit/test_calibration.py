@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wtemlp.analysis.calibration import FEWEST, calibrate, largest_force_errors
+from wtemlp.analysis.deviation import FEWEST, calibrate, largest_force_errors
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -12,7 +12,17 @@ from wtemlp.report.validation_tables import check_table, distance_table, in_word
 
 KEYS = [
     f"validation_{name}"
-    for name in ("rdf", "energy", "temperature", "msd", "vacf", "diffusion", "parity", "bins")
+    for name in (
+        "rdf",
+        "variables",
+        "energy",
+        "temperature",
+        "msd",
+        "vacf",
+        "diffusion",
+        "parity",
+        "bins",
+    )
 ]
 
 

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from tests.support.loop_runs import PARAM
+from wtemlp.config.keys.validation import MdVariable
 from wtemlp.config.params import load_params
 from wtemlp.config.validation import for_box
 from wtemlp.core.errors import InputError
@@ -78,6 +79,48 @@ def test_what_is_given_is_taken(tmp_path):
     assert read(tmp_path, {"viscosity_mPa_s": 0.5, "temps": [1, 2]}).viscosity_mPa_s == (0.5, 0.5)
 
 
+ALONE = {"fp_style": "ase", "fp_params": {"calculator": "emt", "periodic": False}}
+
+
+def test_a_molecule_alone_is_asked_for_its_torsions_and_for_nothing_of_a_cell(tmp_path):
+    found = read(tmp_path, **ALONE)
+    assert found.alone and not found.has_pressure
+    assert (found.ensembles, found.pairs, found.diffusion) == (("nvt", "nve"), (), ())
+    slab = {"units": "metal", "lines": ["pair_style zero 5", "pair_coeff * *"], "boundary": "p p f"}
+    found = read(tmp_path, fp_style="lammps", fp_params={"force_field": slab})
+    assert found.ensembles == ("nvt", "nve") and found.pairs and found.diffusion
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ({"ensembles": ["nvt", "npt"]}, "ensembles[1]"),
+        ({"pairs": ["O-H"]}, "a molecule alone has none: remove it"),
+        ({"diffusion": ["O"]}, "a molecule alone has none: remove it"),
+    ],
+)
+def test_what_needs_a_cell_is_refused_of_a_molecule_alone(tmp_path, block, message):
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, block, **ALONE)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_variables_are_those_of_the_walkers_as_far_as_they_are_of_atoms(tmp_path):
+    jobs = copy.deepcopy(PARAM["model_devi_jobs"])
+    jobs[0]["wte"]["plumed"] = [
+        "d: DISTANCE ATOMS=1,2",
+        "TORSION ...",
+        "LABEL=phi ATOMS=4,3,2,1",
+        "...",
+        "far: DISTANCE ATOMS=1,2 NOPBC",
+        "c: COORDINATION GROUPA=1 GROUPB=2,3 R_0=3",
+    ]
+    found = read(tmp_path, model_devi_jobs=jobs).variables
+    assert found == (MdVariable("d", (1, 2)), MdVariable("phi", (4, 3, 2, 1)))
+    own = read(tmp_path, {"variables": ["w: ANGLE ATOMS=2,1,3"]}, model_devi_jobs=jobs).variables
+    assert own == (MdVariable("w", (2, 1, 3)),) and own[0].kind == "ANGLE"
+
+
 @pytest.mark.parametrize(
     ("block", "message"),
     [
@@ -101,6 +144,13 @@ def test_what_is_given_is_taken(tmp_path):
         ({"pairs": ["O-N"]}, 'pairs[0] = "O-N"; must be two elements of type_map'),
         ({"pairs": ["O-H", "H-O"]}, 'pairs[1] = "H-O"; is given twice'),
         ({"diffusion": ["C"]}, 'diffusion[0] = "C"; must be an element of type_map (O, H)'),
+        ({"variables": ["TORSION ATOMS=1,2,3,4"]}, "must be a distance, an angle or a torsion"),
+        ({"variables": ["t: TORSION ATOMS=1,2,3"]}, "must be a distance, an angle or a torsion"),
+        ({"variables": ["t: TORSION ATOMS=1,2,3,3"]}, "must be a distance, an angle or a torsion"),
+        ({"variables": ["d: DISTANCE ATOMS=0,1"]}, "must be a distance, an angle or a torsion"),
+        ({"variables": [""]}, "must be a distance, an angle or a torsion"),
+        ({"variables": ["d: DISTANCE ATOMS=1,2"] * 2}, "variables[1]"),
+        ({"bounds": {"variables": 1}}, "bounds.variables = 1; must be"),
         ({"viscosity_mPa_s": [1, 2]}, "one number, or a list of one per temperature (1)"),
         ({"viscosity_mPa_s": 0}, "viscosity_mPa_s = 0; must be positive"),
         ({"viscosity_mPa_s": [-1]}, "viscosity_mPa_s[0] = -1; must be positive"),

@@ -1,11 +1,15 @@
 """What a validation is to do: the models, the structure, the scripts, and what has changed."""
 
 import json
+from dataclasses import replace
 
+import ase.build
+import ase.io
 import numpy as np
 import pytest
 
 from tests.support.validation_jobs import BOX_A, make
+from wtemlp.config.keys.validation import MdVariable
 from wtemlp.config.params import load_params
 from wtemlp.core.errors import InputError
 from wtemlp.dispatch.script import AGAIN, DONE
@@ -112,6 +116,53 @@ def test_a_sampler_of_another_method_is_no_reference_unless_it_is_said(tmp_path)
     params = load_params(made[0].source, tmp_path, check_files=False)
     work = plan_work(params, made[1], tmp_path, None)
     assert len(work.reference) == 2 and "and the reference" in _outline(work)
+
+
+def test_a_molecule_alone_neither_moves_nor_turns(tmp_path):
+    """Nor has it a pressure; the reference's has no images, and is in one piece."""
+    changes = {"fp_style": "ase", "fp_params": {"calculator": "emt", "periodic": False}}
+    params, machines = make(
+        tmp_path, BOX_A * np.eye(3), np.eye(3), **changes, validation={"models": 1}
+    )
+    # Water, cut by two faces of its cell.
+    poscar = "one\n1\n20 0 0\n0 20 0\n0 0 20\nO H\n1 2\nC\n0.2 0.2 3\n19.6 19.7 3\n0.9 0.7 3\n"
+    (tmp_path / "conf/0.POSCAR").write_text(poscar)
+    work = plan_work(params, machines, tmp_path, None)
+    for job in (work.models[0], work.reference[0]):
+        script = job.inputs[SCRIPT]
+        assert "extra/dof 6" in script and "fix_modify      thermostat temp thermo_temp" in script
+        assert "rot yes dist gaussian temp thermo_temp" in script and "$(press" not in script
+        assert job.plan.degrees_of_freedom == 3 and "nph" not in script
+    assert work.params.validation.variables == ()
+    assert "boundary        f f f" in work.reference[0].inputs[SCRIPT]
+    rows = work.reference[0].inputs[START].split("Atoms # atomic\n\n")[1].splitlines()
+    places = np.array([row.split()[2:5] for row in rows], dtype=float)
+    assert np.linalg.norm(places[1:] - places[0], axis=1) == pytest.approx([0.78, 0.86], abs=0.01)
+    assert (places.min(axis=0) + places.max(axis=0)) / 2 == pytest.approx([10, 10, 10])
+
+
+def test_torsions_of_a_molecule_alone_are_found(tmp_path):
+    changes = {"fp_style": "ase", "fp_params": {"calculator": "emt", "periodic": False}}
+    params, machines = make(
+        tmp_path, BOX_A * np.eye(3), np.eye(3), **changes, validation={"models": 1}
+    )
+    atoms = ase.build.molecule("H2O2", vacuum=8.0)
+    ase.io.write(tmp_path / "conf/0.POSCAR", atoms, format="vasp")
+    found = plan_work(params, machines, tmp_path, None).params.validation.variables
+    assert found == (MdVariable("H3-O1-O2-H4", (3, 1, 2, 4)),)
+    own = replace(params.validation, variables=(MdVariable("oo", (4, 2, 1, 3)),))
+    found = plan_work(replace(params, validation=own), machines, tmp_path, None)
+    assert found.params.validation.variables == own.variables  # about the same bond
+    none = replace(params.validation, given=frozenset({"variables"}))
+    found = plan_work(replace(params, validation=none), machines, tmp_path, None)
+    assert found.params.validation.variables == ()
+
+
+def test_an_atom_that_is_not_there_is_told(tmp_path):
+    block = {"variables": ["t: TORSION ATOMS=1,2,3,99"]}
+    params, machines = make(tmp_path, BOX_A * np.eye(3), np.eye(3), validation=block)
+    with pytest.raises(InputError, match=r'"t" has atom 99, and .* has 24'):
+        plan_work(params, machines, tmp_path, None)
 
 
 def test_models_are_those_that_are_trained(made, tmp_path):

@@ -14,7 +14,7 @@ from wtemlp.analysis.structure import RdfDistance, rdf_with_errors
 from wtemlp.config.keys.validation import ValidationBounds
 from wtemlp.config.params import load_params
 from wtemlp.core.errors import CalculationError
-from wtemlp.core.units import KCAL_MOL_IN_EV
+from wtemlp.core.units import AMU_G, EV_A3_IN_GPA, KB_EV, KCAL_MOL_IN_EV
 from wtemlp.md import validation_script as md
 from wtemlp.md.dump import write_dump
 from wtemlp.md.systems.units import METAL, REAL
@@ -46,6 +46,7 @@ from wtemlp.validation.verdict import _checks, _verdict, overall
 
 N_SIDE, BOX_A = 3, 9.32
 N_ATOMS = 3 * N_SIDE**3
+SYMBOLS = ["O", "H", "H"] * N_SIDE**3
 DT_PS = 0.0005
 BLOCK = {
     "ensembles": ["nvt", "nve"],
@@ -141,7 +142,7 @@ def test_a_whole_run_is_measured_in_our_units(tmp_path):
     params = params_of(tmp_path)
     for potential, model in ((MODEL, 0), (REFERENCE, None)):
         job = whole(job_of(tmp_path, params, potential, model))
-        nvt, nve = (m.run for m in measure(job, params, tmp_path, N_ATOMS))
+        nvt, nve = (m.run for m in measure(job, params, tmp_path, SYMBOLS))
         assert (nvt.ensemble, nve.ensemble, nvt.failed, nvt.steps_done) == ("nvt", "nve", "", 2000)
         assert nvt.temperature_K.value == pytest.approx(300, abs=5 * nvt.temperature_K.error)
         assert nvt.temperature_std_expected_K == pytest.approx(300 * np.sqrt(2 / (3 * N_ATOMS - 3)))
@@ -160,7 +161,7 @@ def test_self_diffusion_of_walkers_is_theirs(tmp_path):
     job = job_of(tmp_path, params)
     write_part(job, md.NVT, 100, 2000)
     write_part(job, md.NVE, 2100, 8000, noise=0.0)
-    nve = measure(job, params, tmp_path, N_ATOMS)[1].run
+    nve = measure(job, params, tmp_path, SYMBOLS)[1].run
     (found,) = nve.diffusion
     # <dx^2> = 0.05^2 in 20 steps of 0.5 fs: D = 0.125 A2/ps = 1.25e-5 cm2/s
     assert found.d_pbc.value == pytest.approx(1.25, abs=4 * found.d_pbc.error)
@@ -168,7 +169,7 @@ def test_self_diffusion_of_walkers_is_theirs(tmp_path):
     # without the liquid's own viscosity there is no correction, and the record says so
     assert found.d_corrected is None and "there is no finite-size correction" in nve.notes[0]
     given = replace(params, validation=replace(params.validation, viscosity_mPa_s=(0.49,)))
-    (corrected,) = measure(job, given, tmp_path, N_ATOMS)[1].run.diffusion
+    (corrected,) = measure(job, given, tmp_path, SYMBOLS)[1].run.diffusion
     # 2.837297 kT / (6 pi eta L), L 9.32 A
     more = 2.837297 * 1.380649e-23 * 300 / (6 * np.pi * 0.49e-3 * 9.32e-10) * 1e9
     assert corrected.d_corrected.value - found.d_pbc.value == pytest.approx(more)
@@ -183,7 +184,7 @@ def test_the_error_of_self_diffusion_holds_that_of_the_start(tmp_path):
         job = job_of(tmp_path, params, model=model)
         write_part(job, md.NVT, 100, 2000)
         write_part(job, md.NVE, 2100, 8000, noise=0.0, mean_K=nve_K)
-        nve = measure(job, params, tmp_path, N_ATOMS)[1].run
+        nve = measure(job, params, tmp_path, SYMBOLS)[1].run
         found += nve.diffusion
         means.append(nve.temperature_K.value)
     at_300, at_315 = (one.d_pbc for one in found)
@@ -200,7 +201,7 @@ def test_an_exploded_run_says_when_and_why(tmp_path):
         (job.folder / name).touch()
     note = job.folder / md.STOPPED
     note.write_text("temperature 12345.6 K at step 910 of the run, in NVT: above 900 K\n")
-    nvt, nve = (m.run for m in measure(job, params, tmp_path, N_ATOMS))
+    nvt, nve = (m.run for m in measure(job, params, tmp_path, SYMBOLS))
     assert nvt.failed == "exploded at 0.455 ps (temperature 12346 K)"
     assert (nvt.steps_done, nvt.temperature_K, nvt.diffusion) == (810, None, ())
     assert nvt.curves["temperature"].y
@@ -224,7 +225,7 @@ def test_truncated_files_are_read_as_far_as_they_go(tmp_path):
     dump.write_text(dump.read_text()[:-2000])
     assert len(read_series(job, md.NVT)) == 200
     assert len(read_trajectory(job, md.NVT, params.type_map)) == n_frames - 1
-    assert measure(job, params, tmp_path, N_ATOMS)[0].run.temperature_K is not None
+    assert measure(job, params, tmp_path, SYMBOLS)[0].run.temperature_K is not None
     series.write_text(series.read_text() + "nan nan nan nan nan nan\nwhat is this\n1 2 x 4 5 6\n")
     assert len(read_series(job, md.NVT)) == 200
 
@@ -232,7 +233,7 @@ def test_truncated_files_are_read_as_far_as_they_go(tmp_path):
 def test_without_files_there_is_a_record_and_a_reason(tmp_path):
     params = params_of(tmp_path)
     job = job_of(tmp_path, params)
-    nvt = measure(job, params, tmp_path, N_ATOMS)[0].run
+    nvt = measure(job, params, tmp_path, SYMBOLS)[0].run
     assert nvt.temperature_K is None and nvt.notes == (
         "only 0 values were recorded: there are no means",
     )
@@ -244,7 +245,7 @@ def test_a_short_trajectory_has_no_diffusion_and_says_why(tmp_path):
     job = job_of(tmp_path, params)
     write_part(job, md.NVT, 100, 2000)
     write_part(job, md.NVE, 2100, 1000)
-    nve = measure(job, params, tmp_path, N_ATOMS)[1].run
+    nve = measure(job, params, tmp_path, SYMBOLS)[1].run
     assert not nve.diffusion and "no self-diffusion of O: 21 frames" in nve.notes[0]
 
 
@@ -456,6 +457,88 @@ def test_a_solid_is_asked_for_its_displacement_and_not_for_diffusion(tmp_path):
         assert not any("self-diffusion" in c.name for c in checks)
     checks = judged(tmp_path, [*job_measured(MODEL, 0), *reference]).checks  # it has molten
     assert {c.name: c.answer for c in checks}[name] == NOT_GOOD
+
+
+def alike(part, torsion, worth):
+    """NVT with a torsion of two wells, the first with the weight that is given."""
+    rng = np.random.default_rng(int(1000 * torsion) + len(part.run.potential))
+    wells = np.where(rng.random(worth) < torsion, 1.0, -1.0) + 0.1 * rng.normal(size=worth)
+    return replace(part, variables={"oh": wells})
+
+
+@pytest.mark.parametrize(
+    ("weight", "worth", "answer"),
+    [(0.5, 3000, GOOD), (0.8, 3000, NOT_GOOD), (0.5, 100, CANNOT_TELL)],
+)
+def test_the_distribution_of_a_torsion_is_held_against_the_references(
+    tmp_path, weight, worth, answer
+):
+    name = "torsion oh at 300 K"
+    runs = [
+        *(alike(part, weight, worth) for part in job_measured(MODEL, 0)),
+        *(alike(part, 0.5, worth) for part in job_measured(REFERENCE, None, seed=3)),
+    ]
+    variables = ["oh: TORSION ATOMS=1,2,3,4", "d: DISTANCE ATOMS=1,2"]
+    checks = {c.name: c for c in judged(tmp_path, runs, variables=variables).checks}
+    assert checks[name].answer == answer, checks[name]
+    if answer == CANNOT_TELL:
+        assert checks[name].note.startswith("nvt_steps of ")
+    assert checks["distance d at 300 K"].answer == UNTESTED
+
+
+def test_torsions_are_measured_in_every_frame_of_nvt(tmp_path):
+    params = params_of(tmp_path, variables=["w: ANGLE ATOMS=2,1,3", "d: DISTANCE ATOMS=1,2"])
+    job = whole(job_of(tmp_path, params), noise=0.01)
+    nvt, nve = measure(job, params, tmp_path, SYMBOLS)
+    assert len(nvt.variables["w"]) == 2000 // 50 + 1 and not nve.variables
+    assert np.degrees(nvt.variables["w"].mean()) == pytest.approx(104.5, abs=2.0)
+    curve = nvt.run.curves["distance d"]
+    assert np.average(curve.x, weights=curve.y) == pytest.approx(0.957, abs=0.01)
+    assert "angle w" in nvt.run.curves
+
+
+def with_modulus(part, GPa):
+    return replace(part, run=replace(part.run, bulk_modulus_GPa=Estimate(GPa, 0.1 * GPa, 100)))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "GPa", "off_bar", "answer"),
+    [
+        ({}, 2.2, 900, NOT_GOOD),  # water: 2 % of 2.2 GPa are 440 bar
+        ({}, 140.0, 900, GOOD),  # copper: 28,000
+        ({"density": 0.0003}, 140.0, 900, NOT_GOOD),
+        ({"pressure_bar": 400}, 140.0, 900, NOT_GOOD),
+        ({"pressure_bar": 4000}, 2.2, 900, GOOD),
+        ({}, None, 900, NOT_GOOD),
+    ],
+)
+def test_the_bound_of_the_pressure_is_that_of_the_density_in_the_material(
+    tmp_path, bounds, GPa, off_bar, answer
+):
+    reference = job_measured(REFERENCE, None, seed=3)
+    if GPa is not None:
+        reference[2] = with_modulus(reference[2], GPa)
+    runs = [*job_measured(MODEL, 0, P=off_bar), *reference]
+    checks = {c.name: c.answer for c in judged(tmp_path, runs, bounds=bounds).checks}
+    assert checks["pressure at 300 K"] == answer
+
+
+def test_the_bulk_modulus_is_that_of_the_volume_s_fluctuation(tmp_path):
+    """Volumes drawn from the distribution of a known one."""
+    params = params_of(tmp_path, ensembles=["nvt", "nve", "npt"], npt_steps=40_000)
+    job = job_of(tmp_path, params)
+    whole(job)
+    write_part(job, md.NPT, 4100, 40_000)
+    file = job.folder / md.series(md.NPT)
+    table = np.loadtxt(file)
+    volume_A3, modulus_eV_A3 = 800.0, 2.2 / EV_A3_IN_GPA
+    spread = np.sqrt(KB_EV * 300 * volume_A3 / modulus_eV_A3)
+    drawn = volume_A3 + spread * np.random.default_rng(4).normal(size=len(table))
+    mass_g = N_SIDE**3 * (15.9994 + 2 * 1.008) * AMU_G
+    table[:, 5] = mass_g / (drawn * 1e-24)
+    np.savetxt(file, table, fmt="%.8g")
+    found = measure(job, params, tmp_path, SYMBOLS)[2].run.bulk_modulus_GPa
+    assert abs(found.value - 2.2) < 3 * found.error < 0.3
 
 
 def asked(off, error, bound=1.0, **more):

@@ -5,19 +5,28 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from wtemlp.config.keys.labels import AseMethod, OwnForceField
 from wtemlp.config.keys.validation import (
     ATOM_PS,
     DEFAULT_PS,
     FRAME_PS,
     LONGEST,
     MAX_FRAMES,
+    PERIODIC,
+    VARIABLES,
     MdEnsemble,
+    MdVariable,
     ValidationSettings,
 )
 from wtemlp.config.records import Params
 from wtemlp.config.schema.own_keys import read
 from wtemlp.config.schema.section import Section
+from wtemlp.config.templates.plumed_text import Action, actions
+from wtemlp.core.errors import InputError
+from wtemlp.structures.bonds import torsions
+from wtemlp.structures.record import Structure
 
+ALONE = "f f f"  #: LAMMPS's boundary of a molecule in vacuum
 MIN_RECORDS = 20  #: values that a mean and its error are made of
 MIN_FRAMES = 5  #: that a radial distribution function is made of
 
@@ -43,22 +52,36 @@ def with_validation(params: Section, record: Params) -> Params:
 def _read(params: Section, record: Params) -> ValidationSettings:
     given = "validation" in params
     block = params.section("validation") if given else Section(params.file, {}, ("validation",))
-    asked = read(ValidationSettings, block, pairs=_read_pairs(block, record.type_map))
+    boundary = _boundary(record)
+    asked = read(
+        ValidationSettings,
+        block,
+        pairs=_read_pairs(block, record.type_map),
+        variables=_read_variables(block),
+        boundary=boundary,
+    )
     _check(block, asked, record)
+    _check_alone(block, asked)
     temps_K = asked.temps_K or tuple(sorted({t for job in record.jobs for t in job.temps_K}))
-    ensembles = tuple(one for one in MdEnsemble if one in asked.ensembles or one == MdEnsemble.NVT)
+    ensembles = tuple(
+        one
+        for one in MdEnsemble
+        if one == MdEnsemble.NVT
+        or (one in asked.ensembles and (asked.has_pressure or one != MdEnsemble.NPT))
+    )
     steps = {key: _steps(block, key, record.timestep_ps) for key in DEFAULT_PS}
     explored = [index for job in record.jobs for index in job.sys_idx]
     first = explored[0] if explored else 0 if record.sys_configs else None
     factors = [job.wte.guard.temp_factor for job in record.jobs]
     elements = tuple(name for name in record.type_map if name != "H") or record.type_map
+    system = first if asked.system is None else asked.system
     settings = replace(
         asked,
         equil_steps=steps["equil_steps"],
         nvt_steps=steps["nvt_steps"],
         nve_steps=steps["nve_steps"],
         npt_steps=steps["npt_steps"],
-        system=first if asked.system is None else asked.system,
+        system=system,
         temps_K=temps_K,
         ensembles=ensembles,
         models=asked.models if "models" in block else record.numb_models,
@@ -67,9 +90,11 @@ def _read(params: Section, record: Params) -> ValidationSettings:
         trj_freq=asked.trj_freq
         if "trj_freq" in block
         else _trj_freq(record.timestep_ps, [steps[f"{name}_steps"] for name in ensembles]),
-        diffusion=asked.diffusion if "diffusion" in block else elements,
+        pairs=() if asked.alone else asked.pairs,
+        diffusion=asked.diffusion if "diffusion" in block or asked.alone else elements,
+        variables=asked.variables if "variables" in block else _of_walkers(record, system),
         viscosity_mPa_s=_viscosity(block, asked, len(temps_K)),
-        given=frozenset(key for key in (*DEFAULT_PS, "trj_freq") if key in block),
+        given=frozenset(key for key in (*DEFAULT_PS, "trj_freq", "variables") if key in block),
     )
     _check_lengths(block, settings)
     return settings
@@ -90,6 +115,37 @@ def for_box(settings: ValidationSettings, n_atoms: int, timestep_ps: float) -> V
         lengths = [getattr(found, f"{name}_steps") for name in found.ensembles]
         found = replace(found, trj_freq=_trj_freq(timestep_ps, lengths))
     return found
+
+
+def variables_of(params: Params, structure: Structure) -> tuple[MdVariable, ...]:
+    """What is compared of a structure: the variables, and torsions of a molecule alone.
+
+    These are about bonds that none of the variables is about, where the file gives no variables.
+
+    Raises
+    ------
+    InputError
+        If the structure has not the atoms.
+    """
+    settings, symbols = params.validation, structure.symbols
+    for one in settings.variables:
+        if max(one.atoms) > structure.n_atoms:
+            raise InputError(
+                f"{params.source.name}: validation.variables",
+                f'"{one.name}" has atom {max(one.atoms)}, and {structure.file} has '
+                f"{structure.n_atoms}",
+                "correct it; or give variables of that structure, or none: []",
+            )
+    if "variables" in settings.given or not settings.alone:
+        return settings.variables
+    about = {frozenset(one.atoms[1:3]) for one in settings.variables if len(one.atoms) == 4}
+    found = torsions(symbols, structure.coords, structure.cell)
+    more = [
+        MdVariable("-".join(f"{symbols[i]}{i + 1}" for i in atoms), tuple(i + 1 for i in atoms))
+        for atoms in found
+        if frozenset(i + 1 for i in atoms[1:3]) not in about
+    ]
+    return (*settings.variables, *more)
 
 
 def _check(block: Section, asked: ValidationSettings, record: Params) -> None:
@@ -113,6 +169,62 @@ def _check(block: Section, asked: ValidationSettings, record: Params) -> None:
         if element not in record.type_map:
             remedy = f"must be an element of type_map ({', '.join(record.type_map)})"
             raise block.wrong("diffusion", remedy, index)
+
+
+def _boundary(record: Params) -> str:
+    """LAMMPS's, of what labels or does MD in its place; a molecule alone has no images."""
+    for method in (record.reference, record.sampler):
+        if isinstance(method, AseMethod) and not method.periodic:
+            return ALONE
+        if isinstance(method, OwnForceField):
+            return method.boundary
+    return PERIODIC if record.md.periodic else ALONE
+
+
+def _check_alone(block: Section, asked: ValidationSettings) -> None:
+    """Nothing is asked for that takes a cell where there is none."""
+    if not asked.has_pressure and "ensembles" in block and MdEnsemble.NPT in asked.ensembles:
+        remedy = f'"{MdEnsemble.NPT}" needs periodic images in all directions: remove it'
+        raise block.wrong("ensembles", remedy, list(asked.ensembles).index(MdEnsemble.NPT))
+    for key in ("pairs", "diffusion"):
+        if asked.alone and block.get(key):
+            remedy = "a molecule alone has none: remove it, and give its torsions as variables"
+            raise block.wrong(key, remedy)
+
+
+def _read_variables(block: Section) -> tuple[MdVariable, ...]:
+    found: list[MdVariable] = []
+    for index, text in enumerate(block.get("variables", ())):
+        one = next(iter(actions(text)), None)
+        variable = None if one is None else _variable(one)
+        if variable is None:
+            remedy = (
+                "must be a distance, an angle or a torsion of atoms in PLUMED's words, as \"oh: "
+                'TORSION ATOMS=1,2,9,3"'
+            )
+            raise block.wrong("variables", remedy, index)
+        if variable.name in [other.name for other in found]:
+            raise block.wrong("variables", f'has the label "{variable.name}" twice', index)
+        found.append(variable)
+    return tuple(found)
+
+
+def _variable(one: Action) -> MdVariable | None:
+    """The variable of a line of PLUMED's; None where it is of another kind, or more is asked."""
+    atoms = one.keywords.get("ATOMS", "").split(",")
+    known = one.label and not one.flags and set(one.keywords) <= {"ATOMS", "LABEL"}
+    if not known or not all(map(str.isdigit, atoms)) or VARIABLES.get(len(atoms)) != one.name:
+        return None
+    numbers = tuple(map(int, atoms))
+    distinct = len(set(numbers)) == len(numbers) and min(numbers) > 0
+    return MdVariable(one.label, numbers) if distinct else None
+
+
+def _of_walkers(record: Params, system: int | None) -> tuple[MdVariable, ...]:
+    """Those that the user has defined for explorations of a system, each once."""
+    lines = (job.wte.extra.lines for job in record.jobs if system in job.sys_idx)
+    found = (_variable(one) for text in dict.fromkeys(lines) for one in actions(text))
+    return tuple({one.name: one for one in found if one is not None}.values())
 
 
 def _steps(block: Section, key: str, timestep_ps: float) -> int:

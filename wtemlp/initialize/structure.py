@@ -22,6 +22,7 @@ from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.formatting import first_line
 from wtemlp.core.units import AMU_G
 from wtemlp.initialize.packmol import WATER_A, Molecules, pack
+from wtemlp.structures.bonds import bonds, molecules
 from wtemlp.structures.elements import STANDARD_MASSES
 from wtemlp.structures.read import check_raw, read_structure
 from wtemlp.structures.record import Raw, Structure
@@ -297,17 +298,8 @@ def is_molecular(atoms: Atoms, periodic: bool) -> bool:
 
 
 def _molecules(atoms: Any, periodic: bool) -> list[np.ndarray] | None:
-    from ase.neighborlist import natural_cutoffs, neighbor_list
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    atoms = atoms.copy()
-    atoms.set_pbc(periodic)
-    first, second = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=1.15))
-    n = len(atoms)
-    bonds = coo_matrix((np.ones(len(first)), (first, second)), shape=(n, n))
-    count, labels = connected_components(bonds, directed=False)
-    groups = [np.flatnonzero(labels == k) for k in range(count)]
+    bonded = bonds(atoms.get_chemical_symbols(), atoms.positions, atoms.cell.array, periodic)
+    groups, n = molecules(len(atoms), bonded), len(atoms)
     largest = max(map(len, groups))
     if periodic and largest > max(1, n // 2):
         return None

@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 SHORTEST_BOND_A = 0.6  #: outside of these bounds a structure is no longer water
 LONGEST_BOND_A = 1.6
+MARGIN_A = 1.0  #: at least, between atoms and a face that is not periodic, Angstrom
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,34 @@ def minimum_image(vectors: np.ndarray, cells: np.ndarray) -> np.ndarray:
         Angstrom.
     """
     return np.asarray(vectors - np.rint(vectors @ np.linalg.inv(cells)) @ cells)
+
+
+def stand_alone(coords: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> None:
+    """Put atoms into one piece where a direction is not periodic; both arrays are changed.
+
+    The piece begins behind the widest gap along the direction, and comes into the middle of the
+    cell, whose vector stands upright on the others and is as long as it must be.
+
+    Parameters
+    ----------
+    coords : (n_atoms, 3) float
+        Angstrom.
+    cell : (3, 3) float
+        Cell vectors as rows, lower triangular, Angstrom.
+    periodic : (3,) bool
+    """
+    for axis in np.flatnonzero(~periodic):
+        at = coords @ np.linalg.inv(cell)[:, axis]
+        inside = at - np.floor(at)
+        ordered = np.sort(inside)
+        gaps = np.diff(np.append(ordered, ordered[0] + 1.0))
+        begin = ordered[(int(np.argmax(gaps)) + 1) % len(ordered)]
+        coords += np.outer((inside - begin) % 1.0 + begin - at, cell[axis])
+    for axis in np.flatnonzero(~periodic):
+        cell[axis, :axis] = 0.0
+        low, high = coords[:, axis].min(), coords[:, axis].max()
+        cell[axis, axis] = max(cell[axis, axis], high - low + 2 * MARGIN_A)
+        coords[:, axis] += (cell[axis, axis] - low - high) / 2
 
 
 def whole_cluster(coords: np.ndarray, cell: np.ndarray) -> np.ndarray:

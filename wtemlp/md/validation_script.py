@@ -63,12 +63,18 @@ class MdPlan:
     velocity_seed: int
     thermostat_seed: int
     vacf_types: tuple[int, ...] = ()  #: LAMMPS types whose velocities are recorded in NVE
+    n_alone: int = 0  #: atoms of a molecule in vacuum, which neither moves nor turns; 0: it is none
 
     @property
     def total_steps(self) -> int:
         """Steps of the whole job."""
         steps = {NVT: self.nvt_steps, NVE: self.nve_steps, NPT: self.npt_steps}
         return self.equil_steps + sum(steps[name] for name in self.ensembles)
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """Of a molecule in vacuum."""
+        return 3 * self.n_alone - (6 if self.n_alone > 2 else 5)
 
     @property
     def vacf_freq(self) -> int:
@@ -139,10 +145,12 @@ def _md(p: MdPlan, u: Units) -> list[str]:
     temperature = f"{p.temperature_K:.10g}"
     lines = [
         f"timestep        {p.timestep_ps * u.time:.10g}",
-        "thermo_style    custom step temp pe ke etotal press density",
+        f"thermo_style    custom step temp pe ke etotal{' press density' * (not p.n_alone)}",
         "thermo_modify   format float %.10g lost error flush yes",
+        *_freedom(p),
         f"thermo          {_thermo_every(p)}",
-        f"velocity        all create {temperature} {p.velocity_seed} mom yes rot no dist gaussian",
+        f"velocity        all create {temperature} {p.velocity_seed} mom yes"
+        f" rot {'yes' if p.n_alone else 'no'} dist gaussian{_OWN_FREEDOM * bool(p.n_alone)}",
         "# A comparison with NaN is false, so NaN ends the run, too.",
         f'variable        temp_ok equal "temp < {p.limit_K:.10g}"',
         f"fix             guard all halt {GUARD_EVERY} v_temp_ok != 1 error soft message no",
@@ -150,6 +158,7 @@ def _md(p: MdPlan, u: Units) -> list[str]:
         "fix             integrate all nve",
         f"fix             thermostat all temp/csvr {temperature} {temperature}"
         f" {THERMOSTAT_PS * u.time:.10g} {p.thermostat_seed}",
+        *["fix_modify      thermostat temp thermo_temp"] * bool(p.n_alone),
     ]
     if p.equil_steps:
         lines += [f"run             {p.equil_steps}", *_stop(p, "equilibration")]
@@ -159,6 +168,17 @@ def _md(p: MdPlan, u: Units) -> list[str]:
     if NPT in p.ensembles:
         lines += ["", *_npt(p, u, temperature)]
     return [*lines, "", f"label           {_END}", ""]
+
+
+#: Of ``velocity``, which has a temperature of its own otherwise.
+_OWN_FREEDOM = " temp thermo_temp"
+
+
+def _freedom(p: MdPlan) -> list[str]:
+    """Degrees of freedom of a molecule in vacuum: it neither moves nor turns."""
+    if not p.n_alone:
+        return []
+    return [f"compute_modify  thermo_temp extra/dof {3 * p.n_alone - p.degrees_of_freedom}"]
 
 
 def _thermo_every(p: MdPlan) -> int:
@@ -183,7 +203,8 @@ def _nve(p: MdPlan) -> list[str]:
         "variable        start_K equal $(temp*(f_mean-pe)/ke:%.10g)",
         "unfix           mean",
         "unfix           thermostat",
-        'if "${start_K} > 0" then "velocity all scale ${start_K}"',
+        'if "${start_K} > 0" then "velocity all scale ${start_K}'
+        f'{_OWN_FREEDOM * bool(p.n_alone)}"',
         *_record(p, NVE),
     ]
     if p.vacf_types:
@@ -222,7 +243,8 @@ def _npt(p: MdPlan, u: Units, temperature: str) -> list[str]:
 
 def _record(p: MdPlan, ensemble: str) -> list[str]:
     """Begin a part's files."""
-    values = "$(step) $(temp:%.6f) $(pe:%.8f) $(etotal:%.8f) $(press:%.4f) $(density:%.8f)"
+    of_cell = "0 0" if p.n_alone else "$(press:%.4f) $(density:%.8f)"
+    values = f"$(step) $(temp:%.6f) $(pe:%.8f) $(etotal:%.8f) {of_cell}"
     columns = " ".join(SERIES_COLUMNS)
     return [
         f'fix             {ensemble}_series all print {p.thermo_freq} "{values}"'

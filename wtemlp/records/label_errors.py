@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wtemlp.analysis.calibration import calibrate
+from wtemlp.analysis.deviation import calibrate
 from wtemlp.core.atomic_io import write_json
 
 FILE = "errors.json"

@@ -77,11 +77,13 @@ class MdRun:
     total_energy_drift_meV_atom_ns: Estimate | None = None  #: of NVE
     pressure_bar: Estimate | None = None
     density_g_cm3: Estimate | None = None
+    bulk_modulus_GPa: Estimate | None = None  #: isothermal, of the volume's fluctuation in NPT
     diffusion: tuple[Diffusion, ...] = ()
     plateaus: tuple[Plateau, ...] = ()  #: of elements that do not diffuse
     curves: dict[str, Curve] = field(default_factory=dict)
     """``rdf O-O`` (Angstrom, 1), ``energy`` (eV, 1/eV), ``msd O`` (ps, Angstrom^2),
-    ``vacf O`` (ps, 1), ``temperature`` (ps, K): thinned."""
+    ``vacf O`` (ps, 1), ``temperature`` (ps, K), ``torsion NAME`` and ``angle NAME`` (rad, 1/rad),
+    ``distance NAME`` (Angstrom, 1/Angstrom): thinned."""
     notes: tuple[str, ...] = ()  #: why something that was asked for is not there
 
 
@@ -195,6 +197,7 @@ _ESTIMATES = (
     "total_energy_drift_meV_atom_ns",
     "pressure_bar",
     "density_g_cm3",
+    "bulk_modulus_GPa",
 )
 
 
@@ -203,7 +206,7 @@ def _estimate(content: dict[str, Any] | None) -> Estimate | None:
 
 
 def _md(content: dict[str, Any]) -> MdRun:
-    more: dict[str, Any] = {key: _estimate(content[key]) for key in _ESTIMATES}
+    more: dict[str, Any] = {key: _estimate(content.get(key)) for key in _ESTIMATES}
     more["curves"] = {name: Curve(**one) for name, one in content["curves"].items()}
     more["notes"] = tuple(content.get("notes", ()))
     more["diffusion"] = tuple(

@@ -31,7 +31,6 @@ from wtemlp.reference.force_field import Layout, Potential, potential_of
 
 LABELS_DUMP = "labels.dump"
 LABELS_ENERGY = "labels.energy"
-MARGIN_A = 1.0  #: at least, between atoms and a face that is not periodic, Angstrom
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,7 @@ class LammpsForceField(ManyFrames):
         if self._periodic.all():
             return placed
         for k in range(len(frames)):
-            _stand_alone(placed.coords[k], placed.cells[k], self._periodic)
+            topo.stand_alone(placed.coords[k], placed.cells[k], self._periodic)
         return placed
 
     def _groups(self, frames: Frames, placed: _Placed) -> tuple[list[_Group], list[str]]:
@@ -243,26 +242,6 @@ def _lower_triangular(frames: Frames) -> _Placed:
         cells[k] = np.tril(r.T * signs)
         coords[k] = coords[k] @ rotations[k].T
     return _Placed(cells, coords, rotations)
-
-
-def _stand_alone(coords: np.ndarray, cell: np.ndarray, periodic: np.ndarray) -> None:
-    """Put atoms into one piece where a direction is not periodic; both arrays are changed.
-
-    The piece begins behind the widest gap along the direction, and comes into the middle of the
-    cell, whose vector stands upright on the others and is as long as it must be.
-    """
-    for axis in np.flatnonzero(~periodic):
-        at = coords @ np.linalg.inv(cell)[:, axis]
-        inside = at - np.floor(at)
-        ordered = np.sort(inside)
-        gaps = np.diff(np.append(ordered, ordered[0] + 1.0))
-        begin = ordered[(int(np.argmax(gaps)) + 1) % len(ordered)]
-        coords += np.outer((inside - begin) % 1.0 + begin - at, cell[axis])
-    for axis in np.flatnonzero(~periodic):
-        cell[axis, :axis] = 0.0
-        low, high = coords[:, axis].min(), coords[:, axis].max()
-        cell[axis, axis] = max(cell[axis, axis], high - low + 2 * MARGIN_A)
-        coords[:, axis] += (cell[axis, axis] - low - high) / 2
 
 
 def _labelled_frames(path: Path) -> Iterator[DumpFrame]:

@@ -23,6 +23,7 @@ from wtemlp.config.records import Machines, MachineSection, Params
 from wtemlp.core.errors import InputError
 from wtemlp.md.systems.system_input import SystemInput
 from wtemlp.md.systems.units import Units
+from wtemlp.md.topology import stand_alone
 from wtemlp.reference.force_field import Potential, potential_of
 from wtemlp.structures.record import Structure
 
@@ -85,11 +86,12 @@ class LammpsSampler:
             If it cannot be run.
         """
         cell, coords = _turned(structure)
+        bounds = boundary or self.potential.boundary
+        stand_alone(coords, cell, np.array([word == "p" for word in bounds.split()]))
         layout = self.potential.layout(structure.symbols, coords, cell)
         lines = self.potential.commands(data)
-        if boundary is not None:
-            old = next(line for line in lines.splitlines() if line.startswith("boundary"))
-            lines = lines.replace(old, f"boundary        {boundary}")
+        old = next(line for line in lines.splitlines() if line.startswith("boundary"))
+        lines = lines.replace(old, f"boundary        {bounds}")
         return SystemInput(
             lines=lines,
             units=self.potential.units,

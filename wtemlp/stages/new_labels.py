@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wtemlp.analysis.calibration import largest_force_errors
+from wtemlp.analysis.deviation import largest_force_errors
 from wtemlp.core.paths import RunPaths
 from wtemlp.records.label_errors import (
     FrameError,

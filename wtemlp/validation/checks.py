@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wtemlp.analysis.structure import BlockedRdf, RdfDistance, rdf_distance
+from wtemlp.analysis.variables import Apart, apart
 from wtemlp.config.keys.validation import ValidationBounds
 from wtemlp.md.validation_script import NVE, NVT
 from wtemlp.records.validation_record import (
@@ -74,7 +75,7 @@ def thermal(of: Runs) -> list[Check]:
         ),
         ask(
             f"temperature fluctuation {where}",
-            f"within {100 * bounds.temperature_std:g} % of T sqrt(2 / (3 N - 3))",
+            f"within {100 * bounds.temperature_std:g} % of T sqrt(2 / {_freedom(of)})",
             [_fluctuation(m, bounds.temperature_std) for m in of.models(NVT)],
             of.length(NVT),
         ),
@@ -88,6 +89,13 @@ def thermal(of: Runs) -> list[Check]:
         return [*checks, untested(name, wanted, 'ensembles has no "nve"')]
     drifts = [_drift(m.run, bounds.energy_drift_meV_atom_ns) for m in of.models(NVE)]
     return [*checks, ask(name, wanted, drifts, of.length(NVE))]
+
+
+def _freedom(of: Runs) -> str:
+    """Degrees of freedom, in words: a molecule alone does not turn."""
+    if of.settings.alone and any(m.run.n_atoms > 2 for m in of.runs):
+        return "(3 N - 6)"
+    return "(3 N - 5)" if of.settings.alone else "(3 N - 3)"
 
 
 def _mean_temperature(run: MdRun, bound: float) -> CheckResult | Missing:
@@ -169,6 +177,35 @@ def _distance(model: int | None, one: RdfDistance, bound: float, n_blocks: int) 
     return CheckResult(
         model, f"{one.value:.3f}", true, bound, one.error, n_blocks, noise=one.value - true
     )
+
+
+def variables(of: Runs) -> list[Check]:
+    """The distributions of distances, angles and torsions against the reference's."""
+    reference, bound = of.reference(NVT), of.bounds.variables
+    found = []
+    for one in of.settings.variables:
+        name = f"{one.kind.lower()} {one.name} at {of.target_K:g} K"
+        wanted = f"probability of any interval within {bound:g} of the reference's"
+        if reference is None or one.name not in reference.variables:
+            why = why_none(reference.run) if reference else "there is no MD of the reference"
+            found.append(untested(name, wanted, why))
+            continue
+        answers: list[CheckResult | Missing] = [
+            _apart(m.run.model, apart(m.variables[one.name], reference.variables[one.name]), bound)
+            if one.name in m.variables
+            else Missing(m.run.model, f"model {m.run.model} has none ({why_none(m.run)})")
+            for m in of.models(NVT)
+        ]
+        found.append(ask(name, wanted, answers, of.length(NVT)))
+    return found
+
+
+def _apart(model: int | None, one: Apart, bound: float) -> CheckResult:
+    """What is left of a difference without the noise, which adds in squares."""
+    true = math.sqrt(max(one.value**2 - one.noise**2, 0.0))
+    text = f"{one.value:.3f} apart (noise alone: {one.noise:.3f})"
+    error = one.error if math.isfinite(one.error) else None
+    return CheckResult(model, text, true, bound, error, one.independent, noise=one.value - true)
 
 
 def mean_distance(distances: Sequence[RdfDistance]) -> Estimate | None:

@@ -115,7 +115,7 @@ def model_jobs(
     for temperature_K in params.validation.temps_K:
         for model, graph in enumerate(graphs[: params.validation.models]):
             sha256 = digest(graph)
-            plan = _plan(params, temperature_K, f"model {model}", sha256)
+            plan = _plan(params, structure, temperature_K, f"model {model}", sha256)
             script = md.model_script(plan, f"../{graph.name}", params.type_map, params.mass_map)
             folder = places.models / f"model.{model:03d}.{temperature_K:g}K"
             origin = {"model": graph.name, "sha256": sha256}
@@ -134,7 +134,7 @@ def reference_jobs(
         return []
     found = []
     for temperature_K in params.validation.temps_K:
-        plan = _plan(params, temperature_K, "reference", elements=system.elements)
+        plan = _plan(params, structure, temperature_K, "reference", elements=system.elements)
         script = md.reference_script(plan, system, params.type_map, params.mass_map)
         folder = places.reference / f"{temperature_K:g}K"
         inputs = {SCRIPT: script, **system.files}
@@ -145,6 +145,7 @@ def reference_jobs(
 
 def _plan(
     params: Params,
+    structure: ValidationStructure,
     temperature_K: float,
     who: str,
     *identity: str,
@@ -173,6 +174,7 @@ def _plan(
         velocity_seed=derive_seed(params.seed, *purpose, "velocity"),
         thermostat_seed=derive_seed(params.seed, *purpose, "thermostat"),
         vacf_types=tuple(followed) if settings.vacf else (),
+        n_alone=len(structure.elements) if settings.alone else 0,
     )
 
 

@@ -1,6 +1,6 @@
 """From what MD has left to numbers with errors: one record for each part of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ from wtemlp.analysis.structure import (
     BlockedRdf,
     rdf_with_errors,
 )
+from wtemlp.analysis.variables import histogram, variable
+from wtemlp.config.keys.validation import MdVariable
 from wtemlp.config.records import Params
-from wtemlp.core.units import KB_EV
+from wtemlp.core.units import AMU_G, EV_A3_IN_GPA, KB_EV
 from wtemlp.md import validation_script as md
 from wtemlp.records.validation_record import Curve, Diffusion, Estimate, MdRun, Plateau
 from wtemlp.validation.jobs import MdJob
@@ -62,14 +64,16 @@ class Measured:
     run: MdRun
     rdfs: dict[str, BlockedRdf] = field(default_factory=dict)  #: by ``"O-O"``
     temperature_std_error_K: float | None = None
+    #: By name, in frames of NVT; Angstrom or rad
+    variables: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
-def measure(job: MdJob, params: Params, root: Path, n_atoms: int) -> list[Measured]:
-    """All parts of a run."""
+def measure(job: MdJob, params: Params, root: Path, symbols: Sequence[str]) -> list[Measured]:
+    """All parts of a run of a structure of these elements."""
     found: list[Measured] = []
     start_error_K = 0.0
     for part in read_parts(job, params.timestep_ps):
-        found.append(_measure_part(job, part, params, root, n_atoms, start_error_K))
+        found.append(_measure_part(job, part, params, root, symbols, start_error_K))
         if part.ensemble == md.NVT and not part.failed:
             start_error_K = _start_error(part, job.plan.temperature_K)
     return found
@@ -89,9 +93,14 @@ def _start_error(part: Part, temperature_K: float) -> float:
 
 
 def _measure_part(
-    job: MdJob, part: Part, params: Params, root: Path, n_atoms: int, start_error_K: float
+    job: MdJob,
+    part: Part,
+    params: Params,
+    root: Path,
+    symbols: Sequence[str],
+    start_error_K: float,
 ) -> Measured:
-    settled = part.begins
+    settled, n_atoms = part.begins, len(symbols)
     if part.ensemble == md.NPT:
         settled += round(NPT_EQUILIBRATION * part.steps)
     series = part.series.after(settled)
@@ -113,11 +122,17 @@ def _measure_part(
         return Measured(run if part.failed else replace(run, notes=(note,)))
     notes: list[str] = []
     spacing_ps = params.validation.thermo_freq * params.timestep_ps
-    n_dof, target_K = degrees_of_freedom(n_atoms), job.plan.temperature_K
+    target_K = job.plan.temperature_K
+    n_dof = job.plan.degrees_of_freedom if job.plan.n_alone else degrees_of_freedom(n_atoms)
     heat = temperature_stability(series.temperature_K, spacing_ps, target_K, n_dof)
     run = replace(run, **_means(series, heat, part.ensemble, spacing_ps, n_atoms))
+    if not params.validation.has_pressure:
+        run = replace(run, pressure_bar=None)
+    if part.ensemble == md.NPT:
+        run = replace(run, bulk_modulus_GPa=_bulk_modulus(series, target_K, params, symbols))
     curves = dict(run.curves)
     rdfs: dict[str, BlockedRdf] = {}
+    variables: dict[str, NDArray[np.float64]] = {}
     diffusion: tuple[Diffusion, ...] = ()
     plateaus: tuple[Plateau, ...] = ()
     if part.ensemble == md.NVT:
@@ -127,6 +142,8 @@ def _measure_part(
         if part.ensemble == md.NVT:
             rdfs = _rdfs(trajectory, params.validation.pairs, notes)
             curves |= {f"rdf {pair}": _rdf_curve(found) for pair, found in rdfs.items()}
+            variables = _variables(trajectory, params.validation.variables)
+            curves |= _variable_curves(variables, params.validation.variables)
         if part.ensemble == _dynamics(job) and params.validation.diffusion:
             off_K = 0.0
             if part.ensemble == md.NVE:
@@ -135,7 +152,7 @@ def _measure_part(
             curves |= msds
             curves |= _velocity_correlations(job, params, notes)
     run = replace(run, diffusion=diffusion, plateaus=plateaus, curves=curves, notes=tuple(notes))
-    return Measured(run, rdfs, heat.std_error_K)
+    return Measured(run, rdfs, heat.std_error_K, variables)
 
 
 def _dynamics(job: MdJob) -> str:
@@ -171,6 +188,24 @@ def _means(
     return found
 
 
+def _bulk_modulus(
+    series: Series, temperature_K: float, params: Params, symbols: Sequence[str]
+) -> Estimate | None:
+    """Of the volume's fluctuation, ``kT <V> / var(V)``, GPa; None where it is not known."""
+    mass = dict(zip(params.type_map, params.mass_map, strict=True))
+    density = moments(series.density_g_cm3)
+    if not density.std > 0 or not np.isfinite(density.std_error):
+        return None
+    volume_A3 = sum(mass[name] for name in symbols) * AMU_G / density.mean * 1e24
+    # The relative fluctuation of the volume is that of the density.
+    modulus = KB_EV * temperature_K / (volume_A3 * (density.std / density.mean) ** 2)
+    return _estimate(
+        EV_A3_IN_GPA * modulus,
+        2 * EV_A3_IN_GPA * modulus * density.std_error / density.std,
+        density.independent,
+    )
+
+
 def _mean(of: Moments) -> Estimate:
     return _estimate(of.mean, of.mean_error, of.independent)
 
@@ -184,6 +219,8 @@ def _estimate(value: float, error: float | None, independent: float) -> Estimate
 def _rdfs(
     trajectory: Trajectory | None, pairs: Sequence[tuple[str, str]], notes: list[str]
 ) -> dict[str, BlockedRdf]:
+    if not pairs:
+        return {}
     if trajectory is None or len(trajectory) < BLOCKS:
         frames = 0 if trajectory is None else len(trajectory)
         notes.append(f"only {frames} frames: there is no radial distribution function")
@@ -206,6 +243,29 @@ def _rdfs(
             )
         except ValueError as error:
             notes.append(str(error))
+    return found
+
+
+def _variables(
+    trajectory: Trajectory | None, wanted: Sequence[MdVariable]
+) -> dict[str, NDArray[np.float64]]:
+    """The values of the variables in the frames."""
+    if trajectory is None or len(trajectory) < FEWEST:
+        return {}
+    places = {one.name: [atom - 1 for atom in one.atoms] for one in wanted}
+    return {
+        name: variable(atoms, trajectory.coords, trajectory.cells) for name, atoms in places.items()
+    }
+
+
+def _variable_curves(
+    values: Mapping[str, NDArray[np.float64]], wanted: Sequence[MdVariable]
+) -> dict[str, Curve]:
+    found = {}
+    for one in wanted:
+        if one.name in values:
+            made = histogram(values[one.name], torsion=one.kind == "TORSION")
+            found[f"{one.kind.lower()} {one.name}"] = _curve(made.x, made.density, made.error)
     return found
 
 

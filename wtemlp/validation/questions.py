@@ -4,7 +4,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wtemlp.config.keys.validation import ValidationBounds, ValidationSettings
+from wtemlp.config.keys.validation import (
+    PRESSURE_BAR_WITHOUT_NPT,
+    ValidationBounds,
+    ValidationSettings,
+)
+from wtemlp.core.units import BAR_IN_GPA
 from wtemlp.md.validation_script import NPT, NVE, NVT
 from wtemlp.records.validation_record import (
     MODEL,
@@ -120,17 +125,9 @@ def against_reference(of: Runs, parities: Sequence[Parity]) -> list[Check]:
             "eV",
             lambda m: m.run.energy_std_eV,
         ),
-        Question(
-            "pressure",
-            NVT,
-            bounds.pressure_bar,
-            "bar",
-            lambda m: m.run.pressure_bar,
-            relative=False,
-            decimals=0,
-        ),
+        *[_pressure(of)] * of.settings.has_pressure,
         *(_motion(of, what) for what in of.settings.diffusion),
-        Question("density", NPT, bounds.density, "g/cm3", lambda m: m.run.density_g_cm3),
+        *[_density(of)] * of.settings.has_pressure,
     ]
     return [_compared(of, question) for question in questions]
 
@@ -185,6 +182,27 @@ def _energy_per_atom(m: Measured, parities: Sequence[Parity]) -> Estimate | None
     offset = sum(frames * (shift or 0.0) for frames, shift, _ in own) / n
     spread = math.sqrt(sum(frames * rmse**2 for frames, _, rmse in own)) / n
     return Estimate(of_box.value - offset, combined(error, spread), mean.independent)
+
+
+def _density(of: Runs) -> Question:
+    return Question("density", NPT, of.bounds.density, "g/cm3", lambda m: m.run.density_g_cm3)
+
+
+def _pressure(of: Runs) -> Question:
+    """Its bound is that of the density in the reference's material, unless one is given."""
+    bound, reference = of.bounds.pressure_bar, of.reference(NPT)
+    modulus = reference.run.bulk_modulus_GPa if reference is not None else None
+    if bound is None and modulus is not None:
+        bound = float(round(of.bounds.density * modulus.value / BAR_IN_GPA))
+    return Question(
+        "pressure",
+        NVT,
+        PRESSURE_BAR_WITHOUT_NPT if bound is None else bound,
+        "bar",
+        lambda m: m.run.pressure_bar,
+        relative=False,
+        decimals=0,
+    )
 
 
 def _d_of(what: str) -> Callable[[Measured], Estimate | None]:

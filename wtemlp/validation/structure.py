@@ -5,8 +5,10 @@ from pathlib import Path
 
 from dpdata.formats.lammps.lmp import from_system_data
 
+from wtemlp.config.keys.validation import MdVariable
 from wtemlp.config.records import Params
 from wtemlp.config.structures import starting_structure
+from wtemlp.config.validation import variables_of
 from wtemlp.core.errors import InputError
 from wtemlp.md.systems.system_input import SystemInput
 from wtemlp.md.validation_script import START
@@ -21,6 +23,7 @@ class ValidationStructure:
     conf: str  #: LAMMPS data file for a model, types in the order of ``type_map``
     elements: tuple[str, ...]  #: of each atom; their order is that of both files
     reference: SystemInput | None = None  #: what MD with the reference needs; None: there is none
+    variables: tuple[MdVariable, ...] = ()  #: whose distributions are compared
 
 
 def read_structure(params: Params, root: Path) -> ValidationStructure:
@@ -54,4 +57,5 @@ def read_structure(params: Params, root: Path) -> ValidationStructure:
     if sampler is not None and params.validation.reference:
         remedy = "name another system with validation.sys_idx"
         reference = system_of(sampler, given, data=START, remedy=remedy)
-    return ValidationStructure(files[0], conf, given.symbols, reference)
+    variables = variables_of(params, given)
+    return ValidationStructure(files[0], conf, given.symbols, reference, variables)

@@ -27,11 +27,11 @@ from wtemlp.validation.work import Work
 def judge(work: Work) -> Validation:
     """Read what the jobs have left, and say whether the models are good."""
     params, root = work.params, work.places.root
-    n_atoms = len(work.structure.elements)
+    symbols = work.structure.elements
     runs = [
         part
         for job in (*work.models, *work.reference)
-        for part in measure(job, params, root, n_atoms)
+        for part in measure(job, params, root, symbols)
     ]
     parities: tuple[Parity, ...] = ()
     if work.parity is not None:
@@ -77,6 +77,7 @@ def _checks(
                 distances[f"{pair} {target_K:g} K"] = found.distance
                 noises[f"{pair} {target_K:g} K"] = found.noise
             checks.append(found.check)
+        checks += ask.variables(of)
         checks += against_reference(of, parities)
     return checks + ask.parity_checks(parities, params.validation.bounds), distances, noises
 

@@ -50,7 +50,7 @@ def plan_work(params: Params, machines: Machines, root: Path, iteration: int | N
         )
     structure = read_structure(params, root)
     settings = for_box(params.validation, len(structure.elements), params.timestep_ps)
-    params = replace(params, validation=settings)
+    params = replace(params, validation=replace(settings, variables=structure.variables))
     places = Places(root, number)
     command, of_reference = machines.model_devi.command, sampler_section(params, machines)
     return Work(

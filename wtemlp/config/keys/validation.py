@@ -1,7 +1,7 @@
 """What ``wtemlp validate`` does, as the ``validation`` block of a parameter file says it."""
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from wtemlp.config.keys.declare import (
     ANY_STEPS,
@@ -16,6 +16,9 @@ from wtemlp.config.keys.declare import (
 )
 from wtemlp.config.keys.values import numbers
 
+PERIODIC = "p p p"  #: LAMMPS's boundary of a system that has images in all directions
+#: Variables by their numbers of atoms, in PLUMED's words.
+VARIABLES = {2: "DISTANCE", 3: "ANGLE", 4: "TORSION"}
 MAX_VISCOSITY_MPA_S = 1e6  #: pitch has more, and does not diffuse
 #: Lengths of the parts of a run where the file has none, ps.
 DEFAULT_PS = {"equil_steps": 5.0, "nvt_steps": 20.0, "nve_steps": 50.0, "npt_steps": 20.0}
@@ -24,6 +27,8 @@ ATOM_PS = {"nvt_steps": 4000.0, "nve_steps": 40_000.0, "npt_steps": 30_000.0}
 LONGEST = 20.0  #: ... and no more than so many times the length above
 FRAME_PS = 0.05  #: between stored frames, where the file does not say
 MAX_FRAMES = 2000  #: of a part, likewise
+#: About 2 % of a liquid's density.
+PRESSURE_BAR_WITHOUT_NPT = 400.0
 _FRAMES = f"{1e3 * FRAME_PS:g} fs (more where there would be more than {MAX_FRAMES} frames)"
 
 
@@ -43,6 +48,18 @@ def _length(key: str, within: Range = STEPS) -> Key:
             f"; in a box of N atoms {ATOM_PS[key]:g} ps / N, if that is more ({most:g} at most)"
         )
     return Key(within, otherwise=usual)
+
+
+class MdVariable(NamedTuple):
+    """A distance (Angstrom), an angle or a torsion (rad) of atoms."""
+
+    name: str
+    atoms: tuple[int, ...]  #: 2, 3 or 4, from 1, in the order of the structure
+
+    @property
+    def kind(self) -> str:
+        """What it is, in PLUMED's words."""
+        return VARIABLES[len(self.atoms)]
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,8 @@ class ValidationBounds:
         Deviation of the pressure in NVT from the reference's.
     density
         Deviation of the density, fraction of the reference's.
+    variables
+        Deviation of the probability of any interval of a variable from the reference's.
     energy_rmse_meV_atom
         Error of the energy on validation_data_sys, without its mean offset.
     force_rmse_meV_A
@@ -85,8 +104,17 @@ class ValidationBounds:
     energy_std: Annotated[float, POSITIVE] = 0.2
     rdf: Annotated[float, POSITIVE] = 0.05
     diffusion: Annotated[float, POSITIVE] = 0.2
-    pressure_bar: Annotated[float, Range(gt=0, unit="bar")] = 400.0
+    #: None: as the density's, by the bulk modulus
+    pressure_bar: Annotated[
+        float | None,
+        Key(
+            Range(gt=0, unit="bar"),
+            otherwise="density times the bulk modulus, from the volumes of the reference's NPT "
+            f"({PRESSURE_BAR_WITHOUT_NPT:g} bar without them)",
+        ),
+    ] = None
     density: Annotated[float, POSITIVE] = 0.02
+    variables: Annotated[float, Range(gt=0, lt=1)] = 0.1
     energy_rmse_meV_atom: Annotated[float, Range(gt=0, unit="meV/atom")] = 3.0
     force_rmse_meV_A: Annotated[float, Range(gt=0, unit="meV/Angstrom")] = 100.0
 
@@ -129,6 +157,9 @@ class ValidationSettings:
         Radial distribution functions, as ["O-O", "O-H"].
     diffusion
         Elements whose self-diffusion is measured.
+    variables
+        Distances, angles and torsions whose distributions are compared, in PLUMED's words, as
+        "oh: TORSION ATOMS=1,2,9,3".
     viscosity_mPa_s
         Shear viscosity of the liquid itself, for the finite-size correction of
         self-diffusion: a number, or one per temperature. If not given, there is none.
@@ -155,7 +186,10 @@ class ValidationSettings:
             distinct=True,
         ),
     ] = ()
-    ensembles: Annotated[tuple[MdEnsemble, ...], Key(some="ensemble")] = tuple(MdEnsemble)
+    ensembles: Annotated[
+        tuple[MdEnsemble, ...],
+        Key(some="ensemble", otherwise='all; without "npt" where there are no periodic images'),
+    ] = tuple(MdEnsemble)
     pressure_bar: Annotated[float, Key(PRESSURE_BAR, name="press")] = 1.0
     #: The first ones
     models: Annotated[int, Key(COUNT, otherwise="all of them")] = 4
@@ -170,11 +204,22 @@ class ValidationSettings:
     trj_freq: Annotated[int, Key(COUNT, otherwise=_FRAMES)] = 100
     thermo_freq: Annotated[int, COUNT] = 10
     pairs: Annotated[
-        tuple[tuple[str, str], ...], Key(kind=(list[str],), otherwise="all pairs of elements")
+        tuple[tuple[str, str], ...],
+        Key(kind=(list[str],), otherwise="all pairs of elements; none of a molecule alone"),
     ] = ()
     diffusion: Annotated[
-        tuple[str, ...], Key(otherwise="those heavier than hydrogen", distinct=True)
+        tuple[str, ...],
+        Key(otherwise="those heavier than hydrogen; none of a molecule alone", distinct=True),
     ] = ()
+    variables: Annotated[
+        tuple[MdVariable, ...],
+        Key(
+            kind=(list[str],),
+            otherwise="those of the explorations' plumed lines, and the torsions of a molecule "
+            "alone",
+        ),
+    ] = ()
+    boundary: str = PERIODIC  #: LAMMPS's, of the reference
     #: Those of the lengths and intervals that the file has
     given: frozenset[str] = frozenset()
     #: Per temperature; None: not given
@@ -189,3 +234,13 @@ class ValidationSettings:
     vacf: Annotated[bool, Key()] = False
     energy_bins: Annotated[int, COUNT] = 5
     bounds: Annotated[ValidationBounds, Key()] = field(default_factory=ValidationBounds)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is a molecule in vacuum."""
+        return "p" not in self.boundary
+
+    @property
+    def has_pressure(self) -> bool:
+        """Whether there is a cell that a pressure could change."""
+        return self.boundary == PERIODIC

@@ -23,6 +23,7 @@ class Action:
     first: int = 0  #: its lines in the text, from 0
     end: int = 1  #: the line after it
     closed: bool = True  #: whether its ``...`` has an end
+    flags: tuple[str, ...] = ()  #: keywords without a value, in capitals
 
 
 def actions(text: str) -> list[Action]:
@@ -77,7 +78,8 @@ def _action(words: list[str], first: int, end: int, closed: bool = True) -> Acti
     pairs = [word.partition("=") for word in words[1:]]
     keywords = {key.upper(): value for key, equals, value in pairs if equals}
     name = words[0].upper() if words else ""
-    return Action(keywords.get("LABEL", label), name, keywords, first, end, closed)
+    flags = tuple(key.upper() for key, equals, _ in pairs if not equals)
+    return Action(keywords.get("LABEL", label), name, keywords, first, end, closed, flags)
 
 
 def _includes(text: str) -> list[Include]:

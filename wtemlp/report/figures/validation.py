@@ -21,12 +21,15 @@ from wtemlp.report.figures.validation_curves import (
 )
 
 MAX_PAIRS = 4  #: radial distributions that are shown
+MAX_VARIABLES = 12
+_UNITS = {"torsion": "rad", "angle": "rad", "distance": "Å"}  #: by how a curve's name begins
 
 
 def validation_figures(found: Validation) -> list[Figure]:
     """The figures of a validation; those that it has nothing for are left out."""
     made = [
         rdf_figure(found),
+        variables_figure(found),
         energy_figure(found),
         temperature_figure(found),
         msd_figure(found),
@@ -68,6 +71,38 @@ def rdf_figure(found: Validation) -> Figure:
             views = {f"{pair}, {key}": shown for key, shown in views.items()}
             plots.append(Plot(plot, pair, views))
     return Figure("validation_rdf", "Structure: model and reference", caption, plots)
+
+
+def variables_figure(found: Validation) -> Figure:
+    """Distributions of distances, angles and torsions in the models' MD and the reference's."""
+    caption = Markup(
+        "Distributions of torsions, angles and distances of atoms in MD (NVT) with each model, and "
+        "with the reference, from the same start; bands: one standard error. <b>Look for</b> the "
+        "same wells with the same weights: a well that only one of them visits is a barrier, or a "
+        "minimum, that the other has not, if the run is long enough to cross it many times."
+    )
+    names = list(
+        dict.fromkeys(
+            name
+            for run in found.runs(ensemble="nvt")
+            for name in run.curves
+            if name.partition(" ")[0] in _UNITS
+        )
+    )
+    plots = []
+    for name in names[:MAX_VARIABLES]:
+        unit = _UNITS[name.partition(" ")[0]]
+        plot = style.figure(f"{name} ({unit})", f"probability density (1/{unit})")
+
+        def add(run: MdRun, plot: go.Figure = plot, name: str = name) -> None:
+            add_curve(plot, run, run.curves[name], found.models)
+
+        views = by_temperature(plot, runs_with(found, ("nvt",), name), add)
+        plot.update_yaxes(rangemode="tozero")
+        if plot.data:
+            views = {f"{name}, {key}": shown for key, shown in views.items()}
+            plots.append(Plot(plot, name, views))
+    return Figure("validation_variables", "Variables: model and reference", caption, plots)
 
 
 def _beyond_bonds(curve: Curve, name: str) -> Curve:

@@ -12,11 +12,13 @@ from ase.build import bulk
 from tests.support.engines import require_engine
 from wtemlp.config.init_params import load_init_params
 from wtemlp.config.init_runs import planned_runs
+from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import InputError
-from wtemlp.initialize.checks import check_init
+from wtemlp.initialize.checks import begun_with, check_init
 from wtemlp.initialize.copies import make_copies, plan_copies
 from wtemlp.initialize.packmol import Molecules
 from wtemlp.initialize.structure import SystemStart, build, edge_A, molecules_of
+from wtemlp.records.init_result import PARAMETERS
 
 NPT = {"ensemble": "npt", "temperature_K": 1200, "steps": 1000, "frames": 5}
 WTE = {**NPT, "wte": {"biasfactor": [4, 16], "height": 1, "pace": 20}}
@@ -272,6 +274,62 @@ def test_molecules_keep_their_shape_in_strained_copies(tmp_path):
             bonds = positions[oxygen + 1 : oxygen + 3] - positions[oxygen]
             bonds -= np.rint(bonds @ np.linalg.inv(cell)) @ cell
             assert np.linalg.norm(bonds, axis=1) == pytest.approx([0.96, 0.9605], abs=1e-3)
+
+
+# -- hills
+
+
+def test_pace_and_height_may_be_chosen_as_in_a_parameter_file(tmp_path):
+    auto = {**NPT, "wte": {"biasfactor": [4, 16], "pace": "auto"}}
+    bias = load(tmp_path, system={"runs": [NPT, auto]}).systems[0].runs[1].bias
+    assert (bias.pace, bias.height_kT) == (None, None)
+    auto["wte"]["height"] = 1
+    bias = load(tmp_path, system={"runs": [NPT, auto]}).systems[0].runs[1].bias
+    assert (bias.pace, bias.height_kT) == (None, 1.0)
+
+
+WINDOW = {"biasfactor": {"window_K": [900, 2000]}, "method": "opes"}
+TOO_SHORT = {**NPT, "wte": {**WINDOW, "pace": 100}}
+
+
+@pytest.mark.parametrize(
+    ("run", "part"),
+    [
+        (TOO_SHORT, "steps = 1000; must be 2000 or more: OPES begins with unbiased steps"),
+        ({**NPT, "wte": {**WINDOW, "pace": "auto"}}, '"opes" has no hills: give a number'),
+        ({**NPT, "wte": {"biasfactor": 4, "pace": "fast"}}, 'must be "auto" or an integer'),
+    ],
+)
+def test_hills_that_cannot_be_are_one_line(tmp_path, run, part):
+    with pytest.raises(InputError) as caught:
+        load(tmp_path, system={"runs": [NPT, run]})
+    assert part in str(caught.value) and "\n" not in str(caught.value)
+
+
+# -- files
+
+
+@pytest.mark.parametrize("name", ["start.xyz", "lines.dat", "own.eam.alloy", "own.lammps"])
+def test_a_file_that_has_changed_since_the_folder_was_begun_is_noticed(tmp_path, name):
+    """Also where what it said is kept, as structures are: nobody would know what they are of."""
+    ase.io.write(tmp_path / "start.xyz", bulk("Cu", "fcc", 3.6, cubic=True))
+    (tmp_path / "lines.dat").write_text("d: DISTANCE ATOMS=1,2\n")
+    (tmp_path / "own.eam.alloy").write_text("a potential\n")
+    commands = "pair_style eam/alloy\npair_coeff * * own.eam.alloy Cu\n"
+    (tmp_path / "own.lammps").write_text(commands)
+    own = {"units": "metal", "file": "own.lammps"}
+    biased = {**NPT, "wte": {"biasfactor": 4, "plumed": "lines.dat"}}
+    system = {"structure": {"file": "start.xyz"}, "runs": [NPT, biased]}
+    changes = {"fp_params": {"force_field": own}}
+    params = load(tmp_path, changes, system)
+    (tmp_path / "init").mkdir()
+    write_json(tmp_path / "init" / PARAMETERS, begun_with(params, tmp_path))
+    assert check_init(params, tmp_path)
+    with (tmp_path / name).open("a") as file:
+        file.write("# another\n" if name != "start.xyz" else "4\n\n" + "Cu 0 0 0\n" * 4)
+    params = load(tmp_path, changes, system)
+    with pytest.raises(InputError, match=r"was begun with other files \(.*, was .*put them back"):
+        check_init(params, tmp_path)
 
 
 # -- what cannot be done

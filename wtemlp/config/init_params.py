@@ -19,7 +19,7 @@ from wtemlp.config.keys.init import (
     WaterParams,
 )
 from wtemlp.config.keys.labels import ForceField
-from wtemlp.config.keys.wte import Method
+from wtemlp.config.keys.wte import MIN_OPES_UPDATES, Method
 from wtemlp.config.label_files import FORMATS, check_label_keys, label_file_problems
 from wtemlp.config.records import Params
 from wtemlp.config.reference.reading import (
@@ -36,7 +36,7 @@ from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.read_files import Kind, read_object
 from wtemlp.config.schema.section import Section
 from wtemlp.config.templates.plumed import read_extra
-from wtemlp.config.wte import read_window
+from wtemlp.config.wte import read_window, with_auto_hills
 from wtemlp.dpgen import adapter
 
 WATER_G_MOL = 18.01528
@@ -259,6 +259,11 @@ def _read_run(data: Section, root: Path) -> InitRun:
         raise data.wrong("barostat", "the cell is held: remove it")
     if bias is not None and run.npt_steps:
         raise data.wrong("npt_steps", "goes before a run without a bias: remove it")
+    if bias is not None and bias.method == Method.OPES:
+        least = MIN_OPES_UPDATES * (bias.pace or 0)
+        if run.steps < least:
+            remedy = f"must be {least} or more: OPES begins with unbiased steps"
+            raise data.wrong("steps", remedy)
     part = "its second half" if bias else "its last 3/4"
     counted = run.steps - int((0.5 if bias else 0.25) * run.steps)
     if run.frames > counted:
@@ -276,6 +281,8 @@ def _read_bias(block: Section, run: Section, root: Path) -> InitBias:
     if (bias.method == Method.OPES) != (window is not None):
         remedy = f'"{Method.OPES}" has a window of temperatures, {{"window_K": [low, high]}}'
         raise block.wrong("biasfactor", f'{remedy}, "{Method.WTE}" has numbers')
+    if bias.pace is None:
+        bias = with_auto_hills(block, bias)
     if bias.biasfactors == (1.0,):
         raise block.wrong("biasfactor", "1 is no bias: leave wte out")
     return bias

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wtemlp.config import atoms
 from wtemlp.config.keys.declare import PRESSURE_BAR, STEPS, TEMPERATURE_K
-from wtemlp.config.keys.wte import UNBIASED, Method, WteBlock
+from wtemlp.config.keys.wte import MIN_OPES_UPDATES, UNBIASED, Method, WteBlock
 from wtemlp.config.plain_md import first_quarter, refuse_with_bias, setting, whose_script
 from wtemlp.config.records import DPGEN, OWN, ExploreJob
 from wtemlp.config.schema.dpgen_schema import ENGINE, engine_of
@@ -16,7 +16,6 @@ from wtemlp.core.errors import NotRunnable
 
 #: What an entry must have beside DP-GEN's own required keys.
 NEEDED = {"ensemble": '"nvt" or "npt"', "temps": "a list (K)", "nsteps": "an integer"}
-MIN_OPES_UPDATES = 20  #: of which half are the first, unbiased ones
 #: DP-GEN's names of the ensembles, and what of the cell moves in them.
 BAROSTATS = {
     "nvt": "",

@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from wtemlp.config.keys.declare import AUTO, MAX_TEMPERATURE_K
+from wtemlp.config.keys.init import InitBias
 from wtemlp.config.keys.wte import Method, OldHills, StartFrom, WteBlock
 from wtemlp.config.records import ExploreJob
 from wtemlp.config.schema.own_keys import defaults, read
 from wtemlp.config.schema.section import Section, is_number
 from wtemlp.config.templates.plumed import read_extra
 
+Biased = TypeVar("Biased", WteBlock, InitBias)
 MELTING_KT = 1.0  #: an atom; the entropy of melting is about that (Richards' rule)
 REACH = 3.0  #: standard deviations of the energy that a biased run goes to
 HARMONIC = 1.5  #: heat capacity of the potential energy of a crystal, k an atom
@@ -35,7 +38,7 @@ def read_wte(block: Section, trj_freq: int, temps_K: Sequence[float], root: Path
     window_K = read_window(block, temps_K)
     record = read(WteBlock, block, window_K=window_K, extra=read_extra(block, root))
     if record.pace is None:
-        record = _auto_hills(block, record)
+        record = with_auto_hills(block, record)
     _check_opes(block, record)
     _check_window(block, record, temps_K)
     _check_nvt(block, record, trj_freq)
@@ -74,8 +77,8 @@ def read_window(block: Section, temps_K: Sequence[float]) -> tuple[float, float]
     return low, high
 
 
-def _auto_hills(block: Section, record: WteBlock) -> WteBlock:
-    """The record of a block whose walkers choose the pace of their hills."""
+def with_auto_hills(block: Section, record: Biased) -> Biased:
+    """The record of a block in which the pace of the hills is to be chosen."""
     if record.method == Method.OPES:
         raise block.wrong("pace", f'"{Method.OPES}" has no hills: give a number of steps')
     if record.extra.variables:

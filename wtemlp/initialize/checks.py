@@ -5,7 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.init_params import reference_params
 from wtemlp.config.keys.init import DataLayout, InitParams
+from wtemlp.config.reference.reading import reference_files
 from wtemlp.core.atomic_io import read_record, temporary
 from wtemlp.core.errors import InputError
 from wtemlp.core.seeds import derive_seed
@@ -15,9 +17,11 @@ from wtemlp.initialize.runs import SystemPlan
 from wtemlp.initialize.structure import SystemStart, build, water_start
 from wtemlp.md.reference_runs import BOX_DATA
 from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
+from wtemlp.records.pins import content_of, differences, digest, in_words, reference_pins
 
 #: Keys that came later, with what folders without them were made with.
 _EARLIER = {"data": DataLayout.TOGETHER}
+FILES = "files"  #: key of the contents of files, in the record of what a folder was made with
 STRUCTURES = "00.structures"  #: folder of what the systems start from
 
 
@@ -31,6 +35,35 @@ def parameters_of(params: InitParams) -> dict[str, Any]:
     record.pop("output", None)
     plain: dict[str, Any] = json.loads(json.dumps(record, default=str))
     return plain
+
+
+def begun_with(params: InitParams, root: Path) -> dict[str, Any]:
+    """What is kept of the input when the folder is made: the parameters, and files by content."""
+    files = _files(params, root)
+    return parameters_of(params) | ({FILES: files} if files else {})
+
+
+def _files(params: InitParams, root: Path) -> dict[str, str]:
+    """What is in the files that are named: structures, PLUMED lines, references."""
+    if params.water is not None:
+        return {}
+    named: dict[str, Path] = {}
+    lines: dict[str, str] = {}
+    for number, system in enumerate(params.systems):
+        where, spec = f"systems[{number}]", system.structure
+        if spec.file is not None:
+            named[f"{where}.structure.file"] = root / spec.file
+        for k, part in enumerate(spec.mixture):
+            if part.file is not None:
+                named[f"{where}.structure.mixture[{k}].file"] = root / part.file
+        for k, run in enumerate(system.runs):
+            if run.bias is not None and run.bias.extra.lines:
+                key = f"{where}.runs[{k}].wte.plumed"
+                lines[key] = digest({key: run.bias.extra.lines})
+    reference = reference_params(params)
+    samplers = reference_files(reference.sampler, root)
+    named |= {f"sampler: {word}": file for word, file in samplers.items()}
+    return {**content_of(named), **lines, **reference_pins(reference, None, root)}
 
 
 def check_init(params: InitParams, root: Path) -> list[SystemPlan]:
@@ -63,12 +96,19 @@ def _check_folder(params: InitParams, root: Path) -> None:
         mine = parameters_of(params)
         remedy = "put it back from a backup, or give another folder as output"
         other = {**(_EARLIER if params.water else {}), **read_record(file, remedy)}
+        files = other.pop(FILES, None)
         changed = sorted(key for key in mine | other if mine.get(key) != other.get(key))
         if changed:
             raise InputError(
                 where,
                 f"{output} holds data of another {', '.join(changed)}",
                 "give another folder, or remove that one",
+            )
+        if files is not None and (news := differences(files, _files(params, root))):
+            raise InputError(
+                where,
+                f"{output} was begun with other files ({in_words(news)})",
+                "put them back, give another folder, or remove that one",
             )
         if (output / RESULT).is_file():
             load_result(output)

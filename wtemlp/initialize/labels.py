@@ -1,6 +1,7 @@
 """Labels of the sampled frames and of the copies, computed anew on bare positions."""
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,10 @@ import numpy as np
 from wtemlp.config.label_files import with_absolute_paths
 from wtemlp.config.records import Machines, Params
 from wtemlp.core import paths
+from wtemlp.core.atomic_io import write_text
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.formatting import some
+from wtemlp.dispatch.task_status import forget_finished
 from wtemlp.dispatch.tasks import StageTasks, Task
 from wtemlp.initialize.reference import labeller_for
 from wtemlp.md.dump import write_dump
@@ -23,6 +26,7 @@ from wtemlp.session.progress import Reporter
 from wtemlp.session.stage import run_stage
 
 ACCEPTED = "accepted"  #: the labelled frames, as long as they are being gathered
+INPUTS_MADE = "inputs.made"  #: those of all single frames are there
 ATOM_FRAMES_PER_TASK = 500_000  #: frames times atoms of one labelling task
 SHOWN = 3  #: frames without a label that are told
 
@@ -120,6 +124,7 @@ class InitLabels:
         """
         said = self._calculate(reporter)
         stores: dict[str, Store] = {}
+        broken: set[Path] = set()
         self.n_sent, self.failed = 0, []
         for unit in self._units():
             labels, frames = unit.labels(said), unit.frames
@@ -128,6 +133,7 @@ class InitLabels:
             self.n_sent += len(frames)
             wrong = np.flatnonzero(~labels.ok & ~labels.refused)
             self.failed += [f"{frames.names[k]}: {labels.reasons[k]}" for k in wrong]
+            broken |= {unit.folder} if len(wrong) else set()
             if not len(kept):
                 continue
             if unit.kind.name not in stores:
@@ -136,6 +142,8 @@ class InitLabels:
                 stores[unit.kind.name] = Store(folder, of.types, kept.type_map, of.periodic)
             stores[unit.kind.name].add(kept)
         if len(self.failed) > ratio_failed * self.n_sent:
+            for job in broken:
+                forget_finished(job)  # calculated again by the same command
             raise CalculationError(
                 f"{self.folder}: {len(self.failed)} of {self.n_sent} labels failed, more than"
                 f" ratio_failed ({ratio_failed:g}): {some(self.failed, 2, '; ')}"
@@ -149,7 +157,8 @@ class InitLabels:
         stages: dict[Path, list[Task]] = {}
         costs_one_frame: dict[Path, bool] = {}
         command = self.machines.fp.command
-        for unit in self._units(write=True):
+        self._write_inputs()
+        for unit in self._units():
             task = unit.labeller.prepare(unit.folder, unit.frames, command)
             stages.setdefault(unit.folder.parent, []).append(task)
             costs_one_frame[unit.folder.parent] = not unit.labeller.together
@@ -164,8 +173,8 @@ class InitLabels:
                 said[one.name] = (one.message.splitlines() or ["it failed"])[0]
         return said
 
-    def _units(self, write: bool = False) -> Iterator[_Unit]:
-        """All jobs; with their frames' own files written, where they need some."""
+    def _units(self) -> Iterator[_Unit]:
+        """All jobs."""
         number = itertools.count()
         for system, kind in enumerate(self.kinds):
             labeller = labeller_for(kind.params, self.machines, self.root)
@@ -178,22 +187,27 @@ class InitLabels:
             own = with_absolute_paths(kind.params.jdata, self.root)
             labeller = labeller_for(replace(kind.params, jdata=own), self.machines, self.folder)
             run = paths.RunPaths(self.folder)
-            units = [
-                _Unit(kind, labeller, run.label_task(0, system, k), [one])
-                for k, one in enumerate(kind.source())
-            ]
-            if write:
-                self._write(units)
-            yield from units
+            for k, one in enumerate(kind.source()):
+                yield _Unit(kind, labeller, run.label_task(0, system, k), [one])
 
-    def _write(self, units: Sequence[_Unit]) -> None:
-        for unit in units:
-            unit.folder.mkdir(parents=True, exist_ok=True)
-            frames = unit.frames
-            file = unit.folder / paths.FRAME_DUMP
+    def _write_inputs(self) -> None:
+        """Write what the folders of single frames need: of all systems at once, and once.
+
+        What a killed run left of them is made anew.
+        """
+        folder = paths.RunPaths(self.folder).label(0)
+        made = folder / INPUTS_MADE
+        if made.is_file():
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        alone = [unit for unit in self._units() if not unit.labeller.together]
+        for unit in alone:
+            unit.folder.mkdir(parents=True)
+            frames, file = unit.frames, unit.folder / paths.FRAME_DUMP
             write_dump(file, np.zeros(1, int), frames.cells, frames.types + 1, frames.coords)
-        for labeller, folders in [(units[0].labeller, [u.folder for u in units])] * bool(units):
-            labeller.write_inputs(folders, self.seed)
+        if alone:
+            alone[0].labeller.write_inputs([unit.folder for unit in alone], self.seed)
+            write_text(made, "")
 
 
 def _chunks(frames: Iterable[Sampled], size: int) -> Iterator[list[Sampled]]:

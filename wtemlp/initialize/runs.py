@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from wtemlp.analysis.energy import filled, moments
+from wtemlp.analysis.planning import auto_hills
 from wtemlp.config.init_runs import PlannedRun, planned_runs
 from wtemlp.config.keys.init import InitBias, InitParams, InitSystem, MdHeld
+from wtemlp.config.keys.values import AUTO_HEIGHT_KT
+from wtemlp.config.keys.wte import DEFAULT_PACE
 from wtemlp.config.records import Params
 from wtemlp.core.atomic_io import reading
 from wtemlp.core.seeds import derive_seed
@@ -153,13 +156,12 @@ class SampledRun:
         system = self.plan.input
         assert system is not None
         if self.start is not None:
-            system = system.from_end(md.START_DATA)
+            end = (self.start.folder / md.END_DATA).read_text()
+            system = system.from_end(md.START_DATA, end)
         folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
         script = md.script(self.job, system, self.seed("velocity"), self.thermostat_seed)
         files: dict[str, str | Path] = {**system.files, SCRIPT: script}
-        if self.start is not None:
-            files[md.START_DATA] = (self.start.folder / md.END_DATA).read_text()
         if self.run.biased:
             assert unbiased is not None
             files |= self._plumed(unbiased)
@@ -179,18 +181,38 @@ class SampledRun:
         assert self.run.of is not None and self.run.of.bias is not None
         return self.run.of.bias
 
+    def hills(self, unbiased: Ensemble) -> tuple[int, float]:
+        """Steps between hills and their first height (kT), chosen where they are not given."""
+        bias, factor = self._bias, self.run.biasfactor
+        if bias.pace is not None or factor is None:
+            return bias.pace or DEFAULT_PACE, bias.height_kT or AUTO_HEIGHT_KT
+        assert self.start is not None
+        return auto_hills(
+            factor,
+            0.5 * unbiased.statistical_inefficiency * self.start.job.energy_stride,
+            self.job.steps,
+            height_kT=bias.height_kT,
+        )
+
+    @property
+    def chooses_hills(self) -> bool:
+        """Whether the pace is from the run before."""
+        return self.run.biased and self._bias.pace is None
+
     def _plumed(self, unbiased: Ensemble) -> dict[str, str]:
         bias, units = self._bias, METAL
         if self.init.water is not None and self.plan.input is not None:
             units = self.plan.input.units
+        pace, height_kT = self.hills(unbiased)
         made = md.EnergyBias(
             temperature_K=self.run.temperature_K,
             mean_eV=unbiased.mean_eV,
             sigma_eV=unbiased.sigma_eV,
             biasfactor=self.run.biasfactor,
             window_K=bias.window_K,
-            height_kT=bias.height_kT,
-            pace=bias.pace,
+            height_kT=height_kT,
+            pace=pace,
+            steps=self.job.steps,
             method=bias.method,
             extra=bias.extra,
         )

@@ -30,7 +30,7 @@ from wtemlp.core.errors import CalculationError
 from wtemlp.core.seeds import derive_seed
 from wtemlp.core.units import AMU_G
 from wtemlp.dispatch.tasks import StageTasks, Task
-from wtemlp.initialize.checks import check_init, parameters_of, structure_file
+from wtemlp.initialize.checks import begun_with, check_init, parameters_of, structure_file
 from wtemlp.initialize.copies import ALONE_A, make_copies, plan_copies
 from wtemlp.initialize.dataset import (
     DataPart,
@@ -106,7 +106,7 @@ def run_init(
     output = root / params.output
     if not (output / PARAMETERS).is_file():
         output.mkdir(parents=True, exist_ok=True)
-        write_json(output / PARAMETERS, parameters_of(params))
+        write_json(output / PARAMETERS, begun_with(params, root))
     if not (output / RESULT).is_file():
         _Init(params, plans, machines, root, reporter).build()
     else:
@@ -175,6 +175,11 @@ class _Init:
                 title = "well-tempered ensemble" if runs[0].run.biased else "box, NPT and NVT"
             self._run(title, tasks, section, self.output / name)
             for run in runs:
+                before = self._before(run)
+                if run.chooses_hills and before is not None:
+                    pace, height_kT = run.hills(before)
+                    every = f"hills every {pace} steps, the first of {height_kT:.2g} kT"
+                    self.reporter.say(f"{run.title}: {every}")
                 if run.run.of is not None:
                     self.ensembles[run] = run.ensemble(self._before(run))
 

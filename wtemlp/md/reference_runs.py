@@ -13,6 +13,7 @@ from wtemlp.core.units import KB_EV
 from wtemlp.md import plumed_input
 from wtemlp.md.systems.system_input import SystemInput
 from wtemlp.md.systems.units import METAL, Units
+from wtemlp.md.walker import observation
 
 BOX_DATA = "box.data"  #: the structure that a run starts from, with its topology
 BOX = "box.out"  #: edges of the cell that NPT found, Angstrom
@@ -31,7 +32,6 @@ DELTAFS = "DELTAFS"
 THERMOSTAT_FS = 100.0  #: relaxation time of the CSVR thermostat
 BAROSTAT_FS = 500.0  #: relaxation time of the Nose-Hoover barostat
 MAX_ENERGY_STRIDE = 10  #: steps between recorded energies
-OPES_OBSERVATION = 100  #: first updates of OPES, without a bias
 #: A system at constant pressure whose volume has grown so much has evaporated.
 LARGEST_GROWTH = 4.0
 _TILTS = ("xy", "xz", "yz")
@@ -316,6 +316,7 @@ class EnergyBias:
     window_K: tuple[float, float] | None = None  #: of OPES
     height_kT: float = 0.5
     pace: int = 100
+    steps: int = 0  #: of the run
     method: Method = Method.WTE
     extra: Extra = field(default_factory=Extra)
 
@@ -341,7 +342,7 @@ def plumed(bias: EnergyBias, units: Units = METAL) -> str:
             temperature_K=bias.temperature_K,
             window_K=bias.window_K,
             pace=bias.pace,
-            observation=OPES_OBSERVATION,
+            observation=observation(bias.steps, bias.pace),
             stride=MAX_ENERGY_STRIDE,
             deltafs=DELTAFS,
             colvar=COLVAR,

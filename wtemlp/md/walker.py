@@ -84,8 +84,7 @@ class Walker:
     @property
     def observation(self) -> int:
         """First, unbiased updates of OPES."""
-        updates = 0 if self.pace is None else self.nsteps // self.pace
-        return min(OBSERVATION, max(MIN_OBSERVATION, updates // 10))
+        return observation(self.nsteps, self.pace)
 
     @property
     def chooses_hills(self) -> bool:
@@ -96,3 +95,9 @@ class Walker:
     def segment(self) -> int:
         """Steps between two looks of the deviation guard."""
         return self.guard.devi_checks * self.trj_freq
+
+
+def observation(steps: int, pace: int | None) -> int:
+    """First, unbiased updates of OPES in a run of so many steps, one every `pace`."""
+    updates = 0 if pace is None else steps // pace
+    return min(OBSERVATION, max(MIN_OBSERVATION, updates // 10))

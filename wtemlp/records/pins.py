@@ -32,14 +32,14 @@ _ABSENT = ("null", "false", "0", "0.0", '""', "{}", "[]")  #: as good as no key 
 _CHUNK = 1 << 20
 
 
-def reference_pins(params: Params, machines: Machines, root: Path) -> dict[str, str]:
+def reference_pins(params: Params, machines: Machines | None, root: Path) -> dict[str, str]:
     """The reference that labels, by content.
 
     Parameters
     ----------
     params : Params
-    machines : Machines
-        Whose ``fp.user_forward_files`` may hold the program that labels.
+    machines : Machines or None
+        Whose ``fp.user_forward_files`` may hold the program that labels; None: they do not count.
     root : Path
         The run's folder.
     """
@@ -55,7 +55,7 @@ def reference_pins(params: Params, machines: Machines, root: Path) -> dict[str, 
             found[f"{key}: {name}"] = _file(root / jdata.get(FOLDER, "") / str(name))
     for word, file in reference_files(params.reference, root).items():
         found[f"fp_params: {word}"] = _file(file)
-    for pattern in machines.fp.user_forward_files:
+    for pattern in machines.fp.user_forward_files if machines is not None else ():
         for file in sorted(root.glob(pattern)) if not Path(pattern).is_absolute() else ():
             if file.is_file():
                 found[f"fp.user_forward_files: {file.name}"] = _file(file)

@@ -21,12 +21,15 @@ from wtemlp.config.keys.declare import (
 from wtemlp.config.keys.labels import ForceField
 from wtemlp.config.keys.values import AUTO_HEIGHT_KT, numbers, pair, triple
 from wtemlp.config.keys.wte import (
+    AUTO_HEIGHT,
+    AUTO_PACE,
     BIASFACTORS,
     DEFAULT_PACE,
     HEIGHT,
     PACE,
     Extra,
     Method,
+    auto_pace_doc,
 )
 
 OH_STRETCH = "the O-H stretch of flexible water has a period of 9 fs"
@@ -249,8 +252,12 @@ class InitBias:
         replace(BIASFACTORS, kind=(float, list[float], dict), default=MISSING, some="bias factor"),
     ]
     method: Annotated[Method, Key()] = Method.WTE
-    height_kT: Annotated[float, replace(HEIGHT, name="height")] = AUTO_HEIGHT_KT
-    pace: Annotated[int, PACE] = DEFAULT_PACE
+    #: None: with the pace
+    height_kT: Annotated[float | None, AUTO_HEIGHT] = AUTO_HEIGHT_KT
+    #: None: chosen by the run that goes before
+    pace: Annotated[
+        int | None, replace(AUTO_PACE, doc=auto_pace_doc("chosen", "in the run before"))
+    ] = DEFAULT_PACE
     extra: Annotated[Extra, Key(inline=True)] = field(default_factory=Extra)
     window_K: tuple[float, float] | None = None  #: temperatures to cover
 

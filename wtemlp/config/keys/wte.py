@@ -143,6 +143,7 @@ class Method(Choice):
     OPES = "opes"
 
 
+MIN_OPES_UPDATES = 20  #: of which half are the first, unbiased ones
 #: Keys that the init file has, too.
 PACE = Key(COUNT, doc="Steps between hills.")
 DEFAULT_PACE = 100
@@ -154,6 +155,32 @@ HEIGHT = Key(
     default=AUTO,
     read=height_kT,
 )
+#: Where the pace may be chosen, and the height with it.
+AUTO_HEIGHT = replace(
+    HEIGHT,
+    name="height",
+    doc=f'First height of the hills; "{AUTO}" is {AUTO_HEIGHT_KT:g}, or chosen with the pace.',
+)
+AUTO_PACE = replace(PACE, kind=(str, int), read=pace_steps)
+
+
+def auto_pace_doc(by: str, measured: str) -> str:
+    """What the pace means where it may be chosen.
+
+    Parameters
+    ----------
+    by : str
+        That it is chosen, and who does it.
+    measured : str
+        Where the correlation time is.
+    """
+    return (
+        f'Steps between hills; "{AUTO}": {by}, and the height if that is "{AUTO}", from the '
+        f"correlation time of the energy {measured}, so that the bias is filled in the first "
+        "quarter of the steps, if these are enough."
+    )
+
+
 BIASFACTORS = Key(
     Range(ge=1, le=MAX_BIASFACTOR),
     name="biasfactor",
@@ -223,26 +250,11 @@ class WteBlock:
         float | None, Key(name="sigma", kind=(str, float), default=AUTO, read=energy_eV)
     ] = None
     #: None: with the pace
-    height_kT: Annotated[
-        float | None,
-        replace(
-            HEIGHT,
-            name="height",
-            doc=f'First height of the hills; "{AUTO}" is {AUTO_HEIGHT_KT:g}, or chosen with the '
-            "pace.",
-        ),
-    ] = AUTO_HEIGHT_KT
+    height_kT: Annotated[float | None, AUTO_HEIGHT] = AUTO_HEIGHT_KT
     #: None: chosen by each walker
     pace: Annotated[
         int | None,
-        replace(
-            PACE,
-            doc=f'Steps between hills; "{AUTO}": each walker chooses them, and the height if that '
-            f'is "{AUTO}", from the correlation time of the energy that it measures, so that the '
-            "bias is filled in the first quarter of nsteps, if these are enough.",
-            kind=(str, int),
-            read=pace_steps,
-        ),
+        replace(AUTO_PACE, doc=auto_pace_doc("each walker chooses them", "that it measures")),
     ] = DEFAULT_PACE
     hills: Annotated[OldHills, Key()] = OldHills.DROP
     #: Sigma comes from the last 3/4 of them

@@ -1,5 +1,6 @@
 """A system with its reference, as the scripts of its runs take it, whichever reference it is."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from filecmp import cmp
@@ -8,6 +9,9 @@ from shutil import copyfile
 
 from wtemlp.core.atomic_io import write_text
 from wtemlp.md.systems.units import Units
+
+#: A section of coefficients of a data file.
+_COEFFS = re.compile(r"^[A-Za-z ]+ Coeffs.*\n\n(?:.+\n)+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,23 @@ class SystemInput:
     files: Mapping[str, str | Path]
     constraints: str = ""
 
-    def from_end(self, data: str) -> "SystemInput":
-        """The same, from a data file that another run leaves."""
+    def from_end(self, data: str, end: str) -> "SystemInput":
+        """The same, from where another run has ended.
+
+        Parameters
+        ----------
+        data : str
+            Name of the data file that it is read from.
+        end : str
+            What that run has left by ``write_data ... nocoeff``.  Of some styles LAMMPS would
+            write no coefficients, or such as it does not read: those of this system's own data
+            file are put in, and the others are set by the commands.
+        """
+        own = self.files[self.data]
+        assert isinstance(own, str)
+        coeffs = "".join(f"{section}\n" for section in _COEFFS.findall(own))
         files = {name: file for name, file in self.files.items() if name != self.data}
+        files[data] = end.replace("\nAtoms", f"\n{coeffs}Atoms", 1)
         lines = "\n".join(
             line.replace(self.data, data) if line.startswith("read_data") else line
             for line in self.lines.split("\n")

@@ -252,9 +252,8 @@ class InitBias:
         replace(BIASFACTORS, kind=(float, list[float], dict), default=MISSING, some="bias factor"),
     ]
     method: Annotated[Method, Key()] = Method.WTE
-    #: None: with the pace
     height_kT: Annotated[float | None, AUTO_HEIGHT] = AUTO_HEIGHT_KT
-    #: None: chosen by the run that goes before
+    #: None: chosen, and the height if that is None, by the run before
     pace: Annotated[
         int | None, replace(AUTO_PACE, doc=auto_pace_doc("chosen", "in the run before"))
     ] = DEFAULT_PACE

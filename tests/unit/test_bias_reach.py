@@ -10,7 +10,7 @@ from ase.build import bulk
 from wtemlp.analysis.crystal import is_crystal, strongest_peak
 from wtemlp.config.keys.wte import Extra, Method, WteBlock
 from wtemlp.config.records import ExploreJob
-from wtemlp.config.wte import melts_in_a_fixed_box, too_few_hills
+from wtemlp.config.wte import hills_that_heat, melts_in_a_fixed_box, too_few_hills
 
 JOB = ExploreJob((0,), (1200.0,), "nvt", 10_000, 20, WteBlock((16.0,)))
 
@@ -87,3 +87,18 @@ def test_a_warm_crystal_is_one_and_a_random_packing_is_not(crystal):
     assert is_crystal(warm, cell, types) == (np.bincount(types).max() >= 27)
     gas = rng.uniform(size=(len(crystal), 3)) @ cell
     assert not is_crystal(gas, cell, types)
+
+
+def heats(n_atoms, **changes):
+    wte = replace(JOB.wte, height_kT=2.0, pace=20, biasfactors=(4.0,))
+    job = replace(JOB, wte=replace(wte, **changes))
+    return hills_that_heat("p.json", [job], 0.0005, {0: n_atoms})
+
+
+def test_hills_that_heat_a_small_molecule_are_told_with_the_pace_that_does_not():
+    """Ethanol with hills of 2 kT every 10 fs was seen at 950 K where 300 were asked for."""
+    (line,) = heats(9)
+    assert "heat 9 atoms at first by 167% of the temperature" in line
+    assert "a pace of 334 or more" in line
+    assert heats(9, pace=334) == heats(500) == heats(9, pace=None) == []
+    assert heats(9, biasfactors=(1.0,)) == []

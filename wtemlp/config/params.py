@@ -28,7 +28,7 @@ from wtemlp.config.schema.ignored import ignored
 from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.plugin_keys import EXPLORER_KEYS, read_run_file, read_selection
 from wtemlp.config.schema.section import Section
-from wtemlp.config.structures import crystals, examine_structures, read_format
+from wtemlp.config.structures import crystals, examine_structures, n_atoms, read_format
 from wtemlp.config.systems import (
     missing_structures,
     read_sys_configs,
@@ -38,7 +38,7 @@ from wtemlp.config.training import check_training, model_suffix
 from wtemlp.config.training_input import check_training_input
 from wtemlp.config.training_start import check_training_start, read_reuse, start_problems
 from wtemlp.config.validation import with_validation
-from wtemlp.config.wte import melts_in_a_fixed_box, too_few_hills
+from wtemlp.config.wte import hills_that_heat, melts_in_a_fixed_box, too_few_hills
 from wtemlp.core.errors import InputError, NotRunnable
 
 DEFAULT_TIMESTEP_PS = 0.001
@@ -93,6 +93,9 @@ class Examined:
             notes = (
                 *found.notes,
                 *melts_in_a_fixed_box(file.file, record.jobs, crystals(record, found)),
+                *hills_that_heat(
+                    file.file, record.jobs, record.timestep_ps, n_atoms(record, found)
+                ),
             )
         problems += self.label_file_problems()
         if SAMPLER in file:

@@ -88,3 +88,12 @@ def crystals(params: Params, found: ExaminedStructures) -> dict[int, dict[Path, 
             if is_crystal(one.coords, one.cell, one.types):
                 of[system] = {file: one.n_atoms}
     return of
+
+
+def n_atoms(params: Params, found: ExaminedStructures) -> dict[int, int]:
+    """Atoms of the smallest starting structure of each system."""
+    sizes = {
+        system: [found.read[file].n_atoms for file in files if file in found.read]
+        for system, files in enumerate(params.sys_configs)
+    }
+    return {system: min(some) for system, some in sizes.items() if some}

@@ -1,5 +1,6 @@
 """The ``wte`` block of an exploration: which of its keys go together, and what it cannot reach."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ Biased = TypeVar("Biased", WteBlock, InitBias)
 MELTING_KT = 1.0  #: an atom; the entropy of melting is about that (Richards' rule)
 REACH = 3.0  #: standard deviations of the energy that a biased run goes to
 HARMONIC = 1.5  #: heat capacity of the potential energy of a crystal, k an atom
+HEATING = 0.1  #: of the temperature, which hills may raise it by: as much as sigma is known to
 MIN_NVT_STEPS = 100  #: the guard's bounds are from the last 3/4 of them
 MIN_NVT_STEPS_AUTO = 500  #: and so is the width of the hills
 
@@ -159,6 +161,44 @@ def _not_filled(job: ExploreJob) -> Iterator[str]:
                 f" ({n_hills * pace:.2g} steps with one every {pace}) to fill, and as many steps"
                 f" again to be measured; nsteps is {job.nsteps}: give more{auto}"
             )
+
+
+def hills_that_heat(
+    file: str, jobs: Sequence[ExploreJob], timestep_ps: float, n_atoms: Mapping[int, int]
+) -> list[str]:
+    """A line for each job whose hills come faster than the thermostat takes their energy away.
+
+    A hill of h kT raises the energy of where the system is, and its motion becomes that much
+    warmer; a thermostat of relaxation time t leads ``(T' - T) n k / 2t`` away, n being the degrees
+    of freedom.  So the temperature begins a factor ``1 + 2 (h / n) (t / time between hills)`` too
+    high, and falls as hills become lower.  It is a matter of molecules alone, of a few atoms.
+
+    Parameters
+    ----------
+    file : str
+    jobs : sequence of ExploreJob
+    timestep_ps : float
+        Of jobs without one of their own.
+    n_atoms : mapping of int to int
+        Atoms of the smallest starting structure, by system.
+    """
+    found: dict[str, list[int]] = {}
+    for index, job in enumerate(jobs):
+        wte, sizes = job.wte, [n_atoms[one] for one in job.sys_idx if one in n_atoms]
+        biased = max(wte.known_biasfactors, default=1.0) > 1
+        if not (biased and sizes and wte.method == Method.WTE and wte.pace and wte.height_kT):
+            continue
+        free = max(3 * min(sizes) - 3, 1)
+        steps = job.thermostat_ps / (job.timestep_ps or timestep_ps)
+        slowest = 2 * wte.height_kT / free * steps / HEATING
+        if wte.pace < slowest and not job.template:
+            what = (
+                f"hills of {wte.height_kT:g} kT every {wte.pace} steps heat {min(sizes)} atoms at"
+                f" first by {HEATING * slowest / wte.pace:.0%} of the temperature, faster than the"
+                f" thermostat cools: give a pace of {math.ceil(slowest)} or more, or lower hills"
+            )
+            found.setdefault(what, []).append(index)
+    return [f"{file}: {_of_jobs(places)}.wte: {what}" for what, places in found.items()]
 
 
 def _of_jobs(places: Sequence[int]) -> str:

@@ -9,6 +9,9 @@ from pathlib import Path
 import MDAnalysis
 import numpy as np
 import pytest
+from ase.build import bulk
+from ase.calculators.lammpsrun import LAMMPS as LAMMPSRUN
+from ase.calculators.lj import LennardJones
 
 from tests.support.argon import BIAS, WATCH, crystal
 from tests.support.engines import Run, complaint, engine_environment, require_engine, table
@@ -297,12 +300,26 @@ def test_command_line(tmp_path: Path, words: list[str], expected: str) -> None:
         [sys.executable, "-m", "wtemlp.lammps_plumed.lmp", *words],
         cwd=tmp_path,
         env=engine_environment(),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 2
     assert expected in complaint(done)
     assert not list(tmp_path.iterdir())
+
+
+def test_ase_drives_it_through_its_standard_input(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m wtemlp.lammps_plumed.lmp"
+    argon = bulk("Ar", "fcc", a=5.3, cubic=True) * (3, 3, 3)
+    argon.rattle(0.05, seed=1)
+    lj = {"pair_style": "lj/cut 7.5", "pair_coeff": ["1 1 0.0104 3.4"]}
+    argon.calc = LAMMPSRUN(command=command, tmp_dir=str(tmp_path), **lj)
+    energy, forces = argon.get_potential_energy(), argon.get_forces()
+    argon.calc = LennardJones(sigma=3.4, epsilon=0.0104, rc=7.5, smooth=False)
+    shift = argon.get_potential_energy() - energy  # ASE's is zero at the cut-off, LAMMPS's jumps
+    assert 0 < shift < 0.2 * abs(energy)
+    np.testing.assert_allclose(forces, argon.get_forces(), atol=1e-5)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

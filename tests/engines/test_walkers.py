@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from tests.support.engines import engine_environment
 from wtemlp.analysis.energy import biasfactor_for_ends, walker_biasfactor
 from wtemlp.analysis.frames import Decision
+from wtemlp.analysis.reweighting import bias_of_hills
 from wtemlp.config.keys.wte import Extra, ExtraVariable, Guard
 from wtemlp.core.atomic_io import last_line, leading_int
 from wtemlp.core.units import KB_EV
@@ -389,6 +390,10 @@ def test_own_variables_are_biased_with_the_energy_or_without(run):
         ]
         assert max(expected) > 0.01
         np.testing.assert_allclose(acted["metad.bias"], expected, atol=5e-5)
+        before = hills["time"] < acted["time"][-1]
+        fallen = {column: values[before] for column, values in hills.items()}
+        at_end = bias_of_hills({n: acted[n][-1:] for n in names}, fallen)
+        np.testing.assert_allclose(at_end, expected[-1:], atol=1e-9)
 
 
 def test_a_walker_that_leaves_the_grid_of_an_own_variable(run):

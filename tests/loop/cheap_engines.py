@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+BAD_SEEDS = os.environ.get("CHEAP_ENGINE_BAD_SEEDS", "").split()  #: of models with large errors
 SLEEP_S = float(os.environ.get("CHEAP_ENGINE_SLEEP", "0"))  #: time for a test to kill something
 
 
@@ -37,7 +38,9 @@ def dp(args: list[str]) -> None:
         compare(systems, args[args.index("-d") + 1])
         if "-l" in args:
             log = Path(args[args.index("-l") + 1])
-            log.write_text("Energy RMSE/Natoms : 1.0e-03 eV\nForce  RMSE        : 1.0e-01 eV/A\n")
+            seed = json.loads(Path("input.json").read_text())["training"]["seed"]
+            force = 1.0 if str(seed) in BAD_SEEDS else 0.1
+            log.write_text(f"Energy RMSE/Natoms : 1e-03 eV\nForce  RMSE        : {force:e} eV/A\n")
 
 
 def _train(training: dict) -> None:

@@ -60,6 +60,13 @@ def test_a_bias_factor_at_which_most_walkers_stop_is_lowered(tmp_path):
     assert "bias factor 64 lowered to 16 (up from 8, where most came through" in output
     page = (run.folder / "report.html").read_text()
     assert "Iteration 1: system 0, 300 K: bias factor 16, 64 lowered to 8" in page
+    # A summary that a power failure has emptied knows them again.
+    before = summary(run, 1)["lowered"]
+    shutil.rmtree(run.folder / "iter.000003")
+    set_state(run, iteration=2, step=int(Step.POST_LABEL), finished="")
+    (run.folder / "iter.000001/summary.json").write_bytes(b"")
+    output_of(run, CHEAP_ENGINE_STOPS_ABOVE="10")
+    assert summary(run, 1)["lowered"] == before
 
 
 def test_an_exploration_that_is_made_anew_is_lowered_alike(tmp_path):

@@ -154,3 +154,24 @@ def test_a_reference_that_labels_nothing_is_told_and_holds_no_run_up(undisturbed
     machine["fp"]["command"] = good
     (run.folder / "machine.json").write_text(json.dumps(machine))
     run.finish()
+
+
+def test_a_sweep_holds_its_data_once(undisturbed, tmp_path):
+    run, system = run_of(tmp_path / "run", "lammps"), labelled("lammps", undisturbed)
+    scaled(energy=23.0605)(system)
+    given(run, system)
+    param = json.loads((run.folder / "param.json").read_text())
+    param["model_devi_jobs"] = param["model_devi_jobs"][:1]
+    (run.folder / "param.json").write_text(json.dumps(param))
+    words = ("sweep", "param.json", "machine.json", "--biasfactor", "4")
+    for _ in range(2):
+        done = program.run(*words, cwd=run.folder)
+        assert done.returncode == 2 and "in kcal/mol?" in done.stderr, done.stderr
+        assert not list(run.folder.rglob("00.train"))
+    (run.folder / "param.json").write_text(json.dumps(param | {"reference_check": "warn"}))
+    done = program.run(*words, cwd=run.folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("initial data against the reference: energies within") == 1
+    assert list(run.folder.rglob("reference.check")) == [run.folder / "sweep/reference.check"]
+    page = (run.folder / "sweep/g4/report.html").read_text()
+    assert "Initial data against the reference" in page and "in kcal/mol?" in page

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import program
 from tests.support.loop_runs import make_run
-from tests.support.loop_state import set_state
+from tests.support.loop_state import files, set_state
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
 from wtemlp.records.state import Step
@@ -21,16 +21,6 @@ from wtemlp.workflow import rewind
 
 def wtemlp(run, *words, **more):
     return program.run(*words, cwd=run.folder, **more)
-
-
-def files(folder):
-    """All files of a run but those that each command writes."""
-    ours = ("wtemlp.live.json", "wtemlp.log", "wtemlp.session.lock", "report.html")
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and path.name not in ours
-    }
 
 
 @pytest.mark.parametrize("to", ["0", "1", "1.explore", "1.label", "2.train"])
@@ -55,7 +45,10 @@ def test_redone_the_run_is_the_same(undisturbed, copied, to):
     assert (copied.folder / "record.dpgen").read_text() == (
         undisturbed.folder / "record.dpgen"
     ).read_text()
+    assert copied.state() == undisturbed.state()
     for index in range(3):
+        kept = [RunPaths(run.folder).parameters(index).read_text() for run in (copied, undisturbed)]
+        assert kept[0] == kept[1]
         new, old = (
             vars(read_summary(RunPaths(run.folder).summary(index))) for run in (copied, undisturbed)
         )

@@ -170,6 +170,17 @@ def test_a_method_for_molecules_is_taken_for_molecules(tmp_path):
     assert tried(tmp_path) == []
 
 
+def test_a_cell_that_is_small_for_its_molecule_is_told(tmp_path):
+    run_input(tmp_path, "own.Blind", periodic=False)
+    params, _ = loaded(tmp_path)
+    for file in (tmp_path / name for names in params.sys_configs for name in names):
+        lines = file.read_text().splitlines()
+        lines[2] = "2.5 0 0"  # of a molecule that is 1.5 A wide
+        file.write_text("\n".join(lines) + "\n")
+    (note, *_) = tried(tmp_path)
+    assert "of the cell" in note and "more than twice their extent" in note
+
+
 def alone(text: str) -> str:
     """The water of a structure, away from the faces of its cell."""
     return (

@@ -14,7 +14,7 @@ statistical inefficiency of the energies or of the weights, whichever is larger,
 the mean of a short series takes off it (:func:`wtemlp.analysis.energy.moments`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ TRUSTED = 10.0  #: independent frames below which a reweighted distribution is n
 BINS_PER_SIGMA = 4  #: bins of the distributions in one sigma_NVT
 REACH = 10.0  #: half width of what they cover, in sigma_NVT sqrt(biasfactor)
 GRID_PER_WIDTH = 20  #: points of the bias in one width of a hill, where it is interpolated
+FEWEST_PARTS = 4  #: of walkers, from which the error of a free energy is
 CHUNK = 1_000_000  #: energies times hills at once
 
 
@@ -58,10 +59,7 @@ def hills_bias(energies: ArrayLike, hills: Mapping[str, ArrayLike]) -> NDArray[n
         interpolated.
     """
     at = np.atleast_1d(np.asarray(energies, dtype=float))
-    centres, widths, factors = (
-        np.asarray(hills[name], dtype=float) for name in ("ene", "sigma_ene", "biasf")
-    )
-    heights = np.asarray(hills["height"], dtype=float) * (1 - 1 / factors)
+    centres, widths = (np.asarray(hills[name], dtype=float) for name in ("ene", "sigma_ene"))
     if not len(centres):
         return np.zeros(len(at))
     half = np.sqrt(2 * CUTOFF) * widths
@@ -69,23 +67,46 @@ def hills_bias(energies: ArrayLike, hills: Mapping[str, ArrayLike]) -> NDArray[n
     n_grid = np.ptp(at) / (widths.min() / GRID_PER_WIDTH) + 4
     if n_grid < len(at):
         grid = np.linspace(at.min(), at.max(), int(n_grid))
-        return np.asarray(CubicSpline(grid, _sum(grid, centres, widths, heights))(at))
-    return _sum(at, centres, widths, heights)
+        return np.asarray(CubicSpline(grid, bias_of_hills({"ene": grid}, hills))(at))
+    return bias_of_hills({"ene": at}, hills)
 
 
-def _sum(
-    at: NDArray[np.float64],
-    centres: NDArray[np.float64],
-    widths: NDArray[np.float64],
-    heights: NDArray[np.float64],
+def bias_of_hills(
+    values: Mapping[str, ArrayLike],
+    hills: Mapping[str, ArrayLike],
+    periods: Mapping[str, float] | None = None,
 ) -> NDArray[np.float64]:
-    """Sum of stretched Gaussians, some points at a time."""
-    total = np.zeros(len(at))
-    end = np.exp(-CUTOFF)
-    step = max(1, CHUNK // max(1, len(centres)))
+    """The bias that hills make, as :func:`hills_bias`, where they are of several variables.
+
+    Parameters
+    ----------
+    values : mapping of str to array_like, each of shape (n,)
+        The variables, by their names in the HILLS file.
+    hills : mapping of str to array_like, each of shape (n_hills,)
+        Of each variable its column and ``sigma_NAME``; ``height`` and ``biasf``.
+    periods : mapping of str to float, optional
+        Of the variables that have one.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+    """
+    names = list(values)
+    at = np.stack([np.asarray(values[name], dtype=float) for name in names], axis=-1)
+    centres, widths = (
+        np.stack([np.asarray(hills[before + name], dtype=float) for name in names], axis=-1)
+        for before in ("", "sigma_")
+    )
+    period = np.array([(periods or {}).get(name, np.inf) for name in names])
+    factors = np.asarray(hills["biasf"], dtype=float)
+    heights = np.asarray(hills["height"], dtype=float) * (1 - 1 / factors)
+    total, end = np.zeros(len(at)), np.exp(-CUTOFF)
+    step = max(1, CHUNK // max(1, centres.size))
     for first in range(0, len(at), step):
         part = slice(first, first + step)
-        half_square = ((at[part, None] - centres) / widths) ** 2 / 2
+        away = np.abs(at[part, None] - centres)
+        away = np.minimum(away, np.abs(period - away))
+        half_square = np.square(away / widths).sum(axis=-1) / 2
         shapes = np.where(half_square < CUTOFF, (np.exp(-half_square) - end) / (1 - end), 0.0)
         total[part] = shapes @ heights
     return total
@@ -172,3 +193,65 @@ def distributions(
         n_nvt=len(nvt),
         n_biased=len(biased),
     )
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A variable along one walker, at equal intervals; arrays of shape (n,)."""
+
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64]  #: that turn its frames into unbiased ones
+    period: float | None = None  #: of the variable
+
+    @property
+    def independent(self) -> float:
+        """Independent frames that it is worth."""
+        if len(self.values) < 2:
+            return 0.0
+        turned = [self.values]
+        if self.period is not None:  # a step over the end of its range is none
+            angle = 2 * np.pi * self.values / self.period
+            turned = [np.sin(angle), np.cos(angle)]
+        slowest = max(moments(one).inefficiency for one in (*turned, self.weights))
+        return effective_size(self.weights) / slowest
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A free energy; arrays of shape (n_bins,)."""
+
+    centres: NDArray[np.float64]  #: of the bins, in the variable's unit
+    free_energy_kT: NDArray[np.float64]  #: 0 at its minimum; inf where nothing was seen
+    error_kT: NDArray[np.float64]  #: one standard error; NaN where it is not known
+    independent: float  #: frames that it is worth
+
+
+def profile(walkers: Sequence[Weighted], edges: NDArray[np.float64]) -> Profile:
+    """The free energy along a variable.
+
+    Parameters
+    ----------
+    walkers : sequence of Weighted
+        Each counts by what it is worth.
+    edges : ndarray, shape (n_bins + 1,)
+        Of the bins.
+    """
+    worth = np.array([one.independent for one in walkers])
+    parts = -(-FEWEST_PARTS // max(len(walkers), 1))
+    densities, counts = [], []
+    for one, each in zip(walkers, worth, strict=True):
+        pieces = zip(
+            np.array_split(one.values, parts), np.array_split(one.weights, parts), strict=True
+        )
+        whole = one.weights.sum() * np.diff(edges)
+        for values, weights in pieces:
+            found, _ = np.histogram(values, bins=edges, weights=weights)
+            densities.append(found * parts / whole)
+            counts.append(each / parts)
+    table, shares = np.array(densities), np.array(counts) / np.sum(counts)
+    mean = shares @ table
+    scatter = np.sqrt((shares**2) @ (table - mean) ** 2 * len(shares) / (len(shares) - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        free = -np.log(mean)
+        error = np.where(mean > 0, scatter / mean, np.nan)
+    return Profile((edges[1:] + edges[:-1]) / 2, free - free.min(), error, float(worth.sum()))

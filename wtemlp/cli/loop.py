@@ -6,6 +6,15 @@ import click
 
 from wtemlp.cli.options import file_argument, folder_option
 
+go_on_option = click.option(
+    "--go-on",
+    is_flag=True,
+    help="Go on with what stop_on in PARAM has stopped the run at.",
+)
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Print nothing but errors; wtemlp.log has all."
+)
+
 
 @click.command()
 @file_argument("param")
@@ -18,7 +27,17 @@ from wtemlp.cli.options import file_argument, folder_option
     help="Go on although the reference (fp_style, fp_params, the files that they name) is another "
     "than that of the labels that are there; the report then says which labels are of which.",
 )
-def run(param: Path, machine: Path, root: Path, dry_run: bool, new_reference: bool) -> None:
+@go_on_option
+@quiet_option
+def run(
+    param: Path,
+    machine: Path,
+    root: Path,
+    dry_run: bool,
+    new_reference: bool,
+    go_on: bool,
+    quiet: bool,
+) -> None:
     """Run the active-learning loop; given again, it goes on where it was.
 
     PARAM is DP-GEN's parameter file with a `wte` block, MACHINE is DP-GEN's machine file.
@@ -28,6 +47,7 @@ def run(param: Path, machine: Path, root: Path, dry_run: bool, new_reference: bo
     Examples:
       wtemlp run params/water.json machines/local.json
       wtemlp run -C runs/water param.json machine.json
+      wtemlp run param.json machine.json --go-on
     """
     from wtemlp.cli.run import rehearse_command, run_command
 
@@ -35,14 +55,16 @@ def run(param: Path, machine: Path, root: Path, dry_run: bool, new_reference: bo
         for line in rehearse_command(param, machine, root):
             click.echo(line)
         return
-    run_command(param, machine, root, new_reference)
+    run_command(param, machine, root, new_reference=new_reference, go_on=go_on, quiet=quiet)
 
 
 @click.command()
 @file_argument("param")
 @file_argument("machine")
 @folder_option
-def step(param: Path, machine: Path, root: Path) -> None:
+@go_on_option
+@quiet_option
+def step(param: Path, machine: Path, root: Path, go_on: bool, quiet: bool) -> None:
     """Do the next stage of a run, and stop: train, explore, select or label.
 
     For looking at what a stage has left, or changing the parameter file, before the next one.  A
@@ -56,4 +78,4 @@ def step(param: Path, machine: Path, root: Path) -> None:
     """
     from wtemlp.cli.run import run_command
 
-    run_command(param, machine, root, one_stage=True)
+    run_command(param, machine, root, go_on=go_on, one_stage=True, quiet=quiet)

@@ -9,14 +9,12 @@ from wtemlp.workflow.rehearsal import rehearse
 from wtemlp.workflow.run import run
 
 
-def run_command(
-    param: Path, machine: Path, root: Path, new_reference: bool = False, one_stage: bool = False
-) -> None:
-    """Do ``wtemlp run``."""
+def run_command(param: Path, machine: Path, root: Path, **how: bool) -> None:
+    """Do ``wtemlp run``; `how` are options of :func:`wtemlp.workflow.run.run`."""
     root = run_folder(root)
     param, machine = find_input(param, root), find_input(machine, root)
     params, machines = load_params(param, root), load_machines(machine, root)
-    run(params, machines, root, new_reference=new_reference, one_stage=one_stage)
+    run(params, machines, root, **how)
 
 
 def rehearse_command(param: Path, machine: Path, root: Path) -> list[str]:

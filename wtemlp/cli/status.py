@@ -15,7 +15,7 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.journal import JOURNAL, JobEntry
 from wtemlp.records import state as states
 from wtemlp.records import validation_record
-from wtemlp.records.compatibility import dpgen_came_to
+from wtemlp.records.compatibility import EXHAUSTED, FURTHER, dpgen_came_to
 from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
 from wtemlp.records.summary import Summary, summaries
 from wtemlp.report.cost import cost_in_words
@@ -67,7 +67,8 @@ def describe(root: Path) -> str:
         lines.append(f"dpgen run has gone on: {_step(came)} is done")
         return "\n".join([*lines, _takes_over(root, *files), "", format_table(summaries(paths))])
     if state.finished:
-        lines.append(f"finished: {state.finished}")
+        more = f" ({FURTHER})" if state.finished == EXHAUSTED else ""
+        lines.append(f"finished: {state.finished}{more}")
     else:
         verb, _ = state.step.name.split("_")
         running = bool(at_work) and live.get("command") != VALIDATE

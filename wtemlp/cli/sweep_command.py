@@ -26,6 +26,7 @@ from wtemlp.sweep import reach
 from wtemlp.sweep.children import Child, Stand, default_parallel, run_all
 from wtemlp.sweep.listing import again, table
 from wtemlp.sweep.machine_files import relative_files
+from wtemlp.workflow.run import hold_data
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def sweep_command(
     paths = RunPaths(plan.folder)
     files = (plan.params.source, plan.machines.source)
     with at_work(paths, "sweep", *files, go_on) as reporter:
+        hold_data(plan.params, plan.machines, plan.given.root, reporter, plan.folder)
         wanted, arms = _make_record(plan, reporter)
         children = _children(plan, wanted)
         local = any(is_local(getattr(plan.machines, stage)) for stage in Stage)

@@ -82,22 +82,15 @@ def render(comparison: Comparison, title: str, drawn: list[Figure]) -> str:
         "" if comparison.trained_only else _EXPLORED,
         _INVALID if arms.warned else "",
     )
-    beside = {
-        "baselines": table_section(
-            "Differences from the baselines",
-            table.baseline_table(comparison),
-            key="differences",
-            caption=_BASELINES,
-            empty="There is no baseline.",
-        ),
-        "epochs": table_section(
-            "Errors at some epochs",
-            table.epoch_table(comparison),
-            key="at_epochs",
-            caption=_EPOCHS,
-            empty="No training is that long, or none is known.",
-        ),
-    }
+    beside = {}
+    if (rows := table.baseline_table(comparison)).rows:
+        beside["baselines"] = table_section(
+            "Differences from the baselines", rows, key="differences", caption=_BASELINES
+        )
+    if (rows := table.epoch_table(comparison)).rows:
+        beside["epochs"] = table_section(
+            "Errors at some epochs", rows, key="at_epochs", caption=_EPOCHS
+        )
     blocks: list[PageSection | Figure] = [
         PageSection("Recommendation", _recommendation(comparison), "recommendation"),
         table_section("Arms", arms, key="arms", caption=caption, remarks=comparison.notes),

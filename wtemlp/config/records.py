@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from wtemlp.config.keys.declare import SEED_KEY, Key
-from wtemlp.config.keys.labels import Convergence, ErrorTrust, Method, ReferenceCheck, Selection
+from wtemlp.config.keys.labels import (
+    STOPS,
+    Convergence,
+    ErrorTrust,
+    Method,
+    ReferenceCheck,
+    Selection,
+)
 from wtemlp.config.keys.validation import ValidationSettings
 from wtemlp.config.keys.wte import WteBlock
 
@@ -137,6 +144,9 @@ class Params:
     reference_check
         Before a run, a frame of each initial system is labelled: "refuse" data that
         contradict the reference, "warn" of them, or "off".
+    stop_on
+        Warnings of the run's findings at which it stops, with what can be done (docs/steering.md),
+        as ["worse"], before it spends more; wtemlp run --go-on goes on all the same.
     """
 
     source: Path  #: the file
@@ -165,6 +175,7 @@ class Params:
     validation: Annotated[ValidationSettings, Key()] = field(default_factory=ValidationSettings)
     trust: Annotated[ErrorTrust | None, Key(default=None)] = None
     reference_check: Annotated[ReferenceCheck, Key()] = ReferenceCheck.REFUSE
+    stop_on: Annotated[tuple[str, ...], Key(choices=STOPS, distinct=True)] = ()
     criteria: tuple[Criteria, ...] = ()  #: one per job
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end

@@ -14,6 +14,8 @@ PACKAGES = (
     "dpdispatcher",
     "dpdata",
     "packmol",
+    "ase",
+    "tblite",
 )
 
 

@@ -8,9 +8,10 @@ So is ``fix ase``, MD with a calculator of ASE (:mod:`wtemlp.lammps_plumed.fix_a
 import os
 import re
 import signal
+import stat
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from wtemlp.core.errors import InputError, WtemlpError
 from wtemlp.core.quiet import quiet_loading
@@ -22,6 +23,7 @@ from wtemlp.lammps_plumed.lammps_cxx import UnsuitableLammps
 from wtemlp.lammps_plumed.lammps_library import Lammps, LammpsError, lammps_command_environment
 
 PROGRAM = "wtemlp lmp"
+STDIN = "/dev/stdin"
 USAGE = "write: wtemlp lmp -in FILE [-var NAME VALUE ...] [-log FILE] [-screen FILE]"
 INPUT_SWITCHES = ("-in", "-i")
 #: Switches with which LAMMPS does its work without a script.
@@ -72,7 +74,7 @@ def split_arguments(argv: list[str]) -> tuple[Path | None, list[str]]:
     Raises
     ------
     InputError
-        There is no script.
+        There is no script, nor one in the standard input.
     """
     script: str | None = None
     switches: list[str] = []
@@ -85,8 +87,19 @@ def split_arguments(argv: list[str]) -> tuple[Path | None, list[str]]:
         if script is None:
             raise InputError(word, "without a file name", USAGE)
     if script is None and not any(word in NO_SCRIPT_SWITCHES for word in switches):
-        raise InputError("-in", "no script is given", USAGE)
+        if not _is_given(sys.stdin):
+            raise InputError("-in", "no script is given", USAGE)
+        script = STDIN
     return (Path(script) if script is not None else None), switches
+
+
+def _is_given(stream: TextIO | None) -> bool:
+    """Whether somebody writes the standard input: ASE's LAMMPSRUN does."""
+    try:
+        kind = os.fstat(stream.fileno()).st_mode if stream is not None else 0
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(kind) or stat.S_ISREG(kind) or stat.S_ISSOCK(kind)
 
 
 def _check_script(script: Path) -> None:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +30,13 @@ from wtemlp.dispatch.staging import with_user_files
 from wtemlp.dispatch.tasks import StageTasks, TaskResult
 from wtemlp.md.dump import write_dump
 from wtemlp.preflight.agreement import Agreement, TwoLabels, compare, pushes_all_alike
+from wtemlp.records import data_check
+from wtemlp.records.data_check import Held
 from wtemlp.records.pins import reference_pins
 from wtemlp.reference.base import Frames, Labels
 from wtemlp.reference.styles import labeller_of
 
-FOLDER = "reference.check"  #: of a run
-ASKED, RESULT = "asked.json", "result.json"
+ASKED = "asked.json"
 MOST = 12  #: frames that are labelled; systems of different atoms come first
 LOOKED_AT = 200  #: frames of a system among which one is chosen
 QUANTILE = 0.75  #: of the frames' forces: neither at rest nor torn apart
@@ -52,18 +53,6 @@ class Stored:
     energy_eV: float
     forces_eV_A: np.ndarray  #: (n_atoms, 3)
     virial_eV: np.ndarray | None  #: (3, 3)
-
-
-@dataclass(frozen=True)
-class Held:
-    """A stored label held against the reference."""
-
-    system: str
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-    energy_meV_atom: float | None = None  #: stored less reference; None: no label
-    force_meV_A: float | None = None  #: root mean square difference
-    failed: bool = False  #: the reference gave no label
 
 
 def is_held(params: Params) -> bool:
@@ -141,7 +130,7 @@ def judge(
     Returns
     -------
     list of Held
-        Also in :data:`RESULT`.
+        Also in a file of the folder (:mod:`wtemlp.records.data_check`).
     """
     labeller = labeller_of(*_setup(params, machines, root, folder), 0)
     failed = {result.name: result.message for result in results if not result.ok}
@@ -157,7 +146,7 @@ def judge(
         except CalculationError as error:
             why = f"the reference failed: {error}"
             found.append(Held(one.name, (), (why,), failed=True))
-    write_json(folder / RESULT, [asdict(one) for one in found])
+    data_check.save(folder, found)
     return found
 
 

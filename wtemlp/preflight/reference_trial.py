@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wtemlp.config.keys.labels import AseMethod
 from wtemlp.config.records import Machines, MachineSection, Params
 from wtemlp.config.schema.dpgen_schema import ASE
 from wtemlp.core.errors import InputError
@@ -22,6 +23,7 @@ from wtemlp.dispatch.dispatcher import Stopped, run_tasks
 from wtemlp.dispatch.staging import with_user_files
 from wtemlp.dispatch.tasks import Task
 from wtemlp.md.systems import ase_program as program
+from wtemlp.md.topology import whole_cluster
 from wtemlp.preflight.installed_engines import is_local
 from wtemlp.reference.ase_calculator import (
     AseCalculator,
@@ -33,6 +35,7 @@ from wtemlp.reference.base import Frames
 
 PATIENCE_S = 600.0  #: how long all trials together may take, seconds
 SPACING_A = 3.0  #: between the atoms of a made-up frame
+LARGEST_SHARE = 0.5  #: of a cell, that a molecule in vacuum may reach over
 
 
 def is_tried_here(params: Params, machines: Machines) -> bool:
@@ -74,7 +77,9 @@ def try_reference(
         frames[made_up] = lacking
         calculators[made_up] = replace(ase_calculator(params), task=program.TRY_ELEMENTS)
     section = replace(machines.fp, machine={**machines.fp.machine, "retry_count": 0})
-    notes: list[str] = []
+    method = params.reference
+    in_vacuum = isinstance(method, AseMethod) and not method.periodic
+    notes = _too_large(frames) if in_vacuum else []
     # With real paths: the jobs are told them.
     with tempfile.TemporaryDirectory(prefix="wtemlp.") as place:
         work_dir = Path(place).resolve() / "trial"
@@ -94,6 +99,19 @@ def _first_frames(params: Params, root: Path) -> dict[str, Frames]:
         name: Frames(one.coords[None], one.cell[None], one.types, (one.file.name,))
         for name, one in first_structures(params, root).items()
     }
+
+
+def _too_large(frames: Mapping[str, Frames]) -> list[str]:
+    """A line for each molecule that is put together wrongly if its cell gets any smaller."""
+    found = []
+    for name, one in frames.items():
+        whole = whole_cluster(one.coords[0], one.cells[0]) @ np.linalg.inv(one.cells[0])
+        if (share := float(np.ptp(whole, axis=0).max())) >= LARGEST_SHARE:
+            found.append(
+                f"{name}: the atoms reach over {share:.0%} of the cell, in which "
+                '"periodic": false looks for them: give it a cell of more than twice their extent'
+            )
+    return found
 
 
 def _elements_without(params: Params, frames: Mapping[str, Frames]) -> Frames | None:

@@ -16,6 +16,8 @@ from wtemlp.records.pins import differences, in_words, reference_pins
 from wtemlp.records.state import Done, RunState, Step
 
 EXHAUSTED = "end of model_devi_jobs"  #: why most runs end
+#: How such a run explores further.
+FURTHER = "to explore further, append an entry to model_devi_jobs and give the same command"
 
 
 def first_state(params: Params, machines: Machines, paths: RunPaths) -> RunState:

@@ -91,6 +91,19 @@ def training_changes(old: StageInput, new: StageInput) -> list[str]:
     return [*dict.fromkeys(found), *keys]
 
 
+def changed_job(old: StageInput, new: StageInput, iteration: int) -> bool:
+    """Whether an iteration's entry of ``model_devi_jobs`` is not what it explored with."""
+    jobs = [one.keys.get("model_devi_jobs") or [] for one in (old, new)]
+    if any(len(each) <= iteration for each in jobs):
+        return False
+    first, second = (dict(_flat("", each[iteration])) for each in jobs)
+    return any(
+        first.get(key) != second.get(key)
+        for key in first.keys() | second.keys()
+        if not key.rpartition(".")[2].startswith("_")
+    )
+
+
 def changes(paths: RunPaths, iterations: int) -> list[Change]:
     """All that has changed in the parameter file from stage to stage of a run.
 

@@ -67,6 +67,10 @@ class RunState:
     references: tuple[tuple[int, dict[str, str]], ...] = ()
     """The references that label (:mod:`wtemlp.records.pins`), each from an iteration on; one but
     where another was accepted in mid-run, none in runs of earlier versions."""
+    accepted: tuple[tuple[str, int], ...] = ()
+    """Code and iteration of findings that ``stop_on`` stops at, and the user has gone on with."""
+    retrained: tuple[tuple[int, int], ...] = ()
+    """Iteration and model of each training that is done again with another seed, in their order."""
 
     def next(self) -> "RunState":
         """The state after the current step is done."""
@@ -99,7 +103,8 @@ def load(paths: RunPaths) -> RunState | None:
         content["step"] = Step(content["step"])
         for key in ("type_map", "init_data"):
             content[key] = tuple(content[key])
-        content["taken_over"] = tuple(map(tuple, content.get("taken_over", ())))
+        for key in ("taken_over", "accepted", "retrained"):
+            content[key] = tuple(map(tuple, content.get(key, ())))
         content["references"] = tuple(
             (int(since), dict(pins)) for since, pins in content.get("references", ())
         )

@@ -20,9 +20,10 @@ from wtemlp.dispatch.journal import JOURNAL
 from wtemlp.md import energy_file
 from wtemlp.md.energy_file import Reweighted
 from wtemlp.md.text_table import lcurve_names, read_table
-from wtemlp.md.walker_energies import read_energies
+from wtemlp.md.walker_energies import OwnVariable, own_variables, read_energies
 from wtemlp.md.walker_record import read_record
-from wtemlp.records import validation_record
+from wtemlp.records import data_check, validation_record
+from wtemlp.records.data_check import Held
 from wtemlp.records.ensembles import ENSEMBLES, SampledEnsemble, load_ensembles
 from wtemlp.records.inputs import Change, changes
 from wtemlp.records.labels import LabelOutcome, read_outcomes
@@ -59,6 +60,7 @@ class WalkerEnergies:
     source: str  #: "COLVAR" or "frames"
     spacing_ps: float | None = None  #: between energies; None: not known
     reweighted: Reweighted | None = None  #: NVT as the biased part has it
+    variables: tuple[OwnVariable, ...] = ()  #: of the user's own that are biased
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class RunData:
     final: int | None = None  #: the iteration that only trains; None: not known
     changes: list[Change] = field(default_factory=list)  #: of the parameter file, on the way
     ensembles: tuple[SampledEnsemble, ...] = ()  #: that the initial data are from, where known
+    held: list[Held] = field(default_factory=list)  #: initial data against the reference
 
     @property
     def only_trains(self) -> bool:
@@ -156,6 +159,9 @@ def read_run(
         validation=_read_validation(run, notes),
         changes=changes(run, len(indices)),
         ensembles=_read_ensembles(init_data, notes),
+        # Of the runs of a sweep, in its folder: it is done once.
+        held=data_check.load(root / data_check.FOLDER)
+        or data_check.load(root.parent / data_check.FOLDER),
     )
 
 
@@ -273,7 +279,7 @@ def _read_walkers(
     walkers = []
     for (system, task), rows in frames.by_task().items():
         folder = run.explore_task(index, system, task)
-        energies, source = _task_energies(folder, rows)
+        energies, source, variables = _task_energies(folder, rows)
         row = known.get(folder.name, WalkerSummary())
         factor = float(rows.biasfactor[0])
         walkers.append(
@@ -291,6 +297,7 @@ def _read_walkers(
                 source=source,
                 spacing_ps=energies.spacing_ps,
                 reweighted=energy_file.read(folder / paths.P_ENERGY),
+                variables=variables,
             )
         )
     return walkers
@@ -304,9 +311,15 @@ def group_by_sampling(
     return {one: [walker for walker in walkers if walker.sampling == one] for one in found}
 
 
-def _task_energies(folder: Path, rows: FrameTable) -> tuple[CountedEnergies, str]:
+def _task_energies(
+    folder: Path, rows: FrameTable
+) -> tuple[CountedEnergies, str, tuple[OwnVariable, ...]]:
+    """Energies and own variables of a task, and where the former are from."""
+    variables: tuple[OwnVariable, ...] = ()
     try:
-        recorded = read_energies(folder, read_record(folder))
+        made = read_record(folder)
+        recorded = read_energies(folder, made)
+        variables = own_variables(folder, made, *recorded)
     except (FileNotFoundError, CalculationError):  # it has been cleared away, or is damaged
         recorded = ({}, {})
     found, source = CountedEnergies.of(*recorded), "COLVAR"
@@ -314,4 +327,4 @@ def _task_energies(folder: Path, rows: FrameTable) -> tuple[CountedEnergies, str
         ordered = rows.where(np.argsort(rows.step, kind="stable"))
         nvt, wte = ({"ene": ordered.energy_eV[ordered.phase == int(phase)]} for phase in Phase)
         found, source = CountedEnergies.of(nvt, wte), "frames"
-    return found, source
+    return found, source, variables

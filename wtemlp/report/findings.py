@@ -56,7 +56,7 @@ class RunFinding:
 class _Rule:
     code: str
     severity: Severity
-    remedy: str  #: may name the ``{iteration}``, and the ``{next}``
+    remedy: str  #: may name the ``{iteration}``, and the ``{model}`` least like its siblings
     find: Callable[[Sequence[Summary], int], str]  #: what is the matter; "": nothing
 
 
@@ -72,7 +72,7 @@ def findings(rows: Sequence[Summary]) -> list[RunFinding]:
     for place, row in enumerate(rows):
         for rule in RULES:
             if what := rule.find(rows, place):
-                remedy = rule.remedy.format(iteration=row.iteration, next=row.iteration + 1)
+                remedy = rule.remedy.format(iteration=row.iteration, model=_unlike(row))
                 found.append(RunFinding(rule.code, row.iteration, rule.severity, what, remedy))
     return sorted(found, key=lambda one: (-one.iteration, -one.severity))
 
@@ -212,21 +212,34 @@ def _overfit(rows: Sequence[Summary], k: int) -> str:
 
 
 def _sibling(rows: Sequence[Summary], k: int) -> str:
-    said = []
-    for models, unit in (
-        (rows[k].energy_shifted_models or rows[k].energy_rmse_models, "meV/atom"),
-        (rows[k].force_rmse_models, "meV/A"),
-    ):
-        if len(models) < 3:
-            continue
-        worst = int(np.argmax(models))
+    worst, said = _unlike(rows[k]), []
+    for models, unit in _errors_of_models(rows[k]):
         others = np.delete(models, worst)
         if models[worst] > SIBLING * np.median(others) > 0:
             said.append(
-                f"model {worst} trained unlike its siblings: {models[worst]:.3g} {unit} beside "
-                f"{others.min():.3g} to {others.max():.3g}"
+                f"{models[worst]:.3g} {unit} beside {others.min():.3g} to {others.max():.3g}"
             )
-    return "; ".join(said)
+    return f"model {worst} trained unlike its siblings: {', '.join(said)}" if said else ""
+
+
+def _unlike(row: Summary) -> int:
+    """The model that is least like its siblings."""
+    by_model: dict[int, float] = {0: 0.0}
+    for models, _ in _errors_of_models(row):
+        for model, error in enumerate(models):
+            middle = float(np.median(np.delete(models, model)))
+            if middle > 0:
+                by_model[model] = max(by_model.get(model, 0.0), error / middle)
+    return max(by_model, key=lambda model: by_model[model])
+
+
+def _errors_of_models(row: Summary) -> list[tuple[list[float], str]]:
+    """Errors on the validation data, with their units, where there are enough models to tell."""
+    found = (
+        (row.energy_shifted_models or row.energy_rmse_models, "meV/atom"),
+        (row.force_rmse_models, "meV/A"),
+    )
+    return [(models, unit) for models, unit in found if len(models) >= 3]
 
 
 def _stopped(rows: Sequence[Summary], k: int) -> str:
@@ -331,8 +344,8 @@ RULES = (
     _Rule(
         "sibling",
         Severity.WARNING,
-        "its deviations make the mean look worse, and frames that are known candidates; train "
-        "longer, and these again with: wtemlp rewind {iteration}.train",
+        "its deviations make the mean look worse, and frames that are known candidates; train it "
+        "again, with another seed: wtemlp rewind {iteration}.train --model {model}",
         _sibling,
     ),
     _Rule(

@@ -11,7 +11,6 @@ from wtemlp.core.atomic_io import is_of_disk
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records.validation_record import Validation
-from wtemlp.report.changes import changes_section
 from wtemlp.report.citations import Used, bibtex, citations
 from wtemlp.report.cost import cost_table
 from wtemlp.report.data import Known, RunData, read_run
@@ -23,11 +22,12 @@ from wtemlp.report.figures.ensembles import TABLE as ENSEMBLES
 from wtemlp.report.figures.ensembles import ensemble_figures, ensemble_table
 from wtemlp.report.figures.figure import Figure
 from wtemlp.report.figures.validation import validation_figures
+from wtemlp.report.figures.variables import variables_figure
 from wtemlp.report.findings import findings
 from wtemlp.report.headlines import headlines
 from wtemlp.report.input_files import InputFile
 from wtemlp.report.new_labels import new_labels_section
-from wtemlp.report.run_tables import walker_table
+from wtemlp.report.run_tables import changes_section, data_check_section, walker_table
 from wtemlp.report.table import iteration_table, without_empty
 from wtemlp.report.validation_tables import check_table, distance_table, run_table
 
@@ -133,11 +133,13 @@ def all_figures(run: RunData, trust: Sequence[tuple[float, float]]) -> list[Figu
             explore.outcomes_figure(run),
             explore.deviation_figure(run, trust),
         ]
+    if (own := variables_figure(run)) is not None:
+        explored.insert(1, own)
     return [
         *first,
         learning.learning_figure(run),
         *explored,
-        structure.rdf_figure(run),
+        *structure.structure_figures(run),
         *ensemble_figures(run.ensembles),
         *(validation_figures(run.validation) if run.validation else ()),
         learning.timeline_figure(run),
@@ -184,6 +186,8 @@ def render(run: RunData, facts: RunFacts) -> str:
         blocks.append(walkers)
         if (new := new_labels_section(summaries)) is not None:
             blocks.append(new)
+    if run.held:
+        blocks.append(data_check_section(run.held))
     if run.ensembles:
         rows = ensemble_table(run.ensembles)
         blocks.append(table_section("Initial data", rows, key="ensembles", caption=ENSEMBLES))

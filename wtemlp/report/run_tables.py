@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from wtemlp.core.formatting import number
+from wtemlp.records.data_check import Held
+from wtemlp.records.inputs import Change
 from wtemlp.records.summary import Summary
 from wtemlp.records.walkers import WalkerSummary
+from wtemlp.report.document import PageSection, table_section
 from wtemlp.report.table import MISSING, Column, Table, measured
 from wtemlp.report.widths import Widths
 
@@ -69,3 +72,58 @@ def _volumes(walker: WalkerSummary) -> str:
     if mean is None:
         return MISSING
     return f"{mean:.5g}" + ("" if low is None or high is None else f" ({low:.5g} to {high:.5g})")
+
+
+_CHANGE_COLUMNS = [
+    Column("iter"),
+    Column("from", text=True),
+    Column("key", text=True),
+    Column("before", text=True),
+    Column("after", text=True),
+]
+_CHANGES = (
+    "Keys of the parameter file that are not what they were, from the stage on that was the first "
+    "to be prepared with the new value. What a file that a key names holds is not in it."
+)
+
+
+def changes_section(changes: Sequence[Change]) -> PageSection:
+    """A row for each key that changed."""
+    rows = [
+        [str(one.iteration), one.stage, one.key, one.before or MISSING, one.after or MISSING]
+        for one in changes
+    ]
+    return table_section(
+        "Changes on the way", Table(_CHANGE_COLUMNS, rows), key="changes", caption=_CHANGES
+    )
+
+
+_CHECK_COLUMNS = [
+    Column("frame", text=True),
+    Column("energy", "meV/atom"),
+    Column("forces", "meV/A"),
+    Column("", text=True),
+]
+_CHECK = (
+    "A frame of each initial system, labelled before the run began as the run labels, and held "
+    "against its stored label: energy, stored less reference; forces, root mean square difference "
+    "of the components. Both are next to nothing where the data are of this reference."
+)
+
+
+def data_check_section(held: Sequence[Held]) -> PageSection:
+    """A row for each frame."""
+    rows = [
+        [
+            one.system,
+            number(one.energy_meV_atom),
+            number(one.force_meV_A),
+            "; ".join((*one.problems, *one.notes)) or ("agrees" if not one.failed else MISSING),
+        ]
+        for one in held
+    ]
+    warned = frozenset(k for k, one in enumerate(held) if one.problems)
+    table = Table(_CHECK_COLUMNS, rows, warned)
+    return table_section(
+        "Initial data against the reference", table, key="data-check", caption=_CHECK
+    )

@@ -20,6 +20,7 @@ class TrainingData:
     coords: NDArray[np.float64]  #: (n_frames, n_atoms, 3), Angstrom
     cells: NDArray[np.float64]  #: (n_frames, 3, 3), Angstrom, vectors in rows
     n_total: int  #: frames in the files
+    periodic: bool = True  #: else the cells say nothing
 
 
 def read_systems(
@@ -53,7 +54,8 @@ def read_systems(
                 notes.append(f"{folder.name}: left out of the radial distributions, {problem}")
                 continue
             try:
-                arrays = [[load_array(s / name) for name in ("coord.npy", "box.npy")] for s in sets]
+                names = ("coord.npy", "box.npy") if _periodic(system) else ("coord.npy",)
+                arrays = [[load_array(s / name) for name in names] for s in sets]
                 total = sum(min(map(len, pair)) for pair in arrays)
             except (OSError, ValueError, TypeError) as error:  # a run in progress is writing it
                 notes.append(f"{folder.name}: {error}")
@@ -71,11 +73,13 @@ def read_systems(
 
 
 def _problem(system: Path) -> str:
-    if (system / "nopbc").exists():
-        return "it is not periodic"
     if any(system.glob("set.*/real_atom_types.npy")):
         return "its frames differ in composition"
     return ""
+
+
+def _periodic(system: Path) -> bool:
+    return not (system / "nopbc").exists()
 
 
 def _read(
@@ -86,15 +90,19 @@ def _read(
     elements = own_map.read_text().split() if own_map.is_file() else list(type_map)
     names = np.array([elements[t] if t < len(elements) else f"type {t}" for t in types])
     picks = np.unique((np.arange(max(1, int(total / stride))) * stride).astype(int))
-    coords, cells = [], []
+    coords, cells, periodic = [], [], _periodic(system)
     start = 0
     for folder in sets:
-        positions, vectors = load_array(folder / "coord.npy"), load_array(folder / "box.npy")
+        positions = load_array(folder / "coord.npy")
         local = picks[(picks >= start) & (picks < start + len(positions))] - start
         coords.append(np.asarray(positions[local], dtype=float).reshape(len(local), -1, 3))
-        cells.append(np.asarray(vectors[local], dtype=float).reshape(len(local), 3, 3))
+        if periodic:
+            vectors = np.asarray(load_array(folder / "box.npy")[local], dtype=float)
+            cells.append(vectors.reshape(len(local), 3, 3))
+        else:
+            cells.append(np.broadcast_to(np.eye(3), (len(local), 3, 3)))
         start += len(positions)
     data, boxes = np.concatenate(coords), np.concatenate(cells)
     if not (np.isfinite(data).all() and (np.abs(np.linalg.det(boxes)) > 0).all()):
         raise ValueError("it has coordinates that are no numbers, or cells without a volume")
-    return TrainingData(names, data, boxes, total)
+    return TrainingData(names, data, boxes, total, periodic)

@@ -113,6 +113,9 @@ def _provenance(paths: RunPaths, state: RunState) -> dict[str, str]:
         "page written": _stamp(time.time()),
         "platform": state.platform,
         "reference": _references(state),
+        "trained again, with another seed": ", ".join(
+            f"model {model} of iteration {iteration}" for iteration, model in state.retrained
+        ),
     }
     return {name: value for name, value in known.items() if value}
 

@@ -116,11 +116,10 @@ def collect(context: RunContext, iteration: int) -> LabelErrors | None:
         except (OSError, ValueError, IndexError):
             return None
         write_errors(before, found)
-        for folder in folders:
-            for name in OUTPUTS:
-                (folder / name).unlink()
     elif not (run.train(iteration) / FOLDER).is_dir():
         return None
+    for file in (folder / name for folder in folders for name in OUTPUTS):
+        file.unlink(missing_ok=True)  # also of a model that alone was trained again
     errors = read_errors(before)
     return summed_up(errors) if errors else None
 

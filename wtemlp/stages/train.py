@@ -28,7 +28,7 @@ from wtemlp.dispatch.tasks import Task, TaskResult
 from wtemlp.dpgen import adapter
 from wtemlp.md import dp
 from wtemlp.md.text_table import lcurve_names, read_table
-from wtemlp.stages import held_out, new_labels
+from wtemlp.stages import held_out, new_labels, retraining
 from wtemlp.stages.context import RunContext
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
@@ -77,6 +77,7 @@ def complete(context: RunContext, iteration: int) -> None:
         overrule(content["training"])
         _epochs_to_steps(content["training"], file.parent, _reused_steps(params, iteration))
         write_json(file, content)
+    retraining.reseed(context.paths, iteration, params.seed)
 
 
 def _validation_systems(context: RunContext) -> list[Path]:

@@ -22,8 +22,8 @@ from wtemlp.core import shell_hints
 from wtemlp.core.atomic_io import UNREADABLE, read_record, what_is_wrong, write_json
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
+from wtemlp.records import data_check, sweep_record
 from wtemlp.records import state as states
-from wtemlp.records import sweep_record
 from wtemlp.records.compatibility import first_state
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.sweep_record import Arm, Sweep
@@ -133,7 +133,7 @@ def check_folder(folder: Path, given: Given, name: str) -> None:
 
 def _refuse_unrecorded(folder: Path) -> None:
     """Refuse a folder with runs in it that no record of a sweep names."""
-    for run in sorted(folder.glob("*")):
+    for run in sorted(set(folder.glob("*")) - {folder / data_check.FOLDER}):
         paths = RunPaths(run)
         if run.is_dir() and (paths.state.exists() or states.iterations(paths)):
             raise InputError(

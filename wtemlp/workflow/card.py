@@ -38,6 +38,7 @@ class Card:
     data_folders: tuple[str, ...]  #: relative to the card
     versions: Mapping[str, str]
     seed: int
+    retrained: tuple[int, ...]  #: models that were trained again, with another seed
     temperatures_K: tuple[float, ...]
     pressures_bar: tuple[float, ...]
     biasfactors: tuple[float, ...]
@@ -270,6 +271,7 @@ def _data(card: Card) -> str:
 
 def _provenance(card: Card) -> str:
     lines = [f"- seed {card.seed}"]
+    lines += [f"- model {one} was trained again with another seed" for one in card.retrained]
     lines += [f"- {name} {version}" for name, version in card.versions.items()]
     lines += [f"- {name}: SHA-256 {digest or '(a folder)'}" for name, digest in card.models.items()]
     return "\n".join(lines)

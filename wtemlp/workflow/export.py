@@ -245,6 +245,7 @@ def _card(
         data_folders=(),
         versions={**state.versions, "wtemlp that exported": __version__},
         seed=state.seed,
+        retrained=tuple(sorted({one for at, one in state.retrained if at == iteration})),
         temperatures_K=_sorted(one.temperature_K for one in walkers),
         pressures_bar=_sorted(one.pressure_bar for one in walkers),
         biasfactors=_sorted(one.biasfactor for one in walkers),

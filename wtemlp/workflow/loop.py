@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
-from wtemlp.analysis.frames import Decision, FrameTable, load_frames
+from wtemlp.analysis.frames import Decision, FrameTable
 from wtemlp.config.records import MachineSection
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import StageTasks, TaskResult, failure_of
@@ -16,18 +16,24 @@ from wtemlp.records.compatibility import EXHAUSTED
 from wtemlp.records.pins import Pins
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary, summaries
-from wtemlp.report.findings import findings
+from wtemlp.report.findings import RunFinding, findings
 from wtemlp.session.progress import Reporter
 from wtemlp.session.stage import run_stage
-from wtemlp.stages import new_labels, select, train
+from wtemlp.stages import new_labels, train
 from wtemlp.stages.context import RunContext
-from wtemlp.stages.exploration import explore
-from wtemlp.stages.exploration.biasfactor_limits import held_back
 from wtemlp.stages.exploration.clean_trajectories import clean
 from wtemlp.stages.protocols import Submit
 from wtemlp.stages.registry import explorer_of
 from wtemlp.stages.trust import note_levels
-from wtemlp.workflow.notes import ToldFindings, in_words, levels_in_words, nothing_to_learn
+from wtemlp.workflow.convergence import converged
+from wtemlp.workflow.notes import (
+    ToldFindings,
+    in_words,
+    levels_in_words,
+    nothing_to_learn,
+    stopped_in_words,
+    stops,
+)
 from wtemlp.workflow.resume import begin
 
 CONVERGED = "converged"
@@ -68,6 +74,7 @@ class Loop:
         reporter: Reporter,
         on_change: Callable[[], object] = lambda: None,
         new_reference: bool = False,
+        go_on: bool = False,
     ) -> "Loop":
         """The loop of a run's folder: from the beginning, or from where the run stands.
 
@@ -81,6 +88,8 @@ class Loop:
             As of the class.
         new_reference : bool, optional
             Whether another reference than that of the run is accepted.
+        go_on : bool, optional
+            Whether it goes on with what ``stop_on`` stops it at now.
 
         Raises
         ------
@@ -98,7 +107,14 @@ class Loop:
             changed = loop.explorer.changed(context, loop.state.iteration)
             if changed:
                 reporter.say(changed)
+        if go_on:
+            found = tuple((one.code, one.iteration) for one in loop._stops())
+            loop.state = replace(loop.state, accepted=(*loop.state.accepted, *found))
+            states.save(loop.paths, loop.state)
         return loop
+
+    def _stops(self) -> list[RunFinding]:
+        return stops(self.context.params, self.state, summaries(self.paths))
 
     def run(self, one_stage: bool = False) -> RunState:
         """Do all steps that are left.
@@ -112,10 +128,17 @@ class Loop:
         -------
         RunState
             The state at the end; its ``finished`` says why the run ended.
+
+        Raises
+        ------
+        CalculationError
+            If a stage failed, or at what ``stop_on`` names.
         """
         if self.state.finished:
             self.reporter.say(f"this run is finished: {self.state.finished}")
         while not self.state.finished:
+            if found := self._stops():
+                raise CalculationError(stopped_in_words(found, self.paths.root, self.state))
             done = self.state.step
             self.step()
             self.on_change()
@@ -288,23 +311,9 @@ class Loop:
         self._say(f"{labelled} frames labelled")
         if cleaned := clean(self.context, self.state.iteration):
             self._say(f"trajectories of {len(cleaned)} walkers are removed (model_devi_clean_traj)")
-        if self.state.final is None and self._converged():
+        if self.state.final is None and converged(self.context, self.state.iteration):
             self._say("converged: the next training is the last")
             self.state = replace(self.state, final=self.state.iteration + 1)
-
-    def _converged(self) -> bool:
-        """Whether the worst part's accurate fraction has been high for long enough."""
-        rule = self.context.params.convergence
-        if rule is None or self.state.iteration + 1 < rule.iterations:
-            return False
-        for index in range(self.state.iteration + 1 - rule.iterations, self.state.iteration + 1):
-            walkers = (read_summary(self.paths.summary(index)) or Summary(index)).walkers
-            if not (file := self.paths.explored(index)).exists() or held_back(walkers):
-                return False  # a dpgen run that was taken over; not explored as asked
-            asked = explore.frames_asked(self.context, index)
-            if select.accurate_ratio(load_frames(file), walkers, asked) < rule.accurate_ratio:
-                return False
-        return True
 
     # -- common to all
     def _go_back(self, step: Step) -> None:

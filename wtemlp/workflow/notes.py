@@ -1,9 +1,13 @@
 """What a run says of its own numbers while it goes on."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from wtemlp.config.keys.labels import Picking
+from wtemlp.config.records import Params
+from wtemlp.core import shell_hints
 from wtemlp.records.label_errors import LabelErrors
+from wtemlp.records.state import RunState
 from wtemlp.records.summary import Summary
 from wtemlp.report.findings import RunFinding, findings
 from wtemlp.stages.trust import ErrorLevels
@@ -26,6 +30,30 @@ class ToldFindings:
         found = [one for one in findings(rows) if (one.code, one.iteration) not in self._known]
         self._known |= {(one.code, one.iteration) for one in found}
         return found
+
+
+def stops(params: Params, state: RunState, rows: Sequence[Summary]) -> list[RunFinding]:
+    """What ``stop_on`` stops a run at, and its user has not gone on with.
+
+    Only what is known of the current iteration, and of the labels of the one before, counts: what
+    lies further back has been gone on with.
+    """
+    return [
+        one
+        for one in findings(rows)
+        if one.code in params.stop_on
+        and one.iteration >= state.iteration - 1
+        and (one.code, one.iteration) not in state.accepted
+    ]
+
+
+def stopped_in_words(found: Sequence[RunFinding], root: Path, state: RunState) -> str:
+    """Why a run is stopped, and how it goes on."""
+    again = shell_hints.command("run", root, state.params, state.machine)
+    return (
+        f'{found[0].line}; the run is stopped, for stop_on names "{found[0].code}"; to go on '
+        f"all the same: {again} --go-on"
+    )
 
 
 def nothing_to_learn(row: Summary) -> tuple[str, bool]:

@@ -9,7 +9,9 @@ from wtemlp.preflight.before import Begin, require
 from wtemlp.records import state as states
 from wtemlp.records.compatibility import dpgen_came_to, first_state, moved_to
 from wtemlp.records.state import RunState, Step
+from wtemlp.records.summary import summaries
 from wtemlp.workflow import rewind
+from wtemlp.workflow.notes import stops
 
 
 def rehearse(params: Params, machines: Machines, root: Path) -> list[str]:
@@ -46,6 +48,8 @@ def rehearse(params: Params, machines: Machines, root: Path) -> list[str]:
     else:
         state = moved_to(old or fresh, came, len(params.jobs))
         lines.append(_where(state, old is None and came is None, len(params.jobs)))
+        if not state.finished and (known := stops(params, state, summaries(paths))):
+            return [*lines, f"it would be stopped, unless with --go-on: {known[0].line}"]
     if state.finished and not len(params.jobs) > state.iteration:
         return lines
     return [*lines, *_to_do(params, state)]

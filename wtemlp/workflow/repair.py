@@ -19,6 +19,7 @@ from wtemlp.records.summary import Summary, load_summary, read_summary, save_sum
 from wtemlp.stages import train
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen.taking_over import summarise
+from wtemlp.stages.exploration.conditions import held_back, lowered
 from wtemlp.stages.exploration.explore import WALKERS
 from wtemlp.stages.protocols import Say
 from wtemlp.stages.registry import explorer_of, explorer_that_made
@@ -113,7 +114,7 @@ def _restore_summary(context: RunContext, iteration: int, step: Step | None, say
         return
     say(
         f"{file} is damaged ({why}): it is made again from the files of its iteration, without "
-        "its times and notes of lowered bias factors; the damaged one is kept as summary.damaged"
+        "its times; the damaged one is kept as summary.damaged"
     )
     file.replace(file.with_suffix(".damaged"))
     row = Summary(iteration)
@@ -124,6 +125,10 @@ def _restore_summary(context: RunContext, iteration: int, step: Step | None, say
         with suppress(OSError, CalculationError):
             row.add_errors(train.read_errors(context, iteration))
             row.force_rmse_trained = train.trained_errors(context, iteration)
+    if (step is None or step > Step.MAKE_EXPLORE) and iteration < len(context.params.jobs):
+        job = context.params.jobs[iteration]
+        before = [read_summary(context.paths.summary(index)) for index in range(iteration)]
+        row.lowered = lowered(job, held_back(job, [one for one in before if one is not None]))
     if step is None or step > Step.POST_EXPLORE:
         with suppress(OSError, ValueError, CalculationError):
             _add_walkers(context, row)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.core import paths as names
+from wtemlp.core import shell_hints
 from wtemlp.core.formatting import some
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.cancel import discard_stage
@@ -94,6 +95,7 @@ def begin(context: RunContext, say: Say, new_reference: bool = False) -> RunStat
         current = replace(current, finished="", step=Step.MAKE_EXPLORE, final=None)
     states.record_back(paths, current)  # the last call may have been killed before it
     _offer_training(context, current, say)
+    _tell_late_edits(context, current, say)
     if current.finished:
         return current
     states.check_iterations(paths, current)
@@ -136,12 +138,31 @@ def _offer_training(context: RunContext, current: RunState, say: Say) -> None:
         inputs.written(context.params), inputs.data_pins(context.params, context.paths)
     )
     if changes := inputs.training_changes(kept, now):
-        folder = [] if context.paths.root == Path().resolve() else ["-C", str(context.paths.root)]
-        again = shlex.join(["wtemlp", "rewind", *folder, f"{current.iteration}.train"])
+        again = _rewind_to(context, f"{current.iteration}.train")
         say(
             f"the models of iteration {current.iteration} know nothing of what has changed since "
             f"({some(changes)}); to train them again, before this command: {again}"
         )
+
+
+def _tell_late_edits(context: RunContext, current: RunState, say: Say) -> None:
+    """Say that entries of ``model_devi_jobs`` have changed whose exploration is done."""
+    now = inputs.StageInput(inputs.written(context.params))
+    done = current.iteration + (current.step > Step.POST_EXPLORE and not current.finished)
+    for iteration in range(done):
+        kept = inputs.read(context.paths, iteration).get("explore")
+        if kept is not None and inputs.changed_job(kept, now, iteration):
+            again = _rewind_to(context, f"{iteration}.explore")
+            say(
+                f"model_devi_jobs[{iteration}] has changed since iteration {iteration} explored "
+                f"with it, which changes nothing now; to explore anew, before this command: {again}"
+            )
+
+
+def _rewind_to(context: RunContext, to: str) -> str:
+    root = context.paths.root
+    folder = [] if root == Path().resolve() else ["-C", shell_hints.shown(root)]
+    return shlex.join(["wtemlp", "rewind", *folder, to])
 
 
 def _with_reference(context: RunContext, old: RunState, fresh: RunState, say: Say) -> RunState:

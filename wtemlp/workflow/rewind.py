@@ -23,6 +23,7 @@ from wtemlp.records.state import Done, RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary
 from wtemlp.session.lock import locked
 from wtemlp.session.session import run_log
+from wtemlp.stages import retraining, train
 
 FOLDER = "rewound"  #: in a run's folder
 INTENT = "wtemlp.rewind.json"  #: while what is moved is not all moved
@@ -64,6 +65,8 @@ class Rewind:
     step: Step
     aside: Path  #: where it is moved, relative to the run's folder
     moved: tuple[str, ...]  #: relative to the run's folder
+    model: int | None = None  #: that is trained again with another seed; None: none
+    times: int = 0  #: how often this one has been, then
 
     @property
     def where(self) -> str:
@@ -109,6 +112,31 @@ def target(text: str, current: RunState) -> tuple[int, Step]:
     return iteration, step
 
 
+def target_of_model(paths: RunPaths, text: str, current: RunState, model: int) -> tuple[int, Step]:
+    """The iteration and step of which one model is trained again.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or no training of it that is done.
+    """
+    iteration, step = target(text, current)
+    done = (iteration, Step.MAKE_EXPLORE) <= (current.iteration, current.step)
+    if step is not Step.MAKE_TRAIN or not (done or current.finished):
+        raise InputError(
+            "rewind",
+            f"--model goes with a training that is done, not with {text}",
+            "give ITERATION.train of one whose models are there",
+        )
+    if model >= current.numb_models or (paths.train(iteration) / train.COPIED).exists():
+        raise InputError(
+            "rewind",
+            f"iteration {iteration} has trained no model {model}",
+            f"give one of 0 to {current.numb_models - 1}, in the iteration that trained it",
+        )
+    return iteration, Step.RUN_TRAIN
+
+
 def plan(paths: RunPaths, iteration: int, step: Step) -> Rewind:
     """What is moved to have a run go on with a step."""
     found = [paths.iteration(index) for index in states.iterations(paths) if index > iteration]
@@ -152,12 +180,16 @@ def apply(paths: RunPaths, rewind: Rewind) -> RunState:
             "step": int(rewind.step),
             "aside": str(rewind.aside),
             "moved": rewind.moved,
+            "model": rewind.model,
+            "times": rewind.times,
         },
     )
     return _finish(paths, rewind)
 
 
-def rewind_run(root: Path, to: str, machines: Callable[[], Machines], dry: bool) -> list[str]:
+def rewind_run(
+    root: Path, to: str, machines: Callable[[], Machines], dry: bool, model: int | None = None
+) -> list[str]:
     """Do ``wtemlp rewind``, or say what it would do.
 
     Parameters
@@ -170,6 +202,8 @@ def rewind_run(root: Path, to: str, machines: Callable[[], Machines], dry: bool)
         Gives the run's machine file, for its jobs.
     dry : bool
         Whether nothing is done.
+    model : int, optional
+        The model that is trained again with another seed, while its siblings stay.
 
     Returns
     -------
@@ -187,13 +221,14 @@ def rewind_run(root: Path, to: str, machines: Callable[[], Machines], dry: bool)
     """
     paths = RunPaths(root)
     if dry:
-        rewind = _planned(paths, to)
-        again = shlex.join(["wtemlp", "rewind", *_folder(root), to, "--yes"])
+        rewind = _planned(paths, to, model)
+        more = [] if model is None else ["--model", str(model)]
+        again = shlex.join(["wtemlp", "rewind", *_folder(root), to, *more, "--yes"])
         return [*describe(paths, rewind), f"nothing is done yet; do it with: {again}"]
     said: list[str] = []
     with locked(paths), run_log(paths, said.append):
         finish(paths, said.append)
-        rewind = _planned(paths, to)
+        rewind = _planned(paths, to, model)
         end_jobs(paths, rewind, machines)
         state = apply(paths, rewind)
     again = shell_hints.command("run", root, state.params, state.machine)
@@ -204,8 +239,13 @@ def _folder(root: Path) -> list[str]:
     return [] if root.resolve() == Path().resolve() else ["-C", shell_hints.shown(root)]
 
 
-def _planned(paths: RunPaths, to: str) -> Rewind:
-    return plan(paths, *target(to, states.of_run(paths)))
+def _planned(paths: RunPaths, to: str, model: int | None) -> Rewind:
+    state = states.of_run(paths)
+    if model is None:
+        return plan(paths, *target(to, state))
+    iteration, step = target_of_model(paths, to, state, model)
+    times = state.retrained.count((iteration, model)) + 1
+    return replace(plan(paths, iteration, step), model=model, times=times)
 
 
 def end_jobs(paths: RunPaths, rewind: Rewind, machines: Callable[[], Machines]) -> None:
@@ -230,7 +270,8 @@ def unfinished(paths: RunPaths) -> Rewind | None:
         return None
     content = read_record(file, f"move it away, and what is in {FOLDER}/ back to where it was")
     step, moved = Step(content["step"]), tuple(content["moved"])
-    return Rewind(content["iteration"], step, Path(content["aside"]), moved)
+    more = {key: content[key] for key in ("model", "times") if key in content}
+    return Rewind(content["iteration"], step, Path(content["aside"]), moved, **more)
 
 
 def finish(paths: RunPaths, say: Callable[[str], object]) -> None:
@@ -250,6 +291,16 @@ def _finish(paths: RunPaths, rewind: Rewind) -> RunState:
     _forget(paths, rewind)
     old = states.load(paths)
     assert old is not None
+    here = (rewind.iteration, rewind.step)
+    retrained = tuple(one for one in old.retrained if (one[0], Step.MAKE_TRAIN) < here)
+    if rewind.model is not None:
+        own = (rewind.iteration, rewind.model)
+        folder = paths.model(*own)
+        kept = paths.root / rewind.aside / folder.relative_to(paths.root)
+        if not kept.exists():
+            retraining.keep(folder, kept)
+        retraining.train_again(paths, *own, old.seed, rewind.times)
+        retrained = (*(one for one in retrained if one != own), *[own] * rewind.times)
     final = old.final if (old.final, Step.MAKE_TRAIN) == (rewind.iteration, rewind.step) else None
     back = replace(
         old,
@@ -259,6 +310,8 @@ def _finish(paths: RunPaths, rewind: Rewind) -> RunState:
         final=final,
         references=tuple(one for one in old.references if one[0] < max(rewind.iteration, 1)),
         taken_over=tuple(one for one in old.taken_over if one[0] < rewind.iteration),
+        retrained=retrained,
+        accepted=tuple(one for one in old.accepted if one[1] < rewind.iteration),
     )
     states.record_cut(paths, back)
     states.save(paths, back)
@@ -273,9 +326,12 @@ def _forget(paths: RunPaths, rewind: Rewind) -> None:
         return
     fresh = Summary(rewind.iteration)
     gone = list(STAGES)[rewind.step // 3 + (rewind.step % 3 != 0) :]
+    fields = [name for stage in gone for name in _FIELDS[stage]]
+    if rewind.model is not None:
+        fields += [name for name in _FIELDS["train"] if name != "n_train_frames"]
+    for name in fields:
+        setattr(row, name, getattr(fresh, name))
     for stage in gone:
-        for name in _FIELDS[stage]:
-            setattr(row, name, getattr(fresh, name))
         for spent in (row.seconds, row.waited, row.core_hours, row.gpu_hours):
             spent.pop(stage, None)
     save_summary(paths.summary(rewind.iteration), row)
@@ -329,4 +385,10 @@ def describe(paths: RunPaths, rewind: Rewind) -> list[str]:
     """What a rewind does, for people, a line each."""
     lines = [f"back to {rewind.where}"]
     lines += [f"  {name} is moved to {rewind.aside / name}" for name in rewind.moved]
+    if rewind.model is not None:
+        folder = paths.model(rewind.iteration, rewind.model).relative_to(paths.root)
+        lines.append(
+            f"  {folder} is trained again with another seed; what it has now is kept in "
+            f"{rewind.aside / folder}"
+        )
     return lines

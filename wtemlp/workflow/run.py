@@ -11,8 +11,9 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight import data_trial
 from wtemlp.preflight.before import Begin, require
+from wtemlp.records import data_check
 from wtemlp.records import state as states
-from wtemlp.records.compatibility import dpgen_came_to, has_labels
+from wtemlp.records.compatibility import EXHAUSTED, FURTHER, dpgen_came_to, has_labels
 from wtemlp.records.state import RunState
 from wtemlp.records.summary import summaries, total_time
 from wtemlp.report.findings import findings
@@ -25,8 +26,21 @@ from wtemlp.stages.context import RunContext
 from wtemlp.workflow.loop import Loop
 
 
-def hold_data(context: RunContext, reporter: Reporter) -> None:
+def hold_data(
+    params: Params, given: Machines, root: Path, reporter: Reporter, folder: Path | None = None
+) -> None:
     """Before a run begins, hold its initial data against the reference.
+
+    Parameters
+    ----------
+    params : Params
+    given : Machines
+        Of the machine file.
+    root : Path
+        What paths are relative to: the run's folder.
+    reporter : Reporter
+    folder : Path, optional
+        Of a sweep, whose runs need not do so again.
 
     Raises
     ------
@@ -35,24 +49,28 @@ def hold_data(context: RunContext, reporter: Reporter) -> None:
     CalculationError, TransportError
         If the reference cannot be asked.
     """
-    params, machines, root = context.params, context.machines, context.paths.root
-    folder = root / data_trial.FOLDER
-    old = states.load(context.paths)
-    begins = old is None and dpgen_came_to(context.paths, old) is None
-    early = old is not None and not has_labels(old) and folder.is_dir()
-    if not data_trial.is_held(params) or not (begins or early):
+    place, machines = (folder or root) / data_check.FOLDER, with_front_ends(given)
+    if not data_trial.is_held(params) or not (folder or _begins(RunPaths(root), place)):
         return
-    stage = data_trial.prepare(params, machines, root, folder)
+    stage = data_trial.prepare(params, machines, root, place)
     if not stage.tasks:
         return
     title = "initial data against the reference"
     failed = run_stage(stage, title, machines.fp, root, reporter, allowed=len(stage.tasks))
-    found = data_trial.judge(params, machines, root, folder, failed)
+    found = data_trial.judge(params, machines, root, place, failed)
     for line in data_trial.lines(found):
         reporter.say(line)
     error = data_trial.refusal(params, found)
     if error is not None and params.reference_check == ReferenceCheck.REFUSE:
         raise error
+
+
+def _begins(paths: RunPaths, place: Path) -> bool:
+    """Whether a run begins, or has held its data and has no labels yet."""
+    old = states.load(paths)
+    if old is None:
+        return dpgen_came_to(paths, old) is None
+    return not has_labels(old) and place.is_dir()
 
 
 def run(
@@ -62,6 +80,7 @@ def run(
     *,
     quiet: bool = False,
     new_reference: bool = False,
+    go_on: bool = False,
     one_stage: bool = False,
 ) -> RunState:
     """Run the active-learning loop in a folder; called again, go on where it was.
@@ -81,6 +100,8 @@ def run(
         Whether to print nothing.
     new_reference : bool, optional
         Whether to go on if the reference is another than that of the labels that are there.
+    go_on : bool, optional
+        Whether to go on with what ``stop_on`` in the parameter file has stopped the run at.
     one_stage : bool, optional
         Whether to stop after the next stage: train, explore, select or label.
 
@@ -96,7 +117,7 @@ def run(
     MissingEngine
         If a program is missing on this machine; nothing is written.
     CalculationError, TransportError
-        If tasks failed, or a host or queue did; the state is saved.
+        If tasks failed, or a host or queue did, or at what ``stop_on`` names; the state is saved.
     """
     root = run_folder(root)
     begin = Begin(root, machines, params=params, explores=True, goes_on=True)
@@ -106,9 +127,10 @@ def run(
         for found in warnings:
             reporter.say(f"warning: {found.where}: {found.what}")
         try:
+            hold_data(params, machines, root, reporter)
             context = RunContext(params, with_front_ends(machines), paths)
-            hold_data(context, reporter)
-            state = Loop.open(context, reporter, page.keep, new_reference).run(one_stage)
+            loop = Loop.open(context, reporter, page.keep, new_reference, go_on)
+            state = loop.run(one_stage)
         except InputError:
             raise
         except BaseException as error:
@@ -127,7 +149,8 @@ def _tell_end(paths: RunPaths, state: RunState, reporter: Reporter) -> None:
     if state.finished:
         for one in findings(rows):
             reporter.say(one.line)
-        reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work")
+        more = f"; {FURTHER}" if state.finished == EXHAUSTED else ""
+        reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work{more}")
         reporter.say(f"the potential with its card and data: {shell_hints.export(paths.root)}")
     else:
         reporter.say(f"stopped before iteration {state.iteration}, {state.step.words}")

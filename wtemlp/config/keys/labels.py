@@ -140,6 +140,20 @@ class AseMethod:
 Method = ForceField | OwnForceField | DeepPotential | AseMethod
 
 
+#: What a run may be told to stop for: the warnings of :mod:`wtemlp.report.findings`.
+STOPS = (
+    "worse",
+    "new labels worse",
+    "unsure",
+    "silent",
+    "missed",
+    "all failed",
+    "sibling",
+    "stopped",
+    "poor sigma",
+)
+
+
 class ReferenceCheck(Choice):
     """What is done about initial data that contradict the reference."""
 

@@ -91,8 +91,8 @@ class Extra:
     ----------
     lines
         Lines for the PLUMED input (a list), or the file that has them: other collective
-        variables, walls, ...; lengths in Angstrom, times in ps, energies in eV. The
-        potential energy is there as `ene`.
+        variables, walls, ...; lengths in Angstrom, times in ps, energies in eV; atoms from 1,
+        in the order of the structure's file. The potential energy is there as `ene`.
     variables
         Values of those lines that are biased; a walker that leaves the grid ends there,
         and its frames are kept.

@@ -1,11 +1,13 @@
-"""Radial distributions of the training data."""
+"""Radial distributions and distances of the training data."""
 
 from collections.abc import Sequence
 from itertools import combinations_with_replacement
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
+from wtemlp.analysis.energy import energy_histogram, shared_bins
 from wtemlp.analysis.rdf import RadialDistribution, half_width, rdf
 from wtemlp.report.data import RunData
 from wtemlp.report.figures import style
@@ -18,6 +20,63 @@ MAX_PAIRS = 6  #: shown
 BONDED_A = 1.2  #: pairs with hydrogen start here: the bond's peak would hide all else
 
 
+def structure_figures(run: RunData) -> list[Figure]:
+    """Radial distributions of data in a cell, distances in those without one."""
+    data = [*run.initial, *run.labelled]
+    found = [rdf_figure(run)] if not data or any(one.periodic for one in data) else []
+    return [*found, distance_figure(run)] if any(not one.periodic for one in data) else found
+
+
+def distance_figure(run: RunData) -> Figure:
+    """Distances between the atoms of molecules without a cell."""
+    caption = Markup(
+        "Distances between the atoms of the training data that have no cell, as probability "
+        "densities. <b>Look for</b> what the iterations have added: longer distances, as of a "
+        "molecule that stretches or turns, are what the bias is for; ones that are much shorter or "
+        "longer than any in the initial data are of atoms that have come too near, or of a "
+        "molecule that breaks."
+    )
+    plots = []
+    for pair in _pairs([one for one in (*run.initial, *run.labelled) if not one.periodic]):
+        plot = style.figure("distance (Å)", "probability density (1/Å)")
+        for name, colour, systems in _groups(run):
+            values, frames = _distances([one for one in systems if not one.periodic], pair)
+            if len(values) and np.ptp(values) > 0:
+                edges = shared_bins([values], BIN_A / 2)
+                line = {"color": colour, "width": 1.8}
+                density = energy_histogram(values, edges)
+                label = f"{name} ({frames} frames)"
+                plot.add_trace(style.step_line(edges, density, line=line, name=label))
+        plot.update_yaxes(rangemode="tozero")
+        if plot.data:
+            plots.append(Plot(plot, f"{pair[0]}–{pair[1]}"))
+    return Figure("distances", "Distances", caption, plots, "No training data to show.")
+
+
+def _distances(
+    systems: Sequence[TrainingData], pair: tuple[str, str]
+) -> tuple[NDArray[np.float64], int]:
+    """All distances of a pair of elements, and in how many frames."""
+    found, frames = [np.empty(0)], 0
+    for one in systems:
+        if not _has_pair(one, pair):
+            continue
+        first, second = (np.flatnonzero(one.names == name) for name in pair)
+        i, j = (each.ravel() for each in np.meshgrid(first, second))
+        kept = i < j if pair[0] == pair[1] else i != j
+        apart = one.coords[:, i[kept]] - one.coords[:, j[kept]]
+        found.append(np.linalg.norm(apart, axis=-1).ravel())
+        frames += len(one.coords)
+    return np.concatenate(found), frames
+
+
+def _groups(run: RunData) -> list[tuple[str, str, list[TrainingData]]]:
+    return [
+        ("initial data", style.NEUTRAL, run.initial),
+        ("labelled in iterations", style.ACCENT, run.labelled),
+    ]
+
+
 def rdf_figure(run: RunData) -> Figure:
     """Radial distributions of the initial data and of those that the iterations labelled."""
     caption = Markup(
@@ -28,14 +87,10 @@ def rdf_figure(run: RunData) -> Figure:
         "data have none, most of all at short distances, is of atoms that have come too near, or "
         "of broken bonds; peaks that vanish at long distances are of a crystal that melts."
     )
-    groups = [
-        ("initial data", style.NEUTRAL, run.initial),
-        ("labelled in iterations", style.ACCENT, run.labelled),
-    ]
     plots = []
-    for pair in _pairs([*run.initial, *run.labelled]):
+    for pair in _pairs([one for one in (*run.initial, *run.labelled) if one.periodic]):
         plot = style.figure("r (Å)", "g(r)")
-        for name, colour, systems in groups:
+        for name, colour, systems in _groups(run):
             curve = _pooled(systems, pair)
             if curve is not None:
                 shown = curve.r_A > first_A(pair)
@@ -67,7 +122,7 @@ def _pairs(systems: Sequence[TrainingData]) -> list[tuple[str, str]]:
 
 def _pooled(systems: Sequence[TrainingData], pair: tuple[str, str]) -> RadialDistribution | None:
     """The mean over systems, weighted by frames, as far as the smallest box reaches."""
-    usable = [s for s in systems if _has_pair(s, pair)]
+    usable = [s for s in systems if s.periodic and _has_pair(s, pair)]
     if not usable:
         return None
     reach = min(REACH_A, *(half_width(s.cells) for s in usable))

@@ -1,10 +1,11 @@
 """What the walkers of an exploration are run with: every combination of what its job asks for."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wtemlp.config.records import ExploreJob, Revision
+from wtemlp.records.summary import Summary
 from wtemlp.records.walkers import LoweredBias
 from wtemlp.stages.exploration import biasfactor_limits as limits
 from wtemlp.stages.exploration.biasfactor_limits import Ceiling, Place
@@ -66,6 +67,12 @@ def _biases(
     if ceiling.biasfactor < limits.SMALLEST:
         return [(1.0, (), ceiling.biasfactor)]
     return [(None, (), ceiling.biasfactor)]
+
+
+def held_back(job: ExploreJob, before: Sequence[Summary]) -> dict[Place, Ceiling]:
+    """How far the bias of a job may go, as the iterations before have shown."""
+    walkers = ((row.iteration, row.walkers) for row in before)
+    return limits.ceilings(walkers) if job.wte.adapt_biasfactor else {}
 
 
 def lowered(job: ExploreJob, ceilings: Mapping[Place, Ceiling]) -> list[LoweredBias]:

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from wtemlp.md import wte_script
 from wtemlp.md.trajectory import root_mean_square_force, trajectory
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, as_json, read_record, write_record
+from wtemlp.records.summary import Summary
 from wtemlp.records.walkers import LoweredBias, WalkerSummary, with_scatters
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import dpgen_scripts
 from wtemlp.stages.exploration import walker_results as one
-from wtemlp.stages.exploration.biasfactor_limits import Ceiling, Place
-from wtemlp.stages.exploration.conditions import Combination, combinations, lowered
+from wtemlp.stages.exploration.conditions import Combination, combinations, held_back, lowered
 from wtemlp.stages.exploration.data_volumes import DataVolumes
 from wtemlp.stages.exploration.previous_hills import PreviousHills, PreviousWalkers
 from wtemlp.stages.exploration.scripts import ToWrite, scripts_of, scripts_that_made
@@ -43,7 +43,7 @@ WALKERS = "walkers.json"  #: the task folders and their job; written when all ar
 
 
 def prepare(
-    context: RunContext, iteration: int, ceilings: Mapping[Place, Ceiling] | None = None
+    context: RunContext, iteration: int, before: Sequence[Summary] = ()
 ) -> list[LoweredBias]:
     """Make the exploration folders of an iteration.  What is there is made anew.
 
@@ -51,15 +51,14 @@ def prepare(
     ----------
     context : RunContext
     iteration : int
-    ceilings : mapping of (int, float) to Ceiling, optional
-        How far the bias may go at a system and temperature, as the iterations before have shown
-        (:func:`wtemlp.stages.exploration.biasfactor_limits.ceilings`); without effect if
-        ``wte.adapt_biasfactor`` is false.
+    before : sequence of Summary, optional
+        The iterations before, which have shown how far the bias may go at a system and temperature
+        (:func:`wtemlp.stages.exploration.biasfactor_limits.ceilings`).
 
     Returns
     -------
     list of LoweredBias
-        A note for each place where they lower a bias factor
+        A note for each place where a bias factor is lower than asked for
         (:func:`wtemlp.stages.exploration.biasfactor_limits.note`).
     """
     folder = context.paths.explore(iteration)
@@ -70,12 +69,12 @@ def prepare(
     graphs = _link_models(context, iteration)
     write_json(folder / CUR_JOB, context.params.jdata["model_devi_jobs"][iteration])
     starts = write_structures(context, iteration, job, folder / CONFS)
-    held = ceilings if ceilings and job.wte.adapt_biasfactor else {}
+    held = held_back(job, before)
     walkers = combinations(job, starts, held)
-    before = _previous_walkers(context, iteration, job)
+    previous = _previous_walkers(context, iteration, job)
     volumes = DataVolumes(context, iteration) if job.press_bar and job.script == OWN else None
     for walker in walkers:
-        _prepare_task(context, iteration, job, walker, graphs, before, volumes)
+        _prepare_task(context, iteration, job, walker, graphs, previous, volumes)
     names = [context.paths.explore_task(iteration, c.system, c.task).name for c in walkers]
     list_walkers(context, iteration, names)
     return lowered(job, held)

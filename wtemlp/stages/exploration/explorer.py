@@ -16,7 +16,6 @@ from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen import taking_over
 from wtemlp.stages.dpgen.explorer import DpgenExplorer
 from wtemlp.stages.exploration import explore
-from wtemlp.stages.exploration.biasfactor_limits import ceilings
 from wtemlp.stages.exploration.walker_results import write_distributions
 from wtemlp.stages.label import FrameLabelling
 from wtemlp.stages.protocols import Explorer, Say, Submit
@@ -41,8 +40,7 @@ class LammpsExplorer:
         self, context: RunContext, iteration: int, before: Sequence[Summary]
     ) -> list[LoweredBias]:
         """Make the walkers' folders."""
-        limits = ceilings((row.iteration, row.walkers) for row in before)
-        return explore.prepare(context, iteration, limits)
+        return explore.prepare(context, iteration, before)
 
     def changed(self, context: RunContext, iteration: int) -> str:
         """How the entry of ``model_devi_jobs`` has changed."""

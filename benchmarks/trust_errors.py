@@ -116,7 +116,7 @@ def param_file(system: System, seed: int, data: Path, jobs: int) -> dict[str, An
     del training["model"]["type_map"]
     training["model"]["descriptor"] |= {"rcut": cut, "rcut_smth": smooth, "sel": [system.sel]}
     steps = STEPS if jobs == 1 else LAST_STEPS
-    training["training"] |= {"numb_steps": steps, "save_freq": steps}
+    training["training"] |= {"numb_steps": steps, "disp_freq": steps, "save_freq": steps}
     job = example["model_devi_jobs"][0] | {"temps": [system.kelvin], "nsteps": 2000, "trj_freq": 10}
     job["wte"] |= {"nvt_steps": 1000}
     del example["validation"]

@@ -174,11 +174,13 @@ def test_a_cell_that_is_small_for_its_molecule_is_told(tmp_path):
     run_input(tmp_path, "own.Blind", periodic=False)
     params, _ = loaded(tmp_path)
     for file in (tmp_path / name for names in params.sys_configs for name in names):
-        lines = file.read_text().splitlines()
-        lines[2] = "2.5 0 0"  # of a molecule that is 1.5 A wide
-        file.write_text("\n".join(lines) + "\n")
+        text = file.read_text()  # the molecule stretched over 4 of 6.4 A
+        for old, new in (("0.1 1 1", "0.5 1 1"), ("5.8 1 1", "4.5 1 1"), ("0.4 1.9 1", "2.5 1 1")):
+            assert old in text
+            text = text.replace(old, new)
+        file.write_text(text)
     (note, *_) = tried(tmp_path)
-    assert "of the cell" in note and "more than twice their extent" in note
+    assert "over 62% of the cell" in note and "more than twice their extent" in note
 
 
 def alone(text: str) -> str:

@@ -44,6 +44,10 @@ ATTENTION = {"type": "se_atten", "rcut": 4.0, "rcut_smth": 0.5, "sel": 20}
         ({f"{TRAINING}.save_freq": 0}, ["training.save_freq = 0; must be a positive integer"]),
         ({f"{TRAINING}.disp_freq": 0}, ["training.disp_freq = 0; must be a positive integer"]),
         ({f"{TRAINING}.disp_freq": -5}, ["training.disp_freq = -5; must be a positive integer"]),
+        (
+            {f"{TRAINING}.numb_steps": 150, f"{TRAINING}.save_freq": 150},
+            ["training.disp_freq", "must divide the 150 steps", "no model at the end"],
+        ),
         ({f"{TRAINING}.stat_file_mode": "read"}, ["default_training_param", "stat_file"]),
     ],
 )

@@ -24,6 +24,7 @@ OVERRULED: Mapping[str, object] = {
     "save_dir": None,
 }
 FINETUNED = ("se_atten", "se_atten_v2", "dpa1")  #: by DeePMD-kit's TensorFlow back end
+FREQUENCY = 1000  #: of display and checkpoints, where the file has none
 FAR_ABOVE = 10  #: times stop_lr at the end of a training: told
 
 
@@ -46,8 +47,8 @@ def check_training_input(params: Section) -> tuple[str, ...]:
     Raises
     ------
     InputError
-        At the first key, type or value that it refuses; or ``training_finetune_model`` with a
-        descriptor that its back end does not fine-tune.
+        At the first key, type or value that it refuses; ``training_finetune_model`` with a
+        descriptor that its back end does not fine-tune; or a training without a model at its end.
     """
     told: dict[str, None] = {}
     for member in training_members(params):
@@ -57,6 +58,8 @@ def check_training_input(params: Section) -> tuple[str, ...]:
                 raise training.wrong(key, "must be a positive integer (training steps)")
         told.update(dict.fromkeys(_overruled(training)))
         for steps, start in _lengths(params, member):
+            if params.get("train_backend", TENSORFLOW) == TENSORFLOW:
+                _check_last_checkpoint(training, steps)
             if what := _rate_problem(member, steps, start):
                 told[f"{key_path((*member.path, 'learning_rate'))}: {what}"] = None
     _check_finetuning(params)
@@ -68,6 +71,20 @@ def check_training_input(params: Section) -> tuple[str, ...]:
             f"unless theirs does; {problem.remedy}"
         ] = None
     return tuple(f"{params.file}: {line}" for line in told)
+
+
+def _check_last_checkpoint(training: Section, steps: int) -> None:
+    """Refuse a training at whose end DeePMD-kit (TensorFlow) writes no checkpoint.
+
+    It saves where it displays, and at the end only if that is no multiple of ``save_freq``.
+    """
+    shown, saved = (training.get(key, FREQUENCY) for key in ("disp_freq", "save_freq"))
+    if steps % saved == 0 and steps % shown:
+        remedy = (
+            f"must divide the {steps} steps of the training, as save_freq ({saved}) does: "
+            "DeePMD-kit's TensorFlow back end saves where it displays, and has no model at the end"
+        )
+        raise training.wrong("disp_freq", remedy, value=shown)
 
 
 def _overruled(training: Section) -> Iterator[str]:

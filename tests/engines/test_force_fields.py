@@ -107,21 +107,9 @@ def test_copper_in_cells_of_many_sizes_is_one_system(tmp_path):
 
 def test_two_elements_in_a_triclinic_cell_in_another_order(tmp_path):
     """Types of the force field are Ni, Cu, those of the run Cu, Ni; and the cell is turned."""
-    frames = crystal(
-        [[0, 1.85, 1.85], [1.8, 0, 1.8], [1.75, 1.75, 0]],
-        [[0, 0, 0]],
-        ["Cu"],
-        (3, 3, 3),
-        ("Cu", "Ni"),
-    )
-    types = np.arange(27) % 2
-    frames = Frames(frames.coords, frames.cells, types, frames.names)
-    own = OwnForceField(
-        units="metal",
-        lines=("pair_style eam/alloy", "pair_coeff * * CuNi.eam.alloy Ni Cu"),
-        elements=("Ni", "Cu"),
-    )
-    labels = label(tmp_path, own, frames, ("Cu", "Ni"))
+    frames = alloy()
+    types = frames.types
+    labels = label(tmp_path, CUNI, frames, ("Cu", "Ni"))
     q, r = np.linalg.qr(frames.cells[0].T)
     signs = np.sign(np.diag(r))
     turn, lower = (q * signs), np.tril(r.T * signs)
@@ -322,6 +310,70 @@ def test_charges_that_a_fix_finds_are_a_part_of_the_force_field(tmp_path):
         agree(labels, k, energy * KCAL_MOL_IN_EV, forces * KCAL_MOL_IN_EV)
 
 
+CUNI = OwnForceField(
+    units="metal",
+    lines=("pair_style eam/alloy", "pair_coeff * * CuNi.eam.alloy Ni Cu"),
+    elements=("Ni", "Cu"),
+)
+REAXFF = OwnForceField(
+    units="real",
+    atom_style="charge",
+    lines=("pair_style reaxff NULL", "pair_coeff * * ffield.reax.cho C H O"),
+    charges={"C": 0.0, "H": 0.0, "O": 0.0},
+    fixes=("fix q all qeq/reaxff 1 0.0 10.0 1e-10 reaxff",),
+)
+
+
+def alloy(vacuum_A=0.0):
+    """Copper and nickel in a triclinic cell, turned; a slab of them across a face, with vacuum."""
+    if vacuum_A:
+        frames = fcc(3.55, ["Cu", "Ni", "Cu", "Ni"], ("Cu", "Ni"), repeat=(3, 3, 2))
+        cells = frames.cells + np.diag([0, 0, vacuum_A])
+        coords = frames.coords + [0, 0, vacuum_A + 5.0]
+        return Frames(coords, cells, frames.types, frames.names)
+    cell = [[0, 1.85, 1.85], [1.8, 0, 1.8], [1.75, 1.75, 0]]
+    frames = crystal(cell, [[0, 0, 0]], ["Cu"], (3, 3, 3), ("Cu", "Ni"))
+    return Frames(frames.coords, frames.cells, np.arange(27) % 2, frames.names)
+
+
+@pytest.mark.parametrize("kind", ["triclinic", "vacuum", "slab", "reaxff", "molecule"])
+def test_other_systems_pass_the_checks_of_labellers(tmp_path, kind):
+    """Two elements, cells that are tilted and turned, vacuum, atoms across faces."""
+    type_map, tolerance, images = ("Cu", "Ni"), testing.FORCE_TOLERANCE, True
+    if kind in ("triclinic", "vacuum"):
+        method, frames = CUNI, alloy(12.0 * (kind == "vacuum"))
+    elif kind == "slab":
+        type_map, frames, tolerance = ("Cl", "Na"), salt(n=2), 1e-2
+        frames.cells[:, 2, 2] = 26.0
+        frames.coords[:, :, 2] = (frames.coords[:, :, 2] + 20.0) % 26.0
+        method = OwnForceField(
+            units="metal",
+            atom_style="charge",
+            lines=(*SALT[:-1], "kspace_style ewald 1e-10", "kspace_modify slab 3.0"),
+            charges={"Na": 1.0, "Cl": -1.0},
+            elements=("Na", "Cl"),
+            boundary="p p f",
+        )
+    elif kind == "reaxff":
+        type_map, method, frames = ("C", "H", "O"), REAXFF, molecules(4)[1]
+    else:
+        (tmp_path / "one.data").write_text(methanol(PLACES))
+        type_map, frames, images = ("C", "H", "O"), molecules(1)[1], False
+        method = OwnForceField(
+            units="real",
+            atom_style="full",
+            lines=tuple(opls("pair_style lj/cut/coul/cut 50.0")),
+            topology=(str(tmp_path / "one.data"),),
+            boundary="f f f",
+        )
+    labeller = LammpsForceField(method, type_map, tmp_path)
+    folder = tmp_path / "checks"
+    found = testing.check_labeller(
+        labeller, frames, folder, LMP, tolerance=tolerance, images=images
+    )
+    assert np.isnan(found.virials).all() == (kind in ("slab", "molecule"))
+
+
 @pytest.mark.parametrize("kind", ["copper", "salt", "methanol"])
 def test_they_pass_the_checks_of_labellers(tmp_path, kind):
     if kind == "copper":
@@ -378,4 +430,7 @@ def test_a_frozen_model_is_a_reference(tmp_path, run):
     found = np.load(tmp_path / "out.npz")
     for k in range(2):
         agree(labels, k, float(found["e"][k].sum()), found["f"][k])
+    labeller = LammpsForceField(DeepPotential(str(teacher)), tuple(names), tmp_path)
+    # A model in single precision in its networks' input: the slope is as good as that.
+    testing.check_labeller(labeller, frames, tmp_path / "checks", LMP, tolerance=1e-2)
     assert labels.virials.reshape(2, 9) == pytest.approx(found["v"], abs=1e-4)

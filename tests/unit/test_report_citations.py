@@ -71,7 +71,21 @@ def test_methods_of_exploration():
             {"calculator": "xtb.ase.calculator.XTB"},
             {"Larsen2017ASE", "Bannwarth2021xtb", "Bannwarth2019GFN2"},
         ),
-        ("ase", {"calculator": "ase.calculators.emt.EMT"}, {"Larsen2017ASE"}),
+        ("ase", {"calculator": "ase.calculators.emt.EMT"}, {"Larsen2017ASE", "Jacobsen1996EMT"}),
+        ("ase", {"calculator": "gfn2"}, {"Larsen2017ASE", "Bannwarth2019GFN2"}),
+        (
+            "ase",
+            {"calculator": "tblite.ase.TBLite", "kwargs": {"method": "GFN1-xTB"}},
+            {"Larsen2017ASE", "Grimme2017GFN1"},
+        ),
+        ("lammps", {"force_field": "mw"}, {"Molinero2009mW", "Stillinger1985SW"}),
+        ("lammps", {"force_field": "eam-copper"}, {"Daw1984EAM", "Foiles1986EAM"}),
+        ("lammps", {"force_field": "spce"}, {"Berendsen1987SPCE", "Ryckaert1977SHAKE"}),
+        (
+            "lammps",
+            {"force_field": {"lines": ["pair_style eam/alloy", "pair_coeff * * mw.eam Ni"]}},
+            {"Daw1984EAM"},
+        ),
         ("lammps", {"force_field": "tip3p-flexible"}, {"Jorgensen1983TIP3P"}),
     ],
 )
@@ -88,12 +102,33 @@ def test_labels(style, params, wanted):
         "Batatia2022MACE",
         "Jorgensen1983TIP3P",
         "Soler2002SIESTA",
+        "Grimme2017GFN1",
+        "Jacobsen1996EMT",
+        "Berendsen1987SPCE",
+        "Ryckaert1977SHAKE",
+        "Molinero2009mW",
+        "Stillinger1985SW",
+        "Daw1984EAM",
+        "Foiles1986EAM",
     }
     assert keys(param=WTE | {"fp_style": style, "fp_params": params}) & labels == wanted
 
 
 def test_start_and_validation():
-    assert {"Martinez2009Packmol", "Martyna1994"} <= keys(initial=True)
+    water = {"n_molecules": 8, "biasfactors": [1.0]}
+    assert {"Martinez2009Packmol", "Martyna1994", "Jorgensen1983TIP3P"} <= keys(initial=water)
+    nvt = {"temperature_K": 300, "steps": 1000}
+    crystal = {"fp_style": "lammps", "fp_params": {"force_field": "sw-silicon"}}
+    crystal["systems"] = [{"structure": {"bulk": "Si"}, "runs": [nvt]}]
+    plain = {"Martinez2009Packmol", "Martyna1994", "Jorgensen1983TIP3P", "Bonomi2010WTE"}
+    labels = {"fp_style": "vasp", "fp_params": {}}
+    known = keys(param=labels, initial=crystal)
+    assert {"Stillinger1985SW", "Bussi2007CSVR"} <= known and not plain & known
+    crystal["systems"][0]["structure"] = {"mixture": [{"molecule": "H2O", "count": 2}]}
+    crystal["systems"][0]["runs"] += [nvt | {"ensemble": "npt", "wte": {"biasfactor": 4}}]
+    crystal["sampler"] = {"fp_style": "ase", "fp_params": {"calculator": "gfn1"}}
+    known = keys(param=labels, initial=crystal)
+    assert {"Grimme2017GFN1", "PLUMED2019", *plain} - {"Jorgensen1983TIP3P"} <= known
     assert {"Yeh2004", "deBuyl2018tidynamics"} <= keys(validation=validation())
     bare = replace(validation(), md=())
     assert not {"Yeh2004", "deBuyl2018tidynamics"} & keys(validation=bare)

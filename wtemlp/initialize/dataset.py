@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from wtemlp.config.init_params import reference_params
 from wtemlp.config.keys.init import DataLayout, InitParams, WaterParams
+from wtemlp.config.keys.labels import OwnForceField
 from wtemlp.core.errors import CalculationError
 from wtemlp.initialize.structure import molecules_of
 from wtemlp.md.reference_runs import ReferenceRun
@@ -176,7 +178,16 @@ def _write_structures(folder: Path, params: InitParams, part: DataPart) -> None:
     places = part.places[own] if len(own) >= count else part.places
     starts = across_energies(part.dataset.labels.energies[places], min(count, len(places)))
     frames = part.dataset.pick(places[starts]).frames
-    write_structures(folder, _whole(frames, part), params.type_map)
+    write_structures(folder, _whole(frames, part), params.type_map, _has_topology(params))
+
+
+def _has_topology(params: InitParams) -> bool:
+    """Whether a reference knows the atoms by their order."""
+    reference = reference_params(params)
+    return any(
+        isinstance(one, OwnForceField) and bool(one.topology)
+        for one in (reference.reference, reference.sampler)
+    )
 
 
 def _whole(frames: Frames, part: DataPart) -> Frames:

@@ -96,9 +96,13 @@ def read(
     folder = path if path.is_dir() else path.parent
     if path.name in (paths.COLVAR_NVT, folder.name) and (folder / paths.JOB).is_file():
         return _of_tasks([folder], root)
-    if path.name == ENERGIES and (made := _init_folder(path)):
-        runs = _of_init(made, root)
-        return [run for run in runs if (root / run.where).samefile(path)] or runs
+    energies = path / ENERGIES if path.is_dir() else path
+    if energies.name == ENERGIES and energies.is_file() and (made := _init_folder(energies)):
+        runs = [run for run in _of_init(made, root) if (root / run.where).samefile(energies)]
+        if not runs:
+            remedy = f"give an unbiased one, or the folder of wtemlp init: {made}"
+            raise InputError(str(path), "is of a run with a bias, or one without frames", remedy)
+        return runs
     if path.is_file():
         return [_of_file(path, params, root, unit, temperature_K)]
     if (folder / RESULT).is_file() and (found := _of_init(folder, root)):

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import ase.io
 import dpdata
 import numpy as np
+from ase import Atoms
 from numpy.typing import NDArray
 
 from wtemlp.core.atomic_io import sync_tree, write_text
@@ -235,8 +237,10 @@ def _write_sets(folder: Path, dataset: Dataset, places: np.ndarray) -> None:
             shutil.rmtree(part)
 
 
-def write_structures(folder: Path, frames: Frames, type_map: Sequence[str]) -> None:
-    """Write frames as ``NNNN.POSCAR``, which sorts the atoms by type.
+def write_structures(
+    folder: Path, frames: Frames, type_map: Sequence[str], in_order: bool = False
+) -> None:
+    """Write frames as ``NNNN.POSCAR``.
 
     Parameters
     ----------
@@ -244,8 +248,17 @@ def write_structures(folder: Path, frames: Frames, type_map: Sequence[str]) -> N
         A folder that does not exist yet.
     frames : Frames
     type_map : sequence of str
+    in_order : bool
+        Whether the atoms keep their order, an element being named as often as it comes; else
+        they are sorted by type.
     """
     folder.mkdir(parents=True)
+    if in_order:
+        symbols = [type_map[kind] for kind in frames.types]
+        for k, (coords, cell) in enumerate(zip(frames.coords, frames.cells, strict=True)):
+            atoms = Atoms(symbols, coords, cell=cell, pbc=True)
+            ase.io.write(folder / f"{k:04d}.POSCAR", atoms, format="vasp", sort=False)
+        return
     system = dpdata.System(data=_common(frames, type_map))
     for k in range(len(frames)):
         system.to("vasp/poscar", str(folder / f"{k:04d}.POSCAR"), frame_idx=k)

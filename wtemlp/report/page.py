@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup
 
@@ -69,7 +70,8 @@ class RunFacts:
     facts: Mapping[str, str] = field(default_factory=dict)  #: seed, command, dates, ...
     inputs: Sequence[InputFile] = ()  #: the parameter file, the machine file
     final: int | None = None  #: the iteration that only trains
-    initial: bool = False  #: whether the initial data are those of ``wtemlp init``
+    #: What ``wtemlp init`` made the initial data with; empty: they are not its own
+    initial: Mapping[str, Any] = field(default_factory=dict)
     status: str = ""  #: where the run stands, one line
     refresh_s: int | None = None  #: a page of a run that goes on loads itself again
 

@@ -1,10 +1,12 @@
 """The page of a run, written by its own commands and while it goes on."""
 
+import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from wtemlp.config.schema.read_files import Kind
 from wtemlp.core import shell_hints
@@ -93,15 +95,25 @@ def _facts(paths: RunPaths, state: RunState, at_work: bool, error: str) -> RunFa
             read_input(root, state.machine, Kind.MACHINE),
         ],
         final=state.n_iterations if state.final is None else state.final,
-        initial=any(
-            (folder / PARAMETERS).is_file()
-            for data in init_data
-            for folder in data.parents
-            if folder != root and root in folder.parents
-        ),
+        initial=_initial(root, init_data),
         status=_status(paths, state, goes_on, error),
         refresh_s=REFRESH_S if goes_on else None,
     )
+
+
+def _initial(root: Path, init_data: Sequence[Path]) -> Mapping[str, Any]:
+    """What the folder of ``wtemlp init`` was made with that initial data are from."""
+    files = dict.fromkeys(
+        folder / PARAMETERS
+        for data in init_data
+        for folder in data.parents
+        if folder != root and root in folder.parents
+    )
+    for file in files:
+        with contextlib.suppress(OSError, ValueError):
+            made = json.loads(file.read_bytes())
+            return made if isinstance(made, Mapping) else {}
+    return {}
 
 
 def _provenance(paths: RunPaths, state: RunState) -> dict[str, str]:

@@ -99,7 +99,8 @@ def test_guard_on_the_deviation(run):
 
 
 def test_guard_on_the_temperature(run):
-    why, steps, _ = walk(run, "hot", guard=Guard(temp_factor=0.2))
+    """A structure of 300 K in a walker of 1 K."""
+    why, steps, _ = walk(run, "hot", temperature_K=1.0, guard=Guard())
     assert why.startswith("temperature ") and "of NVT" in why
     assert steps[-1] < 200
 

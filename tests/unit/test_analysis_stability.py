@@ -2,14 +2,17 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.signal import lfilter
 
 from wtemlp.analysis.stability import (
+    RARE,
     canonical_temperature_std,
     degrees_of_freedom,
     density,
     energy_drift,
     explosion,
+    hottest,
     slope,
     temperature_stability,
 )
@@ -55,6 +58,14 @@ def test_the_error_of_a_drift_knows_the_correlation():
     blind = np.sqrt(12 / 1500**3)  # of independent values: 4.4 times too small
     assert actual > 3 * blind
     assert np.mean(np.abs([one.value / one.error for one in found]) < 2) > 0.85
+
+
+@pytest.mark.parametrize("n_dof", [3, 12, 24, 93, 600])
+def test_the_hottest_that_a_system_comes_to_by_itself(n_dof):
+    exact = stats.chi2.isf(stats.norm.sf(RARE), n_dof) / n_dof
+    assert hottest(300.0, n_dof) == pytest.approx(300 * exact, rel=0.06 if n_dof > 3 else 0.2)
+    with pytest.raises(ValueError, match="0 degrees"):
+        hottest(300.0, 0)
 
 
 def test_a_run_that_explodes():

@@ -290,7 +290,7 @@ def test_a_validation_is_on_the_page_where_there_is_one(synthetic_run):
     page = _page(synthetic_run)
     keys = [name.removeprefix("figure-") for name in page.ids if name.startswith("figure-")]
     assert [key for key in keys if not key.startswith("validation_")] == FIGURES
-    assert sum(key.startswith("validation_") for key in keys) == 8
+    assert sum(key.startswith("validation_") for key in keys) == 9
     for word in ("Not good : The models are not to be trusted", "8000 of 40000 steps", "Yeh"):
         assert word in page.words
     (folder / validation_record.FILE).write_text("{}")

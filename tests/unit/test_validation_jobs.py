@@ -132,7 +132,8 @@ def test_a_molecule_alone_neither_moves_nor_turns(tmp_path):
         script = job.inputs[SCRIPT]
         assert "extra/dof 6" in script and "fix_modify      thermostat temp thermo_temp" in script
         assert "rot yes dist gaussian temp thermo_temp" in script and "$(press" not in script
-        assert job.plan.degrees_of_freedom == 3 and "nph" not in script
+        assert md.at_rest(job.plan.n_alone) == 3 and "nph" not in script
+        assert job.plan.limit_K == pytest.approx(300 * 22.7, rel=0.01)  # 3 degrees of freedom
     assert work.params.validation.variables == ()
     assert "boundary        f f f" in work.reference[0].inputs[SCRIPT]
     rows = work.reference[0].inputs[START].split("Atoms # atomic\n\n")[1].splitlines()

@@ -15,6 +15,7 @@ from wtemlp.core.units import AMU_G
 PS_PER_NS = 1000.0
 MEV_PER_EV = 1000.0
 CM3_PER_A3 = 1e-24
+RARE = 7.0  #: standard deviations of a Gaussian, which are exceeded once in 1e12
 HOT = 3.0  #: times the temperature wanted: beyond it a run has exploded
 
 
@@ -70,6 +71,18 @@ def canonical_temperature_std(temperature_K: float, n_dof: int) -> float:
     if n_dof <= 0:
         raise ValueError(f"{n_dof} degrees of freedom")
     return float(temperature_K * np.sqrt(2 / n_dof))
+
+
+def hottest(temperature_K: float, n_dof: int) -> float:
+    """Temperature that a canonical ensemble is above once in 1e12 looks, K.
+
+    Of few atoms it is far above the mean: 7 times as high for 12 degrees of freedom, 2.4 times for
+    93.  By the quantile of Wilson and Hilferty (Proc. Natl. Acad. Sci. 17, 684, 1931).
+    """
+    if n_dof <= 0:
+        raise ValueError(f"{n_dof} degrees of freedom")
+    width = 2 / (9 * n_dof)
+    return float(temperature_K * (1 - width + RARE * np.sqrt(width)) ** 3)
 
 
 def slope(time: ArrayLike, series: ArrayLike) -> Slope:

@@ -72,11 +72,6 @@ class MdPlan:
         return self.equil_steps + sum(steps[name] for name in self.ensembles)
 
     @property
-    def degrees_of_freedom(self) -> int:
-        """Of a molecule in vacuum."""
-        return 3 * self.n_alone - (6 if self.n_alone > 2 else 5)
-
-    @property
     def vacf_freq(self) -> int:
         """Steps between recorded velocities."""
         return max(1, round(VACF_EVERY_PS / self.timestep_ps))
@@ -174,11 +169,16 @@ def _md(p: MdPlan, u: Units) -> list[str]:
 _OWN_FREEDOM = " temp thermo_temp"
 
 
+def at_rest(n_alone: int) -> int:
+    """Degrees of freedom that a molecule in vacuum of so many atoms lacks, beside its place."""
+    return 0 if not n_alone else 3 if n_alone > 2 else 2
+
+
 def _freedom(p: MdPlan) -> list[str]:
     """Degrees of freedom of a molecule in vacuum: it neither moves nor turns."""
     if not p.n_alone:
         return []
-    return [f"compute_modify  thermo_temp extra/dof {3 * p.n_alone - p.degrees_of_freedom}"]
+    return [f"compute_modify  thermo_temp extra/dof {3 + at_rest(p.n_alone)}"]
 
 
 def _thermo_every(p: MdPlan) -> int:

@@ -111,8 +111,7 @@ def stops(w: Walker, where: str) -> list[str]:
         *([] if w.pressure_bar is None else [volume]),
         _halted(
             "$(v_temp_ok) != 1",
-            f"temperature $(temp:%.6g) K at step $(step){where}: above "
-            f"{w.guard.temp_factor * w.temperature_K:.6g} K",
+            f"temperature $(temp:%.6g) K at step $(step){where}: above $(v_temp_max:%.6g) K",
         ),
         _halted(
             "$(v_devi_stop) == 1",

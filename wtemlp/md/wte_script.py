@@ -10,6 +10,7 @@ hills that were there at that step and no others.  It is given again with the sa
 from typing import Any
 
 from wtemlp.analysis.energy import NVT_EQUILIBRATION
+from wtemlp.analysis.stability import RARE
 from wtemlp.config.keys.wte import Method
 from wtemlp.core import paths
 from wtemlp.md import plumed_input
@@ -161,7 +162,7 @@ def _velocities(w: Walker) -> list[str]:
 
 
 def _dynamics(w: Walker) -> list[str]:
-    limit = w.guard.temp_factor * w.temperature_K
+    limit = f"{w.guard.temp_factor * w.temperature_K:.10g}"
     return [
         *(_integrator(w) if w.pressure_bar is None else []),
         f"fix             thermostat all temp/csvr {w.temperature_K:.10g} {w.temperature_K:.10g}"
@@ -169,7 +170,13 @@ def _dynamics(w: Walker) -> list[str]:
         "variable        time_ps equal step*dt",
         "variable        u equal c_thermo_pe",
         "# Guards: a comparison with NaN is false, so NaN stops the walker too.",
-        f'variable        temp_ok equal "temp < {limit:.10g}"',
+        "# So few atoms come so far above their temperature by themselves, once in 1e12 looks.",
+        "variable        temp_width equal $(2/(9*(3*count(all)-3)):%.10g)",
+        f"variable        temp_own equal"
+        f" $({w.temperature_K:.10g}*(1-v_temp_width+{RARE:g}*sqrt(v_temp_width))^3:%.10g)",
+        f"variable        temp_max equal"
+        f" $((v_temp_own>{limit})*v_temp_own+(v_temp_own<={limit})*{limit}:%.10g)",
+        'variable        temp_ok equal "temp < v_temp_max"',
         "variable        energy_ok equal 1",
         "variable        devi_stop equal 0",
         "variable        devi_last string 0",

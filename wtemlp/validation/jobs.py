@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wtemlp.analysis.stability import degrees_of_freedom, hottest
 from wtemlp.config.records import MachineSection, Params
 from wtemlp.core import paths
 from wtemlp.core.seeds import derive_seed
@@ -158,6 +159,9 @@ def _plan(
     settings = params.validation
     purpose = ("validate", who, f"{temperature_K:g}", *identity)
     kinds = enumerate(params.type_map if elements is None else elements, 1)
+    n_atoms = len(structure.elements)
+    n_alone = n_atoms if settings.alone else 0
+    n_dof = degrees_of_freedom(n_atoms, md.at_rest(n_alone))
     followed = [i for i, name in kinds if name in settings.diffusion]
     return md.MdPlan(
         temperature_K=temperature_K,
@@ -170,11 +174,11 @@ def _plan(
         pressure_bar=settings.pressure_bar,
         trj_freq=settings.trj_freq,
         thermo_freq=settings.thermo_freq,
-        limit_K=settings.temp_factor * temperature_K,
+        limit_K=max(settings.temp_factor * temperature_K, hottest(temperature_K, n_dof)),
         velocity_seed=derive_seed(params.seed, *purpose, "velocity"),
         thermostat_seed=derive_seed(params.seed, *purpose, "thermostat"),
         vacf_types=tuple(followed) if settings.vacf else (),
-        n_alone=len(structure.elements) if settings.alone else 0,
+        n_alone=n_alone,
     )
 
 

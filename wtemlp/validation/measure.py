@@ -123,7 +123,7 @@ def _measure_part(
     notes: list[str] = []
     spacing_ps = params.validation.thermo_freq * params.timestep_ps
     target_K = job.plan.temperature_K
-    n_dof = job.plan.degrees_of_freedom if job.plan.n_alone else degrees_of_freedom(n_atoms)
+    n_dof = degrees_of_freedom(n_atoms, md.at_rest(job.plan.n_alone))
     heat = temperature_stability(series.temperature_K, spacing_ps, target_K, n_dof)
     run = replace(run, **_means(series, heat, part.ensemble, spacing_ps, n_atoms))
     if not params.validation.has_pressure:

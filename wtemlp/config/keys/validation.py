@@ -140,7 +140,8 @@ class ValidationSettings:
         Whether the reference runs the same MD. A sampler of another method than the labels is
         no reference, unless this says that both are one potential.
     temp_factor
-        Temperature that ends a run as exploded, in units of the target.
+        Temperature that ends a run as exploded, in units of the target; of few atoms no less
+        than what they come to by themselves.
     equil_steps
         Steps of NVT before anything counts.
     nvt_steps

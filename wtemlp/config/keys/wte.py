@@ -39,7 +39,8 @@ class Guard:
     devi_checks
         ... that stops a walker on this many successive outputs.
     temp_factor
-        Temperature that stops it, in units of the target.
+        Temperature that stops it, in units of the target; of few atoms no less than what they
+        come to by themselves.
     energy_sigmas
         Distance of the energy from the NVT mean that stops it, in units of sigma_NVT
         sqrt(biasfactor).

@@ -48,6 +48,11 @@ BROKEN = {
     "too large": ("1,", "1e999,", 3, r"write a finite number \(line 3\)"),
     "a plus": ("1,", "+1,", 3, "write the number"),
     "a dot": ("1,", ".5,", 3, "write the number"),
+    "a zero in front": ("1,", "01,", 3, "write the number 01 as JSON has it"),
+    "a number in groups": ("1,", "1_000,", 3, "write the number 1_000 as JSON has it"),
+    "arithmetic": ("1,", "4/2,", 3, "write the number 4/2 as JSON has it"),
+    "dots": ('"seed"', '...\n "seed"', 3, "write what the three dots stand for"),
+    "a conflict": ('"seed"', '<<<<<<< HEAD\n "seed"', 3, "a conflict of two versions"),
     "no closing bracket": ('"H"]', '"H"', 3, "is not closed|braces around|a quote"),
     "no closing brace": ("null}", "null", 7, "the bracket { of line 1 is never closed: add }"),
     "another bracket": ("null}", "null]", 4, "the bracket { of line 4 is not closed: write }"),
@@ -155,6 +160,25 @@ def test_all_wrong_keys_are_told_at_once(tmp_path):
     assert len(lines) == 8
 
 
+def test_all_values_that_do_not_go_together_are_told_at_once(tmp_path):
+    param = copy.deepcopy(PARAM) | {"numb_models": 1, "fp_task_min": 9, "fp_task_max": 2}
+    param["type_map"], param["model_devi_f_trust_lo"] = ["O", "O"], 99
+    param["model_devi_jobs"][1]["sys_idx"] = [7]
+    param["model_devi_jobs"][0]["temps"] = [-5]
+    param["default_training_param"]["training"]["numb_steps"] = -5
+    lines = errors(tmp_path, param)
+    for words in (
+        'type_map[1] = "O"; is given twice',
+        "numb_models = 1; must be 2 or more",
+        "fp_task_min = 9; must not be above fp_task_max (2)",
+        "model_devi_f_trust_lo = 99; must be below",
+        "model_devi_jobs[0].temps[0] = -5; must be",
+        "model_devi_jobs[1].sys_idx[0] = 7; must be",
+        "default_training_param.training.numb_steps = -5; must be",
+    ):
+        assert len([line for line in lines if words in line]) == 1, (words, lines)
+
+
 def test_all_wrong_keys_of_a_machine_file_are_told_at_once(tmp_path):
     sections = {name: machine("sh") for name in ("train", "model_devi", "fp")}
     content = copy.deepcopy({"api_version": "1.0", "deepmd_version": "3.2.0", **sections})
@@ -179,6 +203,8 @@ def test_all_wrong_keys_of_a_machine_file_are_told_at_once(tmp_path):
         # misplaced
         ({"pace": 5}, "pace = 5; unknown key, it is a key of model_devi_jobs.wte"),
         ({"nvt_step": 5}, 'unknown key, did you mean "nvt_steps"? it is a key of'),
+        ({"rcut": 4.0}, "it is a key of default_training_param.model.descriptor"),
+        ({"queue_name": "gpu"}, "it is a key of the machine file"),
         # of another version or program
         ({"model_devi_e_trust_lo": 1e10}, "it has no effect: remove it"),
         ({"model_devi_e_trust_hi": 1e10}, "it has no effect: remove it"),

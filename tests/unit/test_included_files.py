@@ -10,6 +10,7 @@ from tests.support.templates import DPGEN_JOB, DPGEN_LMP, DPGEN_PLM, make_contex
 from wtemlp.config.templates.includes import origin, place
 from wtemlp.config.templates.plumed_text import actions, effective
 from wtemlp.core.errors import InputError, NotRunnable
+from wtemlp.preflight.plumed_lines import refused_by_plumed
 from wtemlp.preflight.user_files import check_included
 from wtemlp.stages.exploration import explore
 
@@ -163,6 +164,35 @@ def test_another_file_of_the_same_name_does_not_travel(root):
         check_included(params, context.machines, root)
     (root / "lib/mine.dat").write_text("d: DISTANCE ATOMS=1,2\n")
     check_included(params, context.machines, root)
+
+
+@pytest.mark.parametrize(
+    "line", ["LOAD FILE=lib/mine.so", "r: RMSD REFERENCE=lib/mine.so", "d: READ FILE=lib/mine.so"]
+)
+def test_what_plumed_reads_must_travel(root, line):
+    (root / "lib/mine.so").write_text("\n")
+    params = load(root, changed({WTE + "plumed": [line]}))
+    context = make_context(root, params)
+    with pytest.raises(InputError, match=r"user_forward_files: lib/mine.so, which PLUMED is to"):
+        check_included(params, context.machines, root)
+    object.__setattr__(context.machines.model_devi, "user_forward_files", ("lib/mine.so",))
+    check_included(params, context.machines, root)
+    other = load(root, changed({WTE + "plumed": [line.replace("mine", "the_hosts")]}))
+    check_included(other, context.machines, root)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("Could not load library mine.so mine.so: cannot open", "; write FILE=./mine.so"),
+        ("Could not load library ./mine.so ./mine.so: invalid ELF header", ""),
+        ("An error happened while executing command env plumed mklib mine.cpp", "; compile it"),
+    ],
+)
+def test_a_library_that_cannot_be_loaded_is_told_with_the_remedy(root, words, hint):
+    params = load(root, changed({WTE + "plumed": ["LOAD FILE=mine.so"]}))
+    line = str(refused_by_plumed(params, 0, 81, words))
+    assert f"says: {words}{hint}" in line and (hint or line.endswith(words))
 
 
 # -- templates

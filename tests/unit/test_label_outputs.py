@@ -291,3 +291,41 @@ def test_an_extended_xyz_with_two_energies(tmp_path, keys, energy, notes):
     found = [note for note in frame["notes"] if not note.startswith("no virial")]
     assert len(found) == len(notes)
     assert all(note.startswith(words) for note, words in zip(found, notes, strict=True))
+
+
+def edited(context, style, old, new):
+    """The first frame's label, its output changed."""
+    folder = written(context, style)[0]
+    output = output_of(folder, style)
+    assert re.search(old, output.read_text())
+    output.write_text(re.sub(old, new, output.read_text()))
+    label.collect(context, 0)
+    return outcomes(context)[0], next(iter(systems(context).values()))
+
+
+def test_the_free_energy_of_siesta_and_the_sign_of_its_stress(tmp_path):
+    """Its pressure is minus a third of the trace that it prints."""
+    context = prepared(tmp_path, "siesta")
+    end = "siesta: FreeEng = -25.125\n\nsiesta: Pressure (static):\n>> End of run"
+    first, system = edited(context, "siesta", ">> End of run", end)
+    assert system["energies"][0] == pytest.approx(-25.125)
+    assert any("FreeEng is taken" in note for note in first["notes"]), first
+    volume = np.linalg.det(system["cells"][0])
+    assert np.allclose(system["virials"][0], -volume * np.diag([0.01, 0.02, 0.03]))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " E2 =    -0.1D+00 EUMP2 =    -0.75D+02",
+        " E2(B2PLYP) =    -0.1D+00 E(B2PLYP) =    -0.75D+02",
+        " Total Energy, E(TD-HF/TD-DFT) =  -75.000000",
+        " ONIOM: extrapolated energy =     -75.000000",
+    ],
+)
+def test_the_energy_of_gaussian_is_of_the_method_that_its_forces_are_of(tmp_path, line):
+    context = prepared(tmp_path, "gaussian")
+    forces = " Center     Atomic                   Forces"
+    first, system = edited(context, "gaussian", forces, f"{line}\n{forces}")
+    assert system["energies"][0] == pytest.approx(-75.0 * fp_outputs.HARTREE)
+    assert any("whose forces these are" in note for note in first["notes"]), first

@@ -1,12 +1,13 @@
 """Reading the parameter file of ``wtemlp run``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wtemlp.config import atoms, foreign
-from wtemlp.config.criteria import read_criteria, read_trust_levels
+from wtemlp.config.criteria import read_criteria, read_thresholds, read_trust_levels
 from wtemlp.config.data.files import below_a_prefix, data_entries
 from wtemlp.config.data.report import INIT, VALIDATION, DataReport, look_at_data
 from wtemlp.config.elements import odd_masses, read_mass_map, read_type_map
@@ -39,9 +40,11 @@ from wtemlp.config.training_input import check_training_input
 from wtemlp.config.training_start import check_training_start, read_reuse, start_problems
 from wtemlp.config.validation import with_validation
 from wtemlp.config.wte import hills_that_heat, melts_in_a_fixed_box, too_few_hills
-from wtemlp.core.errors import InputError, NotRunnable
+from wtemlp.core.errors import InputError, NotRunnable, together
 
 DEFAULT_TIMESTEP_PS = 0.001
+#: What each goes with, and whether it may have fewer items.
+_BATCH_SIZES = {"init_batch_size": (INIT, False), "sys_batch_size": ("sys_configs", True)}
 RATIO_FAILED = 0.05  #: DP-GEN's code, its schema has no default
 
 
@@ -122,7 +125,7 @@ def examine_params(path: Path, root: Path) -> Examined:
     Raises
     ------
     InputError
-        At the first mistake.
+        With all that is wrong, one line each: with keys and types, or else with what they mean.
     """
     root = root.absolute()  # the record's paths hold wherever it is used
     file = read_run_file(path)
@@ -132,6 +135,8 @@ def examine_params(path: Path, root: Path) -> Examined:
         return Examined(file, root, _read(file, path, root))
     except NotRunnable as error:
         return Examined(file, root, None, (error,))
+    except InputError as error:
+        raise _with_all_others(file, root, error) from error
 
 
 def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
@@ -266,6 +271,50 @@ def _read_jobs(
     return jobs, criteria
 
 
+def _with_all_others(params: Section, root: Path, first: InputError) -> InputError:
+    """An error of :func:`_read`, with what its other parts say, each for itself."""
+    found = {str(error): error for error in first.each}
+    for part in _parts(params, root):
+        try:
+            part()
+        except NotRunnable:
+            continue
+        except InputError as error:
+            found.update({str(one): one for one in error.each})
+        except Exception:  # what a part reads may be wrong, which is told
+            continue
+    return together(list(found.values()))
+
+
+def _parts(params: Section, root: Path) -> Iterator[Callable[[], object]]:
+    """What is read of a parameter file, as far as it can be read alone."""
+    entries = params.sections("model_devi_jobs")
+    yield lambda: check_label_keys(params)
+    yield lambda: read_type_map(params)
+    yield lambda: read_mass_map(params, read_type_map(params))
+    yield lambda: _read_numb_models(params, len(entries))
+    yield lambda: read_trust_levels(params)
+    yield lambda: read_thresholds(params)
+    yield lambda: check_reference(params, read_reference(params), tuple(params["type_map"]))
+    yield lambda: check_labels(params, read_reference(params))
+    yield lambda: _read_task_numbers(params)
+    yield lambda: read_format(params)
+    yield lambda: read_selection(params)
+    yield lambda: read_md_options(params)
+    yield lambda: read_reuse(params)
+    for key in ("init_batch_size", "sys_batch_size"):
+        yield partial(_check_batch_sizes, params, key, *_BATCH_SIZES[key])
+    if is_foreign(params):
+        yield lambda: foreign.read_jobs(params)
+    else:
+        for entry in entries:
+            yield partial(read_job, params, entry, root)
+            yield partial(read_criteria, params, entry, (), params["fp_task_max"], 0)
+    yield lambda: check_training(params, tuple(params["type_map"]))
+    yield lambda: check_training_input(params)
+    yield lambda: check_training_start(params)
+
+
 def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dict[str, Any]:
     """The dictionary that DP-GEN's own steps can be handed."""
     data, own = params.data, (*names(Params), SAMPLER)
@@ -306,15 +355,15 @@ def _read_task_numbers(params: Section) -> tuple[int, int]:
 def _check_data_lists(params: Section, record: Params) -> None:
     if not record.init_data_sys:
         raise params.wrong("init_data_sys", "must name one folder of labelled data or more")
-    _check_batch_sizes(params, "init_batch_size", "init_data_sys", fewer=False)
-    _check_batch_sizes(params, "sys_batch_size", "sys_configs", fewer=True)
+    for key, (of, fewer) in _BATCH_SIZES.items():
+        _check_batch_sizes(params, key, of, fewer)
     for index, path in enumerate(record.validation_data_sys):
         if path in record.init_data_sys:
             remedy = "is trained on (init_data_sys): validation needs data of its own"
             raise params.wrong("validation_data_sys", remedy, index)
 
 
-def _check_batch_sizes(params: Section, key: str, of: str, *, fewer: bool) -> None:
+def _check_batch_sizes(params: Section, key: str, of: str, fewer: bool) -> None:
     """What DP-GEN's preparation of a training takes; it does not look at sizes to spare."""
     if key not in params:
         return

@@ -21,6 +21,7 @@ _ELSEWHERE = re.compile(
     r"|not (?:installed|compiled|available)|ended without a word",
     re.IGNORECASE,
 )
+_NOT_LOADED = re.compile(r"Could not load library (\S+)")
 LONGEST = 300  #: characters of PLUMED's words
 
 
@@ -73,7 +74,7 @@ def refusals(params: Params, machines: Machines | None, root: Path) -> Iterator[
                 seen[trial] = plumed_trial.refusal(trial, library)
             if words := seen[trial]:
                 certain = here or not _ELSEWHERE.search(words)
-                yield RefusedLines(_error(params, index, n_atoms, words), certain)
+                yield RefusedLines(refused_by_plumed(params, index, n_atoms, words), certain)
                 break
 
 
@@ -89,7 +90,7 @@ def _sizes(params: Params, job: ExploreJob) -> list[int]:
     return sorted({starting_structure(params, file).n_atoms for file in files})
 
 
-def _error(params: Params, index: int, n_atoms: int, words: str) -> InputError:
+def refused_by_plumed(params: Params, index: int, n_atoms: int, words: str) -> InputError:
     """The line for the user: file, key, value, and PLUMED's words."""
     extra = params.jobs[index].wte.extra
     place, where = plumed_trial.guilty(words, extra), f"model_devi_jobs[{index}].wte"
@@ -100,7 +101,18 @@ def _error(params: Params, index: int, n_atoms: int, words: str) -> InputError:
         key = f"variables = {names}"
     else:
         key = f"plumed = {show(extra.lines)}"
+    remedy = f"; {hint}" if (hint := _about_libraries(words)) else ""
     words = words if len(words) <= LONGEST else words[: LONGEST - 3] + "..."
     return InputError(
-        params.source.name, f"{where}.{key}", f"PLUMED ({n_atoms} atoms) says: {words}"
+        params.source.name, f"{where}.{key}", f"PLUMED ({n_atoms} atoms) says: {words}{remedy}"
     )
+
+
+def _about_libraries(words: str) -> str:
+    """What to do about a LOAD that failed."""
+    if found := _NOT_LOADED.search(words):
+        name = found[1]
+        return "" if "/" in name else f"write FILE=./{name}: else only the system's are looked for"
+    if "mklib" in words:
+        return "compile it with `plumed mklib` where the walkers run, and load the library (.so)"
+    return ""

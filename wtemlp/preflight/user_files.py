@@ -5,10 +5,12 @@ What they mean is said where they are linked (:func:`wtemlp.dispatch.staging.wit
 
 import fnmatch
 import os
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from wtemlp.config.records import Machines, Params
 from wtemlp.config.templates.includes import included, path_of
+from wtemlp.config.templates.plumed_text import effective
 from wtemlp.core import paths
 from wtemlp.core.errors import InputError
 from wtemlp.dispatch.staging import files_of, forwarded
@@ -39,6 +41,9 @@ MADE = (
     paths.CHECKPOINT,
     paths.ALL_FRAMES,
 )
+#: Actions of PLUMED whose FILE is read, and keywords that name a file that is.
+_READERS = ("EXTERNAL", "LOAD", "READ")
+_PLUMED_READS = ("REFERENCE", "STRUCTURE")
 
 
 def check_user_files(machines: Machines, root: Path) -> None:
@@ -94,8 +99,16 @@ def check_user_files(machines: Machines, root: Path) -> None:
                 )
 
 
+def _read_by_plumed(text: str) -> Iterator[str]:
+    """Names of files that actions of a PLUMED input read."""
+    for action in effective(text):
+        for key, value in action.keywords.items():
+            if key in _PLUMED_READS or (key == "FILE" and action.name in _READERS):
+                yield value
+
+
 def check_included(params: Params, machines: Machines, root: Path) -> None:
-    """See that a file that scripts include is not another one that travels under its name.
+    """See that the files that scripts name are those that travel under their names.
 
     Parameters
     ----------
@@ -107,18 +120,26 @@ def check_included(params: Params, machines: Machines, root: Path) -> None:
     Raises
     ------
     InputError
-        If it is: the one is in the script, the other beside it.
+        If one that is included is another; if one that PLUMED reads is here, and does not travel.
     """
     travel = {file.name: file for file in forwarded(machines.model_devi, root)}
     scripts = [job.wte.extra.lines for job in params.jobs]
     scripts += [
         text for job in params.jobs if job.template for text in (job.template.lmp, job.template.plm)
     ]
+    where = f"{machines.source.name}: model_devi.user_forward_files"
+    inputs = [job.wte.extra.lines for job in params.jobs]
+    inputs += [job.template.plm for job in params.jobs if job.template]
+    for name in dict.fromkeys(name for text in inputs for name in _read_by_plumed(text or "")):
+        file = path_of(name, root)
+        if not Path(name).is_absolute() and file.is_file() and file.name not in travel:
+            remedy = f"add {os.path.relpath(file, root)}, and name it {file.name} there"
+            raise InputError(where, f"{name}, which PLUMED is to read, is not in it", remedy)
     for name in sorted(set().union(*map(included, scripts))):
         file, other = path_of(name, root), travel.get(Path(name).name)
         if other is not None and other.read_bytes() != file.read_bytes():
             raise InputError(
-                f"{machines.source.name}: model_devi.user_forward_files",
+                where,
                 f"{other} is not the file {name} that a script includes, and has its name",
                 f"remove it, or include it as {os.path.relpath(other, root)}",
             )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import dpdata
+import numpy as np
 
 from wtemlp.dpgen.labelling import read_label
 
@@ -49,6 +50,7 @@ ENDS = {
 EXTXYZ = ("extxyz", "quip/gap/xyz", "quip/gap/xyz_file")
 FREE_ENERGY = "the free_energy (force consistent) is taken, not the energy beside it"
 VIRIAL = "the virial is taken, not the stress beside it"
+SAME_EV = 1e-5  #: of two energies that are printed with other digits
 NO_STRESS = "no virial: the stress in the output is not a finite number"
 
 _GPA = {
@@ -112,6 +114,8 @@ def read(folder: Path, jdata: Mapping[str, Any]) -> tuple[dpdata.LabeledSystem |
         return None, f"its output cannot be read ({error}){_versions(folder, style)}", notes
     if label is None or len(label) == 0:
         return None, "there is no converged label in its output", notes
+    if style == "siesta":
+        _siesta_virial(label, (folder / "output").read_text(errors="replace"))
     return label, "", notes
 
 
@@ -264,6 +268,55 @@ def _abacus(text: str, notes: Notes) -> str:
     return re.sub(head, block, text, flags=re.M)
 
 
+# -- an energy that is not the one that the forces are the slope of
+
+_SIESTA_FREE = re.compile(r"^siesta: FreeEng = +(\S+)", re.M)
+_SIESTA_ENERGY = re.compile(r"^(siesta: E_KS\(eV\) = +)(\S+)", re.M)
+_SIESTA_STRESS = re.compile(
+    r"^siesta: Stress tensor \(static\) \(eV/Ang\*\*3\): *\n((?:siesta: .*\n){3})", re.M
+)
+_GAUSSIAN_SCF = re.compile(r"^( SCF Done: +\S+ = +)(\S+)", re.M)
+#: Of correlated wave functions, double hybrids, excited states and layers.
+_GAUSSIAN_OTHER = re.compile(
+    r"EUMP2 = *(\S+)|^ E2\(\w+\) = *\S+ +E\(\w+\) = *(\S+)"
+    r"|^ Total Energy, E\([^)]*(?:\(D\))?\) = *(\S+)|^ ONIOM: extrapolated energy = *(\S+)",
+    re.M,
+)
+_GAUSSIAN_FORCES = " Center     Atomic                   Forces (Hartrees/Bohr)"
+
+
+def _siesta(text: str, notes: Notes) -> str:
+    """With the free energy, where electrons have a temperature that tells it from E_KS."""
+    free, taken = _SIESTA_FREE.findall(text)[-1:], _SIESTA_ENERGY.search(text)
+    if not free or taken is None or free[0] == taken[2]:
+        return text
+    if abs(float(free[0]) - float(taken[2])) > SAME_EV:
+        notes.append("FreeEng is taken, of which the forces are the slope, not E_KS")
+    return _SIESTA_ENERGY.sub(lambda found: found[1] + free[0], text)
+
+
+def _siesta_virial(label: dpdata.LabeledSystem, text: str) -> None:
+    """dpdata 1.1.0 gives the virial the sign of SIESTA's stress, which is positive in tension."""
+    found = _SIESTA_STRESS.search(text)
+    if found is None or label.nopbc:
+        return
+    rows = [_numbers(line.split(":")[1]) for line in found[1].splitlines()]
+    stress = np.array([row if row and len(row) == 3 else 3 * [np.nan] for row in rows])
+    label.data["virials"] = -stress * np.abs(np.linalg.det(label["cells"]))[:, None, None]
+
+
+def _gaussian(text: str, notes: Notes) -> str:
+    """With the energy of the method that the forces are of; the reader looks at the SCF's alone."""
+    begin = text[: text.rfind(_GAUSSIAN_FORCES)]
+    scf, other = [*_GAUSSIAN_SCF.finditer(begin)], [*_GAUSSIAN_OTHER.finditer(begin)]
+    if not scf or not other or other[-1].start() < scf[-1].start():
+        return text
+    energy = next(filter(None, other[-1].groups())).upper().replace("D", "E")
+    notes.append("the energy is that of the method whose forces these are, not the SCF's")
+    value = f"{float(energy):.12f}"
+    return text[: scf[-1].start(2)] + value + text[scf[-1].end(2) :]
+
+
 # -- extended XYZ of a program of the user's own
 
 
@@ -287,5 +340,7 @@ REWRITES: Mapping[str, Mapping[str, Rewrite]] = {
     "cp2k": {"output": _cp2k},
     "vasp": {"OUTCAR": _vasp},
     "pwscf": {"output": _pwscf},
+    "siesta": {"output": _siesta},
+    "gaussian": {"output": _gaussian},
     "abacus": {"OUT.ABACUS/running_scf.log": _abacus},
 }

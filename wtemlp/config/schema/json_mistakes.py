@@ -11,6 +11,8 @@ from dataclasses import dataclass
 _BRACKETS = {"{": "}", "[": "]"}
 _PYTHON = {"True": "true", "False": "false", "None": "null"}
 _NUMBERS = ("nan", "inf", "infinity")
+_NUMBER_BEFORE = re.compile(r"[\d.+-]*$")
+_NUMBER_AFTER = re.compile(r"[^\s,\]}]*")
 _TOKEN = re.compile(r"[A-Za-z_][\w.-]*|[+.]?\d[\w.+-]*|\+\.?\w+|\.\w+")
 
 
@@ -49,6 +51,10 @@ def guess(text: str, error: json.JSONDecodeError) -> str:
         return _missing_quote(text, error.pos, error)
     if error.msg.startswith("Invalid \\"):
         return "a backslash in a text must be written twice"
+    if rest.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        return "a conflict of two versions is not resolved: keep one, and remove the marks"
+    if rest.startswith("..."):
+        return "write what the three dots stand for"
     if comment := next((sign for sign in ("//", "/*", "#") if rest.startswith(sign)), ""):
         return f'JSON has no comments ({comment}): remove it, or write "_comment": "..."'
     if error.msg.startswith("Extra data"):
@@ -81,7 +87,7 @@ def guess(text: str, error: json.JSONDecodeError) -> str:
     if error.msg.startswith("Expecting ':'"):
         return _no_colon(here, before)
     if error.msg.startswith("Expecting ','"):
-        return _no_comma(text, before, here, word)
+        return _no_comma(text, before, error.pos, word)
     if word.lower().lstrip("+") in _NUMBERS:
         return "write a finite number"
     if word[:1].isdigit() or word[:1] in ("+", "."):
@@ -153,8 +159,13 @@ def _no_colon(here: str, before: _Before) -> str:
     return "a colon is missing between the key and its value"
 
 
-def _no_comma(text: str, before: _Before, here: str, word: str) -> str:
+def _no_comma(text: str, before: _Before, at: int, word: str) -> str:
+    here = text[at : at + 1]
     line = _line(text, before.last)
+    if text[at - 1 : at].isdigit() and not here.isspace() and here not in '"[{:;':
+        begin = _NUMBER_BEFORE.search(text, 0, at)
+        whole = (begin[0] if begin else "") + (_NUMBER_AFTER.match(text, at) or [""])[0]
+        return f"write the number {whole} as JSON has it: no zero in front, digits alone"
     if here == ":":
         return "a key and its value need braces around them: { for [; or a quote is missing before"
     if here == '"' or here in "{[-" or word[:1].isdigit():

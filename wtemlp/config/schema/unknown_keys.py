@@ -34,6 +34,36 @@ _GONE = {
 }
 #: What people look for in the resources of a machine file.
 _OF_QUEUES = ("account", "exclude", "mem", "memory", "nodelist", "qos", "time", "walltime")
+#: Of the machine file, or of DeePMD-kit's input, which DP-GEN's schema does not describe.
+_ELSEWHERE = {
+    "default_training_param.model.descriptor": ("axis_neuron", "rcut", "rcut_smth", "sel"),
+    "default_training_param.learning_rate": ("decay_steps", "start_lr", "stop_lr"),
+    "default_training_param.loss": (
+        "limit_pref_e",
+        "limit_pref_f",
+        "limit_pref_v",
+        "start_pref_e",
+        "start_pref_f",
+        "start_pref_v",
+    ),
+    "default_training_param.training": ("disp_freq", "numb_steps", "save_freq", "stop_batch"),
+    "the machine file": (
+        "batch_type",
+        "command",
+        "context_type",
+        "cpu_per_node",
+        "custom_flags",
+        "gpu_per_node",
+        "group_size",
+        "local_root",
+        "module_list",
+        "number_node",
+        "queue_name",
+        "remote_profile",
+        "remote_root",
+        "source_list",
+    ),
+}
 _VASP = "VASP's parameters are those of the file fp_incar: write them there, and remove this"
 _OF_STYLE = {("vasp", "fp_params"): _VASP, ("vasp", "user_fp_params"): _VASP}
 
@@ -99,6 +129,8 @@ def remedy(
     near, words = nearest(key, names, SURE), _at_another_place(homes, data)
     if words and not near:
         return words
+    if not near and (words := _in_another_file(key, homes, names)):
+        return words
     if near := near or nearest(key, names):
         return f'did you mean "{near}"?'
     if words := _near_elsewhere(schema, key, data):
@@ -106,6 +138,19 @@ def remedy(
     known = f"known here: {', '.join(sorted(names))}" if len(names) <= FEW else ""
     comment = "the key of a comment starts with an underscore"
     return f"remove it ({known or comment})"
+
+
+def _in_another_file(key: str, homes: Sequence[Home], names: Sequence[str]) -> str:
+    """The key is of another file, of DeePMD-kit's input, or needs another engine."""
+    if "type_map" not in names:  # not the parameter file itself
+        return ""
+    if place := next((place for place, keys in _ELSEWHERE.items() if key in keys), ""):
+        return f"it is a key of {place}"
+    needed = [(home, flag, name) for home in homes for flag, name in home.flags.items()]
+    for home, flag, name in needed:
+        if flag == "model_devi_engine":
+            return f'it is a key of {key_path(home.parent)}, with "{flag}": "{name}"'
+    return ""
 
 
 def _near_elsewhere(schema: Argument, key: str, data: Mapping[str, Any]) -> str:

@@ -51,12 +51,8 @@ def guess(text: str, error: json.JSONDecodeError) -> str:
         return _missing_quote(text, error.pos, error)
     if error.msg.startswith("Invalid \\"):
         return "a backslash in a text must be written twice"
-    if rest.startswith(("<<<<<<<", "=======", ">>>>>>>")):
-        return "a conflict of two versions is not resolved: keep one, and remove the marks"
-    if rest.startswith("..."):
-        return "write what the three dots stand for"
-    if comment := next((sign for sign in ("//", "/*", "#") if rest.startswith(sign)), ""):
-        return f'JSON has no comments ({comment}): remove it, or write "_comment": "..."'
+    if words := _no_json_at_all(rest):
+        return words
     if error.msg.startswith("Extra data"):
         return _after_the_end(text, here)
     if not here:
@@ -98,6 +94,17 @@ def guess(text: str, error: json.JSONDecodeError) -> str:
     if here in "}]":
         return f"the bracket {here} is one too many, or something is missing before it"
     return "correct the text there"
+
+
+def _no_json_at_all(rest: str) -> str:
+    """What to do about marks of people and of programs that JSON does not have; or ""."""
+    if rest.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        return "a conflict of two versions is not resolved: keep one, and remove the marks"
+    if rest.startswith("..."):
+        return "write what the three dots stand for"
+    if comment := next((sign for sign in ("//", "/*", "#") if rest.startswith(sign)), ""):
+        return f'JSON has no comments ({comment}): remove it, or write "_comment": "..."'
+    return ""
 
 
 def _look(text: str, end: int) -> _Before:

@@ -129,12 +129,12 @@ def remedy(
     near, words = nearest(key, names, SURE), _at_another_place(homes, data)
     if words and not near:
         return words
-    if not near and (words := _in_another_file(key, homes, names)):
-        return words
+    if not near:
+        elsewhere = _in_another_file(key, homes, names), _near_elsewhere(schema, key, data)
+        if words := next(filter(None, elsewhere), ""):
+            return words
     if near := near or nearest(key, names):
         return f'did you mean "{near}"?'
-    if words := _near_elsewhere(schema, key, data):
-        return words
     known = f"known here: {', '.join(sorted(names))}" if len(names) <= FEW else ""
     comment = "the key of a comment starts with an underscore"
     return f"remove it ({known or comment})"

@@ -37,7 +37,6 @@ MACHINE = HERE.parent / "machines" / "local.json"
 WITHIN = 1.3  #: factor between true and expected errors
 STEPS = 600  #: of a training; the last is there only to have its labels tested
 LAST_STEPS = 10
-MILLI = 1000.0
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,8 @@ class Found:
 
 def look(name: str, seed: int, folder: Path, asked: tuple[float, float]) -> list[Found]:
     """What the labels of a finished run say, from their errors frame by frame."""
-    rows, paths = summaries(folder), RunPaths(folder)
+    paths = RunPaths(folder)
+    rows = summaries(paths)
     said = {one.iteration for one in findings(rows) if "not calibrated" in one.what}
     found = []
     for row in rows:
@@ -195,7 +195,8 @@ def _found(
 ) -> Found:
     deviations = np.array([one.deviation_meV_A for one in errors], dtype=float)
     true = np.array([one.largest_meV_A for one in errors])
-    expected = (row.trust_ratio or 1.0) * deviations
+    beside = deviations / (1e3 * row.trust[0][1])  # of the upper level
+    expected = (row.trust_ratio or 1.0) * deviations * beside ** ((row.trust_power or 1.0) - 1)
     logs = np.log(true / expected)
     thirds = np.array_split(logs[np.argsort(deviations)], 3)
     inside = (true > asked[0] / WITHIN) & (true < asked[1] * WITHIN)

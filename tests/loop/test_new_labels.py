@@ -77,7 +77,8 @@ def test_trust_levels_given_as_errors(tmp_path):
     paths = RunPaths(run.folder)
     first, second = (read_summary(paths.summary(index)) for index in range(2))
     assert "iteration 0: too few errors on labels are known yet" in output
-    assert first.trust == [] and second.trust_ratio == first.new_labels.ratio
+    assert first.trust == [] and second.trust_power == 1
+    assert second.trust_ratio == pytest.approx(first.new_labels.ratio)
     levels = (0.010 / second.trust_ratio, 0.060 / second.trust_ratio)
     assert second.trust == [pytest.approx(levels)]
     table = load_frames(paths.explored(1))

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from wtemlp.config.keys.labels import STOPS
 from wtemlp.records.label_errors import LabelErrors
 from wtemlp.records.summary import Summary
 from wtemlp.records.walkers import WalkerSummary
-from wtemlp.report.findings import RULES, findings
+from wtemlp.report.findings import RULES, Severity, findings
 
 
 def row(iteration=0, **keys):
@@ -78,6 +79,25 @@ def test_each_finding(code, keys, words):
 def test_every_rule_is_tested():
     tested = {mark.args[1][k][0] for mark in test_each_finding.pytestmark for k in range(15)}
     assert tested == {rule.code for rule in RULES}
+
+
+def test_errors_that_grow_faster_are_missed_by_what_they_stood_for():
+    labels = LabelErrors(frames=30, deviation_meV_A=130.0, ratio=2.0)
+    trust = {"trust": [(0.07, 0.29)], "trust_ratio": 1000 / 290}
+    assert codes(row(0), row(1, new_labels=labels, **trust)) == {("missed", 1)}
+    assert codes(row(0), row(1, new_labels=labels, trust_power=1.6, **trust)) == set()
+
+
+def test_a_run_can_be_told_to_stop_at_each_warning():
+    assert {rule.code for rule in RULES if rule.severity is Severity.WARNING} == set(STOPS)
+
+
+def test_the_model_that_is_least_like_the_others_is_named():
+    bad = row(1, energy_shifted_models=[2.0, 2.1, 9.0, 2.2], force_rmse_models=[51, 50, 400, 49])
+    (found,) = findings([row(0), bad])
+    assert found.what.startswith("model 2 trained unlike its siblings: 9 meV/atom beside 2 to 2.2")
+    assert "400 meV/A beside 49 to 51" in found.what
+    assert found.remedy.endswith("wtemlp rewind 1.train --model 2")
 
 
 def test_one_bad_sibling_does_not_make_the_run_worse():

@@ -17,6 +17,8 @@ from scipy import stats
 from wtemlp.analysis.frames import Decision
 
 FEWEST = 8  #: frames without which nothing is said
+SURE = 0.9  #: of the interval whose lower end the power is
+STEEPEST = 2.0  #: power that is taken at most
 
 
 def classify(
@@ -167,6 +169,9 @@ class DeviationCalibration:
         float  #: factor within which two thirds of the ratios are of it, one standard deviation
     )
     rank_correlation: float  #: Spearman's; NaN where all deviations are alike
+    power: float = 1.0
+    """Of the deviation, with which errors grow: models that know little share their errors, which
+    their deviation does not see. As far as it is known to be above 1."""
 
 
 def calibrate(deviation: ArrayLike, error: ArrayLike) -> DeviationCalibration | None:
@@ -191,7 +196,16 @@ def calibrate(deviation: ArrayLike, error: ArrayLike) -> DeviationCalibration | 
     middle = float(np.median(logs))
     spread = 1.4826 * float(np.median(np.abs(logs - middle)))
     rank = float(stats.spearmanr(x, y).statistic) if np.ptp(x) > 0 and np.ptp(y) > 0 else np.nan
-    return DeviationCalibration(len(x), float(np.exp(middle)), float(np.exp(spread)), rank)
+    return DeviationCalibration(
+        len(x), float(np.exp(middle)), float(np.exp(spread)), rank, _power(np.log(x), np.log(y))
+    )
+
+
+def _power(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """The lower end of the interval of Theil's and Sen's slope, between 1 and the steepest."""
+    if not np.ptp(x) > 0:
+        return 1.0
+    return float(np.clip(stats.theilslopes(y, x, alpha=SURE).low_slope, 1.0, STEEPEST))
 
 
 def largest_force_errors(

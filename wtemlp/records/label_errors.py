@@ -52,6 +52,7 @@ class PartErrors:
     ratio: float | None = None  #: error over deviation: of the worst atom, median over frames
     scatter: float | None = None  #: of it: a factor
     rank_correlation: float | None = None  #: of error and deviation
+    power: float | None = None  #: of the deviation, with which errors grow: 1 or more
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ def _part(errors: Sequence[FrameError]) -> PartErrors:
         ratio=None if fit is None else fit.ratio,
         scatter=None if fit is None else fit.scatter,
         rank_correlation=rank,
+        power=None if fit is None else fit.power,
     )
 
 

@@ -42,7 +42,8 @@ class Summary:
     """Errors of its models on its labels, which they had not seen: known at the next training."""
     trust: list[tuple[float, float]] = field(default_factory=list)
     """Trust levels of each system that were made of errors, eV/Angstrom; empty: the file's."""
-    trust_ratio: float | None = None  #: error over deviation that they were made with
+    trust_ratio: float | None = None  #: error over deviation at the upper one of them
+    trust_power: float | None = None  #: of the deviation, with which the errors were taken to grow
     walkers: list[WalkerSummary] = field(default_factory=list)
     lowered: list[LoweredBias] = field(default_factory=list)
     """One a system and temperature where a bias factor is lower than asked for."""

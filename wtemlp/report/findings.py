@@ -142,9 +142,12 @@ def _silent(rows: Sequence[Summary], k: int) -> str:
 
 
 def _missed(rows: Sequence[Summary], k: int) -> str:
-    new, used = rows[k].new_labels, rows[k].trust_ratio
+    row = rows[k]
+    new, used = row.new_labels, row.trust_ratio
     if new is None or not new.ratio or not used:
         return ""
+    if row.trust_power and row.trust and new.deviation_meV_A:
+        used *= (new.deviation_meV_A / 1e3 / row.trust[0][1]) ** (row.trust_power - 1)
     factor = new.ratio / used
     if 1 / MISSED <= factor <= MISSED:
         return ""

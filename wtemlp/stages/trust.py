@@ -22,7 +22,8 @@ class ErrorLevels:
 
     lo_eV_A: float
     hi_eV_A: float
-    ratio: float  #: error over deviation
+    ratio: float  #: error over deviation, at the upper one
+    power: float  #: of the deviation, with which errors grow
     labels: int  #: that it was measured on
 
 
@@ -37,19 +38,25 @@ def error_levels(context: RunContext, iteration: int) -> ErrorLevels | None:
     asked = context.params.trust
     if asked is None:
         return None
-    logs, n = 0.0, 0
+    ratios, middles, powers, n = 0.0, 0.0, 0.0, 0
     for index in range(iteration - 1, max(iteration - 1 - OLDEST, -1), -1):
         found = (read_summary(context.paths.summary(index)) or Summary(index)).new_labels
-        if found is None or not found.ratio:
+        if found is None or not found.ratio or not found.deviation_meV_A:
             continue
-        logs, n = logs + found.frames * math.log(found.ratio), n + found.frames
+        n += found.frames
+        ratios += found.frames * math.log(found.ratio)
+        middles += found.frames * math.log(found.deviation_meV_A / MILLI)
+        powers += found.frames * (found.power or 1.0)
         if n >= ENOUGH:
             break
     if not n:
         return None
-    ratio = math.exp(logs / n)
-    low, high = (error / MILLI / ratio for error in asked.error_meV_A)
-    return ErrorLevels(low, high, ratio, n)
+    ratio, middle, power = math.exp(ratios / n), math.exp(middles / n), powers / n
+    # Between the levels errors grow as this power, and are those of the labels in their middle.
+    low, high = (
+        middle * (error / MILLI / (ratio * middle)) ** (1 / power) for error in asked.error_meV_A
+    )
+    return ErrorLevels(low, high, asked.error_meV_A[1] / MILLI / high, power, n)
 
 
 def note_levels(context: RunContext, row: Summary) -> ErrorLevels | None:
@@ -58,6 +65,7 @@ def note_levels(context: RunContext, row: Summary) -> ErrorLevels | None:
     n = 0 if levels is None else len(context.params.f_trust_lo)
     row.trust = [] if levels is None else [(levels.lo_eV_A, levels.hi_eV_A)] * n
     row.trust_ratio = None if levels is None else levels.ratio
+    row.trust_power = None if levels is None else levels.power
     return levels
 
 

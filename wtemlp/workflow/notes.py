@@ -108,5 +108,6 @@ def levels_in_words(levels: ErrorLevels | None) -> str:
         )
     return (
         f"trust levels {1e3 * levels.lo_eV_A:.3g} and {1e3 * levels.hi_eV_A:.3g} meV/A: "
-        f"errors are {levels.ratio:.2g} times the deviation ({levels.labels} labels)"
+        f"errors are {levels.ratio:.2g} times the deviation at the upper one, and grow with its "
+        f"power {levels.power:.2g} ({levels.labels} labels)"
     )

@@ -52,6 +52,7 @@ _FIELDS = {
         "new_labels",
         "trust",
         "trust_ratio",
+        "trust_power",
         "selection",
     ),
 }

@@ -117,9 +117,11 @@ def waters() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return frames[0][0], np.array([frame[1] for frame in frames]), cell
 
 
-def explore(root: Path, types: np.ndarray, frames: np.ndarray, cell: np.ndarray) -> FrameTable:
-    """Explored frames of one task, all of them chosen."""
-    task = root / "iter.000000/01.model_devi/task.000.000000"
+def explore(
+    root: Path, types: np.ndarray, frames: np.ndarray, cell: np.ndarray, system: int = 0
+) -> FrameTable:
+    """Explored frames of one task of a system, all of them chosen."""
+    task = root / f"iter.000000/01.model_devi/task.{system:03d}.000000"
     (task / "traj").mkdir(parents=True)
     (task / "job.json").write_text("{}\n")
     lines = ["# step v v v max_devi_f f f"]
@@ -131,7 +133,7 @@ def explore(root: Path, types: np.ndarray, frames: np.ndarray, cell: np.ndarray)
     n = len(frames)
     zeros, ones = np.zeros(n), np.ones(n)
     return FrameTable(
-        system=zeros.astype(int),
+        system=zeros.astype(int) + system,
         task=zeros.astype(int),
         walker=zeros.astype(int),
         biasfactor=16 * ones,
@@ -145,9 +147,9 @@ def explore(root: Path, types: np.ndarray, frames: np.ndarray, cell: np.ndarray)
     )
 
 
-def prepared(root: Path, style: str) -> RunContext:
+def prepared(root: Path, style: str, keys: dict | None = None) -> RunContext:
     """An iteration whose frames are ready to be labelled."""
-    write_input(root, style)
+    write_input(root, style, keys)
     types, frames, cell = waters()
     if style == "gaussian":  # without a cell: a cluster in the middle of a wide box
         whole, cell = whole_cluster(frames[0], cell), 2.5 * cell

@@ -26,8 +26,7 @@ ALLOWED = {
     "reference": {"core", "config", "dispatch", "dpgen", "md", "structures"},
     "report": {"core", "analysis", "config", "dispatch", "md", "records"},
     "session": {"core", "config", "dispatch", "records", "report"},
-    "preflight": {"core", "config", "dispatch", "lammps_plumed", "md", "records", "reference"}
-    | {"structures"},
+    "preflight": {"core", "config", "dispatch", "lammps_plumed", "md", "records", "reference"},
     "stages": {"core", "analysis", "config", "dispatch", "dpgen", "md", "records", "reference"}
     | {"structures"},
     "workflow": {
@@ -37,6 +36,7 @@ ALLOWED = {
         "dispatch",
         "preflight",
         "records",
+        "reference",
         "report",
         "session",
         "stages",

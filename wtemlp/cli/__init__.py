@@ -18,7 +18,7 @@ from wtemlp.cli.loop import run, step
 from wtemlp.cli.new import new, quickstart
 from wtemlp.cli.options import NumberLists, file_argument, folder_option
 from wtemlp.cli.report import report
-from wtemlp.cli.steering import clean, export, rewind
+from wtemlp.cli.steering import STEERING
 from wtemlp.cli.sweep import sweep
 from wtemlp.cli.validate import validate
 from wtemlp.core.atomic_io import in_words
@@ -324,14 +324,12 @@ def dp(args: tuple[str, ...]) -> None:
 
 
 COMMANDS = (
-    clean,
+    *STEERING,
     compare,
     doctor,
-    export,
     new,
     quickstart,
     report,
-    rewind,
     run,
     step,
     sweep,

@@ -8,8 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from wtemlp.config.schema.read_files import Kind, read_object
 from wtemlp.core import shell_hints
 from wtemlp.core.atomic_io import UNREADABLE
+from wtemlp.core.errors import InputError
 from wtemlp.core.formatting import duration
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.journal import JOURNAL, JobEntry
@@ -72,10 +74,11 @@ def describe(root: Path) -> str:
     else:
         verb, _ = state.step.name.split("_")
         running = bool(at_work) and live.get("command") != VALIDATE
-        lines.append(
-            f"iteration {state.iteration} of {state.n_iterations}, {state.step.stage}: "
-            f"{STEP_WORDS[verb][running]}"
-        )
+        where = f"iteration {state.iteration} of {state.n_iterations}, {state.step.stage}"
+        if waits := _waits_for_labels(paths, state, running):
+            lines += [f"{where}: waits for labels that are made by hand", *waits]
+        else:
+            lines.append(f"{where}: {STEP_WORDS[verb][running]}")
     if at_work or not state.finished or live.get("error"):
         again = shell_hints.command("run", root, state.params, state.machine)
         if live.get("command") == VALIDATE and (at_work or state.finished):
@@ -98,6 +101,18 @@ def _validation(root: Path) -> list[str]:
     except (OSError, ValueError, TypeError, KeyError):
         return []
     return [f"validation of iteration {found.iteration}: {found.verdict}"]
+
+
+def _waits_for_labels(paths: RunPaths, state: states.RunState, running: bool) -> list[str]:
+    """What to do about labels that a run waits for; empty if it does not wait."""
+    if running or state.step is not states.Step.RUN_LABEL:
+        return []
+    try:
+        by_hand = read_object(paths.root / state.params, Kind.RUN).get("labels_by_hand")
+    except InputError:
+        return []
+    commands = (shell_hints.labels(what, paths.root) for what in ("export", "import"))
+    return [f"write them out and take them in with: {'; '.join(commands)}"] if by_hand else []
 
 
 def _step(done: states.Done) -> str:

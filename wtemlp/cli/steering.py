@@ -1,8 +1,17 @@
-"""``wtemlp clean``, ``wtemlp export`` and ``wtemlp rewind``."""
+"""``wtemlp clean``, ``wtemlp export``, ``wtemlp labels`` and ``wtemlp rewind``."""
 
 from pathlib import Path
 
 import click
+
+run_option = click.option(
+    "-C",
+    "--directory",
+    "root",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="The run's folder; the default is the working directory.",
+)
 
 
 @click.command()
@@ -65,14 +74,7 @@ def export(root: Path, iteration: int | None, output: Path | None) -> None:
 @click.command()
 @click.argument("to", metavar="ITERATION[.STAGE]")
 @click.option("--yes", is_flag=True, help="Do it; without, what would be done is shown.")
-@click.option(
-    "-C",
-    "--directory",
-    "root",
-    type=click.Path(path_type=Path),
-    default=Path(),
-    help="The run's folder; the default is the working directory.",
-)
+@run_option
 @click.option(
     "--model",
     type=click.IntRange(min=0),
@@ -108,3 +110,69 @@ def rewind(to: str, yes: bool, root: Path, model: int | None, machine: Path | No
     machines = lambda: recorded_machines(folder, machine)  # noqa: E731
     for line in rewind_run(folder, to, machines, not yes, model):
         click.echo(line)
+
+
+@click.group()
+def labels() -> None:
+    """Labels that are made elsewhere: another cluster, a colleague, another program.
+
+    With `"labels_by_hand": true` in the parameter file, a run stops when it has chosen frames, and
+    goes on when their labels are there.
+
+    \b
+    Examples:
+      wtemlp labels export to-label
+      wtemlp labels import to-label
+      wtemlp run param.json machine.json
+    """
+
+
+@labels.command(name="export")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@run_option
+def export_frames(folder: Path, root: Path) -> None:
+    """Write the frames that wait for labels to FOLDER, which is made.
+
+    Inputs of the run's fp_style, a folder for each job, with a script that runs them; the same
+    frames as one extended XYZ file for any other program; and a README for whoever labels them.
+    A frame of each initial system is added the first time, to compare with.
+
+    \b
+    Examples:
+      wtemlp labels export to-label
+      wtemlp labels export -C runs/water to-label
+    """
+    from wtemlp.session.session import run_folder
+    from wtemlp.workflow.labels import export
+
+    for line in export(run_folder(root), folder.absolute()):
+        click.echo(line)
+
+
+@labels.command(name="import")
+@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@run_option
+@click.option("--remark", default="", help="Kept with the labels: who made them, and how.")
+@click.option("--last", is_flag=True, help="No more come: frames without a label are left out.")
+def import_labels(source: Path, root: Path, remark: str, last: bool) -> None:
+    """Take labels in: SOURCE is an extended XYZ file, or an exported folder with outputs.
+
+    Energies in eV, forces in eV/Angstrom, virial (eV) or stress (eV/Angstrom^3) if there is one. A
+    label counts for the positions, cell and elements that were sent; atoms in another order are
+    mapped by their positions. Other units and methods are refused, as far as frames of the initial
+    data and the models tell.
+
+    \b
+    Examples:
+      wtemlp labels import to-label
+      wtemlp labels import labelled.xyz --remark "ORCA 6, PBE0-D4/def2-TZVP"
+      wtemlp labels import labelled.xyz --last
+    """
+    from wtemlp.session.session import run_folder
+    from wtemlp.workflow.labels_import import take
+
+    for line in take(run_folder(root), source, remark, last):
+        click.echo(line)
+
+
+STEERING = (clean, export, labels, rewind)

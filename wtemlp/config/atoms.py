@@ -17,6 +17,8 @@ _STYLE = "vasp"  #: the one whose inputs DP-GEN writes an electron temperature i
 #: Keys of the file and of its entries that go with neither, and why.
 _NOT_WITH = {
     "selection": "wtemlp chooses frames, and DP-GEN does it here",
+    "fp_by_system": "DP-GEN labels all alike",
+    "labels_by_hand": "what is labelled are no whole frames",
     "model_devi_f_avg_relative": "DP-GEN's levels are no deviations then",
 }
 _MERGED = {"model_devi_merge_traj": "DP-GEN cuts clusters out of files that have a frame each"}

@@ -34,6 +34,10 @@ def check_styles(params: Section) -> None:
     NotRunnable
     """
     engine, style = engine_of(params), params["fp_style"]
+    for key in ("labels_by_hand", "fp_by_system"):
+        if engine in (AMBER, GROMACS, CALYPSO) and params.get(key):
+            remedy = f"not with {engine}, whose frames DP-GEN has labelled: remove it"
+            raise NotRunnable.of(params.wrong(key, remedy))
     if (style == _AMBER_STYLE) != (engine == AMBER):
         wanted = f'must be "{_AMBER_STYLE}"' if engine == AMBER else "labels what Amber explored"
         remedy = f'{wanted}: "model_devi_engine": "{AMBER}" and it go together'

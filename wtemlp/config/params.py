@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.config import atoms, foreign
+from wtemlp.config.by_system import files_by_system, in_place
 from wtemlp.config.criteria import read_criteria, read_thresholds, read_trust_levels
 from wtemlp.config.data.files import below_a_prefix, data_entries
 from wtemlp.config.data.report import INIT, VALIDATION, DataReport, look_at_data
@@ -109,7 +110,12 @@ class Examined:
 
     def label_file_problems(self) -> list[InputError]:
         """The files that its ``fp_style`` names and that are not there."""
-        return label_file_problems(self.file, self.root)
+        found = label_file_problems(self.file, self.root)
+        for system, section in files_by_system(self.file).items():
+            for problem in label_file_problems(section, self.root):
+                if str(problem) not in map(str, found):
+                    found.append(in_place(problem, system))
+        return found
 
 
 def examine_params(path: Path, root: Path) -> Examined:
@@ -132,7 +138,12 @@ def examine_params(path: Path, root: Path) -> Examined:
     if features := tuple(_unsupported(file)):
         return Examined(file, root, None, features)
     try:
-        return Examined(file, root, _read(file, path, root))
+        record = _read(file, path, root)
+        own = {
+            system: _read_of_system(section, path, root, system)
+            for system, section in files_by_system(file).items()
+        }
+        return Examined(file, root, replace(record, by_system=own))
     except NotRunnable as error:
         return Examined(file, root, None, (error,))
     except InputError as error:
@@ -189,6 +200,13 @@ def _unsupported(params: Section) -> Iterator[NotRunnable]:
         refuse_without_template(params)
     except InputError as error:
         yield NotRunnable.of(error)
+
+
+def _read_of_system(params: Section, path: Path, root: Path, system: int) -> Params:
+    try:
+        return _read(params, path, root)
+    except InputError as error:
+        raise in_place(error, system) from error
 
 
 def _read(params: Section, path: Path, root: Path) -> Params:

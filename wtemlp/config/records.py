@@ -147,6 +147,13 @@ class Params:
     stop_on
         Warnings of the run's findings at which it stops, with what can be done (docs/steering.md),
         as ["worse"], before it spends more; wtemlp run --go-on goes on all the same.
+    fp_by_system
+        Settings of the labels of a system, by its index in sys_configs: fp_incar, fp_params,
+        user_fp_params, k_points, fp_kpt_file, external_input_path in the place of the file's; of
+        fp_params and user_fp_params those keys that are given.
+    labels_by_hand
+        The labels are made elsewhere: the run waits for them when frames are chosen, and
+        `wtemlp labels` writes the frames out and takes the labels in.
     """
 
     source: Path  #: the file
@@ -176,6 +183,9 @@ class Params:
     trust: Annotated[ErrorTrust | None, Key(default=None)] = None
     reference_check: Annotated[ReferenceCheck, Key()] = ReferenceCheck.REFUSE
     stop_on: Annotated[tuple[str, ...], Key(choices=STOPS, distinct=True)] = ()
+    fp_by_system: Annotated[Mapping[str, Any], Key(default={})] = field(default_factory=dict)
+    labels_by_hand: Annotated[bool, Key()] = False
+    by_system: "Mapping[int, Params]" = field(default_factory=dict)  #: of `fp_by_system`
     criteria: tuple[Criteria, ...] = ()  #: one per job
     md: MdOptions = field(default_factory=MdOptions)
     model_suffix: str = ".pb"  #: how the names of the models end
@@ -188,6 +198,10 @@ class Params:
     fp_formats: Mapping[str, str] = field(default_factory=dict)  #: of ``fp_style: custom``, by key
     explorer_params: Mapping[str, Any] = field(default_factory=dict)  #: of one that is a plug-in
     warnings: tuple[str, ...] = ()  #: keys that have no effect, a line each
+
+    def labels_of(self, system: int) -> "Params":
+        """The file as it holds for the labels of a system."""
+        return self.by_system.get(system, self)
 
 
 @dataclass(frozen=True)

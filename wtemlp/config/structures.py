@@ -97,3 +97,16 @@ def n_atoms(params: Params, found: ExaminedStructures) -> dict[int, int]:
         for system, files in enumerate(params.sys_configs)
     }
     return {system: min(some) for system, some in sizes.items() if some}
+
+
+def check_formats(params: Params) -> None:
+    """See that a program of the user's own (``custom``) translates between formats of dpdata's.
+
+    Raises
+    ------
+    InputError
+        If one is none.
+    """
+    for key, name in params.fp_formats.items():
+        if (remedy := format_remedy(name)) is not None:
+            raise InputError(f"{params.source.name}: fp_params.{key}", f'"{name}"', remedy)

@@ -33,10 +33,26 @@ def status(root: Path) -> str:
     return shlex.join(["wtemlp", "status", shown(root)])
 
 
-def export(root: Path) -> str:
-    """The command that puts a run's potential into one folder."""
+def alone(name: str, root: Path) -> str:
+    """A command that takes a run's folder and nothing else, as ``export`` or ``cancel``."""
     folder = [] if root.resolve() == Path().resolve() else [shown(root)]
-    return shlex.join(["wtemlp", "export", *folder])
+    return shlex.join(["wtemlp", name, *folder])
+
+
+def labels(what: str, root: Path, place: Path | None = None) -> str:
+    """The command that writes frames to label out (``"export"``), or takes labels in.
+
+    Parameters
+    ----------
+    what : str
+    root : Path
+        The run's folder, absolute.
+    place : Path, optional
+        The folder of the frames; by default the word ``FOLDER``.
+    """
+    folder = [] if root.resolve() == Path().resolve() else ["-C", shown(root)]
+    named = "FOLDER" if place is None else shown(place)
+    return shlex.join(["wtemlp", "labels", what, *folder, named])
 
 
 def shown(path: Path) -> str:

@@ -87,6 +87,11 @@ def has_finished(folder: Path) -> bool:
     return (folder / script.DONE).is_file()
 
 
+def finished_by(folder: Path) -> str:
+    """Which job, or other program, has finished a task; "" if it has not finished."""
+    return ((_text(f"{folder}/{script.DONE}") or "").split() or [""])[0]
+
+
 def note_finished(folder: Path, by: str) -> None:
     """Have a task count as finished, which another program has run."""
     if not has_finished(folder):

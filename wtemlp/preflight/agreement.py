@@ -40,7 +40,11 @@ _FORCE_UNITS = {
 
 @dataclass(frozen=True)
 class TwoLabels:
-    """A frame's label as it is stored, and by the reference; atoms in one order."""
+    """A frame's label as it is stored, and by the reference; atoms in one order.
+
+    Labels that are imported stand in the place of the stored ones, and those of the initial data in
+    that of the reference: what is told apart is how the first numbers differ from the second.
+    """
 
     stored_eV: float
     reference_eV: float
@@ -48,6 +52,8 @@ class TwoLabels:
     reference_eV_A: NDArray[np.float64]
     stored_virial_eV: NDArray[np.float64] | None = None  #: (3, 3)
     reference_virial_eV: NDArray[np.float64] | None = None
+    first: str = "stored"  #: which labels are held, for people
+    second: str = "the reference's"  #: and against which
 
     @property
     def n_atoms(self) -> int:
@@ -94,6 +100,26 @@ def pushes_all_alike(two: TwoLabels) -> bool:
     return alike and not _forces(two, 0.0)[0]
 
 
+def energy_unit(labels_eV: Sequence[float], models_eV: Sequence[float]) -> str:
+    """The unit that labels of several frames seem to have, by what models say of these frames.
+
+    Models are wrong by far less than the factors between units, if they are trained at all.
+
+    Parameters
+    ----------
+    labels_eV, models_eV : sequence of float
+        Energies of the same frames, eV.
+
+    Returns
+    -------
+    str
+        "" where it seems to be eV, or where less than two frames tell.
+    """
+    pairs = [(a, b) for a, b in zip(labels_eV, models_eV, strict=True) if b]
+    units = {_unit(label / model, _ENERGY_UNITS) for label, model in pairs}
+    return (units.pop() or "") if len(units) == 1 and len(pairs) > 1 else ""
+
+
 Found = tuple[list[str], list[str]]  #: problems and notes
 
 
@@ -105,12 +131,12 @@ def _forces(two: TwoLabels, difference_meV_A: float) -> Found:
     scale, rest = _scale(stored, reference)
     if abs(scale - 1) > ALIKE and rest < 0.1:
         if (unit := _unit(scale, _FORCE_UNITS)) is not None:
-            return [f"the stored forces are {scale:.4g} times the reference's: in {unit}?"], []
+            return [f"the {two.first} forces are {scale:.4g} times {two.second}: in {unit}?"], []
         if abs(scale + 1) < ALIKE:
-            return ["the stored forces have the opposite sign: gradients?"], []
+            return [f"the {two.first} forces have the opposite sign: gradients?"], []
     words = f"the forces differ by {difference_meV_A:.3g} meV/Angstrom (rms) of {size * MILLI:.3g}"
     if difference_meV_A > max(FORCE_MEV_A, FORCE_SHARE * size * MILLI):
-        factor = f", the stored ones are {scale:.4g} times the others" if rest < 0.1 else ""
+        factor = f", the {two.first} ones are {scale:.4g} times the others" if rest < 0.1 else ""
         return [f"{words}{factor}: another method"], []
     if difference_meV_A > max(TOLD_FORCE_MEV_A, TOLD_FORCE_SHARE * size * MILLI):
         return [], [f"{words}: another cut-off, basis or grid?"]
@@ -120,15 +146,15 @@ def _forces(two: TwoLabels, difference_meV_A: float) -> Found:
 def _energies(two: TwoLabels, difference_meV_atom: float, forces_agree: bool) -> Found:
     if abs(difference_meV_atom) <= TOLD_ENERGY_MEV_ATOM:
         return [], []
-    words = f"the stored energy is {difference_meV_atom:+.4g} meV/atom off"
+    words = f"the {two.first} energy is {difference_meV_atom:+.4g} meV/atom off"
     if abs(difference_meV_atom) <= ENERGY_MEV_ATOM:
         return [], [f"{words}: another cut-off, basis or grid?"]
     if two.reference_eV:
         ratio = two.stored_eV / two.reference_eV
         if (unit := _unit(ratio, _ENERGY_UNITS)) is not None:
-            return [f"the stored energy is {ratio:.4g} times the reference's: in {unit}?"], []
+            return [f"the {two.first} energy is {ratio:.4g} times {two.second}: in {unit}?"], []
         if abs(ratio + 1) < ALIKE:
-            return ["the stored energy has the opposite sign"], []
+            return [f"the {two.first} energy has the opposite sign"], []
     if forces_agree:
         return [
             f"{words}, while the forces agree: another zero of the energy (energies of atoms "
@@ -147,9 +173,11 @@ def _virials(two: TwoLabels) -> Found:
         return [], []
     scale, rest = _scale(stored, reference)
     if rest < 0.2 and abs(scale + 1) < 0.1:
-        return ["the stored virial has the opposite sign: a stress of the other convention"], []
+        return [
+            f"the {two.first} virial has the opposite sign: a stress of the other convention"
+        ], []
     if rest < 0.1 and (unit := _unit(scale, _ENERGY_UNITS)) is not None:
-        return [f"the stored virial is {scale:.4g} times the reference's: in {unit}?"], []
+        return [f"the {two.first} virial is {scale:.4g} times {two.second}: in {unit}?"], []
     words = f"the virials differ by {difference:.3g} meV/atom (rms of the elements) of {size:.3g}"
     if difference > max(VIRIAL_MEV_ATOM, VIRIAL_SHARE * size):
         return [f"{words}: another unit or convention of the stress?"], []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from wtemlp.config.by_system import in_place
 from wtemlp.config.keys.labels import ReferenceCheck
 from wtemlp.config.label_files import label_file_problems
 from wtemlp.config.records import Machines, Params
@@ -48,6 +49,12 @@ class Begin:
     sound: bool = True  #: whether the files that the parameter file names are known to be
     submit: bool = False  #: whether jobs may be sent to queues and hosts
     new_reference: bool = False  #: whether another reference than that of the run is accepted
+
+    @property
+    def here(self) -> tuple[str, ...]:
+        """The stages whose jobs wtemlp runs: labels may be made by hand."""
+        by_hand = self.params is not None and self.params.labels_by_hand
+        return tuple(stage for stage in self.stages if stage != "fp" or not by_hand)
 
 
 def require(begin: Begin) -> list[Finding]:
@@ -130,6 +137,8 @@ def calculator(begin: Begin) -> Found:
     params, machines = begin.params, begin.machines
     if params is None or machines is None or not begin.explores or params.fp_style != "ase":
         return
+    if params.labels_by_hand:
+        return
     where = f"{params.source.name}: fp_params.calculator"
     if not is_tried_here(params, machines):
         what = "is not tried here: the first labelling job tries it, before it labels"
@@ -159,6 +168,10 @@ def initial_data(begin: Begin) -> Found:
         return
     if not begin.sound:
         return  # told with the data
+    if params.labels_by_hand:
+        what = "is held against the labels that are made by hand, when they are imported"
+        yield Finding(Level.OK, f"{params.source.name}: init_data_sys", what)
+        return
     if RunPaths(begin.root).state.exists() or not (is_local(machines.fp) or begin.submit):
         return
     if engine_problems(machines, ("fp",), begin.root) or list(user_files(begin)):
@@ -204,6 +217,9 @@ def labels(begin: Begin) -> Found:
     if not own and label_file_problems(Section(params.source.name, params.jdata), begin.root):
         return  # told with the files
     problems = list(_raised(check_labels, params, begin.machines, begin.root))
+    for system, one in params.by_system.items() if not problems else ():
+        for error in _raised(check_labels, one, begin.machines, begin.root):
+            problems.append(in_place(error, system) if isinstance(error, InputError) else error)
     yield from problems
     if not own and not problems:
         where = params.source.name
@@ -234,7 +250,7 @@ def user_files(begin: Begin) -> Found:
 def engines(begin: Begin) -> Found:
     """Whether tasks can be handed out, and the programs of those that run here are there."""
     if begin.machines is not None:
-        yield from engine_problems(begin.machines, begin.stages, begin.root).values()
+        yield from engine_problems(begin.machines, begin.here, begin.root).values()
 
 
 #: In their order: the input files, the folder, this machine.

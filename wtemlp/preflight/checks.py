@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.core.errors import MissingEngine
-from wtemlp.preflight.before import STAGES, Begin, engine_problems, show
+from wtemlp.preflight.before import Begin, engine_problems, show
 from wtemlp.preflight.findings import Findings
 from wtemlp.preflight.hosts import by_queue, check_places, open_places
 from wtemlp.preflight.inputs import check_machine_file, check_params
@@ -49,9 +49,9 @@ def check_everything(
     show(replace(begin, sound=sound, submit=submit), findings)
     if machine is None or machines is None:
         return
-    problems = engine_problems(machines, STAGES, root)
+    problems = engine_problems(machines, begin.here, root)
     lacking = {stage for stage, error in problems.items() if isinstance(error, MissingEngine)}
-    usable = [stage for stage in STAGES if stage in lacking or stage not in problems]
+    usable = [stage for stage in begin.here if stage in lacking or stage not in problems]
     sections = [getattr(machines, stage) for stage in usable]
     places = open_places(sections, root, findings)
     logged_in = check_places(machines, places, lacking, findings)

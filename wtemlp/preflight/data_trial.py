@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from wtemlp.config.keys.labels import ReferenceCheck
 from wtemlp.config.label_files import with_absolute_paths
 from wtemlp.config.records import Machines, Params
 from wtemlp.config.schema.plugin_keys import is_own_style
+from wtemlp.config.structures import starting_structure
 from wtemlp.core import paths as names
 from wtemlp.core.atomic_io import is_sound, read_json, write_json
 from wtemlp.core.errors import CalculationError, InputError, together
@@ -33,7 +35,7 @@ from wtemlp.preflight.agreement import Agreement, TwoLabels, compare, pushes_all
 from wtemlp.records import data_check
 from wtemlp.records.data_check import Held
 from wtemlp.records.pins import reference_pins
-from wtemlp.reference.base import Frames, Labels
+from wtemlp.reference.base import Frames, Labeller, Labels
 from wtemlp.reference.styles import labeller_of
 
 ASKED = "asked.json"
@@ -97,8 +99,10 @@ def prepare(params: Params, machines: Machines, root: Path, folder: Path) -> Sta
             discard_stage(place.label(0), machines.fp, root)
             shutil.rmtree(folder)
         place.label(0).mkdir(parents=True)
-    labeller = labeller_of(*_setup(params, machines, root, folder), 0)
     jobs = [place.label_task(0, 0, number) for number in range(len(stored))]
+    settings = [params_of(one, params, root) for one in stored]
+    labellers = {id(own): labeller_for(own, machines, root, folder) for own in settings}
+    of = [labellers[id(own)] for own in settings]
     if not same:
         for job, one in zip(jobs, stored, strict=True):
             job.mkdir()
@@ -106,10 +110,12 @@ def prepare(params: Params, machines: Machines, root: Path, folder: Path) -> Sta
             dump = job / names.FRAME_DUMP
             write_dump(dump, np.array([0]), frames.cells, frames.types + 1, frames.coords)
             write_json(job / names.FRAME, {"task": one.name})
-        labeller.write_inputs(jobs, params.seed)
+        for labeller in labellers.values():
+            own = [job for job, its in zip(jobs, of, strict=True) if its is labeller]
+            labeller.write_inputs(own, params.seed)
     tasks = [
         labeller.prepare(job, one.frames, machines.fp.command)
-        for job, one in zip(jobs, stored, strict=True)
+        for job, one, labeller in zip(jobs, stored, of, strict=True)
     ]
     write_json(asked, question)
     return StageTasks(tasks, place.label(0))
@@ -132,7 +138,6 @@ def judge(
     list of Held
         Also in a file of the folder (:mod:`wtemlp.records.data_check`).
     """
-    labeller = labeller_of(*_setup(params, machines, root, folder), 0)
     failed = {result.name: result.message for result in results if not result.ok}
     found: list[Held] = []
     for number, one in enumerate(frames_to_hold(params, root)):
@@ -142,7 +147,8 @@ def judge(
             found.append(Held(one.name, (), (f"the reference failed: {why}",), failed=True))
             continue
         try:
-            found.append(_held(one, labeller.collect(job, one.frames)))
+            labeller = labeller_for(params_of(one, params, root), machines, root, folder)
+            found.append(held(one, labeller.collect(job, one.frames)))
         except CalculationError as error:
             why = f"the reference failed: {error}"
             found.append(Held(one.name, (), (why,), failed=True))
@@ -233,17 +239,36 @@ def try_now(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _setup(
-    params: Params, machines: Machines, root: Path, folder: Path
-) -> tuple[Params, Machines, Path]:
-    """What a labeller is made of: DP-GEN's styles look for their frames below their root."""
+def params_of(one: Stored, params: Params, root: Path) -> Params:
+    """The settings of a frame's labels: those of the first system that has its atoms."""
+    for system, own in params.by_system.items():
+        for file in params.sys_configs[system][:1]:
+            with suppress(InputError):  # (what cannot be read is told elsewhere)
+                types = starting_structure(params, root / file).types
+                if sorted(types) == sorted(one.frames.types):
+                    return own
+    return params
+
+
+def labeller_for(params: Params, machines: Machines, root: Path, folder: Path) -> Labeller:
+    """What labels there; DP-GEN's styles look for their frames below their root."""
     if is_own_style(params.fp_style):
-        return params, machines, root
+        return labeller_of(params, machines, root, 0)
     jdata = {**with_absolute_paths(params.jdata, root), "model_devi_engine": "lammps"}
-    return replace(params, jdata=jdata), machines, folder
+    return labeller_of(replace(params, jdata=jdata), machines, folder, 0)
 
 
-def _held(one: Stored, labels: Labels) -> Held:
+def held(one: Stored, labels: Labels, imported: bool = False) -> Held:
+    """Hold a stored label against one of the reference.
+
+    Parameters
+    ----------
+    one : Stored
+    labels : Labels
+        Of its frame.
+    imported : bool, optional
+        Whether the labels were made by hand: it is theirs, then, to fit the stored one.
+    """
     if not labels.ok[0]:
         why = f"the reference gives no label: {labels.reasons[0]}"
         return Held(one.name, (), (why,), failed=True)
@@ -256,19 +281,26 @@ def _held(one: Stored, labels: Labels) -> Held:
     ours = np.argsort(sent.types, kind="stable")
     theirs = np.argsort(as_labelled.types, kind="stable")
     virial = None if labels.virials is None else labels.virials[0]
-    two = TwoLabels(
-        one.energy_eV,
-        float(labels.energies[0]),
-        one.forces_eV_A[ours],
-        labels.forces[0][theirs],
-        one.virial_eV,
-        virial if virial is not None and np.isfinite(virial).all() else None,
-    )
-    if pushes_all_alike(two):
-        why = "the reference has one force for all atoms, which no method has: see that it is one"
-        return Held(one.name, (), (f"not compared: {why}",))
+    virial = virial if virial is not None and np.isfinite(virial).all() else None
+    stored = (one.energy_eV, one.forces_eV_A[ours], one.virial_eV)
+    reference = (float(labels.energies[0]), labels.forces[0][theirs], virial)
+    if imported:
+        two = _two(reference, stored, "imported", "those of the initial data")
+    else:
+        two = _two(stored, reference)
+        if pushes_all_alike(two):
+            why = "has one force for all atoms, which no method has: see that it is one"
+            return Held(one.name, (), (f"not compared: the reference {why}",))
     found: Agreement = compare(two)
-    return Held(one.name, found.problems, found.notes, found.energy_meV_atom, found.force_meV_A)
+    energy = -found.energy_meV_atom if imported else found.energy_meV_atom
+    return Held(one.name, found.problems, found.notes, energy, found.force_meV_A)
+
+
+Numbers = tuple[float, np.ndarray, np.ndarray | None]  #: energy, forces and virial of a label
+
+
+def _two(left: Numbers, right: Numbers, *names: str) -> TwoLabels:
+    return TwoLabels(left[0], right[0], left[1], right[1], left[2], right[2], *names)
 
 
 def frames_to_hold(params: Params, root: Path) -> list[Stored]:

@@ -15,13 +15,13 @@ from wtemlp.config.label_files import with_absolute_paths
 from wtemlp.config.records import Machines, MachineSection, Params
 from wtemlp.config.schema.dpgen_schema import DEEPMD, LAMMPS
 from wtemlp.config.schema.plugin_keys import is_own_style
+from wtemlp.config.structures import check_formats
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.md.dump import write_dump
 from wtemlp.reference.dpgen_style import DpgenStyle
-from wtemlp.structures.read import format_remedy
 
 SPACING_A = 3.0  #: between the atoms of the made-up frame, one of each element
 
@@ -48,7 +48,7 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
     if is_own_style(params.fp_style):
         return
     if params.fp_style == "custom":
-        _check_formats(params)
+        check_formats(params)
     if params.fp_style == "amber/diff":
         return  # its inputs are made of Amber's own files, which have been looked at
     jdata = {**with_absolute_paths(params.jdata, root), "model_devi_engine": "lammps"}
@@ -75,13 +75,6 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
                 f"DP-GEN cannot make the inputs of {params.fp_style} ({said})",
                 "correct the keys and files of the labels",
             ) from error
-
-
-def _check_formats(params: Params) -> None:
-    """The formats between which a program of the user's own translates."""
-    for key, name in params.fp_formats.items():
-        if (remedy := format_remedy(name)) is not None:
-            raise InputError(f"{params.source.name}: fp_params.{key}", f'"{name}"', remedy)
 
 
 def _check_command(machines: Machines, style: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wtemlp.config.by_system import KEY as BY_SYSTEM
 from wtemlp.config.keys.labels import AseMethod
 from wtemlp.config.records import Machines, MachineSection, Params
 from wtemlp.config.schema.dpgen_schema import ASE
@@ -69,8 +70,7 @@ def try_reference(
     """
     if not is_tried_here(params, machines):
         return []
-    frames = _first_frames(params, root)
-    calculators = {name: replace(ase_calculator(params), task=program.TRY) for name in frames}
+    frames, calculators = _first_frames(params, root)
     if lacking := _elements_without(params, frames):
         names = ", ".join(params.type_map[kind] for kind in lacking.types)
         made_up = f"a made-up frame of {names}, which no structure that was tried has"
@@ -93,12 +93,14 @@ def try_reference(
     return notes
 
 
-def _first_frames(params: Params, root: Path) -> dict[str, Frames]:
-    """The first structure of each system that is explored, by its file."""
-    return {
-        name: Frames(one.coords[None], one.cell[None], one.types, (one.file.name,))
-        for name, one in first_structures(params, root).items()
-    }
+def _first_frames(params: Params, root: Path) -> tuple[dict[str, Frames], dict[str, AseCalculator]]:
+    """The first structure of each system that is explored, by its file, and what tries it."""
+    frames, calculators = {}, {}
+    for (system, file), one in first_structures(params, root).items():
+        name = f"{file}, {BY_SYSTEM}.{system}" if system in params.by_system else file
+        frames[name] = Frames(one.coords[None], one.cell[None], one.types, (one.file.name,))
+        calculators[name] = replace(ase_calculator(params.labels_of(system)), task=program.TRY)
+    return frames, calculators
 
 
 def _too_large(frames: Mapping[str, Frames]) -> list[str]:

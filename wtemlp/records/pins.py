@@ -47,6 +47,8 @@ def reference_pins(params: Params, machines: Machines | None, root: Path) -> dic
     for key in KEYS:
         if key in jdata:
             found |= dict(_flat(key, jdata[key], root))
+    if params.fp_by_system:
+        found |= dict(_flat("fp_by_system", params.fp_by_system, root))
     for key in (key for key in FILES if isinstance(jdata.get(key), str)):
         found[key] = _file(root / jdata[key])
     for key in (key for key in IN_FOLDER if key in jdata):

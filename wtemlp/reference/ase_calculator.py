@@ -241,13 +241,13 @@ def ase_calculator(params: Params) -> AseCalculator:
     )
 
 
-def first_structures(params: Params, root: Path) -> dict[str, Structure]:
-    """The first structure of each system that is explored, by its file."""
+def first_structures(params: Params, root: Path) -> dict[tuple[int, str], Structure]:
+    """The first structure of each system that is explored, by its system and file."""
     found = {}
     for system in sorted({index for job in params.jobs for index in job.sys_idx}):
         for file in params.sys_configs[system][:1]:
             with contextlib.suppress(InputError):  # (what cannot be read is told elsewhere)
-                found[str(file)] = starting_structure(params, root / file)
+                found[system, str(file)] = starting_structure(params, root / file)
     return found
 
 

@@ -1,5 +1,7 @@
 """Labels by one of DP-GEN's ``fp_style``: a job for each frame, its files as DP-GEN makes them."""
 
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +11,7 @@ from typing import Any
 import dpdata
 import numpy as np
 
+from wtemlp.config.label_files import with_absolute_paths
 from wtemlp.config.records import Params
 from wtemlp.core import paths
 from wtemlp.core.errors import CalculationError
@@ -78,12 +81,29 @@ class DpgenStyle:
             if self.params.fp_style == "pwmat":
                 frame.to("pwmat/atom.config", str(folder / ATOM_CONFIG))
         try:
-            prepare_labels(self.root, self.iteration, self.params.jdata, seed)
+            self._prepare(folders, seed)
         except Exception as error:  # DP-GEN raises whatever a wrong key leads to
             raise CalculationError(
                 f"{folders[0].parent}: DP-GEN cannot make the input files of fp_style "
                 f"{self.params.fp_style}: {type(error).__name__}: {error}"
             ) from error
+
+    def _prepare(self, folders: Sequence[Path], seed: int) -> None:
+        """Have DP-GEN make the inputs of some folders, of which it takes all that are there."""
+        place = folders[0].parent
+        if len(folders) == len(list(place.glob("task.*"))):
+            prepare_labels(self.root, self.iteration, self.params.jdata, seed)
+            return
+        with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
+            shown = paths.RunPaths(Path(name).resolve()).label(self.iteration)
+            shown.mkdir(parents=True)
+            for folder in folders:
+                (shown / folder.name).symlink_to(folder.resolve())
+            jdata = with_absolute_paths(self.params.jdata, self.root)
+            prepare_labels(Path(name).resolve(), self.iteration, jdata, seed)
+            for made in shown.iterdir():  # files beside the folders, which links in these name
+                if not made.name.startswith("task."):
+                    shutil.copy(made, place)
 
     def prepare(self, folder: Path, frames: Frames, command: str) -> Task:
         """Say how to run a frame's job.
@@ -138,32 +158,55 @@ class DpgenStyle:
             Of the frame that was sent, its atoms in the order of the output, as in DP-GEN's data.
         """
         label, reason, notes = outputs.read(folder, self.params.jdata)
-        if label is not None:
-            reason = take_sent(label, frames, self._type_map, notes)
-        if label is None or reason:
+        if label is None:
             return no_labels(frames, [reason])
-        reason = refusal(label["forces"][0])
-        good = np.array([reason == ""])
-        return Labels(
-            energies=label["energies"],
-            forces=label["forces"],
-            virials=label.data.get("virials"),
-            ok=good,
-            reasons=(reason,),
-            refused=~good,
-            frames=Frames(
-                coords=label["coords"],
-                cells=label["cells"],
-                types=_types(label, self._type_map),
-                names=frames.names,
-                periodic=not label.nopbc,
-            ),
-            notes=(tuple(notes),),
-        )
+        return labels_of(label, frames, self._type_map, notes)
 
     @property
     def _type_map(self) -> tuple[str, ...]:
         return self.params.type_map
+
+
+def labels_of(
+    label: dpdata.LabeledSystem, frames: Frames, type_map: Sequence[str], notes: list[str]
+) -> Labels:
+    """The label that was read from an output, refused if it cannot be trusted.
+
+    Parameters
+    ----------
+    label : dpdata.LabeledSystem
+        Changed in place.
+    frames : Frames
+        The frame that was sent.
+    type_map : sequence of str
+    notes : list of str
+        What its user should know of the label; more is added.
+
+    Returns
+    -------
+    Labels
+        Of the frame that was sent, its atoms in the order of the output.
+    """
+    if reason := take_sent(label, frames, type_map, notes):
+        return no_labels(frames, [reason])
+    reason = refusal(label["forces"][0])
+    good = np.array([reason == ""])
+    return Labels(
+        energies=label["energies"],
+        forces=label["forces"],
+        virials=label.data.get("virials"),
+        ok=good,
+        reasons=(reason,),
+        refused=~good,
+        frames=Frames(
+            coords=label["coords"],
+            cells=label["cells"],
+            types=_types(label, type_map),
+            names=frames.names,
+            periodic=not label.nopbc,
+        ),
+        notes=(tuple(notes),),
+    )
 
 
 def take_sent(

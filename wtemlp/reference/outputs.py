@@ -157,7 +157,7 @@ def _rewrites(style: str, jdata: Mapping[str, Any]) -> Mapping[str, Rewrite]:
     """By the output's name: how a style's reader is shown it."""
     if style == "custom":
         params = jdata["fp_params"]
-        return {params["output_fn"]: _extxyz} if params["output_fmt"] in EXTXYZ else {}
+        return {params["output_fn"]: extxyz} if params["output_fmt"] in EXTXYZ else {}
     return REWRITES.get(style, {})
 
 
@@ -320,7 +320,7 @@ def _gaussian(text: str, notes: Notes) -> str:
 # -- extended XYZ of a program of the user's own
 
 
-def _extxyz(text: str, notes: Notes) -> str:
+def extxyz(text: str, notes: Notes) -> str:
     """With the energy that the forces are the slope of, as ASE's calculators name it."""
     lines = text.split("\n")
     for index, line in enumerate(lines):

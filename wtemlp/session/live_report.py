@@ -154,7 +154,9 @@ def _status(paths: RunPaths, state: RunState, goes_on: bool, error: str) -> str:
     """One line: where the run stands, and when that was."""
     live = read_live(paths.live)
     if state.finished:
-        potential = f"The potential with its card and data: {shell_hints.export(paths.root)}"
+        potential = (
+            f"The potential with its card and data: {shell_hints.alone('export', paths.root)}"
+        )
         return f"Finished: {state.finished}. {potential}"
     where = f"iteration {state.iteration} of {state.n_iterations}, {state.step.stage}"
     if goes_on:

@@ -18,13 +18,13 @@ from wtemlp.dispatch.task_status import forget_finished, has_finished
 from wtemlp.dispatch.tasks import StageTasks, Task, TaskResult, failure_of
 from wtemlp.md.dump import Dump, read_dump
 from wtemlp.records.labels import (
-    FrameRecord,
     LabelOutcome,
     read_outcomes,
     write_frame_record,
     write_outcomes,
 )
 from wtemlp.records.state import Step
+from wtemlp.reference import by_hand
 from wtemlp.reference.base import Frames, Labeller, Labels, no_labels
 from wtemlp.reference.dataset import (
     Dataset,
@@ -43,16 +43,33 @@ from wtemlp.stages.label_frames import (
     chosen_frame,
     frame_folders,
     frame_record,
+    outcomes,
     places,
     provenance,
     selected_rows,
+    system_of,
 )
 from wtemlp.stages.protocols import Submit
 
 
-def _labeller(context: RunContext, iteration: int) -> Labeller:
-    """The reference method of ``fp_style``."""
-    return labeller_of(context.params, context.machines, context.paths.root, iteration)
+def labellers(context: RunContext, iteration: int) -> Callable[[Path | None], Labeller]:
+    """What labels in the folder of a frame or batch: ``fp_style`` with its system's settings."""
+    made: dict[int | None, Labeller] = {}
+
+    def found(folder: Path | None) -> Labeller:
+        system = _own(context, folder)
+        params = context.params if system is None else context.params.by_system[system]
+        if system not in made:
+            made[system] = labeller_of(params, context.machines, context.paths.root, iteration)
+        return made[system]
+
+    return found
+
+
+def _own(context: RunContext, folder: Path | None) -> int | None:
+    """The system of a folder, if it has settings of its own."""
+    system = None if folder is None else system_of(folder)
+    return system if system in context.params.by_system else None
 
 
 def prepare(context: RunContext, iteration: int, table: FrameTable) -> None:
@@ -72,9 +89,12 @@ def prepare(context: RunContext, iteration: int, table: FrameTable) -> None:
         texts = select.frame_texts(context.paths, iteration, table, rows)
         for number, row in enumerate(rows):
             _prepare_frame(context, iteration, table, row, (system, number), texts[int(row)])
-    _labeller(context, iteration).write_inputs(
-        frame_folders(context.paths, iteration), context.seed("label", iteration)
-    )
+    alike: dict[int | None, list[Path]] = defaultdict(list)
+    for frame in frame_folders(context.paths, iteration):
+        alike[_own(context, frame)].append(frame)
+    of = labellers(context, iteration)
+    for frames in alike.values():
+        of(frames[0]).write_inputs(frames, context.seed("label", iteration))
 
 
 def _prepare_frame(
@@ -107,18 +127,24 @@ def _prepare_frame(
 
 
 def _batches(context: RunContext, iteration: int, together: bool) -> dict[Path, Frames]:
-    """The frames of each job, by its folder: those with the same atoms, or each in its own."""
+    """The frames of each job, by its folder: those with the same atoms, or each in its own.
+
+    A frame whose label came back by hand stands in its own folder, too, and is no job.
+    """
     found: dict[Path, Frames] = {}
     table = load_frames(context.paths.explored(iteration))
     for system, rows in selected_rows(table).items():
         alike: dict[bytes, list[tuple[str, Dump]]] = {}
         for folder in places(context.paths, iteration, system, len(rows)):
             dump = chosen_frame(context, iteration, folder)
-            if together:
-                alike.setdefault(dump.types.tobytes(), []).append((folder.name, dump))
+            batch = alike.setdefault(dump.types.tobytes(), [])  # numbered whatever came back
+            if together and not by_hand.has_label(folder):
+                batch.append((folder.name, dump))
             else:
-                found[folder] = Frames(dump.coords, dump.cells, dump.types - 1, (folder.name,))
+                found[folder] = _alone(context, folder, dump)
         for number, members in enumerate(alike.values()):
+            if not members:
+                continue
             name = f"batch.{system:03d}.{number:03d}"
             found[context.paths.label(iteration) / name] = Frames(
                 coords=np.concatenate([dump.coords for _, dump in members]),
@@ -129,14 +155,26 @@ def _batches(context: RunContext, iteration: int, together: bool) -> dict[Path, 
     return found
 
 
+def _alone(context: RunContext, folder: Path, dump: Dump) -> Frames:
+    """A chosen frame, as it is labelled by hand or in a job of its own."""
+    params = context.params.labels_of(system_of(folder))
+    periodic = by_hand.has_cell(params) or not by_hand.has_label(folder)
+    return Frames(dump.coords, dump.cells, dump.types - 1, (folder.name,), periodic)
+
+
+def jobs(context: RunContext, iteration: int) -> list[tuple[Task, Frames]]:
+    """The jobs that label the frames which have no label by hand, with their frames."""
+    of, command = labellers(context, iteration), context.machines.fp.command
+    return [
+        (of(folder).prepare(folder, frames, command), frames)
+        for folder, frames in _batches(context, iteration, of(None).together).items()
+        if not by_hand.has_label(folder)
+    ]
+
+
 def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
     """The labelling tasks: one for each composition in a system, or one for each frame."""
-    labeller = _labeller(context, iteration)
-    command = context.machines.fp.command
-    return [
-        labeller.prepare(folder, frames, command)
-        for folder, frames in _batches(context, iteration, labeller.together).items()
-    ], []
+    return [task for task, _ in jobs(context, iteration)], []
 
 
 def take_by_hand(context: RunContext, iteration: int) -> list[str]:
@@ -152,15 +190,16 @@ def take_by_hand(context: RunContext, iteration: int) -> list[str]:
     CalculationError
         If one is no label of its frame, after the calculation there has failed; it stays.
     """
-    labeller = _labeller(context, iteration)
-    given, _ = tasks(context, iteration)
-    batches = _batches(context, iteration, labeller.together)
-    return labels_by_hand.take(labeller, [(task, batches[task.folder]) for task in given])
+    return labels_by_hand.take(
+        labellers(context, iteration),
+        jobs(context, iteration),
+        "it still waits" if context.params.labels_by_hand else "it is calculated",
+    )
 
 
 def may_fail(context: RunContext, iteration: int) -> bool:
     """Whether a job that fails costs its own frame only, so that ``ratio_failed`` decides."""
-    return not _labeller(context, iteration).together
+    return not labellers(context, iteration)(None).together
 
 
 def note_failures(context: RunContext, iteration: int, results: Sequence[TaskResult]) -> None:
@@ -188,29 +227,31 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
         it refused, because nobody should learn from them, do not count.  The jobs that hold
         failed frames are then no longer finished: they can be run again.
     """
-    labeller, said = _labeller(context, iteration), _failed_jobs(context, iteration)
+    of, said = labellers(context, iteration), _failed_jobs(context, iteration)
+    together = of(None).together
     broken: dict[str, Path] = {}  # frames whose calculation failed, and its job's folder
-    outcomes: list[LabelOutcome] = []
+    found: list[LabelOutcome] = []
     kept: dict[int, list[Dataset]] = defaultdict(list)
-    for folder, frames in _batches(context, iteration, labeller.together).items():
-        if folder.name in said and not labeller.together:
+    for folder, frames in _batches(context, iteration, together).items():
+        if by_hand.has_label(folder):
+            labels = by_hand.read(folder, frames, context.params.type_map)
+        elif folder.name in said and not together:
             labels = no_labels(frames, [said[folder.name].splitlines()[0]] * len(frames))
         else:
-            labels = _labels(labeller, folder, frames)
+            labels = labels_by_hand.labels_of_user(_labels(of(folder), folder, frames), folder)
         failed = np.flatnonzero(~labels.ok & ~labels.refused)
         broken |= {frames.names[index]: folder for index in failed}
         made = [frame_record(context, iteration, folder.parent / name) for name in frames.names]
-        outcomes += _outcomes(context, frames, labels, made)
+        found += outcomes(context, frames, labels, made)
         origins = [Origin(_number(frame.biasfactor), frame.step) for frame in made]
-        system = int(folder.name.split(".")[1])
-        kept[system].append(accepted(frames, labels, origins, context.params.type_map))
+        kept[system_of(folder)].append(accepted(frames, labels, origins, context.params.type_map))
     for system, datasets in kept.items():
         parts = [labelled_system(part) for dataset in datasets for part in by_virial(dataset)]
         write_systems(context.paths.label_data(iteration, system), parts, context.params.type_map)
     labelled = sum(len(dataset) for datasets in kept.values() for dataset in datasets)
-    outcomes.sort(key=lambda outcome: outcome.frame)
-    write_outcomes(context.paths.label(iteration), outcomes)
-    reasons = {one.frame: one.reason for one in outcomes if not one.labelled}
+    found.sort(key=lambda outcome: outcome.frame)
+    write_outcomes(context.paths.label(iteration), found)
+    reasons = {one.frame: one.reason for one in found if not one.labelled}
     _judge(context, iteration, broken, reasons, said, labelled + len(reasons))
     return labelled, reasons
 
@@ -254,27 +295,6 @@ def _failed_jobs(context: RunContext, iteration: int) -> dict[str, str]:
         return {}  # the jobs' own logs say the same
 
 
-def _outcomes(
-    context: RunContext, frames: Frames, labels: Labels, made: Sequence[FrameRecord]
-) -> list[LabelOutcome]:
-    """What became of each frame of a job."""
-    elements = [context.params.type_map[kind] for kind in frames.types]
-    atoms = {name: elements.count(name) for name in sorted(set(elements))}
-    notes = labels.notes or [()] * len(frames)
-    return [
-        LabelOutcome(
-            frame=name,
-            labelled=bool(labels.ok[k]),
-            reason=labels.reasons[k],
-            origin=made[k],
-            label_eV=float(labels.energies[k]) if labels.ok[k] else None,
-            atoms=atoms,
-            notes=tuple(notes[k]) if labels.ok[k] else (),
-        )
-        for k, name in enumerate(frames.names)
-    ]
-
-
 def _judge(
     context: RunContext,
     iteration: int,
@@ -291,7 +311,7 @@ def _judge(
         forget_finished(folder)
     name, folder = next(iter(broken.items()))
     advice = ""
-    if not _labeller(context, iteration).together:
+    if may_fail(context, iteration):
         advice = (
             "\n  the inputs are made once: edit them in the folders of these frames; what you "
             "change in the parameter file counts from the next iteration on"
@@ -344,17 +364,25 @@ class FrameLabelling:
         return remarks(context, iteration)
 
     def run(self, context: RunContext, iteration: int, submit: Submit) -> list[TaskResult]:
-        """Label them with the reference method."""
-        jobs, common = tasks(context, iteration)
-        stage = StageTasks(jobs, context.paths.label(iteration), common)
-        failed = submit(stage, allowed=len(jobs))
+        """Label them with the reference method.
+
+        Raises
+        ------
+        LabelsAreMissing
+            If they are made by hand, and not all have come back.
+        """
+        given = jobs(context, iteration)
+        if context.params.labels_by_hand:
+            labels_by_hand.require_all(context.paths, iteration, given)
+        stage = StageTasks([task for task, _ in given], context.paths.label(iteration))
+        failed = submit(stage, allowed=len(given))
         note_failures(context, iteration, failed)
         if not failed or may_fail(context, iteration):
             return []
         try:
             collect(context, iteration)  # counts the frames without a label
         except CalculationError as error:
-            raise failure_of(stage.folder, failed, len(jobs)) from error
+            raise failure_of(stage.folder, failed, len(given)) from error
         return failed
 
     def collect(self, context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:

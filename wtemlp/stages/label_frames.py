@@ -1,6 +1,7 @@
 """The frames of a labelling: their folders, records and positions, made again where damaged."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from wtemlp.core.errors import CalculationError, DamagedFile
 from wtemlp.core.formatting import finite
 from wtemlp.core.paths import RunPaths
 from wtemlp.md.dump import Dump, read_dump
-from wtemlp.records.labels import FrameRecord, write_frame_record
+from wtemlp.records.labels import FrameRecord, LabelOutcome, write_frame_record
+from wtemlp.reference.base import Frames, Labels
 from wtemlp.stages import select
 from wtemlp.stages.context import RunContext
 
@@ -29,6 +31,11 @@ def frame_folders(run: RunPaths, iteration: int) -> list[Path]:
         for system, rows in chosen.items()
         for folder in places(run, iteration, system, len(rows))
     ]
+
+
+def system_of(folder: Path) -> int:
+    """The system of the frames in a folder, an index in ``sys_configs``."""
+    return int(folder.name.split(".")[1])
 
 
 def places(run: RunPaths, iteration: int, system: int, count: int) -> list[Path]:
@@ -95,7 +102,7 @@ def frame_record(context: RunContext, iteration: int, folder: Path) -> FrameReco
 def _row_of(context: RunContext, iteration: int, folder: Path) -> tuple[FrameTable, int]:
     """The table of an iteration's frames, and the row of one that was chosen."""
     table = load_frames(context.paths.explored(iteration))
-    system = int(folder.name.split(".")[1])
+    system = system_of(folder)
     rows = selected_rows(table)[system]
     return table, int(rows[places(context.paths, iteration, system, len(rows)).index(folder)])
 
@@ -134,3 +141,24 @@ def are_of(context: RunContext, iteration: int, table: FrameTable) -> bool:
             if (made.get("task"), made.get("step")) != (str(source), int(table.step[row])):
                 return False
     return True
+
+
+def outcomes(
+    context: RunContext, frames: Frames, labels: Labels, made: Sequence[FrameRecord]
+) -> list[LabelOutcome]:
+    """What became of each frame of a job."""
+    elements = [context.params.type_map[kind] for kind in frames.types]
+    atoms = {name: elements.count(name) for name in sorted(set(elements))}
+    notes = labels.notes or [()] * len(frames)
+    return [
+        LabelOutcome(
+            frame=name,
+            labelled=bool(labels.ok[k]),
+            reason=labels.reasons[k],
+            origin=made[k],
+            label_eV=float(labels.energies[k]) if labels.ok[k] else None,
+            atoms=atoms,
+            notes=tuple(notes[k]) if labels.ok[k] else (),
+        )
+        for k, name in enumerate(frames.names)
+    ]

@@ -1,18 +1,31 @@
-"""Outputs that a user has made by hand in the folders of frames: taken as labels, or left alone."""
+"""Labels that a user makes by hand: outputs in the folders of frames are taken, or left alone.
+
+Where all labels are made elsewhere (``labels_by_hand``), the run waits for them here.
+"""
 
 import fnmatch
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from wtemlp.core import paths
+from wtemlp.core import paths, shell_hints
 from wtemlp.core.atomic_io import write_json
 from wtemlp.core.errors import CalculationError
+from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.script import declared
-from wtemlp.dispatch.task_status import has_finished, have_begun, is_mark, keep_files, note_finished
+from wtemlp.dispatch.task_status import (
+    finished_by,
+    has_finished,
+    have_begun,
+    is_mark,
+    keep_files,
+    note_finished,
+)
 from wtemlp.dispatch.tasks import Task
-from wtemlp.reference.base import Frames, Labeller
+from wtemlp.reference import by_hand
+from wtemlp.reference.base import Frames, Labeller, Labels
 
+USER = "user"  #: who has finished a task whose outputs are the user's own
 Listing = dict[str, list[int]]  #: by file: bytes, and when it changed (ns)
 
 
@@ -38,16 +51,23 @@ def _listing(folder: Path) -> Listing:
     return found
 
 
-def take(labeller: Labeller, jobs: Sequence[tuple[Task, Frames]]) -> list[str]:
+def take(
+    labeller_of: Callable[[Path], Labeller],
+    jobs: Sequence[tuple[Task, Frames]],
+    otherwise: str = "it is calculated",
+) -> list[str]:
     """Have outputs of the user's own count as finished, where they are labels of their frames.
 
     Other files of the user's are kept by the next attempt.
 
     Parameters
     ----------
-    labeller : Labeller
+    labeller_of : callable
+        Gives what labels in a folder.
     jobs : sequence of (Task, Frames)
         Those of an iteration.
+    otherwise : str, optional
+        What becomes of a frame whose output is no label, for people.
 
     Returns
     -------
@@ -64,7 +84,7 @@ def take(labeller: Labeller, jobs: Sequence[tuple[Task, Frames]]) -> list[str]:
     left_in = {stage: _left(stage) for stage in stages}
     begun = {stage: have_begun(stage) for stage in stages}
     for task, frames in jobs:
-        folder = task.folder
+        folder, labeller = task.folder, labeller_of(task.folder)
         left = left_in[folder.parent].get(folder.name)
         theirs = labeller.together or folder.name in begun[folder.parent]  # of an attempt
         if has_finished(folder) or (left is None and theirs):
@@ -73,19 +93,16 @@ def take(labeller: Labeller, jobs: Sequence[tuple[Task, Frames]]) -> list[str]:
         mine = [
             name for name in now if now[name] != (left or {}).get(name) and name not in task.forward
         ]
-        if not labeller.together and any(_is_result(name, task) for name in mine):
+        if not labeller.together and any(is_result(name, task) for name in mine):
             labels = labeller.collect(folder, frames)
             if labels.ok.all() or labels.refused.all():
-                for name in declared(task):
-                    if not (folder / name).exists():
-                        (folder / name).touch()
-                note_finished(folder, "user")
+                accept(task)
                 said.append(f"{folder.name}: the output that is there is taken as its label")
                 continue
             if left is None:
                 said.append(
                     f"{folder.name}: the output that is there is no label ({labels.reasons[0]}): "
-                    "it is calculated"
+                    f"{otherwise}"
                 )
                 continue
             refused.append(f"{folder.name}: {labels.reasons[0]}")
@@ -102,13 +119,67 @@ def take(labeller: Labeller, jobs: Sequence[tuple[Task, Frames]]) -> list[str]:
     return said
 
 
+def accept(task: Task, source: str = "", remark: str = "") -> None:
+    """Have the outputs of the user's own in a task's folder count as those of its job.
+
+    Parameters
+    ----------
+    task : Task
+    source, remark : str, optional
+        Where they are from, and what their user says of them.
+    """
+    for name in declared(task):
+        if not (task.folder / name).exists():
+            (task.folder / name).touch()
+    by_hand.note(task.folder, source, remark)
+    note_finished(task.folder, USER)
+
+
+def labels_of_user(labels: Labels, folder: Path) -> Labels:
+    """The labels of a job, with the note that they were made by hand, if they were."""
+    if finished_by(folder) != USER:
+        return labels
+    return by_hand.with_note(labels, by_hand.origin(folder))
+
+
+class LabelsAreMissing(CalculationError):
+    """The frames of an iteration wait for labels that are made by hand."""
+
+
+def require_all(run: RunPaths, iteration: int, jobs: Sequence[tuple[Task, Frames]]) -> None:
+    """Go on only if all labels have come back.
+
+    Parameters
+    ----------
+    run : RunPaths
+    iteration : int
+    jobs : sequence of (Task, Frames)
+        Those of the frames that have no label of :mod:`wtemlp.reference.by_hand`.
+
+    Raises
+    ------
+    LabelsAreMissing
+        With the commands that write the frames out and take the labels in.
+    """
+    missing = sum(len(frames) for task, frames in jobs if not has_finished(task.folder))
+    if not missing:
+        return
+    total = len(list(run.label(iteration).glob("task.*")))
+    raise LabelsAreMissing(
+        f"labels are made by hand, and {missing} of {total} frames wait for theirs; write them "
+        f"out with: {shell_hints.labels('export', run.root)}; take labels in with: "
+        f"{shell_hints.labels('import', run.root)}"
+    )
+
+
 def _left(stage: Path) -> dict[str, Listing]:
     """What the failed calculations of a stage's jobs have left, by the names of their folders."""
     file = stage / paths.LEFT
     return dict(json.loads(file.read_text())) if file.exists() else {}
 
 
-def _is_result(name: str, task: Task) -> bool:
+def is_result(name: str, task: Task) -> bool:
+    """Whether a file, named relative to a task's folder, is one of its results."""
     return any(
         fnmatch.fnmatch(name, pattern) or name.startswith(f"{pattern}/")
         for pattern in task.backward

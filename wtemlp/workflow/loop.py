@@ -22,6 +22,7 @@ from wtemlp.session.stage import run_stage
 from wtemlp.stages import new_labels, train
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration.clean_trajectories import clean
+from wtemlp.stages.labels_by_hand import LabelsAreMissing
 from wtemlp.stages.protocols import Submit
 from wtemlp.stages.registry import explorer_of
 from wtemlp.stages.trust import note_levels
@@ -127,7 +128,8 @@ class Loop:
         Returns
         -------
         RunState
-            The state at the end; its ``finished`` says why the run ended.
+            The state at the end; its ``finished`` says why the run ended.  A run whose labels are
+            made by hand ends where they are missing.
 
         Raises
         ------
@@ -140,7 +142,11 @@ class Loop:
             if found := self._stops():
                 raise CalculationError(stopped_in_words(found, self.paths.root, self.state))
             done = self.state.step
-            self.step()
+            try:
+                self.step()
+            except LabelsAreMissing as wait:
+                self._say(str(wait))
+                break
             self.on_change()
             if one_stage and done in ENDS:
                 break

@@ -50,7 +50,8 @@ def hold_data(
         If the reference cannot be asked.
     """
     place, machines = (folder or root) / data_check.FOLDER, with_front_ends(given)
-    if not data_trial.is_held(params) or not (folder or _begins(RunPaths(root), place)):
+    by_hand = params.labels_by_hand
+    if by_hand or not data_trial.is_held(params) or not (folder or _begins(RunPaths(root), place)):
         return
     stage = data_trial.prepare(params, machines, root, place)
     if not stage.tasks:
@@ -151,7 +152,8 @@ def _tell_end(paths: RunPaths, state: RunState, reporter: Reporter) -> None:
             reporter.say(one.line)
         more = f"; {FURTHER}" if state.finished == EXHAUSTED else ""
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work{more}")
-        reporter.say(f"the potential with its card and data: {shell_hints.export(paths.root)}")
+        potential = shell_hints.alone("export", paths.root)
+        reporter.say(f"the potential with its card and data: {potential}")
     else:
         reporter.say(f"stopped before iteration {state.iteration}, {state.step.words}")
     reporter.say(f"report: {write_run_page(paths.root)[0]}")

@@ -50,7 +50,8 @@ def _train(training: dict) -> None:
             digest.update(file.read_bytes())
     with Path("lcurve.out").open("w") as curve:
         curve.write("# step rmse_val rmse_trn lr\n")
-        for step in range(0, int(training["numb_steps"]) + 1, 10):
+        last = int(os.environ.get("CHEAP_ENGINE_LAST_STEP", training["numb_steps"]))
+        for step in range(0, last + 1, 10):
             curve.write(f"{step} 1.0 1.0 1e-3\n")
             curve.flush()
             time.sleep(SLEEP_S / 10)

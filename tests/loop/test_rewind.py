@@ -52,7 +52,7 @@ def test_redone_the_run_is_the_same(undisturbed, copied, to):
         new, old = (
             vars(read_summary(RunPaths(run.folder).summary(index))) for run in (copied, undisturbed)
         )
-        times = ("seconds", "core_hours", "gpu_hours", "waited")
+        times = ("seconds", "core_hours", "gpu_hours", "waited", "disk_MB")
         assert {k: v for k, v in new.items() if k not in times} == {
             k: v for k, v in old.items() if k not in times
         }

@@ -52,7 +52,11 @@ def test_status_as_json(copied):
     first = found["iterations"][0]["seconds"]
     left = first["explore"] + first["label"] + first["train"]
     assert found["seconds_left"] == pytest.approx(left)
+    sizes = [row["disk_MB"] for row in found["iterations"]]
+    own = sum(f.lstat().st_size for f in copied.folder.glob("iter.000000/**/*") if f.is_file())
+    assert sizes[2] is None and sizes[0] == pytest.approx(own / 1e6, rel=0.1)
     text = wtemlp(copied, "status").stdout
+    assert f"disk: {sum(sizes[:2]):.1f} MB in 2 iterations; what can go tells: wtemlp clean" in text
     assert "in iter.000001/01.model_devi; log: wtemlp.log" in text and "to the end, if" in text
 
 

@@ -19,7 +19,7 @@ from wtemlp.md import walker_record
 from wtemlp.records import state, sweep_record, validation_record
 from wtemlp.records.state import RunState
 from wtemlp.session import session
-from wtemlp.stages import train
+from wtemlp.stages import train, training_steps
 from wtemlp.stages.exploration import explore
 from wtemlp.sweep.folder import GIVEN, check_folder, load_given, load_sweep
 
@@ -83,7 +83,7 @@ def readers(folder: Path):
         "table": (folder / "explored.npz", lambda: load_frames(folder / "explored.npz")),
         "walker": (task / "job.json", lambda: walker_record.read_record(task)),
         "walkers": (paths.explore(0) / "walkers.json", lambda: explore.task_folders(paths, 0)),
-        "training": (task / "input.json", lambda: train._steps(task)),
+        "training": (task / "input.json", lambda: training_steps.all_steps(task)),
         "given": (folder / GIVEN, lambda: load_given(folder)),
         "sweep": (folder / sweep_record.FILE, lambda: load_sweep(folder)),
         "record": (folder / "x.json", lambda: atomic_io.read_record(folder / "x.json", "remedy")),

@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from tests.support.params import GOOD
+from wtemlp import cli
 from wtemlp.config.keys.labels import Selection as Picking
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.core.errors import InputError, WtemlpError
@@ -529,6 +531,10 @@ def test_status_of_a_sweep(swept, monkeypatch, tmp_path):
     text = listing.describe(swept)
     assert "1 of 4 runs finished" in text and "no wtemlp is at work on it" in text
     assert "go on with: wtemlp sweep p.json m.json --biasfactor 1 16\n" in text
+    done = CliRunner().invoke(cli.cli, ["status", "--json", str(swept)])
+    runs = json.loads(done.output)["runs"]
+    assert len(runs) == 4 and runs["g64"] is None
+    assert runs["g1"]["state"]["finished"] and runs["g16"]["state"]["iteration"] == 1
     with locked(RunPaths(swept / "g16")):
         assert "iteration 1, train: running" in listing.describe(swept)
     assert listing.find_sweep(swept) == swept and listing.find_sweep(tmp_path) == swept

@@ -228,7 +228,7 @@ def plan(
 
 @cli.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path())
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, of a run.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(root: Path, as_json: bool) -> None:
     """Tell where the run, or the sweep, in ROOT stands, from its files alone.
 
@@ -239,14 +239,15 @@ def status(root: Path, as_json: bool) -> None:
       wtemlp status runs/quickstart/sweep
     """
     from wtemlp.cli.status import as_json as run_as_json
-    from wtemlp.cli.status import describe
+    from wtemlp.cli.status import describe, sweep_as_json
     from wtemlp.sweep.listing import describe as describe_sweep
     from wtemlp.sweep.listing import find_sweep
 
-    if as_json:
-        click.echo(json.dumps(run_as_json(root.resolve()), indent=1, default=str))
-        return
     folder = find_sweep(root.resolve())
+    if as_json:
+        found = run_as_json(root.resolve()) if folder is None else sweep_as_json(folder)
+        click.echo(json.dumps(found, indent=1, default=str))
+        return
     click.echo(describe(root.resolve()) if folder is None else describe_sweep(folder))
 
 

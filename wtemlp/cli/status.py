@@ -25,6 +25,7 @@ from wtemlp.report.findings import findings
 from wtemlp.report.table import format_table
 from wtemlp.session.lock import is_held
 from wtemlp.session.progress import read_live
+from wtemlp.sweep.folder import load_sweep
 from wtemlp.workflow import rewind
 
 STEP_WORDS = {
@@ -88,6 +89,9 @@ def describe(root: Path) -> str:
     lines += _places(paths, state)
     if not state.finished and (left := seconds_left(rows, state)):
         lines.append(f"about {duration(left)} to the end, if stages take as long as their last")
+    if sizes := [row.disk_MB for row in rows if row.disk_MB is not None]:
+        took = f"disk: {sum(sizes):.1f} MB in {len(sizes)} iterations"
+        lines.append(f"{took}; what can go tells: {shell_hints.alone('clean', root)}")
     cost = cost_in_words(rows)
     lines += _validation(root)
     lines += [one.line for one in findings(rows)[:MOST_FINDINGS]]
@@ -185,6 +189,14 @@ def as_json(root: Path) -> dict[str, Any]:
         "iterations": [asdict(row) for row in rows],
         "findings": [asdict(one) | {"severity": one.severity.name} for one in findings(rows)],
     }
+
+
+def sweep_as_json(folder: Path) -> dict[str, Any]:
+    """What ``wtemlp status --json`` prints of a sweep: its runs by name, null for those to come."""
+    sweep = load_sweep(folder)
+    arms = {} if sweep is None else {arm.folder: folder / arm.folder for arm in sweep.arms}
+    begun = {name: RunPaths(root).state.exists() for name, root in arms.items()}
+    return {"runs": {name: as_json(arms[name]) if there else None for name, there in begun.items()}}
 
 
 def _stage_folder(paths: RunPaths, state: states.RunState) -> Path:

@@ -23,9 +23,14 @@ def command(name: str, root: Path, *files: Path | str) -> str:
     str
         With quotes around what a shell would take apart.
     """
-    folder = [] if root.resolve() == Path().resolve() else ["-C", shown(root)]
     named = [shown(root / file) for file in files] or ["PARAM", "MACHINE"]
-    return shlex.join(["wtemlp", name, *folder, *named])
+    return there(name, root, *named)
+
+
+def there(name: str, root: Path, *words: str) -> str:
+    """A command that takes a run's folder as ``-C``, with words of its own, as ``rewind``."""
+    folder = [] if root.resolve() == Path().resolve() else ["-C", shown(root)]
+    return shlex.join(["wtemlp", *name.split(), *folder, *words])
 
 
 def status(root: Path) -> str:
@@ -50,9 +55,7 @@ def labels(what: str, root: Path, place: Path | None = None) -> str:
     place : Path, optional
         The folder of the frames; by default the word ``FOLDER``.
     """
-    folder = [] if root.resolve() == Path().resolve() else ["-C", shown(root)]
-    named = "FOLDER" if place is None else shown(place)
-    return shlex.join(["wtemlp", "labels", what, *folder, named])
+    return there(f"labels {what}", root, "FOLDER" if place is None else shown(place))
 
 
 def shown(path: Path) -> str:

@@ -54,6 +54,7 @@ class Summary:
     core_hours: dict[str, float] = field(default_factory=dict)
     """What the stages' tasks took, their time times the cores of the machine file."""
     gpu_hours: dict[str, float] = field(default_factory=dict)  #: likewise, of GPUs
+    disk_MB: float | None = None  #: what its folder took on this disk when its labels were read
 
     def add_errors(self, models: Sequence[Mapping[str, float]]) -> None:
         """Note the errors of the models, as :func:`wtemlp.stages.held_out.read_errors` has them."""

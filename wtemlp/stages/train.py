@@ -9,7 +9,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,20 @@ from wtemlp.config.records import Params
 from wtemlp.config.training import EPOCHS
 from wtemlp.config.training_input import overrule
 from wtemlp.core import paths
-from wtemlp.core.atomic_io import last_line, leading_int, load_array, read_json, reading, write_json
+from wtemlp.core.atomic_io import load_array, read_json, write_json
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
-from wtemlp.dispatch.tasks import Task, TaskResult
+from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen import adapter
 from wtemlp.md import dp
 from wtemlp.md.text_table import lcurve_names, read_table
 from wtemlp.stages import held_out, new_labels, retraining
 from wtemlp.stages.context import RunContext
+from wtemlp.stages.training_steps import TRAIN_AGAIN, all_steps
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
 DATA = ("data.init", "data.iters")  #: DP-GEN's links to the labelled frames, likewise
 JAX_SUFFIX = ".savedmodel"  #: JAX's own is another, and DP-GEN does not ask for it
-#: What to do about a damaged training input.
-TRAIN_AGAIN = "put it back, or move its iteration's 00.train away: the same command trains again"
 LAST_ROWS = 10  #: of a learning curve, that tell how a training ended
 COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
 
@@ -236,7 +235,7 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
             backward=tuple(backward),
             logs=logs,
             checkpoint=_checkpoint(job.commands),
-            steps=_steps(job.work_path / name),
+            steps=all_steps(job.work_path / name),
         )
         for name in job.run_tasks
     ], common
@@ -313,30 +312,6 @@ def _checkpoint(commands: Sequence[str]) -> str:
     curve = f"awk '!/^#/ {{ s = $1 }} END {{ print s + 0 }}' {paths.LCURVE}"
     there = _train_command(commands[0]).checkpoint
     return f"[ ! -f {there} ] || {{ {named} | grep . || {curve}; }}"
-
-
-def _steps(folder: Path) -> int:
-    file = folder / paths.TRAIN_INPUT
-    with reading(file, TRAIN_AGAIN):
-        training = read_json(file, TRAIN_AGAIN)["training"]
-    return int(training.get("numb_steps") or training.get("stop_batch") or 0)
-
-
-def how_far(failed: TaskResult, tasks: Sequence[Task]) -> TaskResult:
-    """The end of a training that failed, with the step that it came to."""
-    task = next(one for one in tasks if one.name == failed.name)
-    first, *quoted = failed.message.split("\n")
-    came = (
-        f"{first}\n  it came to step {done_steps(task.folder)} of {task.steps}; where its job was "
-        "killed (a time limit?), the same command goes on from its last checkpoint (every "
-        "save_freq steps), if it has one; else it begins again"
-    )
-    return replace(failed, message="\n".join([came, *quoted]))
-
-
-def done_steps(folder: Path) -> int:
-    """Training steps that a model has behind it, from its learning curve."""
-    return leading_int(last_line(folder / paths.LCURVE))
 
 
 def collect(context: RunContext, iteration: int) -> list[dict[str, float]]:

@@ -1,6 +1,5 @@
 """What a run has left on this disk that no later step reads."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from wtemlp.core import paths as names
 from wtemlp.core import shell_hints
+from wtemlp.core.atomic_io import size_of
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
 from wtemlp.records.state import RunState
@@ -35,7 +35,7 @@ class Leftover:
 
 def leftovers(paths: RunPaths, state: RunState) -> list[Leftover]:
     """All that no later step of a run reads; its labels, tables, logs and models are not in it."""
-    return [Leftover(kind, path, _size(path)) for kind, path in _found(paths, state)]
+    return [Leftover(kind, path, size_of(path)) for kind, path in _found(paths, state)]
 
 
 def _found(paths: RunPaths, state: RunState) -> Iterator[tuple[str, Path]]:
@@ -62,16 +62,6 @@ def _is_linked(paths: RunPaths, index: int, file: Path) -> bool:
     return file.resolve() in links
 
 
-def _size(path: Path) -> int:
-    if path.is_symlink() or path.is_file():
-        return path.lstat().st_size
-    return sum(
-        (Path(parent) / name).lstat().st_size
-        for parent, _, files in os.walk(path)
-        for name in files
-    )
-
-
 def clean(root: Path, dry: bool) -> list[str]:
     """Do ``wtemlp clean``, or say what it would do.
 
@@ -96,7 +86,8 @@ def clean(root: Path, dry: bool) -> list[str]:
     """
     paths = RunPaths(root)
     if dry:
-        return [*_described(paths), f"nothing is removed yet; do it with: {_again(root)}"]
+        again = f"{shell_hints.alone('clean', root)} --yes"
+        return [*_described(paths), f"nothing is removed yet; do it with: {again}"]
     with locked(paths):
         lines = _described(paths)
         for one in leftovers(paths, states.of_run(paths)):
@@ -105,11 +96,6 @@ def clean(root: Path, dry: bool) -> list[str]:
             else:
                 one.path.unlink(missing_ok=True)
     return [*lines, "removed"]
-
-
-def _again(root: Path) -> str:
-    folder = "" if root.resolve() == Path().resolve() else f" {shell_hints.shown(root)}"
-    return f"wtemlp clean{folder} --yes"
 
 
 def _described(paths: RunPaths) -> list[str]:
@@ -121,4 +107,4 @@ def _described(paths: RunPaths) -> list[str]:
             size = sum(one.size for one in own)
             lines.append(f"{size / 1e6:.1f} MB in {len(own)} places: {words}")
     whole = sum(one.size for one in found)
-    return [*lines, f"{whole / 1e6:.1f} MB of {_size(paths.root) / 1e6:.1f} MB can go"]
+    return [*lines, f"{whole / 1e6:.1f} MB of {size_of(paths.root) / 1e6:.1f} MB can go"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from wtemlp.analysis.frames import Decision, FrameTable
 from wtemlp.config.records import MachineSection
+from wtemlp.core.atomic_io import size_of
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import StageTasks, TaskResult, failure_of
 from wtemlp.dispatch.times import idle_seconds, stage_hours
@@ -25,6 +26,7 @@ from wtemlp.stages.exploration.clean_trajectories import clean
 from wtemlp.stages.labels_by_hand import LabelsAreMissing
 from wtemlp.stages.protocols import Submit
 from wtemlp.stages.registry import explorer_of
+from wtemlp.stages.training_steps import done_steps, how_far, require_whole
 from wtemlp.stages.trust import note_levels
 from wtemlp.workflow.convergence import converged
 from wtemlp.workflow.notes import (
@@ -193,12 +195,11 @@ class Loop:
     def run_train(self) -> None:
         """Train, freeze, compress and test them."""
         tasks, common = train.tasks(self.context, self.state.iteration)
-        stage = StageTasks(tasks, self.paths.train(self.state.iteration), common, train.done_steps)
+        stage = StageTasks(tasks, self.paths.train(self.state.iteration), common, done_steps)
         failed = self._run(stage, self.context.machines.train, allowed=len(tasks))
         if failed:  # an ensemble needs all its models, whatever ratio_failed says
-            raise failure_of(
-                stage.folder, [train.how_far(one, tasks) for one in failed], len(tasks)
-            )
+            raise failure_of(stage.folder, [how_far(one, tasks) for one in failed], len(tasks))
+        require_whole([task.folder for task in tasks])
 
     def post_train(self) -> None:
         """Link the models and note their errors."""
@@ -287,7 +288,7 @@ class Loop:
 
     def _nothing_to_learn(self, row: Summary) -> None:
         """No frame is to be labelled: well, if the models agree; else the run leads nowhere."""
-        words, leads_nowhere = nothing_to_learn(row)
+        words, leads_nowhere = nothing_to_learn(row, self.paths.root)
         if leads_nowhere:
             self._go_back(Step.MAKE_EXPLORE)
             raise CalculationError(f"{self.paths.explore(self.state.iteration)}: {words}")
@@ -310,6 +311,7 @@ class Loop:
             raise
         with self._summary() as row:
             row.labelled, row.label_failures = labelled, len(reasons)
+            row.disk_MB = round(size_of(self.paths.iteration(self.state.iteration)) / 1e6, 3)
         for name, reason in reasons.items():
             self._say(f"no label for {name}: {reason}")
         for line in self.explorer.labelling.remarks(self.context, self.state.iteration):

@@ -56,7 +56,7 @@ def stopped_in_words(found: Sequence[RunFinding], root: Path, state: RunState) -
     )
 
 
-def nothing_to_learn(row: Summary) -> tuple[str, bool]:
+def nothing_to_learn(row: Summary, root: Path) -> tuple[str, bool]:
     """Why no frame of an iteration is to be labelled.
 
     Returns
@@ -86,7 +86,8 @@ def nothing_to_learn(row: Summary) -> tuple[str, bool]:
         f"and no frame is left to learn from; {stopped[0].name}: {stopped[0].stopped}; "
         f"change model_devi_jobs[{row.iteration}] (lower bias factor or temperature, "
         "fewer steps, a wider guard): the iteration then explores anew; or give better initial "
-        f"data or longer trainings, and train on them with: wtemlp rewind {row.iteration}.train"
+        "data or longer trainings, and train on them with: "
+        + shell_hints.there("rewind", root, f"{row.iteration}.train")
     ), True
 
 

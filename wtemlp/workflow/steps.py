@@ -12,6 +12,7 @@ from wtemlp.records.walkers import WalkerSummary
 from wtemlp.session.progress import Reporter, quiet_reporter
 from wtemlp.session.stage import run_stage
 from wtemlp.stages import train as training
+from wtemlp.stages import training_steps
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.protocols import Submit
 from wtemlp.stages.registry import explorer_of
@@ -34,12 +35,13 @@ def train(run: RunContext, iteration: int) -> list[dict[str, float]]:
     Raises
     ------
     CalculationError
-        If a training failed.
+        If a training failed, or ended before its last step.
     """
     training.prepare(run, iteration)
     tasks, common = training.tasks(run, iteration)
-    stage = StageTasks(tasks, run.paths.train(iteration), common, training.done_steps)
+    stage = StageTasks(tasks, run.paths.train(iteration), common, training_steps.done_steps)
     _submit(run, run.machines.train, "train")(stage)
+    training_steps.require_whole([task.folder for task in tasks])
     return training.collect(run, iteration)
 
 

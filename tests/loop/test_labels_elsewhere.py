@@ -134,6 +134,9 @@ def test_outputs_and_files_come_back_in_parts(waiting):
     for system in systems:
         for coords, forces in zip(system["coords"], system["forces"], strict=True):
             assert np.abs(fp_outputs.law(coords)[1] - forces).max() < 1e-4
+    assert wtemlp(waiting, "export").returncode == 0
+    card = (waiting.folder / "potential/README.md").read_text()
+    assert "labels of iteration 0 (4 of 4 made by hand: " in card and "back.xyz, by Anna" in card
     assert "labels import: 3 labels" in (waiting.folder / "wtemlp.log").read_text()
 
 

@@ -27,6 +27,7 @@ NAME = "wtemlp_frame"  #: a frame's name, in the second line of its extended XYZ
 LABEL = "label.extxyz"  #: in a frame's folder: the label that came back
 LEFT_OUT = "left_out.json"  #: in a frame's folder: no label will come back
 RECORD = "by_hand.json"  #: beside labels and outputs that were made by hand: where they are from
+BY_HAND = "made by hand"  #: how the note of such a label begins
 REORDERED = "its atoms came back in another order: mapped by their positions"
 _HEAD = re.compile(rf"""(?<![\w-]){NAME}=["']?([^\s"']+)""")
 _ENERGY = re.compile(r"(?<![\w-])(free_energy|energy|Energy|REF_energy|energies)=")
@@ -182,7 +183,7 @@ def origin(folder: Path) -> str:
     file = folder / RECORD
     record = read_json(file, "remove it") if file.is_file() else {"from": "", "remark": ""}
     said = ", ".join(filter(None, (record["from"], record["remark"])))
-    return f"made by hand: {said}" if said else "made by hand"
+    return f"{BY_HAND}: {said}" if said else BY_HAND
 
 
 def has_label(folder: Path) -> bool:

@@ -22,9 +22,11 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import inputs, validation_record
 from wtemlp.records import state as states
+from wtemlp.records.labels import read_outcomes
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import Summary, summaries
 from wtemlp.records.validation_record import Validation
+from wtemlp.reference.by_hand import BY_HAND
 from wtemlp.stages import held_out
 from wtemlp.workflow.card import Card, SystemOfData, card_text, usage_files
 
@@ -101,6 +103,18 @@ def _copy(source: Path, goal: Path) -> None:
         shutil.copy2(source.resolve(), goal)
 
 
+def _labels(paths: RunPaths, index: int) -> str:
+    """What the labels of an iteration are called, with who made them where that was by hand."""
+    try:
+        outcomes = [one for one in read_outcomes(paths.label(index)) if one.labelled]
+    except (OSError, ValueError):
+        outcomes = []
+    own = [[note for note in one.notes or () if note.startswith(BY_HAND)] for one in outcomes]
+    notes = dict.fromkeys(note for found in own for note in found)
+    made = f" ({sum(map(bool, own))} of {len(own)} {'; '.join(notes)})" if notes else ""
+    return f"labels of iteration {index}{made}"
+
+
 def _data(
     paths: RunPaths, state: RunState, iteration: int
 ) -> tuple[list[dpdata.LabeledSystem], list[SystemOfData]]:
@@ -110,7 +124,7 @@ def _data(
     folders = [("initial data", paths.root / name) for name in state.init_data]
     for index in range(iteration):
         found = sorted(folder for folder in paths.label(index).glob("data.*") if folder.is_dir())
-        folders += [(f"labels of iteration {index}", folder) for folder in found]
+        folders += [(_labels(paths, index), folder) for folder in found]
     for source, folder in folders:
         try:
             there = systems_in(folder)

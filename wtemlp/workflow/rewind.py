@@ -222,14 +222,9 @@ def rewind_run(
     """
     paths = RunPaths(root)
     if dry:
-<<<<<<< HEAD
         rewind = _planned(paths, to, model)
         more = [] if model is None else ["--model", str(model)]
-        again = shlex.join(["wtemlp", "rewind", *_folder(root), to, *more, "--yes"])
-=======
-        rewind = _planned(paths, to)
-        again = shell_hints.there("rewind", root, to, "--yes")
->>>>>>> 576b98b (Trainings that end too early are told; disk in status; --json of sweeps; remedies checked)
+        again = shell_hints.there("rewind", root, to, *more, "--yes")
         return [*describe(paths, rewind), f"nothing is done yet; do it with: {again}"]
     said: list[str] = []
     with locked(paths), run_log(paths, said.append):
@@ -241,11 +236,6 @@ def rewind_run(
     return [*said, *describe(paths, rewind), f"go on with: {again}"]
 
 
-<<<<<<< HEAD
-def _folder(root: Path) -> list[str]:
-    return [] if root.resolve() == Path().resolve() else ["-C", shell_hints.shown(root)]
-
-
 def _planned(paths: RunPaths, to: str, model: int | None) -> Rewind:
     state = states.of_run(paths)
     if model is None:
@@ -253,10 +243,6 @@ def _planned(paths: RunPaths, to: str, model: int | None) -> Rewind:
     iteration, step = target_of_model(paths, to, state, model)
     times = state.retrained.count((iteration, model)) + 1
     return replace(plan(paths, iteration, step), model=model, times=times)
-=======
-def _planned(paths: RunPaths, to: str) -> Rewind:
-    return plan(paths, *target(to, states.of_run(paths)))
->>>>>>> 576b98b (Trainings that end too early are told; disk in status; --json of sweeps; remedies checked)
 
 
 def end_jobs(paths: RunPaths, rewind: Rewind, machines: Callable[[], Machines]) -> None:

@@ -31,6 +31,7 @@ from wtemlp.stages.trust import note_levels
 from wtemlp.workflow.convergence import converged
 from wtemlp.workflow.notes import (
     ToldFindings,
+    decisions_in_words,
     in_words,
     levels_in_words,
     nothing_to_learn,
@@ -277,12 +278,7 @@ class Loop:
             levels = note_levels(self.context, row)
             if self.context.params.trust is not None:
                 self._say(levels_in_words(levels))
-            ways = {"deviation": "", "random": ", picked at random from all,"}
-            how = ways.get(row.selection, f", picked by {row.selection},")
-            self._say(
-                f"{len(decided)} frames: {row.accurate} accurate, {row.candidate} candidates, "
-                f"{row.failed} failed; {row.selected}{how} go to the reference method"
-            )
+            self._say(decisions_in_words(row))
         if not row.selected:
             self._nothing_to_learn(row)
 
@@ -346,16 +342,10 @@ class Loop:
             f"iteration {self.state.iteration} of {self.state.n_iterations}: "
             f"{self.state.step.stage}"
         )
-        began = time.time()
+        began, root, change = time.time(), self.paths.root, self.on_change
         try:
             failed = run_stage(
-                stage,
-                title,
-                section,
-                self.paths.root,
-                self.reporter,
-                allowed=allowed,
-                on_change=self.on_change,
+                stage, title, section, root, self.reporter, allowed=allowed, on_change=change
             )
         except CalculationError:
             self._note_hours(stage, section, began)

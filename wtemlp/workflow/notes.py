@@ -56,6 +56,16 @@ def stopped_in_words(found: Sequence[RunFinding], root: Path, state: RunState) -
     )
 
 
+def decisions_in_words(row: Summary) -> str:
+    """What was decided on the frames of an iteration."""
+    ways = {"deviation": "", "random": ", picked at random from all,"}
+    how = ways.get(row.selection, f", picked by {row.selection},")
+    return (
+        f"{row.explored} frames: {row.accurate} accurate, {row.candidate} candidates, "
+        f"{row.failed} failed; {row.selected}{how} go to the reference method"
+    )
+
+
 def nothing_to_learn(row: Summary, root: Path) -> tuple[str, bool]:
     """Why no frame of an iteration is to be labelled.
 

@@ -191,7 +191,10 @@ def _means(
 def _bulk_modulus(
     series: Series, temperature_K: float, params: Params, symbols: Sequence[str]
 ) -> Estimate | None:
-    """Of the volume's fluctuation, ``kT <V> / var(V)``, GPa; None where it is not known."""
+    """Of the volume's fluctuation, ``kT <V> / var(V)``, GPa; None where it is not known.
+
+    The volume swings with the barostat, and how far changes slowly: the error is that of parts.
+    """
     mass = dict(zip(params.type_map, params.mass_map, strict=True))
     density = moments(series.density_g_cm3)
     if not density.std > 0 or not np.isfinite(density.std_error):
@@ -199,11 +202,10 @@ def _bulk_modulus(
     volume_A3 = sum(mass[name] for name in symbols) * AMU_G / density.mean * 1e24
     # The relative fluctuation of the volume is that of the density.
     modulus = KB_EV * temperature_K / (volume_A3 * (density.std / density.mean) ** 2)
-    return _estimate(
-        EV_A3_IN_GPA * modulus,
-        2 * EV_A3_IN_GPA * modulus * density.std_error / density.std,
-        density.independent,
-    )
+    squares = (series.density_g_cm3 - density.mean) ** 2
+    parts = np.array([part.mean() for part in np.array_split(squares, BLOCKS)])
+    relative = parts.std(ddof=1) / np.sqrt(BLOCKS) / squares.mean()
+    return _estimate(EV_A3_IN_GPA * modulus, EV_A3_IN_GPA * modulus * relative, BLOCKS)
 
 
 def _mean(of: Moments) -> Estimate:

@@ -84,7 +84,7 @@ DAMAGE = {
     "last half zeros": lambda raw: raw[: len(raw) // 2] + b"\0" * (len(raw) - len(raw) // 2),
 }
 #: Of a summary, what only the damaged file knew.
-TIMES = {"seconds", "waited", "core_hours", "gpu_hours"}
+TIMES = {"seconds", "waited", "core_hours", "gpu_hours", "disk_MB"}
 #: Records, and how the line about them begins to go on.
 DAMAGED = (
     "iter.000000/summary.json",

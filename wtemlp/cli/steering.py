@@ -150,7 +150,7 @@ def export_frames(folder: Path, root: Path) -> None:
 
 
 @labels.command(name="import")
-@click.argument("source", type=click.Path(path_type=Path, exists=True))
+@click.argument("source", type=click.Path(path_type=Path))
 @run_option
 @click.option("--remark", default="", help="Kept with the labels: who made them, and how.")
 @click.option("--last", is_flag=True, help="No more come: frames without a label are left out.")

@@ -57,6 +57,7 @@ def new(**keys):
         ("missed", {"trust_ratio": 1.0}, "1.6 times those that its trust levels stood for"),
         ("no candidate", {"candidate": 0, "accurate": 95, "labelled": 0}, "95 of 100"),
         ("all failed", {"candidate": 0, "accurate": 2, "failed": 98, "labelled": 0}, "98 of 100"),
+        ("beyond sel", {"beyond_sel": "up to 9 O neighbours within rcut (6 A)"}, "have up to 9 O"),
         ("few labels", {"labelled": 2}, "2 labels are few beside 100 frames"),
         ("redundant", {"new_labels": new(force_rmse_meV_A=50.0)}, "teach little"),
         ("over-fitted", {"force_rmse_trained": [20.0] * 4}, "50.5 meV/A there, 20 on"),
@@ -77,7 +78,7 @@ def test_each_finding(code, keys, words):
 
 
 def test_every_rule_is_tested():
-    tested = {mark.args[1][k][0] for mark in test_each_finding.pytestmark for k in range(15)}
+    tested = {mark.args[1][k][0] for mark in test_each_finding.pytestmark for k in range(16)}
     assert tested == {rule.code for rule in RULES}
 
 

@@ -329,3 +329,12 @@ def test_the_energy_of_gaussian_is_of_the_method_that_its_forces_are_of(tmp_path
     first, system = edited(context, "gaussian", forces, f"{line}\n{forces}")
     assert system["energies"][0] == pytest.approx(-75.0 * fp_outputs.HARTREE)
     assert any("whose forces these are" in note for note in first["notes"]), first
+
+
+@pytest.mark.parametrize(("sel", "words"), [([40, 80], ""), ([0, 1], "up to ")])
+def test_chosen_frames_that_are_denser_than_sel_are_told(tmp_path, sel, words):
+    context = prepared(tmp_path, "vasp")
+    descriptor = context.params.jdata["default_training_param"]["model"]["descriptor"]
+    descriptor |= {"type": "se_e2_a", "rcut": 2.0, "rcut_smth": 0.5, "sel": sel}
+    found = label_frames.neighbours_beyond_sel(context, 0)
+    assert found.startswith(words) and bool(found) == bool(words)

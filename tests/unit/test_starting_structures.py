@@ -10,7 +10,7 @@ from tests.support.params import write_system
 from tests.support.structures import OTHER, U, data_file, poscar, stru
 from tests.support.validation_jobs import make
 from wtemlp.config.machine.sections import load_machines
-from wtemlp.config.params import load_params
+from wtemlp.config.params import examine_params, load_params
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.findings import Findings
@@ -199,3 +199,16 @@ def test_an_unknown_format_is_refused_with_the_nearest(tmp_path, name, near):
         load(tmp_path)
     assert f'sys_format = "{name}"' in str(caught.value)
     assert f'did you mean "{near}"?' in str(caught.value)
+
+
+def test_structures_that_are_denser_than_sel_are_told(tmp_path):
+    write(tmp_path)
+    param = json.loads((tmp_path / "param.json").read_text())
+    model = param["default_training_param"]["model"]
+    for sel, told in ([0, 0], True), ([400, 800], False):
+        model["descriptor"] = {"type": "se_e2_a", "rcut": 5.0, "rcut_smth": 0.5, "sel": sel}
+        (tmp_path / "param.json").write_text(json.dumps(param))
+        found = examine_params(tmp_path / "param.json", tmp_path).look_at_files()
+        lines = [note for note in found.notes if "starting structures have up to" in note]
+        assert bool(lines) == told
+        assert not told or lines[0].startswith("param.json: default_training_param.model.descri")

@@ -10,6 +10,7 @@ from wtemlp.config import atoms, foreign
 from wtemlp.config.by_system import files_by_system, in_place
 from wtemlp.config.criteria import read_criteria, read_thresholds, read_trust_levels
 from wtemlp.config.data.files import below_a_prefix, data_entries
+from wtemlp.config.data.neighbour_limits import denser_structures
 from wtemlp.config.data.report import INIT, VALIDATION, DataReport, look_at_data
 from wtemlp.config.elements import odd_masses, read_mass_map, read_type_map
 from wtemlp.config.foreign import foreign_problems
@@ -96,6 +97,7 @@ class Examined:
             problems += [*missing_structures(file, root, used), *found.problems]
             notes = (
                 *found.notes,
+                *denser_structures(file, found.read.values()),
                 *melts_in_a_fixed_box(file.file, record.jobs, crystals(record, found)),
                 *hills_that_heat(
                     file.file, record.jobs, record.timestep_ps, n_atoms(record, found)

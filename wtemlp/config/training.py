@@ -17,6 +17,24 @@ _KEY = "default_training_param"
 #: Keys of a model that has no descriptor of its own: branches, parts, a type with defaults.
 _WITHOUT_DESCRIPTOR = ("model_dict", "models", "shared_dict", "type")
 
+#: Descriptors that take one list of types for all frames.
+PLAIN = (
+    "loc_frame",
+    "se_a",
+    "se_e2_a",
+    "se_r",
+    "se_e2_r",
+    "se_e3",
+    "se_at",
+    "se_a_3be",
+    "se_t",
+    "se_a_tpe",
+    "se_a_ebd",
+    "se_a_tpe_v2",
+    "se_a_ebd_v2",
+    "se_a_mask",
+)
+
 
 def model_suffix(params: Section) -> str:
     """How the names of the models end, as ``.pb``.

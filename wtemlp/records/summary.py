@@ -36,6 +36,7 @@ class Summary:
     candidate: int | None = None  #: the labelled ones included
     failed: int | None = None
     selected: int | None = None  #: sent to the reference method
+    beyond_sel: str = ""  #: neighbours in the selected frames, in words, where ``sel`` is less
     labelled: int | None = None  #: labels that came back and were accepted
     label_failures: int | None = None
     new_labels: LabelErrors | None = None

@@ -280,6 +280,11 @@ def _waited(rows: Sequence[Summary], k: int) -> str:
     return f"time is lost: no task ran in {' and '.join(said)}" if said else ""
 
 
+def _beyond_sel(rows: Sequence[Summary], k: int) -> str:
+    words = rows[k].beyond_sel
+    return f"frames that were selected have {words}, and sel is less" if words else ""
+
+
 RULES = (
     _Rule(
         "worse",
@@ -329,6 +334,13 @@ RULES = (
         Severity.WARNING,
         "raise model_devi_f_trust_hi, or lower the temperature or the bias factor",
         _all_failed,
+    ),
+    _Rule(
+        "beyond sel",
+        Severity.WARNING,
+        "the models, and LAMMPS without a word, leave neighbours out: give a larger sel and train "
+        "from iteration 0 in another folder, with these labels among the initial data",
+        _beyond_sel,
     ),
     _Rule("few labels", Severity.NOTE, "raise fp_task_max", _few),
     _Rule(

@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames
+from wtemlp.config.data.neighbour_limits import SelFrame, beyond_sel
+from wtemlp.config.data.report import SEL_ATOMS
+from wtemlp.config.schema.section import Section
 from wtemlp.core import paths
 from wtemlp.core.atomic_io import damaged, read_json, reading, replacing
 from wtemlp.core.errors import CalculationError, DamagedFile
@@ -162,3 +165,17 @@ def outcomes(
         )
         for k, name in enumerate(frames.names)
     ]
+
+
+def neighbours_beyond_sel(context: RunContext, iteration: int) -> str:
+    """The neighbours in the chosen frames, in words, where they are more than ``sel``; else ""."""
+    frames, atoms = [], 0
+    if not context.paths.explored(iteration).is_file():  # DP-GEN chooses
+        return ""
+    for folder in frame_folders(context.paths, iteration):
+        if (folder / paths.FRAME_DUMP).is_file() and atoms < SEL_ATOMS:
+            dump = chosen_frame(context, iteration, folder)
+            frames.append(SelFrame(dump.coords[0], dump.cells[0], dump.types - 1))
+            atoms += len(dump.types)
+    file = Section(context.params.source.name, context.params.jdata)
+    return "; ".join(words for _, words in beyond_sel(file, frames))

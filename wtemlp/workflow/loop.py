@@ -20,7 +20,7 @@ from wtemlp.records.summary import Summary, read_summary, save_summary, summarie
 from wtemlp.report.findings import RunFinding, findings
 from wtemlp.session.progress import Reporter
 from wtemlp.session.stage import run_stage
-from wtemlp.stages import new_labels, train
+from wtemlp.stages import label_frames, new_labels, train
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration.clean_trajectories import clean
 from wtemlp.stages.labels_by_hand import LabelsAreMissing
@@ -269,12 +269,12 @@ class Loop:
 
     def _note_decisions(self, decided: FrameTable) -> None:
         with self._summary() as row:
-            row.explored = len(decided)
-            row.accurate = decided.judged(Decision.ACCURATE)
+            row.explored, row.accurate = len(decided), decided.judged(Decision.ACCURATE)
             row.candidate = decided.judged(Decision.CANDIDATE)
             row.failed = decided.judged(Decision.FAILED)
             row.selected = decided.count(Decision.SELECTED)
             row.selection = self.context.params.selection.method
+            row.beyond_sel = label_frames.neighbours_beyond_sel(self.context, row.iteration)
             levels = note_levels(self.context, row)
             if self.context.params.trust is not None:
                 self._say(levels_in_words(levels))

@@ -21,6 +21,7 @@ from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen.taking_over import summarise
 from wtemlp.stages.exploration.conditions import held_back, lowered
 from wtemlp.stages.exploration.explore import WALKERS
+from wtemlp.stages.label_frames import neighbours_beyond_sel
 from wtemlp.stages.protocols import Say
 from wtemlp.stages.registry import explorer_of, explorer_that_made
 from wtemlp.stages.trust import note_levels
@@ -134,6 +135,8 @@ def _restore_summary(context: RunContext, iteration: int, step: Step | None, say
             _add_walkers(context, row)
     if step is None or step > Step.MAKE_LABEL:
         row.selection = context.params.selection.method
+        with suppress(OSError, ValueError, CalculationError):
+            row.beyond_sel = neighbours_beyond_sel(context, iteration)
         note_levels(context, row)
     if errors := read_errors(context.paths.label(iteration)):
         row.new_labels = summed_up(errors)

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from wtemlp.analysis.neighbours import closest_pairs, most_neighbours
+from wtemlp.analysis.neighbours import closest_pairs
 from wtemlp.config.data.files import HDF5, DataFault, Entry, data_entries, systems_in
+from wtemlp.config.data.neighbour_limits import SelFrame, beyond_sel
 from wtemlp.config.data.systems import LookedAt, Needed, SetOfFrames, look_at
 from wtemlp.config.records import TENSORFLOW
 from wtemlp.config.schema.section import Section
-from wtemlp.config.training import descriptors, training_members
+from wtemlp.config.training import PLAIN, descriptors, training_members
 from wtemlp.core.errors import InputError
 
 INIT, VALIDATION = "init_data_sys", "validation_data_sys"
@@ -21,23 +22,6 @@ SHOWN = 20  #: problems, systems
 OVERLAP_A, CLOSE_A = 0.1, 0.4  #: refused; told: no chemical bond is shorter than 0.74
 PAIR_ATOMS = 150_000  #: atoms in all frames whose shortest distances are looked at
 SEL_ATOMS = 20_000  #: atoms in all frames whose neighbours are counted
-#: Descriptors that take one list of types for all frames.
-PLAIN = (
-    "loc_frame",
-    "se_a",
-    "se_e2_a",
-    "se_r",
-    "se_e2_r",
-    "se_e3",
-    "se_at",
-    "se_a_3be",
-    "se_t",
-    "se_a_tpe",
-    "se_a_ebd",
-    "se_a_tpe_v2",
-    "se_a_ebd_v2",
-    "se_a_mask",
-)
 
 
 @dataclass(frozen=True)
@@ -265,54 +249,21 @@ class _Look:
 
     def _sel(self, trained: Sequence[Named]) -> None:
         """Compare ``sel`` with the neighbours in the densest and in evenly spaced frames."""
-        wanted = [(one, *limits) for one in descriptors(self.params) if (limits := _limits(one))]
-        frames = _telling(trained)
-        for rcut in dict.fromkeys(rcut for _, rcut, _ in wanted):
-            counts = [self._neighbours(*frame, rcut) for frame in frames]
-            most = np.max(counts, axis=0)
-            for descriptor, its_rcut, sel in wanted:
-                if its_rcut == rcut:
-                    self._compare(descriptor, rcut, sel, most)
-
-    def _neighbours(self, one: Named, part: SetOfFrames, frame: int, rcut: float) -> np.ndarray:
-        return most_neighbours(
-            part.coords[frame].reshape(-1, 3),
-            None if part.boxes is None else part.boxes[frame].reshape(3, 3),
-            part.types[frame] if one.found.mixed else part.types,
-            len(self.type_map),
-            rcut,
+        frames = (
+            SelFrame(
+                part.coords[frame].reshape(-1, 3),
+                None if part.boxes is None else part.boxes[frame].reshape(3, 3),
+                part.types[frame] if one.found.mixed else part.types,
+            )
+            for one, part, frame in _telling(trained)
         )
-
-    def _compare(
-        self, descriptor: Section, rcut: float, sel: int | list[int], most: np.ndarray
-    ) -> None:
-        if isinstance(sel, int):
-            small, found = most[-1] > sel, f"{most[-1]} neighbours"
-        else:
-            small = bool(np.any(most[:-1] > np.asarray(sel)))
-            found = ", ".join(f"{n} {name}" for n, name in zip(most, self.type_map, strict=False))
-            found += " neighbours"
-        if small:
+        for descriptor, words in beyond_sel(self.params, frames):
             error = descriptor.wrong(
                 "sel",
-                f"atoms of the initial data have up to {found} within "
-                f"rcut ({rcut:g} Angstrom): those beyond sel are left out; "
+                f"atoms of the initial data have {words}: those beyond sel are left out; "
                 'give more, or "auto"',
             )
             self.warnings.append(str(error).replace("; ", ": ", 1))
-
-
-def _limits(descriptor: Section) -> tuple[float, int | list[int]] | None:
-    """Cut-off and ``sel`` of a descriptor, one number where all types count together."""
-    rcut, sel = descriptor.get("rcut"), descriptor.get("sel")
-    if not isinstance(rcut, (int, float)) or not isinstance(sel, (int, list)):
-        return None
-    if isinstance(sel, list):
-        if not sel or not all(isinstance(n, int) for n in sel):
-            return None
-        if descriptor.get("type") not in PLAIN:
-            sel = sum(sel)
-    return float(rcut), sel
 
 
 def _step(systems: Sequence[Named], atoms: int) -> int:

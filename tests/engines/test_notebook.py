@@ -1,9 +1,10 @@
-"""The notebook of the analysis functions, run from its first cell to its last."""
+"""The notebooks, run from the first cell to the last."""
 
 import os
 import re
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -12,33 +13,46 @@ from nbclient import NotebookClient
 
 from tests.support.engines import ROOT, require_engine
 
-NOTEBOOK = ROOT / "examples" / "analysis.ipynb"
-SHORT_PS = 6.0  #: instead of the length that the notebook takes
+NOTEBOOKS = ROOT / "examples"
 
 
-@pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, int]:
-    """All that the notebook printed, and the number of its pictures."""
-    require_engine("lammps", "packmol")
-    folder = tmp_path_factory.mktemp("notebook")
-    notebook = nbformat.read(shutil.copy(NOTEBOOK, folder), as_version=4)
-    shortened = 0
-    for cell in notebook.cells:
-        cell.source, n = re.subn(
-            r"^PICOSECONDS = [\d.]+", f"PICOSECONDS = {SHORT_PS}", cell.source, flags=re.M
-        )
-        shortened += n
-    assert shortened == 1
+def executed(name: str, folder: Path, settings: Mapping[str, object]) -> tuple[str, int]:
+    """All that a notebook printed, and the number of its pictures.
+
+    Parameters
+    ----------
+    name : str
+        Its file.
+    folder : Path
+        Where it runs.
+    settings : mapping
+        Values that are given to the names at its top, in the place of its own.
+    """
+    notebook = nbformat.read(shutil.copy(NOTEBOOKS / name, folder), as_version=4)
+    for key, value in settings.items():
+        replaced = 0
+        for cell in notebook.cells:
+            line = rf"^{key} = [^ #\n]+"
+            cell.source, n = re.subn(line, f"{key} = {value}", cell.source, flags=re.M)
+            replaced += n
+        assert replaced == 1, key
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", ""))))
         patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         patch.setenv("OMP_NUM_THREADS", "1")
         NotebookClient(
-            notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}
+            notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": folder}}
         ).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     text = "".join(output.get("text", "") for output in outputs)
     return text, sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, int]:
+    """The notebook of the analysis functions, on a shorter trajectory."""
+    require_engine("lammps", "packmol")
+    return executed("analysis.ipynb", tmp_path_factory.mktemp("notebook"), {"PICOSECONDS": 6.0})
 
 
 def number(text: str, pattern: str) -> float:
@@ -60,6 +74,16 @@ def test_it_draws(printed):
     assert printed[1] == 3  # structure, self-diffusion, energies
 
 
-def test_it_is_kept_without_outputs():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+def test_the_loop_runs_from_its_files_to_a_verdict(tmp_path):
+    require_engine("lammps", "plumed", "deepmd")
+    text, pictures = executed("loop.ipynb", tmp_path, {"SIZE": 0.1, "MODELS": 2})
+    assert pictures == 2 and "iteration 1: next is" in text and "end of model_devi_jobs" in text
+    frames = [int(one) for one in re.findall(r"(\d+) frames, [\d.]+ meV/atom, \d+ meV/A", text)]
+    assert len(frames) == 3 and frames[0] < frames[1] < frames[2]
+    assert len(re.findall(r"^(?:good|not good|cannot tell|untested): ", text, re.M)) > 10
+
+
+@pytest.mark.parametrize("name", sorted(file.name for file in NOTEBOOKS.glob("*.ipynb")))
+def test_it_is_kept_without_outputs(name):
+    cells = nbformat.read(NOTEBOOKS / name, as_version=4).cells
     assert not any(cell.get("outputs") for cell in cells)

@@ -550,14 +550,12 @@ WRONG = [
     ({JOB + "sys_idx": []}, ["model_devi_jobs[0].sys_idx = []; must have one system"]),
     ({JOB + "sys_idx": ["0:2"]}, ['[0].sys_idx[0] = "0:2"; must be an index, or a range']),
     ({JOB + "sys_idx": ["0-2:0"]}, ['[0].sys_idx[0] = "0-2:0"; the step']),
-    ({"sys_configs": []}, ["sys_idx[0] = 0; sys_configs has no system"]),
     ({"sys_configs.0": ["*.cif"]}, ['sys_configs[0] = ["*.cif"]; no file matches', "conf/*.cif"]),
     ({"sys_configs.0": []}, ["sys_configs[0] = []; must name one structure"]),
     ({"sys_format": "lammps/lmp", "sys_configs_prefix": "no"}, ["sys_configs[0]", "no file"]),
     # elements
     ({"type_map": []}, ["type_map = []; must name one element"]),
     ({"type_map": ["O", "O"]}, ['type_map[1] = "O"; is given twice']),
-    ({"type_map": ["O", "X"], "mass_map": "auto"}, ['type_map[1] = "X"; "mass_map": "auto" knows']),
     ({"type_map": ["O", "C"]}, ['type_map = ["O", "C"]; must be O and H']),
     ({"mass_map": "automatic"}, ['mass_map = "automatic"; must be "auto" or a list']),
     ({"mass_map": [1.0]}, ["mass_map = [1.0]; must have one mass per element (2)"]),
@@ -596,6 +594,21 @@ def test_wrong_input_is_one_line(root, changes, parts):
     assert line.startswith("params.json: ")
     for part in parts:
         assert part in line
+
+
+def test_each_of_two_mistakes_is_a_line(root):
+    for changes, parts in (
+        ({"sys_configs": []}, [f"model_devi_jobs[{i}].sys_idx[0] = 0; sys_con" for i in (0, 1)]),
+        (
+            {"mass_map": "auto", "type_map": ["O", "X"]},
+            ['type_map[1] = "X"; "mass_map": "auto" knows', "must be O and H, in any order"],
+        ),
+    ):
+        with pytest.raises(InputError) as caught:
+            load(root, changed(changes))
+        lines = str(caught.value).splitlines()
+        assert len(lines) == len(parts)
+        assert all(part in line for part, line in zip(parts, lines, strict=True))
 
 
 def test_data_of_an_element_that_is_not_in_type_map(root):

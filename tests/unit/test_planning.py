@@ -232,7 +232,7 @@ def test_wrong_input_is_one_line_and_nothing_is_written(folder, plan, content, a
     ("changes", "words"),
     [
         ({"sys_configs": [["nowhere/*.POSCAR"]]}, ["no structure", "wtemlp init", "--from"]),
-        ({"type_map": ["O"]}, ["param.json"]),
+        ({"type_map": ["O", "O"]}, ["param.json"]),
     ],
 )
 def test_nothing_to_plan_from(folder, plan, changes, words):

@@ -315,23 +315,21 @@ def _parts(params: Section, root: Path) -> Iterator[Callable[[], object]]:
     yield lambda: _read_numb_models(params, len(entries))
     yield lambda: read_trust_levels(params)
     yield lambda: read_thresholds(params)
-    yield lambda: check_reference(params, read_reference(params), tuple(params["type_map"]))
+    yield lambda: check_reference(params, read_reference(params), read_type_map(params))
     yield lambda: check_labels(params, read_reference(params))
     yield lambda: _read_task_numbers(params)
     yield lambda: read_format(params)
     yield lambda: read_selection(params)
     yield lambda: read_md_options(params)
     yield lambda: read_reuse(params)
-    for key in ("init_batch_size", "sys_batch_size"):
-        yield partial(_check_batch_sizes, params, key, *_BATCH_SIZES[key])
+    yield from (partial(_check_batch_sizes, params, key, *of) for key, of in _BATCH_SIZES.items())
     if is_foreign(params):
         yield lambda: foreign.read_jobs(params)
     else:
         for entry in entries:
             yield partial(read_job, params, entry, root)
             yield partial(read_criteria, params, entry, (), params["fp_task_max"], 0)
-    yield lambda: check_training(params, tuple(params["type_map"]))
-    yield lambda: check_training_input(params)
+    yield lambda: _check_training(params)
     yield lambda: check_training_start(params)
 
 
@@ -354,6 +352,12 @@ def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dic
         jdata["init_batch_size"] = [sizes[entry.index] for entry in found]
     jdata.setdefault("ratio_failed", RATIO_FAILED)
     return jdata
+
+
+def _check_training(params: Section) -> None:
+    """What DeePMD-kit says of keys that are wrong already is no other mistake."""
+    check_training(params, read_type_map(params))
+    check_training_input(params)
 
 
 def _read_numb_models(params: Section, n_jobs: int) -> int:

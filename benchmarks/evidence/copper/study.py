@@ -56,7 +56,7 @@ class Size:
 
 CORE = ("unbiased", "strained", "ladder", "wte16")
 ALL = (*CORE, "hot", "wte64", "opes", "unbiased_nvt", "wte16_nvt", "ladder_nvt", "densities")
-_FULL = Size(ALL, 8, (60, 240), 200_000, 6000, 200, 200_000, 50_000)
+_FULL = Size(ALL, 8, (60, 240), 200_000, 6000, 200, 200_000, 10_000)
 SIZES = {
     "toy": Size(("unbiased", "wte16"), 1, (12,), 4000, 60, 4, 2000, 500),
     "smoke": replace(_FULL, arms=("unbiased", "wte16"), replicates=4, labels=(60,)),
@@ -321,7 +321,8 @@ def main() -> None:
     by_data: dict[tuple[int, int, str], list[Cell]] = {}
     for cell in todo:  # models of one data set one after another: they share it
         by_data.setdefault((cell.replicate, cell.labels, cell.arm), []).append(cell)
-    done = 0
+    write_json(out / "versions.json", {"size": given.size, **installed_versions()})
+    done: list[Cell] = []
     with ThreadPoolExecutor(given.workers) as pool:
         jobs = [
             pool.submit(lambda group: [do_cell(out, one, size) for one in group], group)
@@ -329,15 +330,14 @@ def main() -> None:
         ]
         for job, group in zip(jobs, by_data.values(), strict=True):
             job.result()
-            done += len(group)
+            done += group
+            write_rows(out / "errors.csv", [row for cell in done for row in error_rows(out, cell)])
+            write_rows(out / "md.csv", [row for cell in done for row in md_rows(out, cell)])
             print(
-                f"{done} of {len(todo)} models: {group[0].arm}, replicate "
+                f"{len(done)} of {len(todo)} models: {group[0].arm}, replicate "
                 f"{group[0].replicate}, {group[0].labels} labels",
                 flush=True,
             )
-    write_rows(out / "errors.csv", [row for cell in todo for row in error_rows(out, cell)])
-    write_rows(out / "md.csv", [row for cell in todo for row in md_rows(out, cell)])
-    write_json(out / "versions.json", {"size": given.size, **installed_versions()})
     print(json.dumps({"errors": str(out / "errors.csv"), "md": str(out / "md.csv")}))
 
 

@@ -56,7 +56,12 @@ def read(file: Path) -> dict[int, Errors]:
 
 def _of(rows: Sequence[Mapping[str, str]], labels: int) -> Errors:
     mine = [row for row in rows if int(row["labels"]) == labels]
-    replicates = tuple(sorted({int(row["replicate"]) for row in mine}))
+    # Comparisons are paired: of a study that is on its way, the replicates that all models have.
+    models = {(row["arm"], row["steps"]) for row in mine}
+    have = {(int(row["replicate"]), row["arm"], row["steps"]) for row in mine}
+    numbers = sorted({replicate for replicate, *_ in have})
+    replicates = tuple(one for one in numbers if all((one, *model) in have for model in models))
+    mine = [row for row in mine if int(row["replicate"]) in replicates]
     steps = sorted({int(row["steps"]) for row in mine}, reverse=True)
 
     def table(column: str) -> Table:
@@ -280,6 +285,35 @@ def tables(errors: Errors, labels: int) -> str:
     return "\n".join(lines)
 
 
+def md_table(file: Path, labels: int) -> str:
+    """What the models' MD did, as Markdown: failures of all runs, and their mean temperature."""
+    with file.open() as text:
+        rows = [row for row in csv.DictReader(text) if int(row["labels"]) == labels]
+    kelvins = sorted({int(float(row["kelvin"])) for row in rows})
+    lines = [
+        "MD with the models from the crystal: runs that failed, and the mean temperature of the "
+        "others, K.",
+        "",
+        "| arm | steps | " + " | ".join(f"{kelvin} K" for kelvin in kelvins) + " |",
+        "|---|---|" + "---|" * len(kelvins),
+    ]
+    for arm, steps in dict.fromkeys((row["arm"], row["steps"]) for row in rows):
+        cells = []
+        for kelvin in kelvins:
+            asked = (arm, steps, kelvin)
+            runs = [
+                row
+                for row in rows
+                if (row["arm"], row["steps"], int(float(row["kelvin"]))) == asked
+            ]
+            failed = [row for row in runs if row["failed"]]
+            means = [float(row["mean_K"]) for row in runs if row not in failed and row["mean_K"]]
+            mean = f"; {mean_and_interval(np.array(means), '.0f')}" if means else ""
+            cells.append(f"{len(failed)} of {len(runs)}{mean}")
+        lines.append(f"| `{arm}` | {steps} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def figure(errors: Errors, file: Path) -> None:
     """Draw the errors of all arms with all steps, each replicate a point."""
     import matplotlib
@@ -324,6 +358,7 @@ def main() -> None:
         sys.exit(worst > LEVEL * given.shuffle)
     for labels, errors in found.items():
         print(tables(errors, labels), end="\n\n")
+        print(md_table(given.folder / "md.csv", labels), end="\n\n")
         if given.figure:
             figure(errors, given.figure.with_stem(f"{given.figure.stem}_{labels}"))
 

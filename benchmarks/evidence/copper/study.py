@@ -178,6 +178,7 @@ def param_file(
         "validation_data_sys": [str(one) for one in tests],
         "sys_configs": [[str(start)]],
         "numb_models": 1,
+        "dp_compress": True,
         "default_training_param": training(steps),
         "model_devi_engine": "lammps",
         "model_devi_dt": REFERENCE["timestep_fs"] / 1000,

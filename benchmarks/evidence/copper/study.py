@@ -56,7 +56,7 @@ class Size:
 
 CORE = ("unbiased", "strained", "ladder", "wte16")
 ALL = (*CORE, "hot", "wte64", "opes", "unbiased_nvt", "wte16_nvt", "ladder_nvt", "densities")
-_FULL = Size(ALL, 8, (60, 240), 200_000, 6000, 200, 200_000, 10_000)
+_FULL = Size(ALL, 8, (60, 240), 200_000, 6000, 200, 200_000, 2_500)
 SIZES = {
     "toy": Size(("unbiased", "wte16"), 1, (12,), 4000, 60, 4, 2000, 500),
     "smoke": replace(_FULL, arms=("unbiased", "wte16"), replicates=4, labels=(60,)),

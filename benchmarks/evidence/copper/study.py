@@ -2,7 +2,9 @@
 
     python benchmarks/evidence/copper/study.py smoke --out runs/evidence
 
-Every step is a command of wtemlp's, so it goes on where it was when it is given again.
+Every step is a command of wtemlp's, so it goes on where it was when it is given again.  Models that
+``errors.csv`` and ``md.csv`` of the folder hold are not made again, so it goes on from these two on
+another machine.
 """
 
 import argparse
@@ -12,7 +14,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -297,6 +299,42 @@ def md_rows(out: Path, cell: Cell) -> Iterator[dict[str, Any]]:
         }
 
 
+class Tables:
+    """The two tables, which hold what has been found; a model in both is not made again.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of ``errors.csv`` and ``md.csv``.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._files = {"errors.csv": error_rows, "md.csv": md_rows}
+        self._out = out
+        self._rows: dict[str, dict[Cell, list[dict[str, Any]]]] = {}
+        for name in self._files:
+            known = self._rows[name] = {}
+            file = out / name
+            for row in csv.DictReader(file.open()) if file.exists() else ():
+                known.setdefault(cell_of(row), []).append(row)
+
+    def have(self, cell: Cell) -> bool:
+        """Whether a model is in both."""
+        return all(cell in rows for rows in self._rows.values())
+
+    def add(self, cells: list[Cell], order: list[Cell]) -> None:
+        """Add models that are done, and write both, their rows in this order."""
+        for name, of in self._files.items():
+            rows = self._rows[name]
+            rows |= {cell: list(of(self._out, cell)) for cell in cells if cell not in rows}
+            write_rows(self._out / name, [row for one in order for row in rows.get(one, ())])
+
+
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """The model of a row."""
+    return Cell(row["arm"], int(row["replicate"]), int(row["labels"]), int(row["steps"]))
+
+
 def write_rows(file: Path, rows: list[dict[str, Any]]) -> None:
     """Write a table whole."""
     text = io.StringIO()
@@ -314,16 +352,16 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     given = parser.parse_args()
     size, out = SIZES[given.size], (given.out / given.size).resolve()
-    if not (out / "tests" / "done").exists():
+    todo, tables = cells(size), Tables(out)
+    by_data: dict[tuple[int, int, str], list[Cell]] = {}
+    for cell in todo:  # models of one data set one after another: they share it
+        if not tables.have(cell):
+            by_data.setdefault((cell.replicate, cell.labels, cell.arm), []).append(cell)
+    if by_data and not (out / "tests" / "done").exists():
         print("test sets", flush=True)
         wtemlp("init", out / "tests", test_file(size))
         (out / "tests" / "done").touch()
-    todo = cells(size)
-    by_data: dict[tuple[int, int, str], list[Cell]] = {}
-    for cell in todo:  # models of one data set one after another: they share it
-        by_data.setdefault((cell.replicate, cell.labels, cell.arm), []).append(cell)
     write_json(out / "versions.json", {"size": given.size, **installed_versions()})
-    done: list[Cell] = []
     with ThreadPoolExecutor(given.workers) as pool:
         jobs = [
             pool.submit(lambda group: [do_cell(out, one, size) for one in group], group)
@@ -331,11 +369,10 @@ def main() -> None:
         ]
         for job, group in zip(jobs, by_data.values(), strict=True):
             job.result()
-            done += group
-            write_rows(out / "errors.csv", [row for cell in done for row in error_rows(out, cell)])
-            write_rows(out / "md.csv", [row for cell in done for row in md_rows(out, cell)])
+            tables.add(group, todo)
+            done = sum(map(tables.have, todo))
             print(
-                f"{len(done)} of {len(todo)} models: {group[0].arm}, replicate "
+                f"{done} of {len(todo)} models: {group[0].arm}, replicate "
                 f"{group[0].replicate}, {group[0].labels} labels",
                 flush=True,
             )

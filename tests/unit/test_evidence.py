@@ -2,8 +2,10 @@
 
 import csv
 import importlib.util
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,3 +100,14 @@ def test_the_script_shuffles_and_draws(tmp_path):
     )
     assert "| `wte16` | 6000 |" in drawn.stdout and "(b) better than unbiased" in drawn.stdout
     assert (tmp_path / "f_60.png").stat().st_size > 10_000
+
+
+def test_the_study_goes_on_from_its_tables(tmp_path):
+    study = load("study")
+    for name in ("errors.csv", "md.csv"):
+        shutil.copy(FOLDER / "core" / name, tmp_path)
+    tables, before = study.Tables(tmp_path), (tmp_path / "errors.csv").read_bytes()
+    todo = study.cells(study.SIZES["core"])
+    assert tables.have(todo[0]) and not tables.have(replace(todo[0], replicate=99))
+    tables.add([todo[0]], todo)  # it is not read from its folder, which is not there
+    assert (tmp_path / "errors.csv").read_bytes() == before

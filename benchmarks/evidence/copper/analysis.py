@@ -358,7 +358,8 @@ def main() -> None:
         sys.exit(worst > LEVEL * given.shuffle)
     for labels, errors in found.items():
         print(tables(errors, labels), end="\n\n")
-        print(md_table(given.folder / "md.csv", labels), end="\n\n")
+        if (given.folder / "md.csv").exists():
+            print(md_table(given.folder / "md.csv", labels), end="\n\n")
         if given.figure:
             figure(errors, given.figure.with_stem(f"{given.figure.stem}_{labels}"))
 

@@ -79,7 +79,8 @@ def test_the_loop_runs_from_its_files_to_a_verdict(tmp_path):
     text, pictures = executed("loop.ipynb", tmp_path, {"SIZE": 0.1, "MODELS": 2})
     assert pictures == 2 and "iteration 1: next is" in text and "end of model_devi_jobs" in text
     frames = [int(one) for one in re.findall(r"(\d+) frames, [\d.]+ meV/atom, \d+ meV/A", text)]
-    assert len(frames) == 3 and frames[0] < frames[1] < frames[2]
+    # Models of so few steps may agree on everything, so that nothing is labelled.
+    assert len(frames) == 3 and frames == sorted(frames)
     assert len(re.findall(r"^(?:good|not good|cannot tell|untested): ", text, re.M)) > 10
 
 

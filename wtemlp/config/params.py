@@ -356,7 +356,7 @@ def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dic
 
 def _check_training(params: Section) -> None:
     """What DeePMD-kit says of keys that are wrong already is no other mistake."""
-    check_training(params, read_type_map(params))
+    check_training(params, tuple(params["type_map"]) or read_type_map(params))
     check_training_input(params)
 
 

@@ -151,6 +151,7 @@ STOPS = (
     "sibling",
     "stopped",
     "poor sigma",
+    "beyond sel",
 )
 
 

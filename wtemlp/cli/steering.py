@@ -1,5 +1,6 @@
 """``wtemlp clean``, ``wtemlp export``, ``wtemlp labels`` and ``wtemlp rewind``."""
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -107,7 +108,7 @@ def rewind(to: str, yes: bool, root: Path, model: int | None, machine: Path | No
     from wtemlp.workflow.rewind import rewind_run
 
     folder = run_folder(root)
-    machines = lambda: recorded_machines(folder, machine)  # noqa: E731
+    machines = partial(recorded_machines, folder, machine)
     for line in rewind_run(folder, to, machines, not yes, model):
         click.echo(line)
 

@@ -54,6 +54,8 @@ def run_stage(
     results: list[TaskResult] = []
 
     def run(show: Callable[[Progress], None]) -> None:
+        """Run the tasks, and show how far they are."""
+
         def on_progress(counts: Progress) -> None:
             show(counts)
             on_change()

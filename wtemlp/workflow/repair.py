@@ -19,7 +19,7 @@ from wtemlp.records.summary import Summary, load_summary, read_summary, save_sum
 from wtemlp.stages import train
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen.taking_over import summarise
-from wtemlp.stages.exploration.conditions import held_back, lowered
+from wtemlp.stages.exploration.conditions import ceilings_of, lowered
 from wtemlp.stages.exploration.explore import WALKERS
 from wtemlp.stages.label_frames import neighbours_beyond_sel
 from wtemlp.stages.protocols import Say
@@ -129,7 +129,7 @@ def _restore_summary(context: RunContext, iteration: int, step: Step | None, say
     if (step is None or step > Step.MAKE_EXPLORE) and iteration < len(context.params.jobs):
         job = context.params.jobs[iteration]
         before = [read_summary(context.paths.summary(index)) for index in range(iteration)]
-        row.lowered = lowered(job, held_back(job, [one for one in before if one is not None]))
+        row.lowered = lowered(job, ceilings_of(job, [one for one in before if one is not None]))
     if step is None or step > Step.POST_EXPLORE:
         with suppress(OSError, ValueError, CalculationError):
             _add_walkers(context, row)

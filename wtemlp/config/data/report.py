@@ -90,6 +90,7 @@ class _Look:
         self.sampled = ""
 
     def report(self) -> DataReport:
+        """Look at all systems, and say what is wrong with each."""
         needed = _needed(self.params, self.type_map)
         for key in (INIT, VALIDATION):
             for entry in data_entries(self.params, key, self.root):

@@ -165,6 +165,7 @@ def _temperature_plot(found: Validation, ensemble: str, runs: Sequence[MdRun]) -
     last = {run.target_K: run for run in runs}
 
     def add(run: MdRun) -> None:
+        """Draw one run's temperature."""
         curve = run.curves["temperature"]
         plot.add_scatter(
             x=style.numbers(curve.x),

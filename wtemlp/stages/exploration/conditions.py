@@ -69,7 +69,7 @@ def _biases(
     return [(None, (), ceiling.biasfactor)]
 
 
-def held_back(job: ExploreJob, before: Sequence[Summary]) -> dict[Place, Ceiling]:
+def ceilings_of(job: ExploreJob, before: Sequence[Summary]) -> dict[Place, Ceiling]:
     """How far the bias of a job may go, as the iterations before have shown."""
     walkers = ((row.iteration, row.walkers) for row in before)
     return limits.ceilings(walkers) if job.wte.adapt_biasfactor else {}

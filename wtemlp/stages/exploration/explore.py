@@ -25,7 +25,7 @@ from wtemlp.records.walkers import LoweredBias, WalkerSummary, with_scatters
 from wtemlp.stages.context import RunContext
 from wtemlp.stages.exploration import dpgen_scripts
 from wtemlp.stages.exploration import walker_results as one
-from wtemlp.stages.exploration.conditions import Combination, combinations, held_back, lowered
+from wtemlp.stages.exploration.conditions import Combination, ceilings_of, combinations, lowered
 from wtemlp.stages.exploration.data_volumes import DataVolumes
 from wtemlp.stages.exploration.previous_hills import PreviousHills, PreviousWalkers
 from wtemlp.stages.exploration.scripts import ToWrite, scripts_of, scripts_that_made
@@ -69,7 +69,7 @@ def prepare(
     graphs = _link_models(context, iteration)
     write_json(folder / CUR_JOB, context.params.jdata["model_devi_jobs"][iteration])
     starts = write_structures(context, iteration, job, folder / CONFS)
-    held = held_back(job, before)
+    held = ceilings_of(job, before)
     walkers = combinations(job, starts, held)
     previous = _previous_walkers(context, iteration, job)
     volumes = DataVolumes(context, iteration) if job.press_bar and job.script == OWN else None

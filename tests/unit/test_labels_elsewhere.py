@@ -10,10 +10,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from tests.support.label_inputs import prepared
 from tests.support.waters import water_box
 from wtemlp.core import paths
+from wtemlp.core.errors import InputError
 from wtemlp.preflight.agreement import energy_unit
 from wtemlp.reference import by_hand
 from wtemlp.reference.base import Frames
 from wtemlp.stages import label, label_frames
+from wtemlp.workflow import labels, labels_import
 
 TYPE_MAP = ("O", "H")
 CELL = np.array([[6.4, 0, 0], [0.3, 6.4, 0], [0.2, 0.1, 6.4]])
@@ -170,3 +172,10 @@ def test_energies_in_another_unit_are_known_by_the_models():
     assert energy_unit([1.02 * x for x in models], models) == ""
     assert energy_unit([x / 27.2114 for x in models[:1]], models[:1]) == ""
     assert energy_unit([models[0] / 27.2114, *models[1:]], models) == ""
+
+
+@pytest.mark.parametrize("what", [labels.export, labels_import.take])
+def test_where_there_is_no_run_nothing_is_written(tmp_path, what):
+    with pytest.raises(InputError, match="there is no run here"):
+        what(tmp_path, tmp_path / "frames")
+    assert list(tmp_path.iterdir()) == []

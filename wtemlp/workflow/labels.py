@@ -183,6 +183,7 @@ def export(root: Path, folder: Path) -> list[str]:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(str(folder), "is there already", "name a folder that is not")
+    states.of_run(RunPaths(root))  # before the lock: nothing is written where there is no run
     with locked(RunPaths(root)), run_log(RunPaths(root), lambda line: None):
         waiting = WaitingRun(root)
         missing = {path.name for path in waiting.missing()}

@@ -11,6 +11,7 @@ from wtemlp.core.formatting import some
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight import agreement, data_trial
 from wtemlp.records import data_check
+from wtemlp.records import state as states
 from wtemlp.reference import by_hand
 from wtemlp.reference.base import Labels
 from wtemlp.session.lock import locked
@@ -49,6 +50,7 @@ def take(root: Path, source: Path, remark: str = "", last: bool = False) -> list
         method; nothing is taken.
     """
     said: list[str] = []
+    states.of_run(RunPaths(root))  # before the lock: nothing is written where there is no run
     with locked(RunPaths(root)), run_log(RunPaths(root), said.append):
         waiting = WaitingRun(root)
         found = Imported(waiting, source)

@@ -1,6 +1,7 @@
 """What a run's numbers say: each finding with its remedy, and only where it holds."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,12 @@ from wtemlp.config.keys.labels import STOPS
 from wtemlp.records.label_errors import LabelErrors
 from wtemlp.records.summary import Summary
 from wtemlp.records.walkers import WalkerSummary
-from wtemlp.report.findings import RULES, Severity, findings
+from wtemlp.report import findings as rules
+from wtemlp.report.findings import RULES, Severity
+
+
+def findings(rows, root=Path()):
+    return rules.findings(rows, root)
 
 
 def row(iteration=0, **keys):
@@ -99,6 +105,14 @@ def test_the_model_that_is_least_like_the_others_is_named():
     assert found.what.startswith("model 2 trained unlike its siblings: 9 meV/atom beside 2 to 2.2")
     assert "400 meV/A beside 49 to 51" in found.what
     assert found.remedy.endswith("wtemlp rewind 1.train --model 2")
+
+
+def test_a_remedy_works_where_the_run_is_elsewhere(tmp_path, monkeypatch):
+    rows = [row(0), row(1, force_rmse_models=[80.0, 85.0, 81.0, 82.0])]
+    run = tmp_path / "a run {0}"
+    assert f"-C '{run}' 1.train" in findings(rows, run)[0].remedy
+    monkeypatch.chdir(tmp_path)
+    assert findings(rows, run)[0].remedy.endswith("wtemlp rewind -C 'a run {0}' 1.train")
 
 
 def test_one_bad_sibling_does_not_make_the_run_worse():

@@ -58,3 +58,18 @@ def test_commands_that_are_named_are_there_with_their_options():
                     wrong.append(f"{file.relative_to(ROOT)}: {match[0]!r}: no {what}")
     assert not wrong
     assert {"run", "check", "rewind", "clean", "doctor", "labels", "export"} <= named
+
+
+#: Commands that work in no folder of a run, or name it themselves.
+ANYWHERE = {"compare", "doctor", "dp", "lmp", "new", "schema"}
+
+
+def test_a_command_to_be_typed_is_for_the_folder_of_the_run():
+    """A text has place-holders in it; what is to be typed as it stands knows where the run is."""
+    wrong = [
+        f"{file.relative_to(ROOT)}: {match[0]!r}"
+        for file, text in texts()
+        for match in re.finditer(r"(?:: |with: )wtemlp ([a-z]+)(?! [A-Z]{3})", text)
+        if match[1] in set(cli.commands) - ANYWHERE
+    ]
+    assert not wrong

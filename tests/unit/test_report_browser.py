@@ -1,5 +1,7 @@
 """The page in a real browser: drawn, quiet, alone, readable on a phone, in the dark, on paper."""
 
+from pathlib import Path
+
 import pytest
 from markupsafe import Markup
 
@@ -31,7 +33,7 @@ def page(tmp_path_factory):
     folder.mkdir()
     validation_record.save(folder / validation_record.FILE, validation())
     inputs = [InputFile("param.json", {"a_long_key": ["a long value"] * 30})]
-    facts = RunFacts("Water", (TRUST,), run.init_data, TYPE_MAP, inputs=inputs)
+    facts = RunFacts("Water", Path(), (TRUST,), run.init_data, TYPE_MAP, inputs=inputs)
     return write_report(run.root, facts)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_page_and_paper_have_them(tmp_path):
     run = write_run(tmp_path / "run")
     (record := run.init_data[0].parent / ENSEMBLES).parent.mkdir(exist_ok=True)
     save_ensembles(record, [NVT, WTE])
-    facts = RunFacts("a run", [TRUST], run.init_data, TYPE_MAP)
+    facts = RunFacts("a run", Path(), [TRUST], run.init_data, TYPE_MAP)
     page = Page(write_report(run.root, facts))
     assert "Initial data" in page.words and "WTE γ = 64" in page.words
     figures = ensemble_figures(read_run(run.root, run.init_data, TYPE_MAP).ensembles)

@@ -45,6 +45,7 @@ def _facts(run: SyntheticRun, **changes) -> RunFacts:
     return RunFacts(
         **{
             "title": "Water <27> & more",
+            "root": Path(),
             "trust": (TRUST,),
             "init_data": run.init_data,
             "type_map": TYPE_MAP,

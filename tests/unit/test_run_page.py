@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -241,7 +242,7 @@ def test_a_run_that_only_trains_has_no_empty_figures_of_exploration(tmp_path):
     )
     keys = [one.key for one in all_figures(training, ())]
     assert keys == ["learning", "rdf", "timeline", "cost"]
-    text = render(training, RunFacts("only trained", (), (), TYPE_MAP, final=0))
+    text = render(training, RunFacts("only trained", Path(), (), (), TYPE_MAP, final=0))
     assert "frames, trained on" in text and "Nothing was explored yet" not in text
     assert "Walkers" not in text and "frames labelled" not in text
     explored = RunData([IterationData(0, Summary(iteration=0, explored=9))], [], [], [], final=0)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.loop_runs import make_run
+from wtemlp.cli import cli, main
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine
@@ -16,7 +17,7 @@ from wtemlp.preflight.before import Begin, require, show
 from wtemlp.preflight.findings import Findings, Level
 from wtemlp.records.compatibility import first_state
 from wtemlp.session.progress import quiet_reporter
-from wtemlp.session.session import run_log
+from wtemlp.session.session import at_work, run_log
 from wtemlp.session.stage import run_stage
 from wtemlp.stages.context import RunContext
 from wtemlp.workflow.loop import STEPS, Loop
@@ -115,3 +116,18 @@ def test_what_a_command_raises_is_what_check_shows(context):
 def test_the_quiet_reporter_says_nothing(capsys):
     quiet_reporter().say("a line")
     assert capsys.readouterr() == ("", "") and sys.stdout is not None
+
+
+def test_who_is_interrupted_learns_how_to_end_the_jobs_of_that_run(tmp_path, monkeypatch, capsys):
+    run = RunPaths(tmp_path / "a run")
+    run.root.mkdir()
+
+    def interrupted(**_) -> None:
+        with at_work(run, "run", tmp_path / "param.json", tmp_path / "machine.json", quiet=True):
+            raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "main", interrupted)
+    with pytest.raises(SystemExit, match="130"):
+        main()
+    assert capsys.readouterr().err.endswith("or end them with: wtemlp cancel 'a run'\n")

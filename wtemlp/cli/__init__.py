@@ -345,10 +345,8 @@ def main() -> None:
     configure_logging()
     try:
         cli(standalone_mode=False)
-    except click.exceptions.Abort:
-        _interrupted()
-    except KeyboardInterrupt:
-        _interrupted()
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        _interrupted(error.__cause__ or error)
     except click.ClickException as error:
         click.echo(f"wtemlp: {error.format_message()}", err=True)
         sys.exit(2)
@@ -390,10 +388,9 @@ def configure_logging() -> None:
     root.setLevel(logging.INFO)
 
 
-def _interrupted() -> None:
-    click.echo(
-        "\nwtemlp: interrupted; the state is saved and running tasks go on; "
-        "give the same command again to go on, or end them with: wtemlp cancel",
-        err=True,
-    )
+def _interrupted(error: BaseException) -> None:
+    again = "give the same command again to go on"
+    if notes := getattr(error, "__notes__", ()):  # tasks were running: how to end them
+        again = f"the state is saved and running tasks go on; {again}, or {notes[0]}"
+    click.echo(f"\nwtemlp: interrupted; {again}", err=True)
     sys.exit(EXIT_INTERRUPTED)

@@ -1,5 +1,6 @@
 """``wtemlp report``."""
 
+import shlex
 import webbrowser
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def report(root: Path, output: Path | None, figures: Path | None, show: bool) ->
         if output is not None or figures is not None:
             raise click.UsageError(
                 f"{root} is no run: its comparison is written as a whole; name a folder with: "
-                f"wtemlp compare {root} -o FOLDER"
+                f"wtemlp compare {shlex.quote(str(root))} -o FOLDER"
             )
         page = compared_again(root, lambda line: click.echo(line, err=True))
         click.echo(f"wrote {page}")

@@ -94,7 +94,7 @@ def describe(root: Path) -> str:
         lines.append(f"{took}; what can go tells: {shell_hints.alone('clean', root)}")
     cost = cost_in_words(rows)
     lines += _validation(root)
-    lines += [one.line for one in findings(rows)[:MOST_FINDINGS]]
+    lines += [one.line for one in findings(rows, root)[:MOST_FINDINGS]]
     return "\n".join([*lines, "", format_table(rows), *[f"cost: {cost}"] * bool(cost)])
 
 
@@ -187,7 +187,7 @@ def as_json(root: Path) -> dict[str, Any]:
         "folder": str(_stage_folder(paths, state)),
         "log": str(paths.log),
         "iterations": [asdict(row) for row in rows],
-        "findings": [asdict(one) | {"severity": one.severity.name} for one in findings(rows)],
+        "findings": [asdict(one) | {"severity": one.severity.name} for one in findings(rows, root)],
     }
 
 

@@ -176,7 +176,7 @@ def baselines_figure(comparison: Comparison) -> Figure:
             plots.append(Plot(_forest(comparison, rows, axis), title))
     empty = (
         "There is no baseline among the runs (unbiased MD, random picks, a higher temperature): "
-        "wtemlp sweep --baseline random,highT makes them."
+        "wtemlp sweep PARAM MACHINE --baseline random,highT makes them."
     )
     return Figure("baselines", "Against the baselines", caption, plots, empty)
 

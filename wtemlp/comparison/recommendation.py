@@ -132,7 +132,8 @@ def _refusal(
         return none(
             f"No bias factor can be recommended: the runs have no number of labels in common "
             f"({labels}).",
-            "Let them go on to the same number, or compare at the same budget: wtemlp sweep.",
+            "Let them go on to the same number, or compare at the same budget: wtemlp sweep PARAM "
+            "MACHINE.",
         )
     if not budget.labels:
         return none(

@@ -72,7 +72,9 @@ def read_sources(
     found = list({one.folder: one for one in found}.values())
     if not found:
         where = " ".join(shell_hints.shown(one) for one in directories)
-        raise InputError(where, "no run has begun there", "start them with: wtemlp sweep")
+        raise InputError(
+            where, "no run has begun there", "start them with: wtemlp sweep PARAM MACHINE"
+        )
     runs = []
     for number, one in enumerate(_with_own_names(found), 1):
         say(f"reading {one.name} ({number} of {len(found)})")

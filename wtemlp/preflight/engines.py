@@ -129,7 +129,7 @@ def _check_version(
         findings.warning(
             where,
             f"{name} on {place.host} does not tell its version ({status}): {said}",
-            "try it in a job: wtemlp check --submit",
+            "try it in a job: wtemlp check PARAM MACHINE --submit",
         )
         return
     version = next(filter(None, match.groups())).strip()

@@ -7,9 +7,11 @@ itself, at that moment and at its end, show what :func:`findings` finds.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 
 import numpy as np
 
+from wtemlp.core import shell_hints
 from wtemlp.core.formatting import duration
 from wtemlp.records.summary import Summary
 
@@ -56,23 +58,27 @@ class RunFinding:
 class _Rule:
     code: str
     severity: Severity
-    remedy: str  #: may name the ``{iteration}``, and the ``{model}`` least like its siblings
+    remedy: str  #: may name the way back to its training, ``{back}``, and the ``{model}`` least
+    #: like its siblings
     find: Callable[[Sequence[Summary], int], str]  #: what is the matter; "": nothing
 
 
-def findings(rows: Sequence[Summary]) -> list[RunFinding]:
+def findings(rows: Sequence[Summary], root: Path) -> list[RunFinding]:
     """All that is found in a run, the newest iteration first, what matters more before the rest.
 
     Parameters
     ----------
     rows : sequence of Summary
         The iterations in their order, as far as they have come.
+    root : Path
+        The run's folder, absolute: commands in remedies are for it.
     """
     found = []
     for place, row in enumerate(rows):
         for rule in RULES:
             if what := rule.find(rows, place):
-                remedy = rule.remedy.format(iteration=row.iteration, model=_unlike(row))
+                back = shell_hints.there("rewind", root, f"{row.iteration}.train")
+                remedy = rule.remedy.format(back=back, model=_unlike(row))
                 found.append(RunFinding(rule.code, row.iteration, rule.severity, what, remedy))
     return sorted(found, key=lambda one: (-one.iteration, -one.severity))
 
@@ -291,7 +297,7 @@ RULES = (
         Severity.WARNING,
         "likely causes: trainings too short for the data that were added, labels that contradict "
         "the initial data, too small a cut-off or network, frames from too high a bias factor; go "
-        "back with: wtemlp rewind {iteration}.train",
+        "back with: {back}",
         _worse,
     ),
     _Rule(
@@ -360,7 +366,7 @@ RULES = (
         "sibling",
         Severity.WARNING,
         "its deviations make the mean look worse, and frames that are known candidates; train it "
-        "again, with another seed: wtemlp rewind {iteration}.train --model {model}",
+        "again, with another seed: {back} --model {model}",
         _sibling,
     ),
     _Rule(

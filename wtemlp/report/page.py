@@ -62,6 +62,7 @@ class RunFacts:
     """What a page says of a run beyond what the iterations' folders hold."""
 
     title: str
+    root: Path  #: the run's folder, absolute
     trust: Sequence[tuple[float, float]]
     """Lower and upper trust level of the force deviation of each system, eV/Angstrom."""
     init_data: Sequence[Path]  #: folders of the initial labelled data (deepmd/npy)
@@ -157,7 +158,7 @@ def render(run: RunData, facts: RunFacts) -> str:
     rows = iteration_table(summaries)
     if run.only_trains:
         caption, rows = _TRAINING, without_empty(rows)
-    found = findings(summaries)
+    found = findings(summaries, facts.root)
     blocks: list[PageSection | Figure] = [
         section("Findings", "findings.html.j2", key="findings", found=found),
         table_section(

@@ -85,6 +85,7 @@ def _facts(paths: RunPaths, state: RunState, at_work: bool, error: str) -> RunFa
     goes_on = at_work and not state.finished and not error
     return RunFacts(
         title=f"{root.name}: {Path(state.params).name}",
+        root=root,
         trust=state.trust,
         init_data=init_data,
         type_map=state.type_map,

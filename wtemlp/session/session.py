@@ -167,5 +167,7 @@ def at_work(
             raise
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
+            if interrupted:
+                error.add_note(f"end them with: {shell_hints.alone('cancel', paths.root)}")
             reporter.end("interrupted" if interrupted else f"{type(error).__name__}: {error}")
             raise

@@ -17,7 +17,7 @@ from wtemlp.records.compatibility import EXHAUSTED
 from wtemlp.records.pins import Pins
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary, summaries
-from wtemlp.report.findings import RunFinding, findings
+from wtemlp.report.findings import RunFinding
 from wtemlp.session.progress import Reporter
 from wtemlp.session.stage import run_stage
 from wtemlp.stages import label_frames, new_labels, train
@@ -69,7 +69,7 @@ class Loop:
         self.reporter, self.on_change = reporter, on_change
         self.paths, self.explorer = context.paths, explorer_of(context.params)
         self.written = inputs.written(context.params)
-        self._found = ToldFindings(findings(summaries(context.paths)))
+        self._found = ToldFindings(summaries(context.paths), context.paths.root)
 
     @classmethod
     def open(
@@ -118,7 +118,7 @@ class Loop:
         return loop
 
     def _stops(self) -> list[RunFinding]:
-        return stops(self.context.params, self.state, summaries(self.paths))
+        return stops(self.context.params, self.state, summaries(self.paths), self.paths.root)
 
     def run(self, one_stage: bool = False) -> RunState:
         """Do all steps that are left.

@@ -18,21 +18,28 @@ class ToldFindings:
 
     Parameters
     ----------
-    known : sequence of RunFinding
-        Those of before.
+    rows : sequence of Summary
+        The iterations when the command began: what is found in them has been told.
+    root : Path
+        The run's folder, absolute.
     """
 
-    def __init__(self, known: Sequence[RunFinding]) -> None:
-        self._known = {(one.code, one.iteration) for one in known}
+    def __init__(self, rows: Sequence[Summary], root: Path) -> None:
+        self._root = root
+        self._known = {(one.code, one.iteration) for one in findings(rows, root)}
 
     def new(self, rows: Sequence[Summary]) -> list[RunFinding]:
         """What is found now and was not before."""
-        found = [one for one in findings(rows) if (one.code, one.iteration) not in self._known]
+        found = [
+            one
+            for one in findings(rows, self._root)
+            if (one.code, one.iteration) not in self._known
+        ]
         self._known |= {(one.code, one.iteration) for one in found}
         return found
 
 
-def stops(params: Params, state: RunState, rows: Sequence[Summary]) -> list[RunFinding]:
+def stops(params: Params, state: RunState, rows: Sequence[Summary], root: Path) -> list[RunFinding]:
     """What ``stop_on`` stops a run at, and its user has not gone on with.
 
     Only what is known of the current iteration, and of the labels of the one before, counts: what
@@ -40,7 +47,7 @@ def stops(params: Params, state: RunState, rows: Sequence[Summary]) -> list[RunF
     """
     return [
         one
-        for one in findings(rows)
+        for one in findings(rows, root)
         if one.code in params.stop_on
         and one.iteration >= state.iteration - 1
         and (one.code, one.iteration) not in state.accepted

@@ -48,7 +48,7 @@ def rehearse(params: Params, machines: Machines, root: Path) -> list[str]:
     else:
         state = moved_to(old or fresh, came, len(params.jobs))
         lines.append(_where(state, old is None and came is None, len(params.jobs)))
-        if not state.finished and (known := stops(params, state, summaries(paths))):
+        if not state.finished and (known := stops(params, state, summaries(paths), paths.root)):
             return [*lines, f"it would be stopped, unless with --go-on: {known[0].line}"]
     if state.finished and not len(params.jobs) > state.iteration:
         return lines

@@ -4,7 +4,6 @@ A file that an earlier step made and that has gone since (a clean-up, a full dis
 that need it invalid; the run goes back to the step that makes it, in the same iteration.
 """
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -138,7 +137,7 @@ def _offer_training(context: RunContext, current: RunState, say: Say) -> None:
         inputs.written(context.params), inputs.data_pins(context.params, context.paths)
     )
     if changes := inputs.training_changes(kept, now):
-        again = _rewind_to(context, f"{current.iteration}.train")
+        again = shell_hints.there("rewind", context.paths.root, f"{current.iteration}.train")
         say(
             f"the models of iteration {current.iteration} know nothing of what has changed since "
             f"({some(changes)}); to train them again, before this command: {again}"
@@ -152,17 +151,11 @@ def _tell_late_edits(context: RunContext, current: RunState, say: Say) -> None:
     for iteration in range(done):
         kept = inputs.read(context.paths, iteration).get("explore")
         if kept is not None and inputs.changed_job(kept, now, iteration):
-            again = _rewind_to(context, f"{iteration}.explore")
+            again = shell_hints.there("rewind", context.paths.root, f"{iteration}.explore")
             say(
                 f"model_devi_jobs[{iteration}] has changed since iteration {iteration} explored "
                 f"with it, which changes nothing now; to explore anew, before this command: {again}"
             )
-
-
-def _rewind_to(context: RunContext, to: str) -> str:
-    root = context.paths.root
-    folder = [] if root == Path().resolve() else ["-C", shell_hints.shown(root)]
-    return shlex.join(["wtemlp", "rewind", *folder, to])
 
 
 def _with_reference(context: RunContext, old: RunState, fresh: RunState, say: Say) -> RunState:

@@ -148,7 +148,7 @@ def _tell_end(paths: RunPaths, state: RunState, reporter: Reporter) -> None:
     rows = summaries(paths)
     reporter.table(format_table(rows))
     if state.finished:
-        for one in findings(rows):
+        for one in findings(rows, paths.root):
             reporter.say(one.line)
         more = f"; {FURTHER}" if state.finished == EXHAUSTED else ""
         reporter.say(f"finished ({state.finished}) in {total_time(rows)} of work{more}")

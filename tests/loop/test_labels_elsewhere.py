@@ -97,7 +97,9 @@ def test_outputs_and_files_come_back_in_parts(waiting):
     assert "4 frames still wait: task.000.000001" in done.stdout
     # The same command waits on; what is exported now are the others.
     assert "4 of 5 frames wait" in wtemlp(waiting, "run", "param.json", "machine.json").stdout
-    assert "wrote 4 frames" in wtemlp(waiting, "labels", "export", "others").stdout
+    told = json.loads(wtemlp(waiting, "labels", "export", "others", "--json").stdout)
+    assert told["lines"][0].startswith("wrote 4 frames") and told["initial"] == 1
+    assert told["frames"][:4] == names[1:] and len(told["frames"]) == 5
     # Three more in a file, one of them without its name and with its atoms in another order.
     found = labelled(waiting)
     order = np.random.default_rng(0).permutation(81)
@@ -118,9 +120,10 @@ def test_outputs_and_files_come_back_in_parts(waiting):
     last = next(line for line in done.stdout.splitlines() if "leave them out" in line)
     words = last.partition("leave them out with: wtemlp ")[2].split()
     assert words == ["labels", "import", "back.xyz", "--last"]
-    done = wtemlp(waiting, *words, "--remark", "by Anna")
-    assert "1 frames are left out: no label came back" in done.stdout
-    assert "go on with: wtemlp run param.json machine.json" in done.stdout
+    told = json.loads(wtemlp(waiting, *words, "--remark", "by Anna", "--json").stdout)
+    assert "1 frames are left out: no label came back" in told["lines"]
+    assert told["lines"][-1] == "go on with: wtemlp run param.json machine.json"
+    assert (told["taken"], told["missing"], told["left_out"]) == (3, ["task.000.000004"], True)
     output = waiting.finish()
     assert "4 frames labelled" in output and waiting.state()["finished"]
     rows = json.loads((waiting.folder / FP / "labels.json").read_text())

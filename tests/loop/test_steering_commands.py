@@ -1,6 +1,7 @@
 """Commands that look at a run, do a stage of it, or clean up after it; and its log."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,33 @@ def test_a_rehearsal_writes_nothing(copied, tmp_path):
     done = wtemlp(copied, "run", "--dry-run", "param.json", "machine.json")
     assert "record.dpgen ends with iteration 0, post label:" in done.stdout
     assert "back to iteration 1, make train" in done.stdout and record.read_text() == "0 8\n"
+
+
+def test_what_is_done_at_once_is_told_as_json(copied):
+    def told(*words):
+        done = wtemlp(copied, *words, "--json")
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert all(isinstance(line, str) for line in found["lines"])
+        return found
+
+    place = copied.folder / "potential"
+    card = json.loads(Path(told("export")["card"]).read_text())
+    assert place.is_dir() and card["iteration"] == 2
+    dry, done = told("clean"), told("clean", "--yes")
+    assert (dry["done"], done["done"]) == (False, True)
+    assert {one["kind"] for one in done["places"]} == {"trajectories", "checkpoints"}
+    assert dry["places"] == done["places"] and done["bytes"] == sum(
+        one["bytes"] for one in done["places"]
+    )
+    assert not any((copied.folder / one["path"]).exists() for one in done["places"])
+    dry, done = told("rewind", "1.label"), told("rewind", "1.label", "--yes")
+    assert (dry.pop("done"), done.pop("done")) == (False, True)
+    assert dry.pop("lines")[:-1] == done.pop("lines")[:-1]
+    moved = ["iter.000001/02.fp", "iter.000002"]
+    where = {"iteration": 1, "step": "make_label", "model": None, "aside": "rewound/000"}
+    assert dry == done == where | {"moved": moved}
+    assert all((copied.folder / "rewound/000" / one).is_dir() for one in moved)
 
 
 def test_what_is_cleaned_no_later_step_reads(undisturbed, copied):

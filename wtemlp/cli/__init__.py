@@ -16,7 +16,7 @@ from wtemlp.cli.compare import compare
 from wtemlp.cli.doctor import doctor
 from wtemlp.cli.loop import run, step
 from wtemlp.cli.new import new, quickstart
-from wtemlp.cli.options import NumberLists, file_argument, folder_option
+from wtemlp.cli.options import NumberLists, file_argument, folder_option, json_option
 from wtemlp.cli.report import report
 from wtemlp.cli.steering import STEERING
 from wtemlp.cli.sweep import sweep
@@ -73,7 +73,7 @@ def init(param: Path, machine: Path, root: Path) -> None:
     help="Also send a tiny job through each stage's queue, and label a frame of each initial "
     "system there, to hold it against the data.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @folder_option
 def check(
     param: Path,
@@ -178,7 +178,7 @@ def schema(file: str, flat: bool) -> None:
     metavar="LOW HIGH",
     help="Temperatures to cover, K: gives the bias factor to write into PARAM.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @folder_option
 def plan(
     param: Path,
@@ -228,7 +228,7 @@ def plan(
 
 @cli.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path())
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def status(root: Path, as_json: bool) -> None:
     """Tell where the run, or the sweep, in ROOT stands, from its files alone.
 

@@ -4,10 +4,12 @@ import sys
 
 import click
 
+from wtemlp.cli.options import json_option
+
 
 @click.command()
 @click.option("--install", "do_install", is_flag=True, help="Install by pip what is missing.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def doctor(do_install: bool, as_json: bool) -> None:
     """List the engines of this machine, what is missing, and the command that installs it.
 

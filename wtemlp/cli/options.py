@@ -1,10 +1,13 @@
 """Arguments and options of several commands."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 from click.decorators import FC
+
+from wtemlp.session.told import Told
 
 folder_option = click.option(
     "-C",
@@ -15,6 +18,17 @@ folder_option = click.option(
     help="The run's folder; the default is the working directory. PARAM and MACHINE are looked "
     "for in the working directory, then there.",
 )
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def tell(told: Told, as_json: bool) -> None:
+    """Print what a command has to say: its lines, or its facts and lines as JSON."""
+    for line in () if as_json else told.lines:
+        click.echo(line)
+    if as_json:
+        click.echo(json.dumps({**told.facts, "lines": list(told.lines)}, indent=1))
 
 
 def file_argument(name: str) -> Callable[[FC], FC]:

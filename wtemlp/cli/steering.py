@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from wtemlp.cli.options import json_option, tell
+
 run_option = click.option(
     "-C",
     "--directory",
@@ -18,7 +20,8 @@ run_option = click.option(
 @click.command()
 @click.argument("root", type=click.Path(path_type=Path), default=Path(), metavar="[DIR]")
 @click.option("--yes", is_flag=True, help="Do it; without, what would be removed is shown.")
-def clean(root: Path, yes: bool) -> None:
+@json_option
+def clean(root: Path, yes: bool, as_json: bool) -> None:
     """Remove what no later step of the run in DIR reads.
 
     Trajectories of iterations that are labelled, checkpoints of trainings before the last, and
@@ -29,12 +32,12 @@ def clean(root: Path, yes: bool) -> None:
     Examples:
       wtemlp clean
       wtemlp clean runs/water --yes
+      wtemlp clean --json
     """
     from wtemlp.session.session import run_folder
     from wtemlp.workflow.clean import clean as clean_run
 
-    for line in clean_run(run_folder(root), dry=not yes):
-        click.echo(line)
+    tell(clean_run(run_folder(root), dry=not yes), as_json)
 
 
 @click.command()
@@ -51,7 +54,8 @@ def clean(root: Path, yes: bool) -> None:
     metavar="FOLDER",
     help="By default potential in DIR; a potential that is there is replaced.",
 )
-def export(root: Path, iteration: int | None, output: Path | None) -> None:
+@json_option
+def export(root: Path, iteration: int | None, output: Path | None, as_json: bool) -> None:
     """Put the potential of the run in DIR into one folder, with a card that says what it is.
 
     The models, as they were trained (compressed); README.md and card.json: level of theory, data,
@@ -66,10 +70,13 @@ def export(root: Path, iteration: int | None, output: Path | None) -> None:
       wtemlp export runs/water --iteration 2
     """
     from wtemlp.session.session import run_folder
+    from wtemlp.session.told import Told
+    from wtemlp.workflow.export import RECORD
     from wtemlp.workflow.export import export as export_run
 
     folder = export_run(run_folder(root), iteration, output and output.absolute())
-    click.echo(f"wrote {folder} (see README.md there)")
+    known = {"folder": str(folder), "card": str(folder / RECORD)}
+    tell(Told([f"wrote {folder} (see README.md there)"], known), as_json)
 
 
 @click.command()
@@ -86,7 +93,10 @@ def export(root: Path, iteration: int | None, output: Path | None) -> None:
     type=click.Path(path_type=Path),
     help="The machine file; the default is the one that the run was last given.",
 )
-def rewind(to: str, yes: bool, root: Path, model: int | None, machine: Path | None) -> None:
+@json_option
+def rewind(
+    to: str, yes: bool, root: Path, model: int | None, machine: Path | None, as_json: bool
+) -> None:
     """Take a run back to the beginning of a stage: train, explore or label.
 
     What comes after is moved to rewound/NNN in the run's folder, not deleted; jobs that are
@@ -109,8 +119,7 @@ def rewind(to: str, yes: bool, root: Path, model: int | None, machine: Path | No
 
     folder = run_folder(root)
     machines = partial(recorded_machines, folder, machine)
-    for line in rewind_run(folder, to, machines, not yes, model):
-        click.echo(line)
+    tell(rewind_run(folder, to, machines, not yes, model), as_json)
 
 
 @click.group()
@@ -131,7 +140,8 @@ def labels() -> None:
 @labels.command(name="export")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @run_option
-def export_frames(folder: Path, root: Path) -> None:
+@json_option
+def export_frames(folder: Path, root: Path, as_json: bool) -> None:
     """Write the frames that wait for labels to FOLDER, which is made.
 
     Inputs of the run's fp_style, a folder for each job, with a script that runs them; the same
@@ -146,8 +156,7 @@ def export_frames(folder: Path, root: Path) -> None:
     from wtemlp.session.session import run_folder
     from wtemlp.workflow.labels import export
 
-    for line in export(run_folder(root), folder.absolute()):
-        click.echo(line)
+    tell(export(run_folder(root), folder.absolute()), as_json)
 
 
 @labels.command(name="import")
@@ -155,7 +164,8 @@ def export_frames(folder: Path, root: Path) -> None:
 @run_option
 @click.option("--remark", default="", help="Kept with the labels: who made them, and how.")
 @click.option("--last", is_flag=True, help="No more come: frames without a label are left out.")
-def import_labels(source: Path, root: Path, remark: str, last: bool) -> None:
+@json_option
+def import_labels(source: Path, root: Path, remark: str, last: bool, as_json: bool) -> None:
     """Take labels in: SOURCE is an extended XYZ file, or an exported folder with outputs.
 
     Energies in eV, forces in eV/Angstrom, virial (eV) or stress (eV/Angstrom^3) if there is one. A
@@ -172,8 +182,7 @@ def import_labels(source: Path, root: Path, remark: str, last: bool) -> None:
     from wtemlp.session.session import run_folder
     from wtemlp.workflow.labels_import import take
 
-    for line in take(run_folder(root), source, remark, last):
-        click.echo(line)
+    tell(take(run_folder(root), source, remark, last), as_json)
 
 
 STEERING = (clean, export, labels, rewind)

@@ -1,7 +1,7 @@
 """What a run has left on this disk that no later step reads."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
 from wtemlp.records.state import RunState
 from wtemlp.session.lock import locked
+from wtemlp.session.told import Told
 from wtemlp.workflow.export import final_iteration
 from wtemlp.workflow.rewind import FOLDER as REWOUND
 
@@ -62,7 +63,7 @@ def _is_linked(paths: RunPaths, index: int, file: Path) -> bool:
     return file.resolve() in links
 
 
-def clean(root: Path, dry: bool) -> list[str]:
+def clean(root: Path, dry: bool) -> Told:
     """Do ``wtemlp clean``, or say what it would do.
 
     Parameters
@@ -74,8 +75,7 @@ def clean(root: Path, dry: bool) -> list[str]:
 
     Returns
     -------
-    list of str
-        Lines for the user.
+    Told
 
     Raises
     ------
@@ -87,24 +87,30 @@ def clean(root: Path, dry: bool) -> list[str]:
     paths = RunPaths(root)
     if dry:
         again = f"{shell_hints.alone('clean', root)} --yes"
-        return [*_described(paths), f"nothing is removed yet; do it with: {again}"]
+        found = leftovers(paths, states.of_run(paths))
+        return _told(paths, found, f"nothing is removed yet; do it with: {again}", dry)
     with locked(paths):
-        lines = _described(paths)
-        for one in leftovers(paths, states.of_run(paths)):
+        found = leftovers(paths, states.of_run(paths))
+        told = _told(paths, found, "removed", dry)
+        for one in found:
             if one.path.is_dir() and not one.path.is_symlink():
                 shutil.rmtree(one.path)
             else:
                 one.path.unlink(missing_ok=True)
-    return [*lines, "removed"]
+    return told
 
 
-def _described(paths: RunPaths) -> list[str]:
-    found = leftovers(paths, states.of_run(paths))
+def _told(paths: RunPaths, found: Sequence[Leftover], end: str, dry: bool) -> Told:
     lines = []
     for kind, words in KINDS.items():
         own = [one for one in found if one.kind == kind]
         if own:
             size = sum(one.size for one in own)
             lines.append(f"{size / 1e6:.1f} MB in {len(own)} places: {words}")
-    whole = sum(one.size for one in found)
-    return [*lines, f"{whole / 1e6:.1f} MB of {size_of(paths.root) / 1e6:.1f} MB can go"]
+    whole, all_of_run = sum(one.size for one in found), size_of(paths.root)
+    lines += [f"{whole / 1e6:.1f} MB of {all_of_run / 1e6:.1f} MB can go", end]
+    places = [
+        {"path": str(one.path.relative_to(paths.root)), "kind": one.kind, "bytes": one.size}
+        for one in found
+    ]
+    return Told(lines, {"done": not dry, "places": places, "bytes": whole, "run_bytes": all_of_run})

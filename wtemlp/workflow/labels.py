@@ -26,6 +26,7 @@ from wtemlp.reference import by_hand
 from wtemlp.reference.base import Frames, Labeller
 from wtemlp.session.lock import locked
 from wtemlp.session.session import run_log
+from wtemlp.session.told import Told
 from wtemlp.stages import label, label_frames
 from wtemlp.stages.context import RunContext
 
@@ -161,7 +162,7 @@ def _open(root: Path) -> tuple[RunContext, int, tuple[str, str]]:
     return RunContext(params, machines, paths), state.iteration, files
 
 
-def export(root: Path, folder: Path) -> list[str]:
+def export(root: Path, folder: Path) -> Told:
     """Write the frames that wait for labels into a folder of their own.
 
     Parameters
@@ -173,8 +174,8 @@ def export(root: Path, folder: Path) -> list[str]:
 
     Returns
     -------
-    list of str
-        What is there and what to do with it, a line each.
+    Told
+        What is there and what to do with it.
 
     Raises
     ------
@@ -209,11 +210,13 @@ def export(root: Path, folder: Path) -> list[str]:
         n = len(frames) - initial
         log.info("labels export: %d frames to %s", n, folder)
     more = f" and {initial} of the initial data, to compare with" if initial else ""
-    return [
+    lines = [
         f"wrote {n} frames of iteration {waiting.iteration}{more} to {folder}: {FRAMES}, or "
         f"inputs of {waiting.params.fp_style} that {SCRIPT} runs (see {README} there)",
         f"take the labels in with: {shell_hints.labels('import', root, folder)}",
     ]
+    place = {"folder": str(folder), "iteration": waiting.iteration}
+    return Told(lines, {**place, "frames": list(frames), "initial": initial})
 
 
 def _copy_inputs(job: LabelJob, folder: Path, waiting: WaitingRun) -> None:

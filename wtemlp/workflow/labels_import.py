@@ -16,6 +16,7 @@ from wtemlp.reference import by_hand
 from wtemlp.reference.base import Labels
 from wtemlp.session.lock import locked
 from wtemlp.session.session import run_log
+from wtemlp.session.told import Told
 from wtemlp.stages import label_frames, labels_by_hand
 from wtemlp.workflow.labels import SCRIPT, LabelJob, WaitingRun, WantedFrame, copy
 
@@ -24,7 +25,7 @@ XYZ = (".xyz", ".extxyz")
 NONE_CAME = "no label came back"
 
 
-def take(root: Path, source: Path, remark: str = "", last: bool = False) -> list[str]:
+def take(root: Path, source: Path, remark: str = "", last: bool = False) -> Told:
     """Take labels in.
 
     Parameters
@@ -40,8 +41,8 @@ def take(root: Path, source: Path, remark: str = "", last: bool = False) -> list
 
     Returns
     -------
-    list of str
-        What was taken, and what was not and why, a line each.
+    Told
+        What was taken, and what was not and why.
 
     Raises
     ------
@@ -75,7 +76,14 @@ def take(root: Path, source: Path, remark: str = "", last: bool = False) -> list
             lines.append(f"take more in with: {more}; or leave them out with: {without}")
         for line in lines:
             log.info("labels import: %s", line)
-    return lines
+    facts = {
+        "source": str(source),
+        "taken": taken,
+        "problems": [*found.problems, *told],
+        "missing": [folder.name for folder in missing],
+        "left_out": last,
+    }
+    return Told(lines, facts)
 
 
 class Imported:

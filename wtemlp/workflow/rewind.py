@@ -22,6 +22,7 @@ from wtemlp.records.state import Done, RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary
 from wtemlp.session.lock import locked
 from wtemlp.session.session import run_log
+from wtemlp.session.told import Told
 from wtemlp.stages import retraining, train
 
 FOLDER = "rewound"  #: in a run's folder
@@ -190,7 +191,7 @@ def apply(paths: RunPaths, rewind: Rewind) -> RunState:
 
 def rewind_run(
     root: Path, to: str, machines: Callable[[], Machines], dry: bool, model: int | None = None
-) -> list[str]:
+) -> Told:
     """Do ``wtemlp rewind``, or say what it would do.
 
     Parameters
@@ -208,8 +209,7 @@ def rewind_run(
 
     Returns
     -------
-    list of str
-        Lines for the user.
+    Told
 
     Raises
     ------
@@ -225,7 +225,8 @@ def rewind_run(
         rewind = _planned(paths, to, model)
         more = [] if model is None else ["--model", str(model)]
         again = shell_hints.there("rewind", root, to, *more, "--yes")
-        return [*describe(paths, rewind), f"nothing is done yet; do it with: {again}"]
+        lines = [*describe(paths, rewind), f"nothing is done yet; do it with: {again}"]
+        return Told(lines, {"done": False, **_facts(rewind)})
     said: list[str] = []
     with locked(paths), run_log(paths, said.append):
         finish(paths, said.append)
@@ -233,7 +234,13 @@ def rewind_run(
         end_jobs(paths, rewind, machines)
         state = apply(paths, rewind)
     again = shell_hints.command("run", root, state.params, state.machine)
-    return [*said, *describe(paths, rewind), f"go on with: {again}"]
+    lines = [*said, *describe(paths, rewind), f"go on with: {again}"]
+    return Told(lines, {"done": True, **_facts(rewind)})
+
+
+def _facts(rewind: Rewind) -> dict[str, object]:
+    known = {key: value for key, value in vars(rewind).items() if key != "times"}
+    return {**known, "step": rewind.step.name.lower(), "aside": str(rewind.aside)}
 
 
 def _planned(paths: RunPaths, to: str, model: int | None) -> Rewind:

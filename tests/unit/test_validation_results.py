@@ -486,6 +486,25 @@ def test_the_distribution_of_a_torsion_is_held_against_the_references(
     assert checks["distance d at 300 K"].answer == UNTESTED
 
 
+def test_a_torsion_in_the_well_of_a_slow_one_is_not_judged(tmp_path):
+    """Seen on ethanol: the methyl group turned a little with the well of the OH group."""
+
+    def slow(part, well):
+        rng = np.random.default_rng(7 + well)
+        oh = np.where(np.arange(800) < 30, -well, well) + 0.1 * rng.normal(size=800)
+        return replace(part, variables={"oh": oh, "me": 0.15 * well + 0.2 * rng.normal(size=800)})
+
+    runs = [
+        *(slow(part, 1) for part in job_measured(MODEL, 0)),
+        *(slow(part, -1) for part in job_measured(REFERENCE, None, seed=3)),
+    ]
+    variables = ["oh: TORSION ATOMS=1,2,3,4", "me: TORSION ATOMS=4,3,2,1"]
+    checks = {c.name: c for c in judged(tmp_path, runs, variables=variables).checks}
+    for name in ("torsion oh at 300 K", "torsion me at 300 K"):
+        assert checks[name].answer == CANNOT_TELL, checks[name]
+        assert checks[name].note.startswith("nvt_steps of ")
+
+
 def test_torsions_are_measured_in_every_frame_of_nvt(tmp_path):
     params = params_of(tmp_path, variables=["w: ANGLE ATOMS=2,1,3", "d: DISTANCE ATOMS=1,2"])
     job = whole(job_of(tmp_path, params), noise=0.01)

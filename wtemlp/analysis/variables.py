@@ -6,8 +6,8 @@ no bins, and a torsion may be cut anywhere.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -92,6 +92,24 @@ def apart(found: ArrayLike, reference: ArrayLike) -> Apart:
         noise=KUIPER_MEAN * math.sqrt(sum(1 / n for n in worth)),
         independent=min(worth),
     )
+
+
+def of_one_run(found: Mapping[str, Apart]) -> dict[str, Apart]:
+    """What several variables of one run are apart, none of them known better than their wells.
+
+    Variables of a molecule depend on each other: where one has hardly changed its well, another
+    that moves fast inside of it is that well's alone, and of the other wells nothing is known.  So
+    where one is worth too few values for an error, none has one, and all are worth as few.
+
+    Parameters
+    ----------
+    found : mapping of str to Apart
+        By the variables' names.
+    """
+    least = min((one.independent for one in found.values()), default=math.inf)
+    if least >= FEWEST:
+        return dict(found)
+    return {name: replace(one, error=math.nan, independent=least) for name, one in found.items()}
 
 
 def _cumulative(values: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wtemlp.analysis.structure import BlockedRdf, RdfDistance, rdf_distance
-from wtemlp.analysis.variables import Apart, apart
+from wtemlp.analysis.variables import Apart, apart, of_one_run
 from wtemlp.config.keys.validation import ValidationBounds
 from wtemlp.md.validation_script import NVE, NVT
 from wtemlp.records.validation_record import (
@@ -182,6 +182,13 @@ def _distance(model: int | None, one: RdfDistance, bound: float, n_blocks: int) 
 def variables(of: Runs) -> list[Check]:
     """The distributions of distances, angles and torsions against the reference's."""
     reference, bound = of.reference(NVT), of.bounds.variables
+    known = reference.variables if reference else {}
+    distances = {
+        m.run.model: of_one_run(
+            {k: apart(m.variables[k], known[k]) for k in m.variables.keys() & known}
+        )
+        for m in of.models(NVT)
+    }
     found = []
     for one in of.settings.variables:
         name = f"{one.kind.lower()} {one.name} at {of.target_K:g} K"
@@ -191,7 +198,7 @@ def variables(of: Runs) -> list[Check]:
             found.append(untested(name, wanted, why))
             continue
         answers: list[CheckResult | Missing] = [
-            _apart(m.run.model, apart(m.variables[one.name], reference.variables[one.name]), bound)
+            _apart(m.run.model, distances[m.run.model][one.name], bound)
             if one.name in m.variables
             else Missing(m.run.model, f"model {m.run.model} has none ({why_none(m.run)})")
             for m in of.models(NVT)

@@ -176,6 +176,15 @@ def test_labels_in_other_units_are_refused_and_nothing_is_taken(waiting, change,
     assert "5 labels of back.xyz are taken" in done.stdout
 
 
+@pytest.mark.parametrize(("factor", "unit"), [(1 / 51.4221, "Hartree/Bohr"), (23.0605, "kcal/mol")])
+def test_forces_in_other_units_are_known_without_a_frame_of_the_initial_data(waiting, factor, unit):
+    rows = labelled(waiting, in_units(1, factor))
+    rows = [atoms for name, atoms in rows.items() if not name.startswith("initial")]
+    ase.io.write(waiting.folder / "back.xyz", rows, format="extxyz")
+    done = wtemlp(waiting, "labels", "import", "back.xyz")
+    assert done.returncode == 2 and f"the forces seem to be in {unit}" in done.stderr, done.stderr
+
+
 def test_what_cannot_be_done_is_said(waiting, tmp_path):
     def refused(*words):
         done = wtemlp(waiting, "labels", *words)

@@ -1,17 +1,15 @@
 """A run taken back: redone it is as if it had never gone further, and nothing is lost."""
 
 import json
-import os
 import shlex
 import shutil
-import signal
 
 import numpy as np
 import pytest
 
 from tests.support import program
 from tests.support.loop_runs import make_run
-from tests.support.loop_state import files, set_state
+from tests.support.loop_state import files, killed, set_state
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
 from wtemlp.records.state import Step
@@ -61,31 +59,16 @@ def test_redone_the_run_is_the_same(undisturbed, copied, to):
 
 
 @pytest.mark.parametrize("after", range(6))
-def test_killed_in_the_middle_nothing_is_lost(undisturbed, copied, after, monkeypatch):
+def test_killed_in_the_middle_nothing_is_lost(undisturbed, copied, after):
     """Killed at each of its renames and writes; the next run finishes it."""
     before = files(copied.folder)
-    pid = os.fork()
-    if pid == 0:
-        count = 0
-
-        def dying(old):
-            def new(*args, **keys):
-                nonlocal count
-                if count == after:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                count += 1
-                return old(*args, **keys)
-
-            return new
-
-        rewind.Path.rename = dying(rewind.Path.rename)
-        rewind.write_json = dying(rewind.write_json)
-        states.save = dying(states.save)
-        states.record_cut = dying(states.record_cut)
-        rewind.Path.unlink = dying(rewind.Path.unlink)
-        rewind.rewind_run(copied.folder, "1.explore", lambda: None, dry=False)
-        os._exit(0)
-    assert os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+    places = [(rewind.Path, "rename"), (rewind.Path, "unlink"), (rewind, "write_json")]
+    places += [(states, "save"), (states, "record_cut")]
+    assert killed(
+        after,
+        places,
+        lambda: rewind.rewind_run(copied.folder, "1.explore", lambda: None, dry=False),
+    )
     now = files(copied.folder) | files(copied.folder / "rewound/000")
     assert [name for name in before if name not in now] == []
     if after:

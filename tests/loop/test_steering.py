@@ -1,16 +1,14 @@
 """A run that is told to stop, and a model that is trained again with another seed."""
 
 import json
-import os
 import shlex
 import shutil
-import signal
 
 import pytest
 
 from tests.support import program
 from tests.support.loop_runs import make_run
-from tests.support.loop_state import files, set_state
+from tests.support.loop_state import files, killed, set_state
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
 from wtemlp.records.state import Step
@@ -171,34 +169,15 @@ def test_its_new_seed_stays_when_the_training_is_prepared_again(unlike):
 @pytest.mark.parametrize("after", range(8))
 def test_killed_in_the_middle_it_is_trained_again_once(undisturbed, copied, after):
     """Killed at each of its renames and writes: the next run finishes it."""
-    pid = os.fork()
-    if pid == 0:
-        count = 0
-
-        def dying(old):
-            def new(*args, **keys):
-                nonlocal count
-                if count == after:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                count += 1
-                return old(*args, **keys)
-
-            return new
-
-        for module, name in (
-            (rewind.Path, "rename"),
-            (rewind.Path, "unlink"),
-            (rewind, "write_json"),
-            (rewind.retraining, "write_json"),
-            (states, "save"),
-            (states, "record_cut"),
-        ):
-            setattr(module, name, dying(getattr(module, name)))
-        rewind.rewind_run(copied.folder, "2.train", lambda: None, dry=False, model=1)
-        os._exit(0)
-    killed = os.WIFSIGNALED(os.waitpid(pid, 0)[1])
+    places = [(rewind.Path, "rename"), (rewind.Path, "unlink"), (rewind, "write_json")]
+    places += [(rewind.retraining, "write_json"), (states, "save"), (states, "record_cut")]
+    was = killed(
+        after,
+        places,
+        lambda: rewind.rewind_run(copied.folder, "2.train", lambda: None, dry=False, model=1),
+    )
     if not after:
-        assert killed and copied.state()["retrained"] == []
+        assert was and copied.state()["retrained"] == []
         return
     copied.finish()
     assert copied.state()["retrained"] == [[2, 1]] and copied.state()["finished"]

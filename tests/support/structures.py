@@ -48,6 +48,16 @@ TYPES = {"O": 1, "H": 2, "C": 3}
 OTHER = {"H": 1, "C": 2, "O": 3}
 
 
+def gro_file(labels, digits=3, more="") -> str:
+    """GROMACS's file of the structure; `labels`: residue and atom, by atom."""
+    lines = ["title", "4"]
+    for k, (residue, label) in enumerate(labels):
+        x = "".join(f"{value / 10:{digits + 5}.{digits}f}" for value in POSITIONS_A[k])
+        lines.append(f"{1:5d}{residue:<5s}{label:>5s}{k + 1:5d}{x}{more}")
+    box = [*np.diag(CELL), *CELL[~np.eye(3, dtype=bool)]]
+    return "\n".join([*lines, " ".join(f"{value / 10:.5f}" for value in box)]) + "\n"
+
+
 BOX = "0.0 6.0 xlo xhi\n0.0 7.0 ylo yhi\n0.0 8.0 zlo zhi\n1.0 -0.5 0.8 xy xz yz"
 
 

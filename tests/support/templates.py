@@ -11,6 +11,7 @@ EV = "UNITS LENGTH=A TIME=ps ENERGY=eV\n"
 
 
 LMP = """units metal
+read_data conf.lmp
 pair_style deepmd
 pair_coeff
 timestep V_DT

@@ -249,6 +249,27 @@ UNFIT = {
         "cannot be looked at: write a number",
     ),
     "continued": ("pair_style deepmd", "pair_style deepmd &\n", "goes on by &: write it on one"),
+    "time step": (
+        "timestep 0.001",
+        "timestep 0.5",
+        "timestep 0.5: must be 0.01 or less: it is in ps (0.5",
+    ),
+    "no time step": ("timestep 0.001", "timestep 0", "timestep 0: must be a positive number (ps)"),
+    "time step by variable": (
+        "timestep 0.001",
+        "variable d equal 2\ntimestep ${d}",
+        "timestep ${d}: must be 0.01 or less",
+    ),
+    "nothing run": ("run V_NSTEPS", "print V_NSTEPS", 'has no line "run": add it'),
+    "no structure": (
+        "read_data conf.lmp",
+        "read_data other.lmp",
+        'has no line "read_data conf.lmp": add it',
+    ),
+    "clear": ("pair_coeff", "clear\npair_coeff", "clear: remove it, the models, the dump"),
+    "plane": ("pair_coeff", "dimension 2\npair_coeff", "dimension 2: remove it"),
+    "slab": ("pair_coeff", "boundary p p f\npair_coeff", "boundary p p f: write p p p, the frames"),
+    "charges": ("pair_coeff", "atom_style full\npair_coeff", "atom_style full: write atomic"),
     "jump": ("pair_coeff", "jump other.in\npair_coeff", "jump other.in: what is in that file"),
     "include if": (
         "pair_coeff",
@@ -284,6 +305,9 @@ def test_scripts_whose_numbers_would_mean_something_else_are_refused(dpgens, nam
         "package gpu 1 newton on",
         "pair_coeff * * O H",
         "jump SELF x",
+        "boundary p p p",
+        "dimension 3",
+        "atom_style atomic",
         "variable m equal 1.01\nmass 2 ${m}",
     ],
 )
@@ -295,9 +319,25 @@ def test_what_changes_no_number_is_taken(dpgens, line):
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("include ${name}", "line 3: the file ${name} cannot be looked at: write its name without"),
+        ("boundary f s f", ""),
+        ("boundary p p f", "boundary p p f: write f f f, with model_devi_nopbc there is no cell"),
+        ("", 'has no line "boundary f f f": add it'),
+    ],
+)
+def test_a_cluster_has_no_periodic_images(dpgens, line, why):
+    (dpgens / "in.lammps").write_text(DPGEN_LMP.replace("read_data", f"{line}\nread_data"))
+    if why:
+        assert why in template_refusal(dpgens, {"model_devi_nopbc": True})
+    else:
+        load(dpgens, changed({**copy.deepcopy(DPGEN_JOB), "model_devi_nopbc": True}))
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("include ${name}", "line 4: the file ${name} cannot be looked at: write its name without"),
         ("include V_TEMP.in", "the file V_TEMP.in cannot be looked at: write its name without"),
-        ("include none.in", "line 3: the file none.in cannot be looked at (No such file"),
+        ("include none.in", "line 4: the file none.in cannot be looked at (No such file"),
     ],
 )
 def test_an_include_that_cannot_be_looked_at_is_refused(dpgens, line, why):

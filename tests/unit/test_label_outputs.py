@@ -22,6 +22,7 @@ from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
 from wtemlp.md.dump import read_dump
 from wtemlp.md.topology import minimum_image
+from wtemlp.reference import outputs
 from wtemlp.stages import label, label_frames
 from wtemlp.stages.context import RunContext
 
@@ -149,6 +150,18 @@ def test_an_output_that_cannot_be_read_is_told_as_that(tmp_path, old, new, words
         label.collect(context, 0)
 
 
+def test_blank_lines_between_the_forces_of_cp2k(tmp_path):
+    context = prepared(tmp_path, "cp2k")
+    for folder in written(context, "cp2k", layout="2025"):
+        file = output_of(folder, "cp2k")
+        text = file.read_text().replace("[hartree/bohr]\n", "[hartree/bohr]\n\n")
+        file.write_text(text.replace("|f|\n", "|f|\n\n"))
+    assert label.collect(context, 0) == (N_FRAMES, {})
+    forces = fp_outputs.sample(folder / paths.POSCAR).forces
+    found = arrays(context.paths.label_data(0, 0))["force"][-1]
+    np.testing.assert_allclose(found.reshape(-1, 3), forces, atol=1e-6)
+
+
 def spoil(folder, style, how):
     """Take the stress away from an output, or make it no number, or stars."""
     file = output_of(folder, style)
@@ -209,6 +222,26 @@ def test_a_molecule_in_vacuum_lacks_no_virial(tmp_path):
 
 
 # -- how the program ended
+
+
+@pytest.mark.parametrize("style", [*STRESSED, "siesta", "gaussian"])
+def test_an_output_that_is_cut_is_no_label_or_the_whole_one(tmp_path, style):
+    """Also within a number: a job that was killed, or a disk that was full."""
+    context = prepared(tmp_path, style)
+    folder = written(context, style)[0]
+    file = output_of(folder, style)
+    text, jdata = file.read_text(), context.params.jdata
+    whole = outputs.read(folder, jdata)[0].data
+    for end in np.unique(np.linspace(0, len(text) - 2, 60).astype(int)):
+        file.write_text(text[:end])
+        cut, why, _ = outputs.read(folder, jdata)
+        if cut is None:
+            assert why
+            continue
+        for key in ("energies", "forces", "coords", "cells"):
+            np.testing.assert_array_equal(cut.data[key], whole[key], err_msg=text[end - 90 : end])
+        if "virials" in cut.data:
+            np.testing.assert_array_equal(cut.data["virials"], whole["virials"])
 
 
 @pytest.mark.parametrize(

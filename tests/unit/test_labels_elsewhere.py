@@ -11,7 +11,7 @@ from tests.support.label_inputs import prepared
 from tests.support.waters import water_box
 from wtemlp.core import paths
 from wtemlp.core.errors import InputError
-from wtemlp.preflight.agreement import energy_unit
+from wtemlp.preflight.agreement import energy_unit, force_unit
 from wtemlp.reference import by_hand
 from wtemlp.reference.base import Frames
 from wtemlp.stages import label, label_frames
@@ -172,6 +172,17 @@ def test_energies_in_another_unit_are_known_by_the_models():
     assert energy_unit([1.02 * x for x in models], models) == ""
     assert energy_unit([x / 27.2114 for x in models[:1]], models[:1]) == ""
     assert energy_unit([models[0] / 27.2114, *models[1:]], models) == ""
+
+
+def test_forces_in_another_unit_are_known_by_the_size_of_the_datas():
+    data = [0.7, 0.4, 0.001]
+    factors = {"kcal/mol/Angstrom": 23.06, "kJ/mol/nm": 964.9, "Hartree/Bohr": 1 / 51.42}
+    for unit, factor in factors.items():
+        assert force_unit([0.6 * factor, 0.5 * factor], data) == unit
+        assert force_unit([0.6 * factor], data) == "" == force_unit([0.6 * factor] * 2, [])
+    assert force_unit([1.4, 1.6, 90.0], data) == ""
+    # A crystal almost at rest, whose melt is labelled; and a gas of argon.
+    assert force_unit([1.5, 1.6], [0.05]) == "" == force_unit([0.02, 0.03], [0.03])
 
 
 @pytest.mark.parametrize("what", [labels.export, labels_import.take])

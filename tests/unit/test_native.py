@@ -182,7 +182,9 @@ def test_nonsense_is_told_in_a_line(root, changes, words):
 
 
 def test_what_has_no_effect_is_told(root, tmp_path):
-    script = "units metal\npair_style deepmd\npair_coeff\ndump dpgen_dump\nrun 9\n"
+    script = (
+        "units metal\nread_data conf.lmp\npair_style deepmd\npair_coeff\ndump dpgen_dump\nrun 9\n"
+    )
     (tmp_path / "in.lammps").write_text(script)
     template = {JOB + "template": {"lmp": "in.lammps"}, JOB + "taut": 0.1}
     params = load(

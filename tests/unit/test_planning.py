@@ -181,6 +181,19 @@ def test_bias_factors_and_a_window(folder, plan, records):
     assert "covers it already" in plan("--from", "init", "--window", 309, 311)[1]
 
 
+def test_too_small_a_sel_is_told(folder, plan):
+    write_energies(folder / "energies.txt", series(1))
+    words = ("--from", "energies.txt", "--temperature", 300, "--unit", "eV")
+    assert "those beyond sel" not in plan(*words)[1]
+    content = json.loads((folder / "param.json").read_text())
+    content["default_training_param"]["model"]["descriptor"]["sel"] = [2, 4]
+    (folder / "param.json").write_text(json.dumps(content))
+    code, out, _ = plan(*words)
+    assert code == 0 and "warning: param.json: default_training_param.model.descriptor.sel" in out
+    (record,) = json.loads(plan(*words, "--json")[1])
+    assert any("those beyond sel are left out" in one for one in record["warnings"])
+
+
 def test_a_short_run_is_a_warning_with_a_number(folder, plan):
     write_energies(folder / "few.txt", series(3, 200))
     code, out, _ = plan("--from", "few.txt", "--unit", "eV")

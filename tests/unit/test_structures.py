@@ -24,12 +24,16 @@ from tests.support.structures import (
     TYPE_MAP,
     U,
     data_file,
+    gro_file,
     poscar,
     rows,
     stru,
 )
 from wtemlp.core.errors import InputError
+from wtemlp.initialize.by_ase import read_atoms
+from wtemlp.structures.gro import read_gro
 from wtemlp.structures.read import read_structure
+from wtemlp.structures.text import Unreadable
 
 MEANT = Atoms(SYMBOLS, scaled_positions=INSIDE, cell=CELL, pbc=True)
 
@@ -291,6 +295,42 @@ def test_a_lammps_data_file_that_md_cannot_start_from_is_refused(tmp_path, text,
     assert re.search(reason, line), line
 
 
+# -- GROMACS
+
+
+@pytest.mark.parametrize(
+    ("residue", "label", "type_map", "element"),
+    [
+        ("ALA", "CA", "H C N O", "C"),
+        ("CA", "CA", "H C Ca O", "Ca"),
+        ("CA2+", "CA", "", "Ca"),
+        ("ALA", "CA", "H C Ca O", None),
+        ("ALA", "CA", "", None),
+        ("NA", "NA", "", "Na"),
+        ("CL", "CL", "H C O Cl", "Cl"),
+        ("ION", "CL", "H O Cl", "Cl"),
+        ("SOL", "HO", "H O", "H"),
+        ("SOL", "OW1", "", "O"),
+        ("SOL", "MW", "H O W", None),
+    ],
+)
+def test_a_label_of_gromacs_is_an_element_or_refused(residue, label, type_map, element):
+    lines = gro_file([(residue, label)] * 4).splitlines()
+    if element is None:
+        with pytest.raises(Unreadable, match=f"an atom {label} in {residue}"):
+            read_gro(lines, type_map.split())
+    else:
+        assert read_gro(lines, type_map.split()).names == (element,)
+
+
+def test_ase_is_not_asked_for_what_it_misreads(tmp_path):
+    (tmp_path / "a.gro").write_text(gro_file([*WATER[:3], ("CL", "CL")]))
+    atoms = read_atoms(tmp_path / "a.gro")
+    assert str(atoms.symbols) == "OH2Cl"
+    assert np.allclose(atoms.positions, POSITIONS_A, atol=0.006) and atoms.pbc.all()
+    assert "Cl" not in ase.io.read(tmp_path / "a.gro").get_chemical_symbols()
+
+
 # -- formats that dpdata reads
 
 
@@ -315,7 +355,11 @@ XYZ = (
     f'4\nLattice="{rows(CELL.ravel()).strip()}" Properties=species:S:1:pos:R:3 pbc="T T T"\n'
     + "".join(f"{s} {rows(at)}\n" for s, at in zip(SYMBOLS, POSITIONS_A, strict=True))
 )
+WATER = [("SOL", "OW"), ("SOL", "HW1"), ("SOL", "HW2"), ("ALA", "CA")]
 SAME_OTHERS = {
+    "GRO": ("gromacs/gro", gro_file(WATER, digits=6)),
+    "GRO with velocities": ("gro", gro_file(WATER, 6, "  0.1000  0.2000 -0.3000")),
+    "GRO, numbered first": ("gro", gro_file([*WATER[:1], ("X", "1HB"), ("X", "H"), WATER[3]], 6)),
     "extended XYZ": ("extxyz", XYZ),
     "extended XYZ that is called XYZ": ("xyz", XYZ),
     "UTF-16": ("vasp/poscar", poscar().encode("utf-16")),
@@ -348,6 +392,15 @@ def test_numbers_mean_type_map_in_a_dump_without_elements(tmp_path, column):
 
 
 BAD_OTHERS = {
+    "GRO, a virtual site": (
+        "gro",
+        gro_file([*WATER[:3], ("SOL", "MW")]),
+        "has an atom MW in SOL, which is called after no element; .* leave virtual sites out",
+    ),
+    "GRO, an ion": ("gro", gro_file([*WATER[:3], ("CL", "CL")]), "has Cl, which type_map lacks"),
+    "GRO, cut": ("gro", gro_file(WATER)[:150], "ends before its 4 atoms and the box do"),
+    "GRO, no number": ("gro", gro_file(WATER).replace("0.1", "x.1", 1), "is not a number"),
+    "GRO, no box": ("gro", gro_file(WATER).rsplit(" ", 4)[0], "three or nine numbers, not 5"),
     "stru, an element": ("stru", stru(species="O H N"), "has N, which type_map lacks"),
     "stru, parameters": ("stru", stru(vectors="LATTICE_PARAMETERS"), "LATTICE_PARAMETERS.*latname"),
     "stru, no vectors": ("stru", stru(vectors="LATTICE"), "no LATTICE_VECTORS"),
@@ -366,7 +419,7 @@ BAD_OTHERS = {
         "general triclinic box",
     ),
     "compressed": ("vasp/poscar", gzip.compress(poscar().encode()), "is compressed .gzip.; unpack"),
-    "prose": ("gromacs/gro", "prose\n" * 9, "cannot be read as gromacs/gro"),
+    "prose": ("gromacs/gro", "prose\n" * 9, "no number of atoms in line 2: it is no GRO file"),
     "more types than type_map": (
         "dump",
         DUMP.format("", *[""] * 4).replace("\n1 3 ", "\n1 9 "),

@@ -130,6 +130,7 @@ def test_explorations_without_a_bias_factor_to_replace_are_refused(params):
     extra = replace(block.extra, variables=("d",))
     for changed, message in (
         (replace(params, jobs=()), "has no exploration"),
+        (replace(params, labels_by_hand=True), "labels_by_hand: true: each run of a sweep would"),
         (replace(params, selection=Picking("random")), "selection.method: random; must be"),
         (
             replace(params, jobs=(job, replace(job, template=object()))),

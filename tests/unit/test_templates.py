@@ -238,7 +238,7 @@ LAMMPS_WRONG = [
     (
         {JOB + "sys_rev_mat": SEEDS | {"1": {}}},
         {},
-        "V_VELOCITY_SEED in line 6 is replaced by "
+        "V_VELOCITY_SEED in line 7 is replaced by "
         "nothing: give it in rev_mat.lmp, or for system 1 in sys_rev_mat",
     ),
     ({JOB + "rev_mat.lmp.V_TEMP": 300}, {}, "rev_mat.lmp.V_TEMP = 300; must be a list"),
@@ -249,7 +249,7 @@ LAMMPS_WRONG = [
     ({JOB + "rev_mat.gro": {}}, {}, "rev_mat.gro = {}; unknown key"),
     ({JOB + "sys_rev_mat": {"0": {"gro": {}}}}, {}, "sys_rev_mat[0].gro = {}; unknown key"),
     ({JOB + "sys_rev_mat": {"0": 1}}, {}, "sys_rev_mat[0] = 1; must be an object"),
-    ({}, {"lmp": ("run V_NSTEPS", "run V_NSTEPS V_PRES")}, "V_PRES in line 9 is replaced by noth"),
+    ({}, {"lmp": ("run V_NSTEPS", "run V_NSTEPS V_PRES")}, "V_PRES in line 10 is replaced by noth"),
     ({}, {"plm": ("H.V_TEMP", "H_V_TEMP")}, "H_V_TEMP in line 3 is not replaced, for only whole"),
     ({}, {"lmp": ("pair_style deepmd", "pair_style lj")}, 'has no line "pair_style deepmd"'),
     ({}, {"lmp": ("pair_coeff", "pair_style deepmd\npair_coeff")}, 'has 2 lines "pair_style deep'),

@@ -19,6 +19,7 @@ from wtemlp.config.keys.labels import OwnForceField
 from wtemlp.config.reference.force_fields import commands, named_files
 from wtemlp.core.errors import InputError
 from wtemlp.core.formatting import first_line, pretty_json
+from wtemlp.initialize.by_ase import read_atoms
 from wtemlp.initialize.structure import is_molecular
 
 #: Without hydrogen 2 fs, with it 0.5 fs: the O-H stretch has a period of 9 fs.
@@ -118,13 +119,11 @@ def _potential_files(force_field: Path, units: str) -> dict[str, Path]:
 
 
 def _read(source: Path, examples: Sequence[str]) -> Any:
-    import ase.io
-
     if not source.exists():
         remedy = f"give a file, or one of the examples: {', '.join(examples)}"
         raise InputError(str(source), "no such file or example", remedy)
     try:
-        return ase.io.read(source)
+        return read_atoms(source)
     except Exception as error:  # ASE's readers raise whatever they meet
         remedy = "give a file that ASE reads, as POSCAR, .cif, .extxyz or .pdb"
         raise InputError(

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config.keys.declare import MAX_BIASFACTOR, MAX_TEMPERATURE_K
 from wtemlp.config.machine.sections import load_machines
-from wtemlp.config.params import load_params
+from wtemlp.config.params import examine_params
 from wtemlp.config.records import Machines, Params
+from wtemlp.config.structures import look_at_structures
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.planning import own_run, page, sources
@@ -52,7 +54,8 @@ def plan_command(
         The page.
     """
     root = root.resolve()
-    params = load_params(param, root, check_files=False)
+    examined = examine_params(param, root)
+    params = examined.record()
     machines = load_machines(machine, root) if machine is not None else None
     if steps is not None and source is not None:
         raise InputError(
@@ -79,7 +82,9 @@ def plan_command(
         own = own_run.OwnRun(params, root, steps or own_run.STEPS, temperature_K)
         check_window(window_K, own.temperature_K)
         runs = [_do_own_run(own, params, machines, root)]
+    _, notes = look_at_structures(examined.file, params, root)
     plans = [make_plan(run, params, biasfactors, window_K) for run in runs]
+    plans = [replace(plan, warnings=(*plan.warnings, *notes)) for plan in plans]
     if as_json:
         return json.dumps([page.as_record(plan) for plan in plans], indent=1)
     return "\n\n".join(page.as_text(plan) for plan in plans)

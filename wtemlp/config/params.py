@@ -10,7 +10,6 @@ from wtemlp.config import atoms, foreign
 from wtemlp.config.by_system import files_by_system, in_place
 from wtemlp.config.criteria import read_criteria, read_thresholds, read_trust_levels
 from wtemlp.config.data.files import below_a_prefix, data_entries
-from wtemlp.config.data.neighbour_limits import denser_structures
 from wtemlp.config.data.report import INIT, VALIDATION, DataReport, look_at_data
 from wtemlp.config.elements import odd_masses, read_mass_map, read_type_map
 from wtemlp.config.foreign import foreign_problems
@@ -31,9 +30,8 @@ from wtemlp.config.schema.ignored import ignored
 from wtemlp.config.schema.own_keys import names, read
 from wtemlp.config.schema.plugin_keys import EXPLORER_KEYS, read_run_file, read_selection
 from wtemlp.config.schema.section import Section
-from wtemlp.config.structures import crystals, examine_structures, n_atoms, read_format
+from wtemlp.config.structures import look_at_structures, read_format
 from wtemlp.config.systems import (
-    missing_structures,
     read_sys_configs,
 )
 from wtemlp.config.templates.scripts import refuse_without_template
@@ -41,7 +39,7 @@ from wtemlp.config.training import check_training, model_suffix
 from wtemlp.config.training_input import check_training_input
 from wtemlp.config.training_start import check_training_start, read_reuse, start_problems
 from wtemlp.config.validation import with_validation
-from wtemlp.config.wte import hills_that_heat, melts_in_a_fixed_box, too_few_hills
+from wtemlp.config.wte import too_few_hills
 from wtemlp.core.errors import InputError, NotRunnable, together
 
 DEFAULT_TIMESTEP_PS = 0.001
@@ -88,27 +86,25 @@ class Examined:
         record, file, root = self.params, self.file, self.root
         assert record is not None
         problems: list[InputError] = []
-        notes: tuple[str, ...] = ()
-        if not is_foreign(file):
-            used = {index for job in record.jobs for index in job.sys_idx}
-            if record.validation.system is not None:
-                used.add(record.validation.system)
-            found = examine_structures(record, used)
-            problems += [*missing_structures(file, root, used), *found.problems]
-            notes = (
-                *found.notes,
-                *denser_structures(file, found.read.values()),
-                *melts_in_a_fixed_box(file.file, record.jobs, crystals(record, found)),
-                *hills_that_heat(
-                    file.file, record.jobs, record.timestep_ps, n_atoms(record, found)
-                ),
-            )
-        problems += self.label_file_problems()
+        found, notes = look_at_structures(file, record, root)
+        problems += [*found, *self.label_file_problems()]
         if SAMPLER in file:
             block = file.section(SAMPLER)
             problems += reference_problems(block, record.sampler, record.type_map, root)
         problems += [*start_problems(file, root), *foreign_problems(file, root)]
         return FilesFound(look_at_data(file, root, record.type_map), tuple(problems), notes)
+
+    def record(self) -> Params:
+        """What the file says.
+
+        Raises
+        ------
+        NotRunnable
+            If no run can be made of it.
+        """
+        if self.params is None:
+            raise self.problems[0]
+        return self.params
 
     def label_file_problems(self) -> list[InputError]:
         """The files that its ``fp_style`` names and that are not there."""
@@ -175,17 +171,16 @@ def load_params(path: Path, root: Path, check_files: bool = True) -> Params:
         At the first mistake.  Nothing is written.
     """
     examined = examine_params(path, root)
-    if examined.params is None:
-        raise examined.problems[0]
+    params = examined.record()
     if not check_files:
-        return examined.params
+        return params
     found = examined.look_at_files()
     if found.data.problems:
         raise _first(found.data.problems)
     for problem in found.problems:
         raise problem
-    warnings = (*examined.params.warnings, *found.data.warnings, *found.notes)
-    return replace(examined.params, warnings=warnings)
+    warnings = (*params.warnings, *found.data.warnings, *found.notes)
+    return replace(params, warnings=warnings)
 
 
 def _first(problems: Sequence[InputError]) -> InputError:

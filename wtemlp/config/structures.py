@@ -5,8 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wtemlp.analysis.crystal import is_crystal
+from wtemlp.config.data.neighbour_limits import denser_structures
 from wtemlp.config.records import Params
+from wtemlp.config.schema.dpgen_schema import is_foreign
 from wtemlp.config.schema.section import Section
+from wtemlp.config.systems import missing_structures
+from wtemlp.config.wte import hills_that_heat, melts_in_a_fixed_box
 from wtemlp.core.errors import InputError
 from wtemlp.structures.read import format_remedy, read_structure
 from wtemlp.structures.record import Structure
@@ -67,6 +71,35 @@ def examine_structures(params: Params, used: Iterable[int]) -> ExaminedStructure
             continue
         notes += [f"{file}: {note}" for note in read[file].notes]
     return ExaminedStructures(tuple(problems), tuple(notes), read)
+
+
+def look_at_structures(
+    file: Section, params: Params, root: Path
+) -> tuple[list[InputError], tuple[str, ...]]:
+    """What is wrong with starting structures, and what their user should know of them.
+
+    Parameters
+    ----------
+    file : Section
+        The parameter file.
+    params : Params
+        Its record.
+    root : Path
+        The run's folder.
+    """
+    if is_foreign(file):
+        return [], ()
+    used = {index for job in params.jobs for index in job.sys_idx}
+    if params.validation.system is not None:
+        used.add(params.validation.system)
+    found = examine_structures(params, used)
+    notes = (
+        *found.notes,
+        *denser_structures(file, found.read.values()),
+        *melts_in_a_fixed_box(file.file, params.jobs, crystals(params, found)),
+        *hills_that_heat(file.file, params.jobs, params.timestep_ps, n_atoms(params, found)),
+    )
+    return [*missing_structures(file, root, used), *found.problems], notes
 
 
 def crystals(params: Params, found: ExaminedStructures) -> dict[int, dict[Path, int]]:

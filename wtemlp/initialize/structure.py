@@ -21,6 +21,7 @@ from wtemlp.core.atomic_io import read_record, write_json
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.core.formatting import first_line
 from wtemlp.core.units import AMU_G
+from wtemlp.initialize.by_ase import read_atoms
 from wtemlp.initialize.packmol import WATER_A, Molecules, pack
 from wtemlp.structures.bonds import bonds, molecules
 from wtemlp.structures.elements import STANDARD_MASSES
@@ -152,7 +153,7 @@ class _Builder:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found: Any = ase.io.read(file, format=fmt)
+                found = read_atoms(file, fmt, self.params.type_map)
         except Exception as error:  # ASE's readers raise whatever they meet
             said = first_line(error)[:120] or type(error).__name__
             remedy = 'give "format", in the words of ASE or dpdata, as "vasp/poscar"'

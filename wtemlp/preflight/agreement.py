@@ -19,6 +19,8 @@ FORCE_MEV_A, FORCE_SHARE = 100.0, 0.25
 ENERGY_MEV_ATOM = 20.0
 VIRIAL_MEV_ATOM, VIRIAL_SHARE = 100.0, 0.5
 TOLD_FORCE_MEV_A, TOLD_FORCE_SHARE, TOLD_ENERGY_MEV_ATOM = 20.0, 0.03, 2.0
+#: Forces of labels that no other frame of a system has: times those of its data, and themselves.
+FAR, HOT_EV_A, COLD_EV_A = 10.0, 5.0, 0.1
 ALIKE = 0.02  #: of a factor, to be that of a unit
 #: How many times too large a stored number is whose unit was taken for eV or eV/Angstrom.
 _ENERGY_UNITS = {
@@ -82,7 +84,7 @@ class Agreement:
 def compare(two: TwoLabels) -> Agreement:
     """Hold a stored label against one of the reference."""
     energy = (two.stored_eV - two.reference_eV) / two.n_atoms * MILLI
-    difference = _rms(two.stored_eV_A - two.reference_eV_A) * MILLI
+    difference = rms(two.stored_eV_A - two.reference_eV_A) * MILLI
     problems, notes = _forces(two, difference)
     for found in (_energies(two, energy, forces_agree=not problems), _virials(two)):
         problems, notes = problems + found[0], notes + found[1]
@@ -95,8 +97,8 @@ def pushes_all_alike(two: TwoLabels) -> bool:
     No method has that; a program that stands in for one may.  Only a unit can be told of it.
     """
     reference = two.reference_eV_A
-    between = _rms(reference - reference.mean(axis=0))
-    alike = two.n_atoms > 1 and between < AT_REST <= _rms(reference)
+    between = rms(reference - reference.mean(axis=0))
+    alike = two.n_atoms > 1 and between < AT_REST <= rms(reference)
     return alike and not _forces(two, 0.0)[0]
 
 
@@ -120,12 +122,39 @@ def energy_unit(labels_eV: Sequence[float], models_eV: Sequence[float]) -> str:
     return (units.pop() or "") if len(units) == 1 and len(pairs) > 1 else ""
 
 
+def force_unit(labels_eV_A: Sequence[float], data_eV_A: Sequence[float]) -> str:
+    """The unit that labels seem to have, by the size of their forces and of those of initial data.
+
+    Both must tell: forces some ten times as large or small as any of the data's, and larger or
+    smaller than those of any matter at the temperatures of MD.  eV/Bohr is not found.
+
+    Parameters
+    ----------
+    labels_eV_A, data_eV_A : sequence of float
+        Root mean squares of the force components, of frames each, eV/Angstrom.
+
+    Returns
+    -------
+    str
+        "" where it seems to be eV/Angstrom, or where less than two labels tell.
+    """
+    known = [size for size in data_eV_A if size >= AT_REST]
+    if len(labels_eV_A) < 2 or not known:
+        return ""
+    size = float(np.median(labels_eV_A))
+    too_large = size > max(FAR * max(known), HOT_EV_A)
+    if not too_large and not 0 < size < min(min(known) / FAR, COLD_EV_A):
+        return ""
+    ratio = size / float(np.median(known))
+    return min(_FORCE_UNITS, key=lambda unit: abs(np.log(_FORCE_UNITS[unit] / ratio)))
+
+
 Found = tuple[list[str], list[str]]  #: problems and notes
 
 
 def _forces(two: TwoLabels, difference_meV_A: float) -> Found:
     stored, reference = two.stored_eV_A.ravel(), two.reference_eV_A.ravel()
-    size = max(_rms(stored), _rms(reference))
+    size = max(rms(stored), rms(reference))
     if size < AT_REST:
         return [], []
     scale, rest = _scale(stored, reference)
@@ -167,8 +196,8 @@ def _virials(two: TwoLabels) -> Found:
     if two.stored_virial_eV is None or two.reference_virial_eV is None:
         return [], []
     stored, reference = two.stored_virial_eV.ravel(), two.reference_virial_eV.ravel()
-    difference = _rms(stored - reference) / two.n_atoms * MILLI
-    size = max(_rms(stored), _rms(reference)) / two.n_atoms * MILLI
+    difference = rms(stored - reference) / two.n_atoms * MILLI
+    size = max(rms(stored), rms(reference)) / two.n_atoms * MILLI
     if difference <= VIRIAL_MEV_ATOM and difference <= VIRIAL_SHARE * size:
         return [], []
     scale, rest = _scale(stored, reference)
@@ -190,7 +219,7 @@ def _scale(stored: NDArray[np.float64], reference: NDArray[np.float64]) -> tuple
     if not norm:
         return np.nan, np.inf
     scale = float(stored @ reference) / norm
-    return scale, _rms(stored - scale * reference) / max(_rms(stored), 1e-300)
+    return scale, rms(stored - scale * reference) / max(rms(stored), 1e-300)
 
 
 def _unit(factor: float, units: dict[str, float]) -> str | None:
@@ -198,5 +227,6 @@ def _unit(factor: float, units: dict[str, float]) -> str | None:
     return next((u for u, x in units.items() if abs(abs(factor) / x - 1) < ALIKE), None)
 
 
-def _rms(values: Sequence[float] | NDArray[np.float64]) -> float:
+def rms(values: Sequence[float] | NDArray[np.float64]) -> float:
+    """The root mean square."""
     return float(np.sqrt(np.mean(np.square(values))))

@@ -114,6 +114,9 @@ def read(folder: Path, jdata: Mapping[str, Any]) -> tuple[dpdata.LabeledSystem |
         return None, f"its output cannot be read ({error}){_versions(folder, style)}", notes
     if label is None or len(label) == 0:
         return None, "there is no converged label in its output", notes
+    forces = label.data.get("forces")
+    if forces is None or forces.shape != label["coords"].shape:
+        return None, "there are no forces of all atoms in its output", notes
     if style == "siesta":
         _siesta_virial(label, (folder / "output").read_text(errors="replace"))
     return label, "", notes
@@ -183,7 +186,7 @@ _CP2K_ENERGY = re.compile(
     r"^( ENERGY\| Total FORCE_EVAL \( \w+ \) energy) +[\[(](\S+?)[\])]:? +(\S+) *$", re.M
 )
 _CP2K_FORCES = re.compile(
-    r"^ FORCES\| Atomic forces \[(\S+?)\].*\n((?: FORCES\|.*\n)+)", re.M | re.I
+    r"^ FORCES\| Atomic forces \[(\S+?)\].*\n((?: FORCES\|.*\n|\n)+)", re.M | re.I
 )
 _CP2K_STRESS = re.compile(
     r"^ *(?:STRESS\| *)?(?:\w+ )?STRESS TENSOR \[(\S+?)\] *\n"

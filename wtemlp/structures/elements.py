@@ -39,28 +39,33 @@ def element_of(name: str, type_map: Sequence[str]) -> str | None:
 
 
 def element_of_label(label: str, type_map: Sequence[str]) -> str | None:
-    """The element that a label of a force field is called after, as ``OW``, ``HW1`` or ``oxygen``.
-
-    Parameters
-    ----------
-    label : str
-    type_map : sequence of str
-        Elements that it may mean.
+    """The element that a label of a force field is called after.
 
     Returns
     -------
     str or None
         None: it may mean several, as ``CA`` (a carbon, or calcium), or none.
     """
+    found = elements_of_label(label, type_map)
+    return found[0] if len(found) == 1 else None
+
+
+def elements_of_label(label: str, type_map: Sequence[str]) -> list[str]:
+    """The elements that a label of a force field may mean, as ``OW``, ``HW1`` or ``oxygen``.
+
+    Parameters
+    ----------
+    label : str
+    type_map : sequence of str
+        A name that is in it is taken as it is.
+    """
     if (symbol := element_of(label, type_map)) is not None:
-        return symbol
+        return [symbol]
     if label.capitalize() in atomic_names[1:]:
-        return next(s for s, z in atomic_numbers.items() if atomic_names[z] == label.capitalize())
+        return [next(s for s, z in atomic_numbers.items() if atomic_names[z] == label.capitalize())]
     found = _LABEL.match(label)
-    if found is None:
-        return None
-    names = [name for name in (found[1], found[1] + found[2].lower()) if name in STANDARD_MASSES]
-    return names[0] if len(set(names)) == 1 else None
+    names = (found[1], found[1] + found[2].lower()) if found else ()
+    return [name for name in dict.fromkeys(names) if name in STANDARD_MASSES]
 
 
 def elements_of_mass(mass: str, type_map: Sequence[str], masses: Sequence[float]) -> list[str]:

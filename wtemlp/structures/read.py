@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from wtemlp.core.errors import InputError
-from wtemlp.structures import extended_xyz
+from wtemlp.structures import extended_xyz, gro
 from wtemlp.structures.elements import element_of
 from wtemlp.structures.lammps_data import read_data
 from wtemlp.structures.lammps_elements import elements_of_atoms
@@ -29,7 +29,7 @@ _SPINS = "has magnetic moments: they are dropped, MD has none"
 
 def format_remedy(name: str) -> str | None:
     """None if there is a format of that name; else what to write for it."""
-    if name.lower() in (*POSCAR, *LAMMPS, *STRU, *XYZ):
+    if name.lower() in (*POSCAR, *LAMMPS, *STRU, *XYZ, *gro.FORMATS):
         return None
     from wtemlp.structures.by_dpdata import nearest_format  # dpdata takes a second to import
 
@@ -102,12 +102,14 @@ def check_raw(file: Path, raw: Raw, type_map: Sequence[str]) -> Structure:
 def _read(file: Path, fmt: str, type_map: Sequence[str], masses: Sequence[float]) -> Raw:
     if file.is_fifo():  # reading it would wait without end
         raise Unreadable("is a pipe", "name a file in sys_configs")
-    if file.is_dir() and fmt in (*POSCAR, *LAMMPS, *STRU, *XYZ):
+    if file.is_dir() and fmt in (*POSCAR, *LAMMPS, *STRU, *XYZ, *gro.FORMATS):
         raise Unreadable(
             "is a folder", f"name the file in it, as {file.name}/POSCAR, in sys_configs"
         )
     if fmt in POSCAR:
         return read_poscar(read_lines(file))
+    if fmt in gro.FORMATS:
+        return gro.read_gro(read_lines(file), type_map)
     if fmt in XYZ and (fmt != "xyz" or extended_xyz.is_extended_xyz(read_lines(file))):
         return extended_xyz.read_extended_xyz(read_lines(file))
     if fmt not in LAMMPS:

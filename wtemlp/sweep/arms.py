@@ -97,6 +97,12 @@ def _check_params(params: Params) -> None:
         raise InputError(
             f"{name}: model_devi_jobs", "has no exploration", "add one with a wte block"
         )
+    if params.labels_by_hand:
+        raise InputError(
+            f"{name}: labels_by_hand",
+            "true: each run of a sweep would stop at its first labels",
+            "remove it; or make the runs one by one, each in a folder of its own (-C DIR)",
+        )
     if params.selection.method != Picking.DEVIATION:
         raise InputError(
             f"{name}: selection.method",

@@ -176,13 +176,14 @@ class Imported:
             If they are in other units, or of another method than the initial data, and
             ``reference_check`` is "refuse".
         """
+        params = self.waiting.params
         pairs = [(one.stored, labels) for one, _, labels in self.singles.values() if one.stored]
         pairs += [(job.stored, labels) for job, _, labels in self.outputs if job.stored]
         held = [data_trial.held(one, labels, imported=True) for one, labels in pairs]
-        lines = [*data_trial.lines(held), *self._unit()]
-        params = self.waiting.params
+        units = self._units([] if held else data_trial.frames_to_hold(params, self.waiting.root))
+        lines = [*data_trial.lines(held), *units]
         problems = [f"{one.system}: {'; '.join(one.problems)}" for one in held if one.problems]
-        problems += self._unit()
+        problems += units
         if problems and params.reference_check == ReferenceCheck.REFUSE:
             raise InputError(
                 str(self.source),
@@ -199,17 +200,21 @@ class Imported:
             )
         return lines
 
-    def _unit(self) -> list[str]:
-        """What is wrong with the energies, by what the models say of their frames."""
+    def _units(self, data: Sequence[data_trial.Stored]) -> list[str]:
+        """What is wrong with the units, by what the models and the initial data say."""
         run, iteration = self.waiting.context, self.waiting.iteration
         place = run.paths.label(iteration)
         values: dict[str, float] = {}
-        for job, _, labels in self.outputs:
-            if job.stored is None:
-                values |= dict(zip(job.frames.names, labels.energies.tolist(), strict=True))
-        for one, _, labels in self.singles.values():
-            if one.stored is None:
-                values[one.folder.name] = float(labels.energies[0])
+        sizes: list[float] = []
+        found = [(job.frames.names, labels) for job, _, labels in self.outputs if not job.stored]
+        found += [
+            ((one.folder.name,), labels)
+            for one, _, labels in self.singles.values()
+            if not one.stored
+        ]
+        for names, labels in found:
+            values |= dict(zip(names, labels.energies.tolist(), strict=True))
+            sizes += [agreement.rms(own) for own in labels.forces[labels.ok]]
         of_models = {
             name: label_frames.frame_record(run, iteration, place / name).energy_eV
             for name in values
@@ -217,7 +222,11 @@ class Imported:
         known = {name: eV for name, eV in of_models.items() if eV is not None}
         both = [values[name] for name in known], list(known.values())
         unit = agreement.energy_unit(*both)
-        return [f"the energies seem to be in {unit}, by what the models say"] if unit else []
+        lines = [f"the energies seem to be in {unit}, by what the models say"] if unit else []
+        of_forces = agreement.force_unit(sizes, [agreement.rms(one.forces_eV_A) for one in data])
+        if of_forces:
+            lines.append(f"the forces seem to be in {of_forces}, by those of the initial data")
+        return lines
 
     def keep(self, remark: str) -> int:
         """Keep the labels in the run's folder; how many are of frames that were explored."""

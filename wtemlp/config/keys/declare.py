@@ -121,6 +121,7 @@ POSITIVE = Range(gt=0)
 TEMPERATURE_K = Range(gt=0, le=MAX_TEMPERATURE_K, unit="K")
 PRESSURE_BAR = Range(unit="bar")
 CUTOFF_A = Range(gt=0, unit="Angstrom")
+TIMESTEP_PS = Range(gt=0, le=0.01, unit="ps", why="it is in ps (0.5 fs is 0.0005)")
 
 
 def sentences(record: type) -> dict[str, str]:

@@ -11,7 +11,15 @@ from typing import Any
 
 from dargs import Argument, Variant
 
-from wtemlp.config.keys.declare import ANY_COUNT, COUNT, CUTOFF_A, FRACTION, Key, Range
+from wtemlp.config.keys.declare import (
+    ANY_COUNT,
+    COUNT,
+    CUTOFF_A,
+    FRACTION,
+    TIMESTEP_PS,
+    Key,
+    Range,
+)
 from wtemlp.config.keys.init import InitParams, WaterParams
 from wtemlp.config.keys.labels import AseMethod, DeepPotential, LammpsKeys
 from wtemlp.config.keys.machine import SECONDS, Stage, Trust, Waiting
@@ -130,7 +138,6 @@ def _limited(schema: Argument, inside: str = "") -> Argument:
 
 
 _PS, _PERCENT = Range(gt=0, unit="ps"), Range(0, 100, unit="%")
-TIMESTEP_PS = Range(gt=0, le=0.01, unit="ps", why="it is in ps (0.5 fs is 0.0005)")
 RANGES = {
     "numb_models": COUNT,
     "fp_task_max": COUNT,

@@ -41,6 +41,7 @@ class ScriptPlace:
     type_map: tuple[str, ...]
     mass_map: tuple[float, ...]  #: g/mol
     devi_words: str  #: more words of ``pair_style deepmd``
+    periodic: bool  #: whether frames are labelled as periodic ones
     inputs: Mapping[str, str] = field(default_factory=dict)  #: other PLUMED inputs, by their names
 
     def wrong(self, remedy: str) -> InputError:
@@ -68,7 +69,7 @@ def check_scripts(place: ScriptPlace, template: Template) -> None:
     for revision in _distinct(template):
         text = replaced(template.lmp, {**known, **revision.lmp})
         plumed = replaced(template.plm, {**known, **revision.all})
-        check_lammps(text, place.type_map, place.mass_map, place.wrong)
+        check_lammps(text, place.type_map, place.mass_map, place.periodic, place.wrong)
         lines, inputs = commands(text), effective(plumed)
         _check_full_line(place, lines)
         _check_dump(place, lines)

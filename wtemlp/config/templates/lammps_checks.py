@@ -2,10 +2,11 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from wtemlp.config.elements import MASS_TOLERANCE
+from wtemlp.config.keys.declare import TIMESTEP_PS
 from wtemlp.config.templates.includes import is_expanded, place
 from wtemlp.config.templates.text import Command, lammps_commands, made_by
 from wtemlp.core import paths
@@ -14,6 +15,11 @@ from wtemlp.core.errors import InputError
 _SELF = ("SELF", paths.LMP_INPUT)
 _OFF = ("off", "no", "false")
 _STYLE = "deepmd"
+#: A line that must be there, the commands that are one, and why.
+_NEEDED = (
+    ("units metal", ("units",), "LAMMPS takes units lj otherwise"),
+    ("run", ("run", "minimize"), "nothing would be explored otherwise"),
+)
 _FILLED_IN = (("pair_style", "deepmd"), ("dump", "dpgen_dump"), ("fix", "dpgen_plm"))
 
 
@@ -21,6 +27,7 @@ def check_lammps(
     text: str,
     type_map: Sequence[str],
     mass_map: Sequence[float],
+    periodic: bool,
     wrong: Callable[[str], InputError],
 ) -> None:
     """Refuse what would run, and give numbers that are not what they are taken for.
@@ -33,6 +40,8 @@ def check_lammps(
         Elements, by LAMMPS's types.
     mass_map : sequence of float
         Their masses, g/mol.
+    periodic : bool
+        Whether the frames are labelled as periodic ones.
     wrong : callable
         Makes the error from what is wrong.
 
@@ -46,16 +55,22 @@ def check_lammps(
     def at(one: Command, why: str) -> InputError:
         return wrong(f"{place(text, one.first)}: {why}")
 
-    units = [words for _, words in every if words[0] == "units"]
-    if not units:
-        raise wrong('has no line "units metal": add it, LAMMPS takes units lj otherwise')
+    for needed, names, why in _NEEDED:
+        if not any(words[0] in names for _, words in every):
+            raise wrong(f'has no line "{needed}": add it, {why}')
+    if not any(paths.CONF in one.text for one in commands):
+        raise wrong(f'has no line "read_data {paths.CONF}": add it, a walker\'s structure is there')
+    if not periodic and not any(words[0] == "boundary" for _, words in every):
+        raise wrong('has no line "boundary f f f": add it, with model_devi_nopbc there is no cell')
+    variables = _variables(every)
     for one, words in every:
         here = partial(at, one)
         _check_command(words, type_map, here)
+        _check_box(words, periodic, variables, here)
         _check_files(text, words, nested=words != list(one.words), wrong=here)
         if one.end > one.first + 1 and tuple(words[:2]) in _FILLED_IN:
             raise at(one, f'"{" ".join(words[:2])}" goes on by &: write it on one line')
-    _check_masses(every, type_map, mass_map, at)
+    _check_masses(every, type_map, mass_map, variables, at)
     labels = [words[1] for _, words in every if words[0] == "label" and len(words) > 1]
     twice = next((name for name in labels if labels.count(name) > 1), None)
     if twice is not None and is_expanded(text):
@@ -103,6 +118,37 @@ def _check_command(
             )
 
 
+def _check_box(
+    words: Sequence[str],
+    periodic: bool,
+    variables: Mapping[str, str],
+    wrong: Callable[[str], InputError],
+) -> None:
+    """What the frames are, and what is between them."""
+    name, given = words[0], list(words[1:])
+    if name == "clear":
+        raise wrong("clear: remove it, the models, the dump and the bias would be gone")
+    if name == "dimension" and given[:1] != ["3"]:
+        raise wrong(f"dimension {' '.join(given)}: remove it, models and labels have three")
+    if name == "atom_style" and given != ["atomic"]:
+        raise wrong(
+            f"atom_style {' '.join(given)}: write atomic, {paths.CONF} has no charges, bonds or "
+            "molecules"
+        )
+    if name == "boundary" and periodic and given[:3] != ["p"] * 3:
+        raise wrong(
+            f"boundary {' '.join(given)}: write p p p, the frames are labelled as periodic "
+            "(for a cluster: model_devi_nopbc)"
+        )
+    if name == "boundary" and not periodic and any("p" in word for word in given):
+        raise wrong(
+            f"boundary {' '.join(given)}: write f f f, with model_devi_nopbc there is no cell"
+        )
+    value = _number(given[0], variables) if name == "timestep" and given else None
+    if value is not None and (remedy := TIMESTEP_PS.remedy(value)):
+        raise wrong(f"timestep {given[0]}: {remedy}")
+
+
 def _newton_off(given: Sequence[str]) -> bool:
     """Whether ``package`` switches Newton's third law off, as GPU does where it is not told."""
     said = given[given.index("newton") + 1 :][:1] if "newton" in given else []
@@ -131,13 +177,9 @@ def _check_masses(
     every: Sequence[tuple[Command, Sequence[str]]],
     type_map: Sequence[str],
     mass_map: Sequence[float],
+    variables: Mapping[str, str],
     wrong: Callable[[Command, str], InputError],
 ) -> None:
-    variables = {
-        words[1]: words[3]
-        for _, words in every
-        if words[0] == "variable" and len(words) == 4 and words[2] in ("equal", "index", "string")
-    }
     for one, words in every:
         if words[0] != "mass" or len(words) < 3:
             continue
@@ -154,6 +196,15 @@ def _check_masses(
                 )
 
 
+def _variables(every: Sequence[tuple[Command, Sequence[str]]]) -> dict[str, str]:
+    """Values of variables that are plain to see."""
+    return {
+        words[1]: words[3]
+        for _, words in every
+        if words[0] == "variable" and len(words) == 4 and words[2] in ("equal", "index", "string")
+    }
+
+
 def _types(word: str, type_map: Sequence[str]) -> list[int]:
     """Indices of the types that a word of LAMMPS stands for."""
     if word in type_map:
@@ -166,7 +217,7 @@ def _types(word: str, type_map: Sequence[str]) -> list[int]:
     return [kind - 1 for kind in range(low, high + 1) if 1 <= kind <= len(type_map)]
 
 
-def _number(word: str, variables: dict[str, str]) -> float | None:
+def _number(word: str, variables: Mapping[str, str]) -> float | None:
     match = re.fullmatch(r"\$\{(\w+)\}|\$(\w)|v_(\w+)", word)
     if match:
         word = variables.get(match[1] or match[2] or match[3], "")

@@ -90,7 +90,7 @@ def _template(
     template = Template(lmp, plm or "", revisions, tuple(own), plm_path)
     for index in systems:
         _check_words(job, template, index)
-    type_map = read_type_map(params)
+    type_map, md = read_type_map(params), read_md_options(params)
     source = ScriptPlace(
         section.file,
         (*section.path, LMP),
@@ -103,7 +103,8 @@ def _template(
         model_suffix(params),
         type_map,
         read_mass_map(params, type_map),
-        read_md_options(params).devi_words,
+        md.devi_words,
+        md.periodic,
         dict(_named_inputs(lmp, root, partial(section.wrong, LMP))),
     )
     check_scripts(source, template)

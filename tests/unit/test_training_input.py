@@ -216,6 +216,61 @@ def test_tensorflow_fine_tunes_attention_only(root, descriptor):
     assert "holds no training script" in error_of(root, changes)
 
 
+REPINIT = {"rcut": 4.0, "rcut_smth": 0.5, "nsel": 20}
+REPFORMER = {"rcut": 3.0, "rcut_smth": 0.5, "nsel": 10}
+
+
+@pytest.mark.parametrize(
+    ("backend", "descriptor", "words"),
+    [
+        ("pytorch", {"type": "dpa3"}, "dp_compress = true; must be false: DeePMD-kit compresses"),
+        (
+            "pytorch",
+            {"type": "dpa2", "repformer": REPFORMER, "repinit": REPINIT},
+            "descriptor.repinit.tebd_input_mode",
+        ),
+        (
+            "pytorch",
+            {
+                "type": "dpa2",
+                "repformer": REPFORMER,
+                "repinit": REPINIT | {"tebd_input_mode": "strip"},
+            },
+            None,
+        ),
+        ("pytorch", ATTENTION, 'descriptor.tebd_input_mode = "concat"; must be "strip"'),
+        ("pytorch", ATTENTION | {"tebd_input_mode": "strip"}, None),
+        ("pytorch", ATTENTION | {"type": "se_atten_v2"}, None),
+        ("tensorflow", ATTENTION | {"tebd_input_mode": "strip"}, "attn_layer = 2; must be 0"),
+        ("tensorflow", ATTENTION | {"tebd_input_mode": "strip", "attn_layer": 0}, None),
+        ("tensorflow", {"resnet_dt": True}, "descriptor.resnet_dt = true; must be false"),
+        ("pytorch", {"resnet_dt": True}, None),
+    ],
+)
+def test_what_is_not_compressed_is_told_before_it_is_trained(root, backend, descriptor, words):
+    if "type" not in descriptor:
+        descriptor = GOOD["default_training_param"]["model"]["descriptor"] | descriptor
+    changes = {"train_backend": backend, "dp_compress": True, DESCRIPTOR: descriptor}
+    if words is None:
+        load(root, changed(changes))
+    else:
+        assert words in error_of(root, changes)
+    if descriptor["type"] != "dpa3":
+        load(root, changed({**changes, "dp_compress": False}))
+
+
+def test_a_pretrained_model_that_is_forgotten_is_told(root):
+    """DP-GEN's second iteration begins with random numbers, unless it is told otherwise."""
+    (root / "pre.pb").write_bytes(PB + SCRIPT % b"se_atten")
+    changes = {"training_finetune_model": ["pre.pb"] * 4, DESCRIPTOR: ATTENTION}
+    (line,) = [one for one in load(root, changed(changes)).warnings if "finetune" in one]
+    assert "only the training of iteration 0 begins with these models" in line
+    assert 'with "training_reuse_iter": 1 it goes on from them' in line
+    for more in ({"training_reuse_iter": 1}, {"model_devi_jobs": []}):
+        found = load(root, changed({**changes, **more})).warnings
+        assert not [one for one in found if "finetune" in one]
+
+
 def test_validation_systems_below_a_folder_travel_whole(root):
     """Each is a link of its own: `dp test` goes through no folder behind a link."""
     from tests.support.params import write_system

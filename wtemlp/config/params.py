@@ -263,9 +263,7 @@ def _read(params: Section, path: Path, root: Path) -> Params:
     )
     record = with_validation(params, record)
     _check_data_lists(params, record)
-    check_training(params, type_map)
-    more = (*check_training_input(params), *too_few_hills(params.file, record.jobs))
-    check_training_start(params)
+    more = (*_check_training(params), *too_few_hills(params.file, record.jobs))
     return replace(record, warnings=(*record.warnings, *more))
 
 
@@ -349,10 +347,10 @@ def _dpgen_view(params: Section, mass_map: tuple[float, ...], root: Path) -> dic
     return jdata
 
 
-def _check_training(params: Section) -> None:
+def _check_training(params: Section) -> tuple[str, ...]:
     """What DeePMD-kit says of keys that are wrong already is no other mistake."""
     check_training(params, tuple(params["type_map"]) or read_type_map(params))
-    check_training_input(params)
+    return (*check_training_input(params), *check_training_start(params))
 
 
 def _read_numb_models(params: Section, n_jobs: int) -> int:

@@ -24,6 +24,17 @@ OVERRULED: Mapping[str, object] = {
     "save_dir": None,
 }
 FINETUNED = ("se_atten", "se_atten_v2", "dpa1")  #: by DeePMD-kit's TensorFlow back end
+#: Descriptors that no back end of DeePMD-kit 3.2 compresses.
+_NEVER_COMPRESSED = ("dpa3", "dpa4", "DPA4", "SeZM", "sezm")
+#: Those that are compressed where the embedding of their types is a network of its own ("strip"),
+#: with the values that they have where the file has none.
+_WITH_TYPES = {
+    "se_atten": {"tebd_input_mode": "concat", "attn_layer": 2},
+    "dpa1": {"tebd_input_mode": "concat", "attn_layer": 2},
+    "se_atten_v2": {"tebd_input_mode": "strip", "attn_layer": 2},
+    "se_e3_tebd": {"tebd_input_mode": "concat"},
+    "dpa2": {"tebd_input_mode": "concat"},
+}
 FREQUENCY = 1000  #: of display and checkpoints, where the file has none
 FAR_ABOVE = 10  #: times stop_lr at the end of a training: told
 
@@ -63,6 +74,8 @@ def check_training_input(params: Section) -> tuple[str, ...]:
             if what := _rate_problem(member, steps, start):
                 told[f"{key_path((*member.path, 'learning_rate'))}: {what}"] = None
     _check_finetuning(params)
+    if params["dp_compress"]:
+        _check_compression(params)
     if problem := _schema_problem(params):
         if _sure(problem):
             raise problem
@@ -114,6 +127,29 @@ def _check_finetuning(params: Section) -> None:
                 "training_init_frozen_model, or train with another back end"
             )
             raise params.wrong("training_finetune_model", remedy)
+
+
+def _check_compression(params: Section) -> None:
+    """Refuse a model that ``dp compress`` refuses: after its training, which would be lost."""
+    tensorflow = params.get("train_backend", TENSORFLOW) == TENSORFLOW
+    for one in descriptors(params):
+        kind = one.get("type")
+        if kind in _NEVER_COMPRESSED:
+            remedy = f'must be false: DeePMD-kit compresses no models of the descriptor "{kind}"'
+            raise params.wrong("dp_compress", remedy)
+        usual = _WITH_TYPES.get(str(kind), {})
+        if kind == "dpa2" and isinstance(one.get("repinit"), dict):
+            one = one.section("repinit")
+        needed: dict[str, object] = {"resnet_dt": False} if usual or tensorflow else {}
+        if usual and not one.get("stripped_type_embedding"):
+            needed["tebd_input_mode"] = "strip"
+        if "attn_layer" in usual and tensorflow:
+            needed["attn_layer"] = 0
+        for key, value in needed.items():
+            given = one.get(key, usual.get(key, value))
+            if given != value:
+                remedy = f"must be {show(value)} for dp_compress, or set dp_compress to false"
+                raise one.wrong(key, remedy, value=given)
 
 
 def _schema_problem(params: Section) -> InputError | None:

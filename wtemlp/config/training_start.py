@@ -33,13 +33,18 @@ _USUAL = (None, False, "tensorflow", "pb")
 NEWEST = "3.2.0"  #: of DeePMD-kit, that knows all options
 
 
-def check_training_start(params: Section) -> None:
+def check_training_start(params: Section) -> tuple[str, ...]:
     """Check the keys of a training that are DP-GEN's.
 
     Parameters
     ----------
     params : Section
         The parameter file.
+
+    Returns
+    -------
+    tuple of str
+        Warnings, lines ``file: key: what``: of models that are forgotten after iteration 0.
 
     Raises
     ------
@@ -52,13 +57,27 @@ def check_training_start(params: Section) -> None:
     except InputError as error:
         raise NotRunnable.of(error) from None
     if all(params.get(key) in _USUAL for key in _OPTIONS):
-        return
+        return ()
     jdata = {**params.data, "model_devi_engine": "lammps"}
     try:
         adapter.rehearse_training(jdata, NEWEST)
     except ValueError as error:
         key = next(key for key in reversed(_OPTIONS) if params.get(key) not in _USUAL)
         raise NotRunnable.of(params.wrong(key, f"DP-GEN says: {error}")) from error
+    return tuple(_forgotten(params))
+
+
+def _forgotten(params: Section) -> Iterator[str]:
+    """Tell that trainings after the first begin with random numbers, where that is so."""
+    first = params.get(_REUSE)
+    if not params["model_devi_jobs"] or first == 1:
+        return
+    for key in _BEGIN_WITH:
+        if params.get(key):
+            yield (
+                f"{params.file}: {key}: only the training of iteration 0 begins with these models, "
+                f'the next one with random numbers; with "{_REUSE}": 1 it goes on from them'
+            )
 
 
 def read_reuse(params: Section) -> Reuse | None:

@@ -28,7 +28,7 @@ FINETUNED = ("se_atten", "se_atten_v2", "dpa1")  #: by DeePMD-kit's TensorFlow b
 _NEVER_COMPRESSED = ("dpa3", "dpa4", "DPA4", "SeZM", "sezm")
 #: Those that are compressed where the embedding of their types is a network of its own ("strip"),
 #: with the values that they have where the file has none.
-_WITH_TYPES = {
+_WITH_TYPES: Mapping[str, Mapping[str, object]] = {
     "se_atten": {"tebd_input_mode": "concat", "attn_layer": 2},
     "dpa1": {"tebd_input_mode": "concat", "attn_layer": 2},
     "se_atten_v2": {"tebd_input_mode": "strip", "attn_layer": 2},

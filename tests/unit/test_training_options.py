@@ -349,6 +349,33 @@ def test_only_the_back_end_that_trains_must_be_here(root, monkeypatch):
         installed_engines.check_backend(usual.params, usual.machines)
 
 
+def test_cuda_for_the_walkers_of_pytorch(root, monkeypatch, tmp_path):
+    """LAMMPS crashes without it, and says nothing."""
+    from wtemlp.preflight import installed_engines
+
+    library = installed_engines.lammps_library
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/libdeepmd_dyn_cudart.so").touch()
+    (tmp_path / "cuda_runtime/lib").mkdir(parents=True)
+    monkeypatch.setattr(library, "deepmd_plugin_folder", lambda: tmp_path / "lib")
+    monkeypatch.setattr(library, "package_folder", lambda name: tmp_path)
+    monkeypatch.setattr(library, "CUDA_RUNTIME", "libcudart.so.none")
+    for command, backend, refused in (
+        ("wtemlp lmp", "pytorch", True),
+        ("wtemlp lmp", "tensorflow", False),
+        ("lmp", "pytorch", False),
+    ):
+        context = context_of(root, command, train_backend=backend)
+        if refused:
+            with pytest.raises(MissingEngine, match="pip install nvidia-cuda-runtime-cu12"):
+                installed_engines.check_walkers_libraries(context.params, context.machines)
+        else:
+            installed_engines.check_walkers_libraries(context.params, context.machines)
+    (tmp_path / "cuda_runtime/lib/libcudart.so.none").touch()
+    context = context_of(root, "wtemlp lmp", train_backend="pytorch")
+    installed_engines.check_walkers_libraries(context.params, context.machines)
+
+
 def test_what_is_prepared_is_dpgens(root, tmp_path_factory):
     """The same input but for the validation data, from the same seed."""
     labelled(root, 0)

@@ -37,6 +37,9 @@ _CUDA = (
     ("cudnn", "libcudnn.so*"),
 )
 
+CUDA_RUNTIME = "libcudart.so.12"  #: that DeePMD-kit's wheel is built for
+CUDA_RUNTIME_WHEEL = "nvidia-cuda-runtime-cu12"
+
 
 def package_folder(name: str) -> Path | None:
     """The folder of a top-level package, found without importing it; None when not installed."""
@@ -80,6 +83,24 @@ def _cuda_libraries() -> list[Path]:
     if root is None:
         return []
     return [lib for part, pattern in _CUDA for lib in sorted((root / part / "lib").glob(pattern))]
+
+
+def lacks_cuda_runtime() -> bool:
+    """Whether LAMMPS would crash on DeePMD-kit's PyTorch models for want of CUDA's runtime.
+
+    They call it without a GPU, too.  DeePMD-kit's wheel is built for that of CUDA 12, the wheel of
+    PyTorch 2.11 brings that of CUDA 13.
+    """
+    plugins = deepmd_plugin_folder()
+    if plugins is None or not (plugins / "libdeepmd_dyn_cudart.so").is_file():
+        return False
+    if any(library.name == CUDA_RUNTIME for library in _cuda_libraries()):
+        return False
+    try:
+        ctypes.CDLL(CUDA_RUNTIME)
+    except OSError:
+        return True
+    return False
 
 
 def _joined(*parts: str | Path) -> str:

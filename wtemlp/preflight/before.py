@@ -23,6 +23,7 @@ from wtemlp.preflight.installed_engines import (
     check_backend,
     check_machines,
     check_ranks,
+    check_walkers_libraries,
     is_local,
 )
 from wtemlp.preflight.plumed_lines import jobs_with_lines, refusals
@@ -124,6 +125,7 @@ def ranks(begin: Begin) -> Found:
     """Whether walkers run in as many processes as their PLUMED can."""
     if begin.params is not None and begin.machines is not None and begin.explores:
         yield from _raised(check_ranks, begin.params, begin.machines)
+        yield from _raised(check_walkers_libraries, begin.params, begin.machines)
 
 
 def included(begin: Begin) -> Found:

@@ -15,6 +15,8 @@ from wtemlp.lammps_plumed import kernel, lammps_library
 
 TRIAL_S = 120  #: seconds that LAMMPS may take to start, from a cold disk
 _STYLES = ("fix plumed", "pair_style deepmd")
+#: One of them trains: what a machine has, the first of them first.
+_BACK_ENDS = (("TensorFlow", "tensorflow-cpu"), ("TensorFlow", "tensorflow"), ("PyTorch", "torch"))
 _TRIAL = "info styles fix\ninfo styles pair\n"
 
 
@@ -55,9 +57,10 @@ def examine(trial: bool = True) -> list[EnginePart]:
         Whether to start LAMMPS, too, if all that it needs is there: only that shows that its
         library, DeePMD-kit's plugin and the PLUMED kernel fit each other.
     """
+    back_end = _back_end()
     parts = [
         _package("DeePMD-kit", "deepmd-kit", "trains the models", _laptop("deepmd-kit")),
-        _tensorflow(),
+        back_end,
         _lammps(),
         _plugin(),
         _plumed(),
@@ -66,7 +69,10 @@ def examine(trial: bool = True) -> list[EnginePart]:
         _package("dpdispatcher", "dpdispatcher", "hands out jobs", ("dpdispatcher",)),
         _package("tblite", "tblite", "labels by GFN1-xTB, GFN2-xTB", ("tblite",), needed=False),
     ]
-    if trial and all(part.ok for part in parts[:5]):
+    started = all(part.ok for part in parts[:5])
+    if back_end.name == "PyTorch":
+        parts.insert(5, _cuda_runtime())
+    if trial and started:
         parts.append(_started())
     return parts
 
@@ -122,13 +128,21 @@ def _package(
     return EnginePart(name, purpose, found, "", requirements, needed)
 
 
-def _tensorflow() -> EnginePart:
+def _back_end() -> EnginePart:
     purpose, wanted = "the back end that trains", _laptop("deepmd-kit")
-    for package in ("tensorflow-cpu", "tensorflow"):
-        part = _package("TensorFlow", package, purpose, wanted)
+    for name, package in _BACK_ENDS:
+        part = _package(name, package, purpose, wanted)
         if part.ok:
             return part
     return EnginePart("TensorFlow", purpose, requirements=wanted)
+
+
+def _cuda_runtime() -> EnginePart:
+    found = "" if lammps_library.lacks_cuda_runtime() else lammps_library.CUDA_RUNTIME
+    purpose = "PyTorch's models in LAMMPS, without a GPU, too"
+    return EnginePart(
+        "CUDA's runtime", purpose, found, requirements=(lammps_library.CUDA_RUNTIME_WHEEL,)
+    )
 
 
 def _lammps() -> EnginePart:

@@ -26,7 +26,7 @@ BACKENDS = {
     "pt-expt": "torch",
     "jax": "jax",
 }
-_DP = ["wtemlp", "dp"]
+_DP, _LMP = ["wtemlp", "dp"], ["wtemlp", "lmp"]
 LAPTOP = "pip install 'wtemlp[laptop]', then: wtemlp doctor --install"
 
 
@@ -83,6 +83,26 @@ def check_backend(params: Params, machines: Machines) -> None:
             LAPTOP
             if backend == TENSORFLOW
             else f"pip install {package}, or train with another back end",
+        )
+
+
+def check_walkers_libraries(params: Params, machines: Machines) -> None:
+    """Look for what models of PyTorch need in LAMMPS beside it, if walkers run in ``wtemlp lmp``.
+
+    Raises
+    ------
+    MissingEngine
+        If it is not there: LAMMPS would crash, without a word of its own.
+    """
+    section = machines.model_devi
+    if BACKENDS.get(params.train_backend) != "torch" or not is_local(section):
+        return
+    if section.command.split()[:2] == _LMP and lammps_library.lacks_cuda_runtime():
+        raise MissingEngine(
+            f"{machines.source.name}: model_devi.command",
+            f"{section.command}: {lammps_library.CUDA_RUNTIME} is not found, which DeePMD-kit's "
+            "PyTorch models call without a GPU, too: LAMMPS would crash",
+            f"pip install {lammps_library.CUDA_RUNTIME_WHEEL}",
         )
 
 

@@ -8,6 +8,13 @@ the counts and the frames in the lists must be the same.  wtemlp does so twice: 
 plain MD, as DP-GEN's are, and with those of the well-tempered ensemble, whose energies and biases
 it reads for each frame, too.  Printed are medians of CPU time, the peak memory, and what of it is
 above that of the imports.
+
+    python benchmarks/selection.py --trajectories [--walkers 20] [--frames 2000] [--repeats 5]
+
+The chosen frames are taken out of the trajectories, with a file a frame and with a file a walker,
+and of those with four times as many frames: 100 frames drawn at random.  Printed are files and
+bytes on the disk, and medians of the CPU time a frame takes, and a walker that was stopped: it is
+asked which of its frames are there.
 """
 
 import argparse
@@ -200,17 +207,88 @@ def measure(program: str, args: argparse.Namespace) -> list:
     return json.loads(line.removeprefix("RESULT "))
 
 
+ATOMS = 96
+CHOSEN = 100  #: frames that are taken out of the trajectories
+
+
+def write_trajectories(root: Path, n_walkers: int, n_frames: int, merged: bool) -> None:
+    """Write the frames of walkers, as wtemlp's script has them stored."""
+    from wtemlp.md.walker_record import WalkerRecord, write_record
+
+    rng = np.random.default_rng(1)
+    rows = "".join(f"{atom} 1 %.10f %.10f %.10f\n" for atom in range(1, ATOMS + 1))
+    box = "ITEM: BOX BOUNDS pp pp pp\n" + "0.0000000000 9.8600000000\n" * 3
+    for number in range(n_walkers):
+        task = root / "iter.000000" / "01.model_devi" / f"task.000.{number:06d}"
+        task.mkdir(parents=True)
+        write_record(task, WalkerRecord(300.0, walker=number, biasfactor=4.0))
+        if not merged:
+            (task / "traj").mkdir()
+        with (task / "all.lammpstrj" if merged else Path(os.devnull)).open("w") as whole:
+            for step in range(0, EVERY * n_frames, EVERY):
+                coords = rows % tuple(rng.uniform(0, 9.86, 3 * ATOMS))
+                head = f"ITEM: TIMESTEP\n{step}\nITEM: NUMBER OF ATOMS\n{ATOMS}\n{box}"
+                text = f"{head}ITEM: ATOMS id type x y z\n{coords}"
+                if merged:
+                    whole.write(text)
+                else:
+                    (task / f"traj/{step}.lammpstrj").write_text(text)
+
+
+def take_out(args: argparse.Namespace, n_frames: int, merged: bool) -> None:
+    """Take frames out of trajectories, and print what it took."""
+    from wtemlp.core.paths import RunPaths
+    from wtemlp.md.trajectory import are_stored, read_frames
+
+    rng = np.random.default_rng(2)
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunPaths(Path(folder))
+        write_trajectories(run.root, args.walkers, n_frames, merged)
+        tasks = [run.explore_task(0, 0, number) for number in range(args.walkers)]
+        stored = [file for task in tasks for file in task.rglob("*.lammpstrj")]
+        disk = sum(file.stat().st_blocks * 512 for file in stored) / args.walkers / n_frames
+        read, asked = [], []
+        for _ in range(args.repeats):
+            places = rng.integers((args.walkers, n_frames), size=(CHOSEN, 2))
+            begin = time.process_time()
+            for walker, frame in places.tolist():
+                read_frames(tasks[walker], [EVERY * frame])
+            read.append((time.process_time() - begin) / CHOSEN * 1e6)
+            begin = time.process_time()
+            assert are_stored(tasks[0], EVERY * np.arange(n_frames)).all()
+            asked.append((time.process_time() - begin) * 1e3)
+    print(
+        f"{'a walker' if merged else 'a frame':10}{n_frames:8}{len(stored):8}{disk:8.0f}"
+        f"{statistics.median(read):10.0f}{statistics.median(asked):12.1f}"
+    )
+
+
+def trajectories(args: argparse.Namespace) -> None:
+    """Both layouts, of two lengths."""
+    print(f"{args.walkers} walkers of {ATOMS} atoms, medians of {args.repeats}")
+    print(f"{'a file':10}{'frames':>8}{'files':>8}{'bytes':>8}{'us/chosen':>10}{'ms/stopped':>12}")
+    for merged in (False, True):
+        for n_frames in (args.frames, 4 * args.frames):
+            take_out(args, n_frames, merged)
+
+
 def main() -> None:
     """Parse, take turns, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--walkers", type=int, default=200)
-    parser.add_argument("--frames", type=int, default=10000)
+    parser.add_argument("--walkers", type=int, help="200, or 20 with --trajectories")
+    parser.add_argument("--frames", type=int, help="10,000, or 2,000 with --trajectories")
+    parser.add_argument("--trajectories", action="store_true")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--worker", choices=PROGRAMS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
         worker(args.worker, args.folder)
+        return
+    args.walkers = args.walkers or (20 if args.trajectories else 200)
+    args.frames = args.frames or (2000 if args.trajectories else 10000)
+    if args.trajectories:
+        trajectories(args)
         return
     found: dict[str, list[list]] = {program: [] for program in PROGRAMS}
     for _ in range(args.repeats):

@@ -11,9 +11,10 @@ from wtemlp.analysis.frames import Phase, load_frames
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import colvar
 from wtemlp.md.bias import measured
-from wtemlp.md.dump import read_dump
+from wtemlp.md.dump import parse_dump, read_dump
 from wtemlp.md.reference_script import force_field_commands, water_data
 from wtemlp.md.topology import make_whole, water_topology
+from wtemlp.md.trajectory import read_frames
 from wtemlp.records.init_result import load_result
 from wtemlp.records.label_errors import read_errors
 from wtemlp.records.labels import read_outcomes
@@ -89,10 +90,11 @@ def test_labels_equal_a_separate_lammps_evaluation(run, lmp, tmp_path):
     forces = np.load(data / "force.npy").reshape(len(energies), -1, 3)
     outcomes = json.loads((run.folder / "iter.000000/02.fp/labels.json").read_text())
     for index, outcome in enumerate(o for o in outcomes if o["labelled"]):
-        frame = read_dump(run.folder / outcome["task"] / f"traj/{outcome['step']}.lammpstrj")
-        types, cell = frame.types - 1, frame.cells[0]
-        topology = water_topology(types, frame.coords[0], cell, ("O", "H"))
-        whole = make_whole(frame.coords, frame.cells, topology)[0]
+        stored = read_frames(run.folder / outcome["task"], [outcome["step"]])
+        (frame,) = parse_dump(stored[outcome["step"]].decode())
+        types, cell = frame.types - 1, frame.cell
+        topology = water_topology(types, frame.coords, cell, ("O", "H"))
+        whole = make_whole(frame.coords[None], cell[None], topology)[0]
         (tmp_path / "one.data").write_text(water_data(FORCE_FIELD, whole, cell, topology))
         lmp(
             force_field_commands(FORCE_FIELD, "one.data")

@@ -22,6 +22,8 @@ from tests.support.handover_files import Ours, after, dpgen, environment, write_
 from wtemlp.analysis.frames import Decision, load_frames
 from wtemlp.cli.status import describe
 from wtemlp.core.errors import InputError
+from wtemlp.md.dump import parse_dump
+from wtemlp.md.trajectory import read_frames
 from wtemlp.records.compatibility import EXHAUSTED
 from wtemlp.records.state import Done, Step
 from wtemlp.records.summary import read_summary, summaries
@@ -402,6 +404,74 @@ def test_dpgen_goes_on_where_wtemlp_stopped(given_back, step):
     run = Ours(folder)
     assert run.next == Done(*expected).next()
     assert run.said[0].startswith("taken over from dpgen run")
+
+
+OWN_SCRIPT = {"sys_idx": [0], "temps": [300], "ensemble": "nvt", "nsteps": 400, "trj_freq": 50}
+
+
+def coords_of(poscar: Path) -> np.ndarray:
+    return dpdata.System(str(poscar), fmt="vasp/poscar")["coords"][0]
+
+
+def chosen(run: Path) -> dict[Path, int]:
+    """The frames that DP-GEN has chosen of the first system, with their steps, as it lists them."""
+    fp = run / ITERATION / "02.fp"
+    tasks = sorted(fp.glob("task.000.*"))
+    listed = (fp / "candidate.shuffled.000.out").read_text().splitlines()[: len(tasks)]
+    steps = sorted(int(line.split()[1]) for line in listed)
+    return dict(zip(tasks, steps, strict=True))
+
+
+BIASED = OWN_SCRIPT | {"wte": {"biasfactor": [4], "nvt_steps": 600}}
+
+
+@pytest.mark.parametrize(
+    ("job", "merged"), [(OWN_SCRIPT, True), (OWN_SCRIPT, False), (BIASED, True)]
+)
+def test_dpgen_reads_the_frames_of_our_own_script(wtemlps, tmp_path, job, merged):
+    """In one file or a file each, as the key that both read says; and wtemlp takes it back."""
+    folder = copy(wtemlps / "0.2", tmp_path / "run")
+    engine = "wte" if "wte" in job else "lammps"
+    own = {} if engine == "wte" else {"model_devi_merge_traj": merged}  # the default is one file
+    change(folder, model_devi_jobs=[job, job], model_devi_engine=engine, **own)
+    Ours(folder).go_on(3)
+    change(
+        folder,
+        model_devi_jobs=[OWN_SCRIPT, OWN_SCRIPT],
+        model_devi_engine="lammps",
+        model_devi_merge_traj=merged,
+    )
+    walker = folder / ITERATION / "01.model_devi/task.000.000000"
+    assert (walker / "all.lammpstrj").exists() == (not (walker / "traj").exists()) == merged
+    assert dpgen((folder, 1, "")) == {str(folder): "enough"}
+    frames = chosen(folder)
+    assert len(frames) == 2 and set(frames.values()) <= set(range(0, 1001, 50))
+    for task, step in frames.items():
+        (stored,) = parse_dump(read_frames(walker, [step])[step].decode())
+        np.testing.assert_allclose(coords_of(task / "POSCAR_in"), stored.coords, atol=1e-6)
+    run = Ours(folder)
+    assert run.next == (0, Step.RUN_LABEL)
+    run.go_on(2)
+    made = [json.loads((task / "frame.json").read_text()) for task in frames]
+    assert [one["step"] for one in made] == list(frames.values())
+    assert read_summary(folder / ITERATION / "summary.json").labelled == 2
+
+
+def test_we_read_the_frames_that_dpgen_has_stored_in_one_file(dpgens, tmp_path):
+    folder = copy(dpgens / "0.2", tmp_path / "run")
+    change(folder, model_devi_merge_traj=True)
+    assert dpgen((folder, 3, "")) == {str(folder): "enough"}
+    run = Ours(folder)
+    assert run.next == (0, Step.MAKE_LABEL)
+    run.go_on()
+    for task in sorted((folder / ITERATION / "02.fp").glob("task.*")):
+        made = json.loads((task / "frame.json").read_text())
+        walker = folder / made["task"]
+        assert (walker / "all.lammpstrj").is_file() and not (walker / "traj").exists()
+        (stored,) = parse_dump(read_frames(walker, [made["step"]])[made["step"]].decode())
+        np.testing.assert_allclose(coords_of(task / "POSCAR_in"), stored.coords, atol=1e-6)
+    run.go_on(2)
+    assert read_summary(folder / ITERATION / "summary.json").labelled == 4
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from wtemlp.core.atomic_io import last_line, leading_int
 from wtemlp.core.units import KB_EV
 from wtemlp.md import colvar, wte_command, wte_script
 from wtemlp.md.bias import measured
-from wtemlp.md.dump import read_dump
+from wtemlp.md.dump import DumpFrame, iter_dump
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import WalkerRecord, write_record
 from wtemlp.stages.exploration import walker_results
@@ -118,7 +118,7 @@ def test_guard_on_the_volume(run):
     task = prepare_walk(run, "torn", guard=blind, **torn)
     why, steps, _ = finish_walk(task)
     assert why.startswith("volume ") and "of NVT" in why and steps[-1] < 200
-    start, seen = (volume(task / f"traj/{step}.lammpstrj") for step in (0, steps[-1]))
+    start, *_, seen = volumes(task).values()
     assert seen > 1.05 * start
     wide = {"data_volumes_A3": (start, 100 * seen)}
     why, _, _ = walk(run, "torn.seen", guard=blind, nsteps=10, **torn, **wide)
@@ -130,7 +130,7 @@ def test_the_volume_of_the_unbiased_part_bounds_that_of_the_biased_one(run):
     task = prepare_walk(run, "npt", nsteps=20, pressure_bar=1.0, barostat="iso")
     finish_walk(task)
     found = dict(zip(*[iter((task / "sigma.out").read_text().split())] * 2, strict=True))
-    mean = np.mean([volume(task / f"traj/{step}.lammpstrj") for step in range(50, 210, 10)])
+    mean = np.mean([v for step, v in volumes(task).items() if 50 <= step < 210])
     assert float(found["volume_A3"]) == pytest.approx(mean, rel=1e-3)
     bounds = [line.split() for line in (task / "walker.lmp").read_text().splitlines()]
     named = {words[1]: float(words[3]) for words in bounds}
@@ -210,8 +210,13 @@ def test_a_killed_walker_goes_on_from_its_checkpoint(run):
     why, steps, _ = finish_walk(task)
     assert why == "" and not checkpoint.exists() and not (task / ".wtemlp.progress").exists()
     np.testing.assert_array_equal(steps, np.arange(0, 1701, 10))
-    assert sorted(int(f.stem) for f in task.glob("traj/*")) == list(steps)
     undisturbed = task.parent / "whole"
+    # Frames: each once, those before the first checkpoint that was gone on from as they were.
+    assert [frame.step for frame in iter_dump(task / "all.lammpstrj")] == list(steps)
+    with_, without = frames(task), frames(undisturbed)
+    for step in (0, 200, 490, 500, 510):
+        moved = (with_[step].coords - without[step].coords) / np.diag(with_[step].cell)
+        np.testing.assert_allclose(moved, np.round(moved), atol=1e-6)  # both are wrapped
     # Hills: one every 10 steps, none twice, the first ones those of the killed job.
     found, expected = colvar.read(task / "HILLS"), colvar.read(undisturbed / "HILLS")
     np.testing.assert_allclose(found["time"], expected["time"], atol=1e-9)
@@ -334,10 +339,11 @@ def test_a_killed_walker_at_constant_pressure_goes_on(run):
     kill_walk(task, lambda: checkpoint.exists() and leading_int(last_line(devi)) >= 600)
     assert finish_walk(task)[0] == ""
     whole = task.parent / "npt.whole"
-    volumes = [volume(task / f"traj/{step}.lammpstrj") for step in range(200, 580, 10)]
-    expected = [volume(whole / f"traj/{step}.lammpstrj") for step in range(200, 580, 10)]
-    assert np.ptp(expected) > 1e-4 * np.mean(expected)
-    np.testing.assert_allclose(volumes, expected, rtol=1e-6)
+    found, expected = (
+        [v for step, v in volumes(folder).items() if 200 <= step < 580] for folder in (task, whole)
+    )
+    assert np.ptp(expected) > 1e-4 * np.mean(expected) and len(expected) == 38
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_hills_of_another_model_are_moved_to_its_mean_energy(run):
@@ -379,10 +385,10 @@ def test_own_variables_are_biased_with_the_energy_or_without(run):
         task = run.folder / "iter.000000/01.model_devi" / name
         acted, hills = colvar.read_series(task / "COLVAR.wte"), colvar.read(task / "HILLS")
         assert ("sigma_ene" in hills) == energy and (hills["sigma_d"] == 0.2).all()
-        frame = read_dump(task / "traj/600.lammpstrj")
-        apart = frame.coords[0, 0] - frame.coords[0, 3]
+        frame = frames(task)[600]
+        apart = frame.coords[0] - frame.coords[3]
         shifts = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
-        images = apart + frame.cells[0][0, 0] * shifts
+        images = apart + frame.cell[0, 0] * shifts
         assert np.abs(np.linalg.norm(images, axis=1) - acted["d"][-1]).min() < 1e-5
         names = ["ene", "d"] if energy else ["d"]
         expected = [
@@ -507,8 +513,12 @@ def test_walkers_that_go_on_see_the_hills_of_one_that_was_killed(run, until):
     np.testing.assert_allclose(acted["metad.bias"][rows], expected, atol=5e-5)
 
 
-def volume(dump):
-    return np.linalg.det(read_dump(dump).cells[0])
+def frames(task) -> dict[int, DumpFrame]:
+    return {frame.step: frame for frame in iter_dump(task / "all.lammpstrj")}
+
+
+def volumes(task) -> dict[int, float]:
+    return {step: np.linalg.det(frame.cell) for step, frame in frames(task).items()}
 
 
 def bias_of(hills, time_ps, energy):

@@ -56,10 +56,11 @@ def explore() -> None:
         Path("walker.stopped").write_text(f"energy 9 eV at step {total}: too far\n")
     bounds, atoms = _read_conf(Path("conf.lmp"))
     rows = [HEADER]
-    Path("traj").mkdir(exist_ok=True)
+    stored = _stored_in(script)
     for step in range(0, total + 1, every):
         moved = atoms[:, 2:] + rng.normal(scale=0.02, size=(len(atoms), 3))
-        _write_frame(Path("traj") / f"{step}.lammpstrj", step, bounds, atoms, moved)
+        with (stored or Path("traj") / f"{step}.lammpstrj").open("a" if stored else "w") as file:
+            file.write(_frame(step, bounds, atoms, moved))
         rows.append(f"{step} 0 0 0 {rng.uniform(0, 1):.6f} 0.01 0")
         Path("model_devi.out").write_text("\n".join(rows) + "\n")
         time.sleep(SLEEP_S / 20)
@@ -104,8 +105,7 @@ def validate(script: str) -> None:
         with Path(f"traj.{part}.dump").open("w") as dump:
             for now in range(step, step + steps + 1, every):
                 moved = atoms[:, 2:] + rng.normal(scale=0.05, size=(len(atoms), 3))
-                _write_frame(Path("frame"), now, bounds, atoms, moved)
-                dump.write(Path("frame").read_text())
+                dump.write(_frame(now, bounds, atoms, moved))
         step += steps
         time.sleep(SLEEP_S)
     Path("log.lammps").write_text(f"{step} cheap\n")
@@ -115,13 +115,14 @@ def explore_own(script: str, every: int, rng: np.random.Generator) -> None:
     """What a job with a template leaves: PLUMED goes on with the hills that are there."""
     total = int(re.search(r"^run +(\d+)$", script, re.M)[1])
     bounds, atoms = _read_conf(Path("conf.lmp"))
-    Path("traj").mkdir(exist_ok=True)
+    stored = _stored_in(script)
     with Path("HILLS").open("a") as hills:
         hills.write("#! FIELDS time e sigma_e height biasf\n")
     rows, energies = [HEADER], ["#! FIELDS time e m.bias"]
     for step in range(0, total + 1, every):
         moved = atoms[:, 2:] + rng.normal(scale=0.02, size=(len(atoms), 3))
-        _write_frame(Path("traj") / f"{step}.lammpstrj", step, bounds, atoms, moved)
+        with (stored or Path("traj") / f"{step}.lammpstrj").open("a" if stored else "w") as file:
+            file.write(_frame(step, bounds, atoms, moved))
         rows.append(f"{step} 0 0 0 {rng.uniform(0, 1):.6f} 0.01 0")
         Path("model_devi.out").write_text("\n".join(rows) + "\n")
         energies.append(f"{step * 0.001:.6f} {rng.normal():.9f} 0.5")
@@ -144,9 +145,16 @@ def _read_conf(path: Path) -> tuple[list[str], np.ndarray]:
     return bounds, np.array([row.split()[:5] for row in rows], dtype=float)
 
 
-def _write_frame(
-    path: Path, step: int, bounds: list[str], atoms: np.ndarray, moved: np.ndarray
-) -> None:
+def _stored_in(script: str) -> Path | None:
+    """The empty file that a script stores all frames in; None: a file each, in a folder."""
+    if not re.search(r"^dump .* all\.lammpstrj ", script, re.M):
+        Path("traj").mkdir(exist_ok=True)
+        return None
+    Path("all.lammpstrj").write_text("")
+    return Path("all.lammpstrj")
+
+
+def _frame(step: int, bounds: list[str], atoms: np.ndarray, moved: np.ndarray) -> str:
     lines = [
         "ITEM: TIMESTEP",
         str(step),
@@ -160,4 +168,4 @@ def _write_frame(
         f"{int(a[0])} {int(a[1])} {x:.10f} {y:.10f} {z:.10f}"
         for a, (x, y, z) in zip(atoms, moved, strict=True)
     ]
-    path.write_text("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"

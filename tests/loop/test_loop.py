@@ -291,13 +291,16 @@ def test_labels_that_cannot_be_had_again_end_the_run(copied):
     assert "0 labelled frames, but the run has made 5" in done.stderr
 
 
-def test_a_hole_in_a_trajectory_is_told(copied):
+@pytest.mark.parametrize("hole", [b"", b"\0" * 100, b"ITEM: TIMESTEP\n0\nITEM: NUMBER OF"])
+def test_a_hole_in_a_trajectory_is_told(copied, hole):
     """Where a frame that is chosen is in it; nobody looks for the others."""
     set_state(copied, iteration=1, step=int(Step.POST_EXPLORE), finished="")
-    for frame in copied.folder.glob("iter.000001/01.model_devi/task.*/traj/*.lammpstrj"):
-        frame.unlink()
+    for frames in copied.folder.glob("iter.000001/01.model_devi/task.*/all.lammpstrj"):
+        frames.write_bytes(hole)
     done = wtemlp(copied, "run", "param.json", "machine.json")
-    assert done.returncode == 1 and ".lammpstrj has gone; put it back, or remove" in done.stderr
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert re.search(r"the frame of step \d+ in .*/all\.lammpstrj has gone; put it", done.stderr)
+    assert "its iteration explores anew" in done.stderr
 
 
 def test_failing_labels_are_calculated_anew(undisturbed, copied):

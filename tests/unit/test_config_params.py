@@ -222,6 +222,7 @@ def test_dpgens_defaults_are_dpgens(root):
     for key in ("fp_style", "fp_params"):  # the one thing that is not DP-GEN's
         del ours[key], theirs[key]
     assert (ours.pop("model_devi_clean_traj"), theirs.pop("model_devi_clean_traj")) == (False, True)
+    assert (ours.pop("model_devi_merge_traj"), theirs.pop("model_devi_merge_traj")) == (True, False)
     assert ours.pop("ratio_failed") == 0.05  # its code's default; its schema has none
     assert ours == theirs
 

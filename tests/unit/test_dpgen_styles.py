@@ -343,7 +343,11 @@ def test_bad_boxes_are_not_labelled(tmp_path):
     context = RunContext(params, machines, RunPaths(tmp_path))
     decided = select.decide(context, 0, table)
     near = [
-        is_bad_box(select.frame_dump(context.paths, 0, table, row), "min_distance:0.9")
+        is_bad_box(
+            context.paths.explore_task(0, 0, int(table.task[row]))
+            / f"traj/{table.step[row]}.lammpstrj",
+            "min_distance:0.9",
+        )
         for row in range(N_FRAMES)
     ]
     assert any(near) and not all(near)

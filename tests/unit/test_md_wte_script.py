@@ -37,6 +37,17 @@ def test_no_forces_in_the_trajectory():
     assert all(line.endswith("id type x y z") for line in dumps)
 
 
+@pytest.mark.parametrize("merged", [True, False])
+def test_frames_are_added_to_those_before_the_checkpoint(merged):
+    """In one file, by a job that goes on and by no other; files of their own are written anew."""
+    walker = Walker(**vars(WALKER) | {"merged": merged})
+    begun, resumed = wte_script.script(walker).split("label           resume\n")
+    assert "frames.awk" not in begun and "append yes" not in begun
+    places = [resumed.find(word) for word in ("dump   ", "frames.awk", "append yes", "run   ")]
+    assert places == sorted(places) if merged else places[1:3] == [-1, -1]
+    assert ("frames.awk" in wte_script.files(walker)) == merged
+
+
 def test_what_a_walker_starts_from_does_not_depend_on_the_number_of_ranks():
     """`create_atoms` numbers atoms by rank; `velocity create` then deals other velocities."""
     text = wte_script.script(WALKER)
@@ -184,11 +195,13 @@ def test_hills_of_another_bias_factor_are_the_same_bias(tmp_path, factor):
 def test_a_job_that_begins_anew_takes_away_its_own_files_only(tmp_path):
     """What an earlier attempt has left, and nothing of the user's."""
     own = ("HILLS", "COLVAR.wte", "plumed.wte.dat", "model_devi.out.before", "walker.stopped")
+    (tmp_path / "all.lammpstrj").write_text("ITEM: TIMESTEP\n")
     users = ("plumed.pdb", "HILLS.reference", "my.before")
     for name in (*own, *users):
         (tmp_path / name).touch()
     subprocess.run(["bash", "-c", wte_command.command("true")], cwd=tmp_path, check=True)
-    assert {file.name for file in tmp_path.iterdir()} == {*users, "traj"}
+    assert {file.name for file in tmp_path.iterdir()} == {*users, "all.lammpstrj"}
+    assert not (tmp_path / "all.lammpstrj").read_text()
 
 
 def test_a_job_that_goes_on_has_not_been_stopped(tmp_path):

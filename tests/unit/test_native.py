@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 from pathlib import Path
 
@@ -29,7 +30,12 @@ DPGENS = {
     "a knock": {JOB + "pka_e": 50.0},
     "no cell": {"model_devi_nopbc": True, "fp_cluster_vacuum": 5.0},
     "constant energy": {JOB + "ensemble": "nve"},
-    "one file": {"model_devi_merge_traj": True, "lmp_d3": D3, "lmp_neigh_modify_one": 4000},
+    "one file": {
+        JOB + "ensemble": "nve",
+        "model_devi_merge_traj": True,
+        "lmp_d3": D3,
+        "lmp_neigh_modify_one": 4000,
+    },
     "relative to the forces": {"model_devi_f_avg_relative": True, "model_devi_taut": 0.3},
     "too short for a guard": {
         JOB + "nsteps": 60,
@@ -134,10 +140,58 @@ def test_keys_that_wtemlps_own_script_has(root):
         assert read_record(context.paths.explore_task(0, 0, 0)).timestep_ps == 0.001
 
 
+BIASED = {"model_devi_engine": "wte", JOB + "wte": {"biasfactor": 4}, "model_devi_jobs.1": ...}
+MERGED = "model_devi_merge_traj"
+
+
+@pytest.mark.parametrize(
+    ("changes", "merged"),
+    [
+        ({}, False),  # as ``dpgen run`` of the same file has them
+        ({MERGED: True}, True),
+        (BIASED, True),
+        (BIASED | {MERGED: False}, False),
+    ],
+)
+def test_a_file_a_walker_or_a_file_a_frame(root, changes, merged):
+    """By default one, unless ``dpgen run`` may go on with it; both are sent, read, brought home."""
+    context = prepared(root, changes | {JOB + "temps": [300]})
+    assert context.params.jobs[0].script == OWN
+    folders = explore.task_folders(context.paths, 0)
+    stored = "all.lammpstrj" if merged else "traj/*.lammpstrj"
+    for folder in folders:
+        script = (folder / "input.lammps").read_text()
+        assert len(re.findall(r"^dump .*", script, re.M)) == script.count(f" {stored} id type") == 2
+        assert (folder / "traj").is_dir() == (not merged)
+        assert trajectory.trajectory(folder).name == stored.split("/")[0]
+    task = explore.tasks(context, 0)[0][0]
+    assert ("all.lammpstrj" in task.backward, "traj" in task.backward) == (merged, not merged)
+    assert ("frames.awk" in task.forward) == merged
+    assert ("mkdir -p traj" in task.command) == (not merged)
+    assert ("rm -rf" in task.command) and f" {stored.split('/')[0]} model_devi.out " in task.command
+    for folder in folders:
+        walk(folder, merged, range(0, 100, 20), None)
+        (folder / "walker.stopped").write_text("energy\n")  # it is asked for its frames
+    table, _ = explore.collect(context, 0)
+    assert len(table) == 5 * len(folders)
+    decided = select.decide(context, 0, table)
+    label.prepare(context, 0, decided)
+    rows = np.flatnonzero(decided.decision == Decision.SELECTED)
+    assert len(rows)
+    for number, row in enumerate(rows):
+        frame = context.paths.label_task(0, 0, number)
+        text = (frame / "frame.lammpstrj").read_text()
+        assert text.splitlines()[1] == str(decided.step[row])
+        # DP-GEN's tools read where it is from out of the link, whether it leads anywhere or not.
+        its = context.paths.explore_task(0, 0, int(decided.task[row]))
+        linked = Path(os.path.realpath(frame / "conf.dump"))
+        assert linked == (its / f"traj/{decided.step[row]}.lammpstrj").resolve()
+        assert linked.exists() == (not merged)
+
+
 def test_what_is_not_for_a_biased_run(root):
     for key, value in (
         ("model_devi_nopbc", True),
-        ("model_devi_merge_traj", True),
         ("model_devi_f_avg_relative", True),
         (JOB + "nbeads", 4),
         (JOB + "pka_e", 5.0),
@@ -341,15 +395,6 @@ def test_beads_that_stopped_early(tmp_path):
         (tmp_path / f"model_devi{name}.out").write_text(rows)
     with pytest.raises(CalculationError, match="different steps"):
         trajectory.join_beads(tmp_path, 2)
-
-
-def test_frames_that_are_not_there(tmp_path):
-    (tmp_path / "all.lammpstrj").touch()
-    assert not trajectory.are_stored(tmp_path, [0, 10]).any()
-    write_frame(tmp_path / "all.lammpstrj", 10, 0.0)
-    assert trajectory.are_stored(tmp_path, [0, 10]).tolist() == [False, True]
-    with pytest.raises(FileNotFoundError):
-        trajectory.read_frames(tmp_path, [0])
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ COMMANDS = {
         ((0, 10, 20, 30, 40), ALL_FRAMES, "", ""),
         ((0, 10, 20), "traj/20.lammpstrj", "", "the engine ended at step 20 of 40"),
         ((), "traj/0.lammpstrj", "", "the engine ended at step 0 of 40"),
-        ((0, 10, 20, 30, 40), "", "", "the engine has written no frame to traj"),
+        ((0, 10, 20, 30, 40), "", "", "the engine has written no frame, though"),
         ((0, 10, 20), "traj/20.lammpstrj", "temperature 900 K at step 20", ""),
     ],
 )

@@ -19,7 +19,6 @@ _NOT_BEADS = (1, 10, 100)  #: for which DP-GEN's loop over them is too short
 #: Keys of the file, and of an entry, with which DP-GEN writes the script; and why not wtemlp.
 _OF_FILE = {
     "model_devi_nopbc": "a bias on the energy is made for a periodic cell",
-    "model_devi_merge_traj": "a job that goes on from a checkpoint adds to its files",
     "model_devi_f_avg_relative": "the forces of a biased run are biased, so none are stored",
 }
 _OF_ENTRY = {

@@ -54,6 +54,7 @@ class Walker:
     velocity_seed: int
     thermostat_seed: int
     checkpoint: int = 0  #: steps of the biased part between checkpoints; 0: none
+    merged: bool = True  #: whether its frames are in one file
     method: str = Method.WTE
     pressure_bar: float | None = None  #: None: constant volume
     barostat: str = ""  #: what of the cell moves: "iso", "aniso", "tri"

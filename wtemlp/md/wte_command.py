@@ -19,7 +19,7 @@ UNPHYSICAL = (
 INCOMPLETE = 122  #: exit status of a job whose engine ended well, but not all of its work is there
 
 
-def command(lmp: str, last: int | None = None) -> str:
+def command(lmp: str, last: int | None = None, frames: str = paths.ALL_FRAMES) -> str:
     """The shell command of a task.
 
     Parameters
@@ -29,6 +29,8 @@ def command(lmp: str, last: int | None = None) -> str:
     last : int, optional
         The last step of which the models' deviations are to be there (:func:`whole`); by default
         that is not looked at.
+    frames : str, optional
+        The file or folder of its frames.
 
     A LAMMPS error that says that the walker has blown up is a result (the walker is stopped),
     not a failure of the task; it may come before anything was recorded.  Where there is a
@@ -57,15 +59,16 @@ def command(lmp: str, last: int | None = None) -> str:
     home = f"if [ -f {shared} ]; then cp -f $(cat {shared}) {paths.HILLS}; fi;"
     # By name: a file of the user's own may be called plumed.pdb.
     earlier = " ".join(
-        (paths.TRAJ, paths.MODEL_DEVI, paths.COLVAR_NVT, paths.STOPPED, paths.SIGMA)
+        (frames, paths.MODEL_DEVI, paths.COLVAR_NVT, paths.STOPPED, paths.SIGMA)
         + (wte_script.VARIABLES, shared, *(f"{name}{BEFORE}" for name in continued))
         + (paths.COLVAR_WTE, paths.HILLS, paths.DELTAFS, *wte_script.PLUMED_FILES, "bck.*")
     )
+    made = (paths.MODEL_DEVI, paths.COLVAR_NVT)
     return (
         f"{_mend_shared()} if [ -f {paths.CHECKPOINT} ] && [ -f {paths.COLVAR_NVT} ]; then"
         f" rm -f {paths.STOPPED}; {keep}"
         f" else rm -rf {paths.CHECKPOINT}* {paths.PROGRESS} {earlier}; fi;"
-        f" began={_COME}; {_run(lmp, '', (paths.MODEL_DEVI, paths.COLVAR_NVT), _give_up())}"
+        f" began={_COME}; {_run(lmp, '', made, _give_up(), frames)}"
         f" && {{ {join} {home} rm -f {paths.CHECKPOINT}* {paths.PROGRESS}; }}"
         f"{'' if last is None else f' && {whole(last)}'}"
     )
@@ -86,7 +89,7 @@ def whole(last: int, deviations: str = paths.MODEL_DEVI) -> str:
     """
     step = "!/^#/ && $1 ~ /^[0-9]+$/ { s = $1 } END { print s + 0 }"
     short = f"wtemlp: the engine ended at step $step of {last}, though with exit status 0"
-    none = f"wtemlp: the engine has written no frame to {paths.TRAJ}, though its exit status is 0"
+    none = "wtemlp: the engine has written no frame, though its exit status is 0"
     fails = f">&2; (exit {INCOMPLETE}); "
     return (
         f"if [ -f {paths.STOPPED} ]; then :; else step=$(awk '{step}' {deviations});"
@@ -122,7 +125,9 @@ def _give_up() -> str:
     )
 
 
-def template_command(lmp: str, n_beads: int | None = None, last: int | None = None) -> str:
+def template_command(
+    lmp: str, n_beads: int | None = None, last: int | None = None, frames: str = paths.TRAJ
+) -> str:
     """The shell command of a task with scripts of the user's own.
 
     It begins anew, in a folder that the dispatcher has cleaned.  ``restart`` is the variable that
@@ -131,19 +136,26 @@ def template_command(lmp: str, n_beads: int | None = None, last: int | None = No
     file = paths.MODEL_DEVI if n_beads is None else f"model_devi{bead_names(n_beads)[0]}.out"
     then = "" if last is None else f" && {whole(last, file)}"
     if n_beads is None:
-        return _run(lmp, " -var restart 0", (paths.MODEL_DEVI,)) + then
+        return _run(lmp, " -var restart 0", (paths.MODEL_DEVI,), frames=frames) + then
     return _run(lmp, f" -partition {n_beads}x1 -var restart 0", ()) + then
 
 
-def _run(lmp: str, switches: str, recorded: tuple[str, ...], failed: str = ":") -> str:
+def _run(
+    lmp: str,
+    switches: str,
+    recorded: tuple[str, ...],
+    failed: str = ":",
+    frames: str = paths.TRAJ,
+) -> str:
     """LAMMPS, and a note if it says that the walker has left the physical world.
 
     `failed` is what to do when something else was wrong.
     """
+    make = "touch" if frames == paths.ALL_FRAMES else "mkdir -p"
     noted = f"grep -m 1 -E 'ERROR.*({UNPHYSICAL})' {paths.LMP_LOG} > {paths.STOPPED}"
     touched = f"touch {' '.join(recorded)}" if recorded else "false"
     return (
-        f"mkdir -p {paths.TRAJ} && {{ {lmp} -in {paths.LMP_INPUT}{switches} -log {paths.LMP_LOG}"
+        f"{make} {frames} && {{ {lmp} -in {paths.LMP_INPUT}{switches} -log {paths.LMP_LOG}"
         f" -screen none || {{ code=$?; {{ {noted} && {touched}; }}"
         f" || {{ rm -f {paths.STOPPED}; {failed}; (exit $code); }}; }}; }}"
     )

@@ -33,6 +33,7 @@ PLUMED_LOG = "plumed.wte.log"
 PLUMED_FILES = (PLUMED_WTE, PLUMED_RESTART, PLUMED_LOG)
 VARIABLES = "walker.lmp"  #: what the NVT part has measured, for a job that goes on
 HILLS_AWK = "hills.awk"
+FRAMES_AWK = "frames.awk"
 PREVIOUS_HILLS = "previous.hills"
 SHARED_HILLS = "shared.hills"  #: the path of this walker's hills, where they are shared
 READ_PACES = 5  #: hills between two looks at those of the other walkers
@@ -46,6 +47,12 @@ _SHIFT = (
     'NF == n { $1 = 0; $2 = sprintf("%.15g", $2 + shift);'
     ' $(NF - 1) = sprintf("%.15g", $(NF - 1) * (1 - 1 / $NF) / (1 - 1 / factor));'
     " $NF = factor; print }\n"
+)
+#: Print the frames of the steps before one.
+_EARLIER_FRAMES = (
+    "/^ITEM: TIMESTEP/ { title = $0; if ((getline) <= 0) exit; kept = $1 + 0 < until\n"
+    "  if (kept) print title }\n"
+    "kept\n"
 )
 GUARD_EVERY = 10  #: steps between looks at temperature and energy
 
@@ -64,6 +71,7 @@ def files(walker: Walker) -> dict[str, str]:
             SHIFT_AWK: _HEADER + _SHIFT,
         }
         | ({auto_hills.AUTO_AWK: auto_hills.awk_program(w)} if w.chooses_hills else {})
+        | ({FRAMES_AWK: _EARLIER_FRAMES} if w.merged else {})
     )
 
 
@@ -134,10 +142,13 @@ def _model(w: Walker) -> list[str]:
         "thermo_modify   format float %.10g lost error",
         f"thermo          {w.trj_freq}",
         "# No forces: those of a biased run are biased, and no label may come from them.",
-        f"dump            trajectory all custom {w.trj_freq} {paths.TRAJ}/*.lammpstrj"
-        " id type x y z",
+        f"dump            trajectory all custom {w.trj_freq} {_frames(w)} id type x y z",
         'dump_modify     trajectory sort id format float "%.10f"',
     ]
+
+
+def _frames(w: Walker) -> str:
+    return paths.ALL_FRAMES if w.merged else f"{paths.TRAJ}/*.lammpstrj"
 
 
 def _pair_style(w: Walker) -> list[str]:
@@ -337,18 +348,28 @@ def _begin_bias(w: Walker) -> list[str]:
 
 
 def _resume(w: Walker) -> list[str]:
-    """Take up the biased part: hills that came after the checkpoint are taken away.
+    """Take up the biased part: hills and frames that came after the checkpoint are taken away.
 
-    Not those that others have felt: they are part of the bias, whatever became of this walker.
+    Not the hills that others have felt: they are part of the bias, whatever became of this walker.
     """
     hills = paths.DELTAFS if w.method == Method.OPES else paths.HILLS
     lines = [f"include         {VARIABLES}"]
     if w.biased and w.shared is None:
-        lines.append(
-            f"shell awk -v until=$((step+0.5)*dt:%.9f) -f {HILLS_AWK} {hills} > {hills}.kept"
-            f" && mv -f {hills}.kept {hills}"
-        )
+        lines.append(_cut("$((step+0.5)*dt:%.9f)", HILLS_AWK, hills))
+    if w.merged:
+        # LAMMPS stores the frame of the checkpoint's step again.
+        lines += [
+            _cut("$(step:%.0f)", FRAMES_AWK, paths.ALL_FRAMES),
+            "dump_modify     trajectory append yes",
+        ]
     return lines
+
+
+def _cut(until: str, program: str, file: str) -> str:
+    """Replace a file by what an awk program keeps of it."""
+    return (
+        f"shell awk -v until={until} -f {program} {file} > {file}.kept && mv -f {file}.kept {file}"
+    )
 
 
 def _wte(w: Walker) -> list[str]:

@@ -219,7 +219,12 @@ def check_recorded(paths: RunPaths, current: RunState | None) -> None:
 #: What the tasks of a stage leave, by the stage's folder: patterns of which one is enough.
 _RESULTS = {
     "00.train": ("[0-9]*/lcurve.out", "[0-9]*/frozen_model*"),
-    "01.model_devi": ("task.*/model_devi*.out", "task.*/rc.mdout", "task.*/traj/*"),
+    "01.model_devi": (
+        "task.*/model_devi*.out",
+        "task.*/rc.mdout",
+        "task.*/all.lammpstrj",
+        "task.*/traj/*",
+    ),
     "02.fp": (
         "data.*",
         "task.*/*task_tag_finished",

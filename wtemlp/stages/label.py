@@ -117,10 +117,12 @@ def _prepare_frame(
         "01.model_devi away: the same command explores again",
     ):
         read_dump(kept)
-    # DP-GEN's links: its tools ask them where a frame is from.
+    # DP-GEN's links: its tools ask them where a frame is from.  They read no more than the name, so
+    # that a frame out of one file has the one that it would have.
     job = context.paths.root / source / paths.JOB
     stored = job.parent / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
-    origin = os.path.relpath(stored, folder) if stored.exists() else paths.FRAME_DUMP
+    known = stored.exists() or (job.parent / paths.ALL_FRAMES).exists()
+    origin = os.path.relpath(stored, folder) if known else paths.FRAME_DUMP
     (folder / paths.DPGEN_DUMP).symlink_to(origin)
     (folder / paths.JOB).symlink_to(os.path.relpath(job, folder))
     write_frame_record(folder, provenance(context, source, table, row))

@@ -150,12 +150,6 @@ def frame_folder(run: RunPaths, iteration: int, table: FrameTable, row: int) -> 
     return task.relative_to(run.root)
 
 
-def frame_dump(run: RunPaths, iteration: int, table: FrameTable, row: int) -> Path:
-    """The file that holds a frame, in the exploration task that it is from."""
-    folder = run.root / frame_folder(run, iteration, table, row)
-    return folder / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
-
-
 def frame_texts(
     run: RunPaths, iteration: int, table: FrameTable, rows: Iterable[int]
 ) -> dict[int, bytes]:

@@ -60,9 +60,12 @@ def run_schema() -> Argument:
     for engine in engines.choice_dict.values():
         if (cleaning := engine.sub_fields.get("model_devi_clean_traj")) is not None:
             cleaning.default = False  # DP-GEN removes trajectories, wtemlp keeps them
+    merging = engines.choice_dict["lammps"].sub_fields["model_devi_merge_traj"]
+    merging.doc += f' With "model_devi_engine": "{ENGINE}" the default is true.'
     wte = copy.deepcopy(engines.choice_dict["lammps"])
     wte.name = ENGINE
     wte.doc = "LAMMPS with the potential energy biased by PLUMED: the well-tempered ensemble"
+    wte.sub_fields["model_devi_merge_traj"].default = True  # dpgen run has no such engine
     jobs = wte.sub_fields["model_devi_jobs"]
     temps = jobs.sub_fields["temps"]  # no electron temperatures
     temps.set_dtype([list[float]])

@@ -15,7 +15,7 @@ from wtemlp.core import paths
 from wtemlp.core.errors import InputError
 
 DUMP_ID, FIX_ID = "dpgen_dump", "dpgen_plm"  #: DP-GEN's
-FRAMES = f"{paths.TRAJ}/*.lammpstrj"
+FRAMES = (paths.ALL_FRAMES, f"{paths.TRAJ}/*.lammpstrj")
 _COLUMNS = ["id", "type", "x", "y", "z"]
 _FULL = 6  #: words of a pair_style line that DP-GEN leaves as it is, beside the models
 _BARE_FIX = 4  #: words of "fix dpgen_plm all plumed"
@@ -144,13 +144,13 @@ def _check_dump(place: ScriptPlace, lines: Iterable[Sequence[str]]) -> None:
         return
     if len(dpgens) > 1:
         raise place.wrong(f'has {len(dpgens)} lines "dump {DUMP_ID}": there must be one')
-    frames = [words for words in dumps if words[5:6] == [FRAMES]]
+    frames = [words for words in dumps if words[5:6] and words[5] in FRAMES]
     if not place.wte or not frames:
         remedy = f'has no line "dump {DUMP_ID}": add it, the rest of the line is filled in'
         raise place.wrong(remedy)
     for words in frames:
         if words[2:5] != ["all", "custom", str(place.trj_freq)] or words[6:11] != _COLUMNS:
-            wanted = f"all custom {place.trj_freq} {FRAMES} {' '.join(_COLUMNS)}"
+            wanted = f"all custom {place.trj_freq} {words[5]} {' '.join(_COLUMNS)}"
             raise place.wrong(f'its line "dump {words[1]}" must be "{wanted}", or "dump {DUMP_ID}"')
 
 

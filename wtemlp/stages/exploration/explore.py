@@ -17,7 +17,7 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.task_status import has_finished
 from wtemlp.dispatch.tasks import NAMED, Task, TaskResult
 from wtemlp.md import wte_script
-from wtemlp.md.trajectory import root_mean_square_force, trajectory
+from wtemlp.md.trajectory import root_mean_square_force, stored_in, trajectory
 from wtemlp.md.walker import SharedHills, Walker
 from wtemlp.md.walker_record import TEMPLATE, WalkerRecord, as_json, read_record, write_record
 from wtemlp.records.summary import Summary
@@ -231,6 +231,7 @@ def _walker(
         thermostat_ps=job.thermostat_ps,
         guard=job.wte.guard,
         checkpoint=job.wte.checkpoint,
+        merged=params.md.merge_traj,
         method=job.wte.method if c.biasfactor != 1 else Method.WTE,
         window_K=job.wte.window_K if c.biasfactor is None else None,
         pressure_bar=c.pressure_bar,
@@ -293,13 +294,14 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
         scripts = scripts_that_made(made)
         last = made.nvt_steps + made.nsteps if made.method != TEMPLATE else 0
         last -= last % every
+        frames = stored_in((task / paths.LMP_INPUT).read_text(errors="replace"))
         found.append(
             Task(
                 name=task.name,
                 folder=task,
-                command=scripts.command(context.machines.model_devi.command, made, last),
-                forward=scripts.inputs(made),
-                backward=scripts.results(made, context.params.md.merge_traj),
+                command=scripts.command(context.machines.model_devi.command, made, last, frames),
+                forward=scripts.inputs(made, frames),
+                backward=scripts.results(made, frames),
                 logs=(paths.LMP_LOG, scripts.plumed_log),
                 steps=job.nsteps and made.nvt_steps + job.nsteps,
             )

@@ -21,7 +21,6 @@ RESULTS = (
     paths.MODEL_DEVI,
     paths.LMP_LOG,
     paths.COLVAR_NVT,
-    paths.TRAJ,
     f"{paths.COLVAR_WTE}*",
     f"{paths.HILLS}*",
     f"{paths.DELTAFS}*",
@@ -59,20 +58,24 @@ class Generated:
         made = replace(to.made, **seeds, chooses_hills=chooses)
         return wte_script.files(to.walker), made
 
-    def command(self, lmp: str, made: WalkerRecord, last: int) -> str:
-        """The shell command of its job; `last`: the step of its last frame, 0: not known."""
-        return wte_command.command(lmp, last)
+    def command(self, lmp: str, made: WalkerRecord, last: int, frames: str) -> str:
+        """The shell command of its job.
 
-    def inputs(self, made: WalkerRecord) -> tuple[str, ...]:
+        `last`: the step of its last frame, 0: not known; `frames`: the file or folder of them.
+        """
+        return wte_command.command(lmp, last, frames)
+
+    def inputs(self, made: WalkerRecord, frames: str) -> tuple[str, ...]:
         """The files that its job needs beside the models."""
         own = (plumed_input.EXTRA_LINES,) * (made.own is not None)
         previous = (wte_script.PREVIOUS_HILLS,) * (made.hills_from is not None)
         auto = (AUTO_AWK,) * bool(made.chooses_hills)
-        return (paths.CONF, *wte_script.INPUTS, *auto, *previous, *own)
+        cut = (wte_script.FRAMES_AWK,) * (frames == paths.ALL_FRAMES)
+        return (paths.CONF, *wte_script.INPUTS, *auto, *cut, *previous, *own)
 
-    def results(self, made: WalkerRecord, merged: bool) -> tuple[str, ...]:
-        """What its job is to bring home; `merged`: the frames are in one file."""
-        return RESULTS
+    def results(self, made: WalkerRecord, frames: str) -> tuple[str, ...]:
+        """What its job is to bring home."""
+        return (frames, *RESULTS)
 
 
 class FromTemplate(Generated):
@@ -91,17 +94,17 @@ class FromTemplate(Generated):
         made = template_scripts.provenance(job.template, revision, files, to.made, to.walker)
         return files, made
 
-    def command(self, lmp: str, made: WalkerRecord, last: int) -> str:
+    def command(self, lmp: str, made: WalkerRecord, last: int, frames: str) -> str:
         """LAMMPS from the beginning."""
-        return wte_command.template_command(lmp, made.n_beads, last)
+        return wte_command.template_command(lmp, made.n_beads, last, frames)
 
-    def inputs(self, made: WalkerRecord) -> tuple[str, ...]:
+    def inputs(self, made: WalkerRecord, frames: str) -> tuple[str, ...]:
         """The structure and the scripts."""
         return (paths.CONF, *(made.inputs or ()))
 
-    def results(self, made: WalkerRecord, merged: bool) -> tuple[str, ...]:
+    def results(self, made: WalkerRecord, frames: str) -> tuple[str, ...]:
         """All that LAMMPS and PLUMED may write."""
-        return template_scripts.results(made, merged)
+        return (frames, *template_scripts.results(made))
 
 
 class Native(FromTemplate):

@@ -25,7 +25,6 @@ TEMPERATURE, BIASFACTOR, NVT_STEPS = "V_TEMP", "V_BIASFACTOR", "V_NVT_STEPS"
 RESULTS = (
     paths.MODEL_DEVI,
     paths.LMP_LOG,
-    paths.TRAJ,
     f"{paths.PLUMED_OUTPUT}*",
     f"{paths.COLVAR_NVT}*",
     f"{paths.COLVAR_WTE}*",
@@ -151,21 +150,13 @@ def provenance(
     return replace(found, **seeds)
 
 
-def results(made: WalkerRecord, merged: bool) -> tuple[str, ...]:
-    """What a walker's job is to bring home: all that PLUMED writes, too.
-
-    Parameters
-    ----------
-    made : WalkerRecord
-    merged : bool
-        Whether the frames are in one file.
-    """
+def results(made: WalkerRecord) -> tuple[str, ...]:
+    """What a walker's job is to bring home beside its frames: all that PLUMED writes, too."""
     if made.n_beads:
         each = [f"model_devi{name}.out" for name in bead_names(made.n_beads)]
-        return (*each, paths.TRAJ, paths.LMP_LOG, f"{paths.LMP_LOG}.*")
+        return (*each, paths.LMP_LOG, f"{paths.LMP_LOG}.*")
     more = (f"{glob.escape(name)}*" for name in made.written or ())
-    found = tuple(dict.fromkeys((*RESULTS, *more)))
-    return tuple(paths.ALL_FRAMES if merged and one == paths.TRAJ else one for one in found)
+    return tuple(dict.fromkeys((*RESULTS, *more)))
 
 
 def _temperature(revision: Revision) -> float | None:

@@ -406,7 +406,15 @@ def test_dpgen_goes_on_where_wtemlp_stopped(given_back, step):
     assert run.said[0].startswith("taken over from dpgen run")
 
 
-OWN_SCRIPT = {"sys_idx": [0], "temps": [300], "ensemble": "nvt", "nsteps": 400, "trj_freq": 50}
+#: So short that models of two steps leave the molecules whole.
+OWN_SCRIPT = {
+    "sys_idx": [0],
+    "temps": [300],
+    "ensemble": "nvt",
+    "dt": 1e-5,
+    "nsteps": 400,
+    "trj_freq": 50,
+}
 
 
 def coords_of(poscar: Path) -> np.ndarray:
@@ -472,6 +480,21 @@ def test_we_read_the_frames_that_dpgen_has_stored_in_one_file(dpgens, tmp_path):
         np.testing.assert_allclose(coords_of(task / "POSCAR_in"), stored.coords, atol=1e-6)
     run.go_on(2)
     assert read_summary(folder / ITERATION / "summary.json").labelled == 4
+    assert told(folder).count("ens: nvt   T:     330.00   P:        -1.00   count:        2") == 2
+
+
+def told(folder: Path) -> str:
+    """What ``dpgen run/report`` says of a run."""
+    done = subprocess.run(
+        ["dpgen", "run/report", str(folder), "-s", "-i"],
+        env=environment(),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -541,18 +564,9 @@ def test_data_load_alike(dpgens, wtemlps):
 
 def test_dpgens_tools_work_on_our_folders(wtemlps, tmp_path):
     folder = copy(wtemlps / "0.8", tmp_path / "run")
-    reported = subprocess.run(
-        ["dpgen", "run/report", str(folder), "-s", "-i"],
-        env=environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert reported.returncode == 0, reported.stderr
-    assert "02.fp:candidate:10:rest_failed:0:rest_accurate:0:" in reported.stdout
-    chosen = "ens: nvt   T:     330.00   P:        -1.00   count:        2"
-    assert reported.stdout.count(chosen) == 2
+    reported = told(folder)
+    assert "02.fp:candidate:10:rest_failed:0:rest_accurate:0:" in reported
+    assert reported.count("ens: nvt   T:     330.00   P:        -1.00   count:        2") == 2
     collected = subprocess.run(
         ["dpgen", "collect", str(folder), "collected", "-p", "param.json", "-m"],
         env=environment(),

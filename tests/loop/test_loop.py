@@ -154,6 +154,26 @@ def test_more_jobs_continue_a_finished_run(undisturbed, tmp_path):
     assert kept == undisturbed.fingerprint()
 
 
+def test_a_run_goes_on_with_another_layout_of_its_frames(tmp_path):
+    """A file a frame, as in earlier versions, and from the next iteration on a file a walker."""
+    run = make_run(tmp_path / "both", model_devi_merge_traj=False)
+    run.finish()
+    explored = [f"iter.{index:06d}/01.model_devi/task.000.000000" for index in range(3)]
+    assert all((run.folder / task / "traj/100.lammpstrj").is_file() for task in explored[:2])
+    param = json.loads((run.folder / "param.json").read_text())
+    del param["model_devi_merge_traj"]
+    wte = param["model_devi_jobs"][0]["wte"] | {"start": "labelled"}
+    param["model_devi_jobs"].append(param["model_devi_jobs"][0] | {"wte": wte})
+    (run.folder / "param.json").write_text(json.dumps(param))
+    before = run.fingerprint()
+    run.finish()
+    assert not (run.folder / explored[0] / "all.lammpstrj").exists()
+    assert (run.folder / explored[2] / "all.lammpstrj").is_file()
+    assert not (run.folder / explored[2] / "traj").exists()
+    assert labelled(run) == 15
+    assert {k: v for k, v in run.fingerprint().items() if k in before} == before
+
+
 def test_convergence_ends_the_run_early(tmp_path):
     run = make_run(
         tmp_path / "converged",

@@ -167,6 +167,10 @@ def test_a_file_a_walker_or_a_file_a_frame(root, changes, merged):
     task = explore.tasks(context, 0)[0][0]
     assert ("all.lammpstrj" in task.backward, "traj" in task.backward) == (merged, not merged)
     assert ("frames.awk" in task.forward) == merged
+    # As they were prepared, whatever the file says now (or a version of wtemlp before).
+    data = changed(PLAIN | changes | {JOB + "temps": [300], MERGED: not merged})
+    later = make_context(root, load(root, data))
+    assert explore.tasks(later, 0)[0][0].backward == task.backward
     assert ("mkdir -p traj" in task.command) == (not merged)
     assert ("rm -rf" in task.command) and f" {stored.split('/')[0]} model_devi.out " in task.command
     for folder in folders:

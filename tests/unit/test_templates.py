@@ -334,6 +334,11 @@ WTE_WRONG = [
         'its line "dump d" must be "all custom 20 traj/*.lammpstrj id type x y z"',
     ),
     (
+        {},
+        {"lmp": ("dump dpgen_dump", "dump d all custom 10 all.lammpstrj id type x y z")},
+        'its line "dump d" must be "all custom 20 all.lammpstrj id type x y z"',
+    ),
+    (
         {JOB + "template": {"lmp": "in.lammps"}, JOB + "rev_mat": {}},
         {},
         'its "fix dpgen_plm" has no input: give template.plm',

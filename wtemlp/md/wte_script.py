@@ -4,7 +4,8 @@ The same script runs with stock LAMMPS (``fix plumed`` from its PLUMED package) 
 ``wtemlp lmp``.  LAMMPS itself measures sigma between the two parts and writes the PLUMED input.
 
 A long biased part leaves checkpoints: a job that was killed goes on from the last one, with the
-hills that were there at that step and no others.  It is given again with the same command.
+hills and frames that were there at that step and no others.  It is given again with the same
+command.
 """
 
 from typing import Any

@@ -117,8 +117,7 @@ def _prepare_frame(
         "01.model_devi away: the same command explores again",
     ):
         read_dump(kept)
-    # DP-GEN's links: its tools ask them where a frame is from.  They read no more than the name, so
-    # that a frame out of one file has the one that it would have.
+    # DP-GEN's links: its tools ask their names where a frame is from, also one out of one file.
     job = context.paths.root / source / paths.JOB
     stored = job.parent / paths.TRAJ / f"{int(table.step[row])}.lammpstrj"
     known = stored.exists() or (job.parent / paths.ALL_FRAMES).exists()

@@ -64,7 +64,7 @@ def both(tmp_path, style, monkeypatch):
     shutil.rmtree(theirs / "iter.000000/02.fp")
     monkeypatch.chdir(theirs)
     generator = adapter.import_quietly("dpgen.generator.run")
-    jdata = json.loads(json.dumps(context.params.jdata))
+    jdata = json.loads(json.dumps(context.params.jdata)) | {"model_devi_merge_traj": False}
     generator.make_fp(0, jdata, {})
     return context, theirs, generator, jdata
 

@@ -105,6 +105,21 @@ def test_a_damaged_record_is_named_with_what_to_do(tmp_path, name, damage):
         assert {"empty": "it is empty", "zeros": "it holds zero bytes"}[damage] in said
 
 
+def test_any_byte_of_a_table_may_be_another(tmp_path):
+    """Compressed columns and the archive's own records are read as they are, or named."""
+    file = tmp_path / "explored.npz"
+    save_frames(file, FrameTable(*[np.arange(8.0) // 8] * 6, *[np.arange(8.0)] * 5))
+    raw, named = file.read_bytes(), 0
+    for at in range(len(raw)):
+        file.write_bytes(raw[:at] + bytes([raw[at] ^ 0xFF]) + raw[at + 1 :])
+        try:
+            load_frames(file)
+        except CalculationError as error:
+            assert str(file) in str(error) and "is damaged" in str(error)
+            named += 1
+    assert named > len(raw) / 4
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_validation_is_one_of_the_known_errors(tmp_path, damage):
     (tmp_path / "v.json").write_bytes(DAMAGE[damage])

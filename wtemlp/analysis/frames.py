@@ -1,5 +1,6 @@
 """Explored frames as one table of arrays: who made each, what the models say, what was decided."""
 
+import io
 import zipfile
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
@@ -130,7 +131,10 @@ def load_frames(path: Path) -> FrameTable:
         If it is not what was written.
     """
     remedy = "the same wtemlp run makes it again, as long as the trajectories are there"
-    with reading(path, remedy), np.load(path) as data:
+    content = io.BytesIO(
+        path.read_bytes()
+    )  # a seek that a damaged one leads to is no OSError there
+    with reading(path, remedy), np.load(content) as data:
         # Tables of the first versions have not all columns.
         later = ("verdict", "max_devi_v")
         known = [f.name for f in fields(FrameTable) if f.name in data or f.name not in later]

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,8 +26,9 @@ UNREADABLE = (
     AttributeError,
     IndexError,
     EOFError,
-    RecursionError,
     zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,  # of too deep a nesting; zipfile's, of a method or flag that is none
 )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from ase import Atoms
@@ -14,7 +13,7 @@ from ase import Atoms
 from wtemlp.config.keys.labels import AseMethod
 from wtemlp.config.records import Params
 from wtemlp.config.structures import starting_structure
-from wtemlp.core.atomic_io import replacing, write_json, write_text
+from wtemlp.core.atomic_io import UNREADABLE, replacing, write_json, write_text
 from wtemlp.core.errors import CalculationError, InputError
 from wtemlp.dispatch.settings import read_section
 from wtemlp.dispatch.tasks import Task
@@ -160,7 +159,7 @@ class AseCalculator(ManyFrames):
         try:
             with np.load(file) as found:
                 labels = {name: found[name] for name in found.files}
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
+        except (OSError, *UNREADABLE) as error:
             raise CalculationError(f"{file} cannot be read: {error}") from error
         if labels["coords"].shape != frames.coords.shape:
             return no_labels(frames, ["the labels are of other frames"] * len(frames))

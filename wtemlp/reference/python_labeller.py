@@ -11,12 +11,11 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
-from zipfile import BadZipFile
 
 import numpy as np
 from dargs import Argument
 
-from wtemlp.core.atomic_io import write_json
+from wtemlp.core.atomic_io import UNREADABLE, write_json
 from wtemlp.core.errors import CalculationError
 from wtemlp.dispatch.tasks import Task
 from wtemlp.reference.base import (
@@ -120,7 +119,7 @@ class PythonLabeller(ManyFrames):
         try:
             with np.load(file) as found:
                 labels = {name: found[name] for name in found.files}
-        except (OSError, ValueError, EOFError, BadZipFile) as error:
+        except (OSError, *UNREADABLE) as error:
             raise CalculationError(f"{file} cannot be read: {error}") from error
         return checked_labels(frames, **labels)
 

@@ -104,10 +104,25 @@ def test_the_script_shuffles_and_draws(tmp_path):
 
 def test_the_study_goes_on_from_its_tables(tmp_path):
     study = load("study")
-    for name in ("errors.csv", "md.csv"):
+    for name in ("data.csv", "errors.csv", "md.csv"):
         shutil.copy(FOLDER / "core" / name, tmp_path)
     tables, before = study.Tables(tmp_path), (tmp_path / "errors.csv").read_bytes()
     todo = study.cells(study.SIZES["core"])
     assert tables.have(todo[0]) and not tables.have(replace(todo[0], replicate=99))
     tables.add([todo[0]], todo)  # it is not read from its folder, which is not there
     assert (tmp_path / "errors.csv").read_bytes() == before
+
+
+def test_the_page_has_the_numbers_of_the_tables_and_shuffled_they_say_nothing():
+    core = FOLDER / "core"
+    page = (FOLDER.parents[2] / "docs" / "evidence.md").read_text().splitlines()
+    errors = analysis.read(core / "errors.csv")[60]
+    for table in (
+        analysis.tables(errors, 60),
+        analysis.data_table(core / "data.csv", errors, 60),
+        analysis.md_table(core / "md.csv", 60),
+    ):
+        missing = [line for line in table.splitlines() if line and line not in page]
+        assert not missing, missing
+    assert len(errors.replicates) >= analysis.FEWEST
+    assert analysis.false_findings(errors, 200) <= 0.05 * 200

@@ -216,6 +216,7 @@ def test_tensorflow_fine_tunes_attention_only(root, descriptor):
     assert "holds no training script" in error_of(root, changes)
 
 
+ANGLES = {"type": "se_e3", "rcut": 4.0, "rcut_smth": 0.5, "sel": [20, 20], "neuron": [4, 8]}
 REPINIT = {"rcut": 4.0, "rcut_smth": 0.5, "nsel": 20}
 REPFORMER = {"rcut": 3.0, "rcut_smth": 0.5, "nsel": 10}
 
@@ -245,6 +246,9 @@ REPFORMER = {"rcut": 3.0, "rcut_smth": 0.5, "nsel": 10}
         ("tensorflow", ATTENTION | {"tebd_input_mode": "strip", "attn_layer": 0}, None),
         ("tensorflow", {"resnet_dt": True}, "descriptor.resnet_dt = true; must be false"),
         ("pytorch", {"resnet_dt": True}, None),
+        ("tensorflow", ANGLES, 'dp_compress = true; must be false: with "se_e3"'),
+        ("tensorflow", {"type": "hybrid", "list": [ANGLES]}, 'must be false: with "se_e3"'),
+        ("pytorch", ANGLES, None),
     ],
 )
 def test_what_is_not_compressed_is_told_before_it_is_trained(root, backend, descriptor, words):

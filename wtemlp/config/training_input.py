@@ -26,6 +26,9 @@ OVERRULED: Mapping[str, object] = {
 FINETUNED = ("se_atten", "se_atten_v2", "dpa1")  #: by DeePMD-kit's TensorFlow back end
 #: Descriptors that no back end of DeePMD-kit 3.2 compresses.
 _NEVER_COMPRESSED = ("dpa3", "dpa4", "DPA4", "SeZM", "sezm")
+#: Those that its TensorFlow compresses to other models: where two atoms are a little nearer than
+#: any of the data, forces are off by hundreds of eV/Angstrom (findings/deepmd-compressed-se-e3.sh).
+_WRONG_COMPRESSED = ("se_e3", "se_at", "se_a_3be")
 #: Those that are compressed where the embedding of their types is a network of its own ("strip"),
 #: with the values that they have where the file has none.
 _WITH_TYPES: Mapping[str, Mapping[str, object]] = {
@@ -130,12 +133,18 @@ def _check_finetuning(params: Section) -> None:
 
 
 def _check_compression(params: Section) -> None:
-    """Refuse a model that ``dp compress`` refuses: after its training, which would be lost."""
+    """Refuse a model that ``dp compress`` refuses, after its training, or makes another one of."""
     tensorflow = params.get("train_backend", TENSORFLOW) == TENSORFLOW
     for one in descriptors(params):
         kind = one.get("type")
         if kind in _NEVER_COMPRESSED:
             remedy = f'must be false: DeePMD-kit compresses no models of the descriptor "{kind}"'
+            raise params.wrong("dp_compress", remedy)
+        if tensorflow and kind in _WRONG_COMPRESSED:
+            remedy = (
+                f'must be false: with "{kind}" a compressed model has wrong forces where atoms '
+                "come a little nearer than in the data"
+            )
             raise params.wrong("dp_compress", remedy)
         usual = _WITH_TYPES.get(str(kind), {})
         if kind == "dpa2" and isinstance(one.get("repinit"), dict):

@@ -23,6 +23,7 @@ from wtemlp.analysis.intervals import holm
 
 LEVEL = 0.05
 MARGIN = 0.15  #: of non-inferiority
+QUANTILES = (10, 50, 90)  #: of data.csv
 FEWEST = 6  #: replicates that a verdict needs: of fewer, a deal of the names is too often no other
 CRYSTALS = ("crystal600", "crystal1000", "crystal1200", "crystal1300")
 MELTS = ("melt1500", "melt2000", "melt2500")
@@ -314,6 +315,35 @@ def md_table(file: Path, labels: int) -> str:
     return "\n".join(lines)
 
 
+def data_table(file: Path, errors: Errors, labels: int, arm: str = "wte16") -> str:
+    """What an arm's frames are in each replicate, beside the error of the melt, as Markdown."""
+    with file.open() as text:
+        rows = [
+            row
+            for row in csv.DictReader(text)
+            if (row["arm"], int(row["labels"]), int(row["steps"])) == (arm, labels, errors.steps[0])
+        ]
+    quantities = {"energy, eV/atom": "energy_{}_eV_atom", "volume, Å³/atom": "volume_{}_A3_atom"}
+    columns = [(of, q) for of in quantities for q in QUANTILES]
+    lines = [
+        f"Frames of `{arm}` in each replicate (quantiles), and what came of them.",
+        "",
+        "| replicate | "
+        + " | ".join(f"{of}: {q} %" for of, q in columns)
+        + " | force of the melt, meV/Å | latent heat, meV/atom |",
+        "|---|" + "---|" * (len(columns) + 2),
+    ]
+    model = (arm, errors.steps[0])
+    melt = np.mean([errors.force[model][name] for name in MELTS], axis=0)
+    for row in rows:
+        if int(row["replicate"]) in errors.replicates:
+            place = errors.replicates.index(int(row["replicate"]))
+            cells = [row[quantities[of].format(q)] for of, q in columns]
+            cells += [f"{melt[place]:.1f}", f"{latent_heat(errors, model)[place]:.1f}"]
+            lines.append(f"| {row['replicate']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def figure(errors: Errors, file: Path) -> None:
     """Draw the errors of all arms with all steps, each replicate a point."""
     import matplotlib
@@ -336,7 +366,7 @@ def figure(errors: Errors, file: Path) -> None:
     left.set_xlabel("error of the latent heat (meV/atom)")
     right.set_xlabel("RMSE of force components (meV/Å)")
     right.set_xlim(left=0)
-    right.legend(frameon=False)
+    right.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     for axes in (left, right):
         axes.set_yticks(range(len(arms)), arms)
         axes.invert_yaxis()
@@ -358,6 +388,8 @@ def main() -> None:
         sys.exit(worst > LEVEL * given.shuffle)
     for labels, errors in found.items():
         print(tables(errors, labels), end="\n\n")
+        if (given.folder / "data.csv").exists():
+            print(data_table(given.folder / "data.csv", errors, labels), end="\n\n")
         if (given.folder / "md.csv").exists():
             print(md_table(given.folder / "md.csv", labels), end="\n\n")
         if given.figure:

@@ -1,10 +1,9 @@
-"""Make the numbers of the copper study (design.md): data, models, errors, MD, into two CSV files.
+"""Make the numbers of the copper study (design.md): data, models, errors, MD, into three CSV files.
 
     python benchmarks/evidence/copper/study.py smoke --out runs/evidence
 
-Every step is a command of wtemlp's, so it goes on where it was when it is given again.  Models that
-``errors.csv`` and ``md.csv`` of the folder hold are not made again, so it goes on from these two on
-another machine.
+Every step is a command of wtemlp's, so it goes on where it was when it is given again.  Models
+that the tables of the folder hold are not made again, so it goes on from these on another machine.
 """
 
 import argparse
@@ -20,6 +19,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wtemlp.core.atomic_io import write_json, write_text
 from wtemlp.core.versions import installed_versions
 from wtemlp.records import validation_record
@@ -31,6 +33,7 @@ LADDER_K = (600, 900, 1200, 1500, 2000)
 EDGES = (0.94, 0.98, 1.02, 1.06, 1.10)
 CRYSTAL_K, MELT_K = (600, 1000, 1200, 1300), (1500, 2000, 2500)
 MD_K = (1000, 1500, 2000)
+QUANTILES = (10, 50, 90)  #: per cent
 TEST_SEED = 1_000_003  #: of no replicate
 REFERENCE = {
     "type_map": ["Cu"],
@@ -242,18 +245,23 @@ def cells(size: Size) -> list[Cell]:
     ]
 
 
-def do_data(out: Path, arm: str, replicate: int, labels: int, size: Size) -> Path:
+def data_of(out: Path, cell: Cell) -> Path:
+    """The folder of a model's data."""
+    return out / f"data.{cell.labels}" / f"{cell.replicate:02d}.{cell.arm}"
+
+
+def do_data(out: Path, cell: Cell, size: Size) -> Path:
     """Make an arm's data."""
-    folder = out / f"data.{labels}" / f"{replicate:02d}.{arm}"
+    folder = data_of(out, cell)
     if not (folder / "done").exists():
-        wtemlp("init", folder, init_file(arm, replicate, labels, size))
+        wtemlp("init", folder, init_file(cell.arm, cell.replicate, cell.labels, size))
         (folder / "done").touch()
     return folder
 
 
 def do_cell(out: Path, cell: Cell, size: Size) -> None:
     """Train and test a model."""
-    data = do_data(out, cell.arm, cell.replicate, cell.labels, size)
+    data = do_data(out, cell, size)
     folder = place(out, cell)
     if (folder / "done").exists():
         return
@@ -299,17 +307,38 @@ def md_rows(out: Path, cell: Cell) -> Iterator[dict[str, Any]]:
         }
 
 
+def data_rows(out: Path, cell: Cell) -> Iterator[dict[str, Any]]:
+    """What the frames are that a model was trained on: quantiles of energy and volume an atom."""
+    sets = [one for data in systems(data_of(out, cell)) for one in sorted(data.glob("set.*"))]
+    cells = np.concatenate([np.load(one / "box.npy").reshape(-1, 3, 3) for one in sets])
+    atoms = np.concatenate([_atoms_of(one) for one in sets])
+    energy = np.concatenate([np.load(one / "energy.npy").ravel() for one in sets]) / atoms
+    volume = np.abs(np.linalg.det(cells)) / atoms
+    yield {
+        **vars(cell),
+        "frames": len(energy),
+        **{f"energy_{q}_eV_atom": round(float(np.quantile(energy, q / 100)), 4) for q in QUANTILES},
+        **{f"volume_{q}_A3_atom": round(float(np.quantile(volume, q / 100)), 3) for q in QUANTILES},
+    }
+
+
+def _atoms_of(frames: Path) -> NDArray[np.float64]:
+    """The number of atoms of each frame of a set."""
+    coords = np.load(frames / "coord.npy")
+    return np.full(len(coords), coords.shape[1] / 3)
+
+
 class Tables:
-    """The two tables, which hold what has been found; a model in both is not made again.
+    """The tables, which hold what has been found; a model in all of them is not made again.
 
     Parameters
     ----------
     out : Path
-        The folder of ``errors.csv`` and ``md.csv``.
+        The folder of ``data.csv``, ``errors.csv`` and ``md.csv``.
     """
 
     def __init__(self, out: Path) -> None:
-        self._files = {"errors.csv": error_rows, "md.csv": md_rows}
+        self._files = {"data.csv": data_rows, "errors.csv": error_rows, "md.csv": md_rows}
         self._out = out
         self._rows: dict[str, dict[Cell, list[dict[str, Any]]]] = {}
         for name in self._files:
@@ -319,11 +348,11 @@ class Tables:
                 known.setdefault(cell_of(row), []).append(row)
 
     def have(self, cell: Cell) -> bool:
-        """Whether a model is in both."""
+        """Whether a model is in all of them."""
         return all(cell in rows for rows in self._rows.values())
 
     def add(self, cells: list[Cell], order: list[Cell]) -> None:
-        """Add models that are done, and write both, their rows in this order."""
+        """Add models that are done, and write the tables, their rows in this order."""
         for name, of in self._files.items():
             rows = self._rows[name]
             rows |= {cell: list(of(self._out, cell)) for cell in cells if cell not in rows}
@@ -376,7 +405,7 @@ def main() -> None:
                 f"{group[0].replicate}, {group[0].labels} labels",
                 flush=True,
             )
-    print(json.dumps({"errors": str(out / "errors.csv"), "md": str(out / "md.csv")}))
+    print(json.dumps({name: str(out / f"{name}.csv") for name in ("data", "errors", "md")}))
 
 
 if __name__ == "__main__":

@@ -188,10 +188,13 @@ def test_a_template(folder, monkeypatch, capsys):
     ]
     write(folder, "param.json", param)
     script = folder / "in.lammps"
-    script.write_text("units metal\npair_style deepmd\ndump dpgen_dump\nrun V_N\n")
+    lines = (
+        "units metal\natom_style atomic\nread_data conf.lmp\npair_style deepmd\ndump dpgen_dump\n"
+    )
+    script.write_text(f"{lines}run V_N\n")
     code, lines = check(monkeypatch, capsys, folder, "param.json")
     assert code == 0 and any("the scripts of 1 iterations" in line for line in lines)
-    script.write_text("units metal\npair_style deepmd\ndump dpgen_dump\nrun 10\n")
+    script.write_text(script.read_text().replace("V_N", "10"))
     code, lines = check(monkeypatch, capsys, folder, "param.json")
     assert code == 2 and "rev_mat.lmp.V_N = [10]; V_N is not in in.lammps" in errors(lines)[0]
 

@@ -74,7 +74,7 @@ def distributions(package: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("wtemlp", ["laptop"]), ("tests", ["test", "laptop"]), ("benchmarks", [])],
+    [("wtemlp", ["laptop"]), ("tests", ["test", "laptop"]), ("benchmarks", ["laptop", "test"])],
 )
 def test_what_is_imported_is_required(folder, extras):
     known = required("options", "install_requires")

@@ -54,6 +54,15 @@ def test_what_is_cut_is_not_there(tmp_path, method, left):
         trajectory.read_frames(tmp_path, [2000])
 
 
+@pytest.mark.parametrize("method", ["wte", TEMPLATE])
+def test_a_walker_that_came_to_no_frame_has_none(tmp_path, method):
+    walker(tmp_path, None, method)
+    (tmp_path / paths.LMP_INPUT).write_text("dump all all custom 20 all.lammpstrj id type x y z\n")
+    assert not trajectory.are_stored(tmp_path, [0, 20]).any()
+    with pytest.raises(FileNotFoundError, match="the frame of step 0 in"):
+        trajectory.read_frames(tmp_path, [0])
+
+
 def test_a_frame_that_is_cut_in_the_middle_hides_no_other(tmp_path):
     content = text(0) + text(20)[:-7] + text(40) + text(60)
     for method in ("wte", DPGEN):

@@ -162,7 +162,10 @@ def _files(where: Path) -> Iterable[Path]:
 
 @contextmanager
 def _opened(whole: Path) -> Iterator[bytes | mmap.mmap]:
-    """A file's bytes, of which those that are looked at are read."""
+    """A file's bytes, of which those that are looked at are read; none where it is not there."""
+    if not whole.is_file():
+        yield b""
+        return
     with whole.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
             yield b""

@@ -141,7 +141,8 @@ def test_another_way_of_choosing_explores_anew(clusters, tmp_path):
 def test_a_script_without_the_deviations_of_atoms_is_told(clusters, tmp_path):
     models = "../graph.000.pb ../graph.001.pb"
     template = f"pair_style deepmd {models} out_freq 5 out_file model_devi.out"
-    lines = f"units metal\n{template}\npair_coeff * * O H\ndump dpgen_dump\n"
+    head = "units metal\natom_style atomic\nread_data conf.lmp\n"
+    lines = f"{head}{template}\npair_coeff * * O H\ndump dpgen_dump\nrun 10\n"
     (tmp_path / "in.lmp").write_text(lines)
     entry = {
         "sys_idx": [0],

@@ -60,7 +60,7 @@ def test_dpgens_lists_and_data_are_there(done):
     candidates = (fp / "candidate.shuffled.000.out").read_text().splitlines()
     for frame in outcomes(done):
         assert f"{frame['task']} {frame['step']}" in candidates
-        assert (fp / frame["frame"] / "conf.dump").exists()
+        assert (fp / frame["frame"] / "conf.dump").readlink().name == f"{frame['step']}.lammpstrj"
         assert (fp / frame["frame"] / "job.json").exists()
 
 

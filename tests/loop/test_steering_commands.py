@@ -138,9 +138,9 @@ def test_what_is_cleaned_no_later_step_reads(undisturbed, copied):
     dry = wtemlp(copied, "clean")
     assert dry.returncode == 0 and "nothing is removed yet" in dry.stdout
     assert "in 8 places: trajectories" in dry.stdout and "checkpoints of trainings" in dry.stdout
-    assert list(copied.folder.glob("iter.000000/01.model_devi/*/traj"))
+    assert list(copied.folder.glob("iter.000000/01.model_devi/*/all.lammpstrj"))
     assert wtemlp(copied, "clean", "--yes").returncode == 0
-    assert not list(copied.folder.glob("iter.*/01.model_devi/*/traj"))
+    assert not list(copied.folder.glob("iter.*/01.model_devi/*/all.lammpstrj"))
     assert not list(copied.folder.glob("iter.000001/00.train/*/model.ckpt*"))
     assert list(copied.folder.glob("iter.000002/00.train/*/model.ckpt*"))
     assert copied.fingerprint() == undisturbed.fingerprint()

@@ -248,6 +248,7 @@ REPFORMER = {"rcut": 3.0, "rcut_smth": 0.5, "nsel": 10}
         ("pytorch", {"resnet_dt": True}, None),
         ("tensorflow", ANGLES, 'dp_compress = true; must be false: with "se_e3"'),
         ("tensorflow", {"type": "hybrid", "list": [ANGLES]}, 'must be false: with "se_e3"'),
+        ("tensorflow", ANGLES | {"type": "se_t"}, 'must be false: with "se_t"'),
         ("pytorch", ANGLES, None),
     ],
 )

@@ -131,10 +131,8 @@ def load_frames(path: Path) -> FrameTable:
         If it is not what was written.
     """
     remedy = "the same wtemlp run makes it again, as long as the trajectories are there"
-    content = io.BytesIO(
-        path.read_bytes()
-    )  # a seek that a damaged one leads to is no OSError there
-    with reading(path, remedy), np.load(content) as data:
+    # Whole: a damaged file leads to a seek before its beginning, which a file tells otherwise.
+    with reading(path, remedy), np.load(io.BytesIO(path.read_bytes())) as data:
         # Tables of the first versions have not all columns.
         later = ("verdict", "max_devi_v")
         known = [f.name for f in fields(FrameTable) if f.name in data or f.name not in later]

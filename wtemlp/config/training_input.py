@@ -28,7 +28,7 @@ FINETUNED = ("se_atten", "se_atten_v2", "dpa1")  #: by DeePMD-kit's TensorFlow b
 _NEVER_COMPRESSED = ("dpa3", "dpa4", "DPA4", "SeZM", "sezm")
 #: Those that its TensorFlow compresses to other models: where two atoms are a little nearer than
 #: any of the data, forces are off by hundreds of eV/Angstrom (findings/deepmd-compressed-se-e3.sh).
-_WRONG_COMPRESSED = ("se_e3", "se_at", "se_a_3be")
+_WRONG_COMPRESSED = ("se_e3", "se_at", "se_a_3be", "se_t")
 #: Those that are compressed where the embedding of their types is a network of its own ("strip"),
 #: with the values that they have where the file has none.
 _WITH_TYPES: Mapping[str, Mapping[str, object]] = {

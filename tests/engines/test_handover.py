@@ -483,18 +483,18 @@ def test_we_read_the_frames_that_dpgen_has_stored_in_one_file(dpgens, tmp_path):
     assert told(folder).count("ens: nvt   T:     330.00   P:        -1.00   count:        2") == 2
 
 
-def told(folder: Path) -> str:
-    """What ``dpgen run/report`` says of a run."""
+def dpgens_tool(cwd: Path, *words: str) -> str:
+    """What DP-GEN says to a command that succeeds."""
     done = subprocess.run(
-        ["dpgen", "run/report", str(folder), "-s", "-i"],
-        env=environment(),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
+        ["dpgen", *words], env=environment(), cwd=cwd, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def told(folder: Path) -> str:
+    """What ``dpgen run/report`` says of a run."""
+    return dpgens_tool(folder, "run/report", str(folder), "-s", "-i")
 
 
 @pytest.fixture(scope="module")
@@ -567,15 +567,7 @@ def test_dpgens_tools_work_on_our_folders(wtemlps, tmp_path):
     reported = told(folder)
     assert "02.fp:candidate:10:rest_failed:0:rest_accurate:0:" in reported
     assert reported.count("ens: nvt   T:     330.00   P:        -1.00   count:        2") == 2
-    collected = subprocess.run(
-        ["dpgen", "collect", str(folder), "collected", "-p", "param.json", "-m"],
-        env=environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert collected.returncode == 0, collected.stderr
+    dpgens_tool(tmp_path, "collect", str(folder), "collected", "-p", "param.json", "-m")
     found = dpdata.LabeledSystem(str(tmp_path / "collected/sys.O27H54"), fmt="deepmd/npy")
     assert len(found) == 4
 

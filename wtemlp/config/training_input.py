@@ -4,7 +4,8 @@ import copy
 import importlib.util
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 from dargs import Argument
@@ -166,7 +167,7 @@ def _schema_problem(params: Section) -> InputError | None:
     if importlib.util.find_spec("deepmd") is None:
         return None
     try:
-        from deepmd.utils.argcheck import gen_args, normalize
+        from deepmd.utils.argcheck import normalize
         from deepmd.utils.compat import update_deepmd_input
     except ImportError:  # an older one
         return None
@@ -178,10 +179,37 @@ def _schema_problem(params: Section) -> InputError | None:
             data["systems"] = ["data"]  # DP-GEN writes them
         try:
             given = update_deepmd_input(given, warning=False)
-            normalize(copy.deepcopy(given))
+            with _known_schema():
+                normalize(copy.deepcopy(given))
         except Exception as error:  # whatever it raises, a training would end with
-            return _in_words(params, member, gen_args(), given, error)
+            return _in_words(params, member, _deepmd_schema(), given, error)
     return None
+
+
+@cache
+def _deepmd_schema() -> list[Argument]:
+    """DeePMD-kit's schema, some ten thousand keys of it; not to be changed."""
+    from deepmd.utils.argcheck import gen_args
+
+    fields: list[Argument] = gen_args()
+    return fields
+
+
+@contextmanager
+def _known_schema() -> Iterator[None]:
+    """Have DeePMD-kit check by the schema that is there.
+
+    It makes its schema anew for every check, which took five sixths of the time in which a
+    parameter file is read.
+    """
+    from deepmd.utils import argcheck
+
+    fields, make = _deepmd_schema(), argcheck.gen_args
+    argcheck.gen_args = lambda multi_task=False: fields
+    try:
+        yield
+    finally:
+        argcheck.gen_args = make
 
 
 def _in_words(

@@ -422,3 +422,39 @@ def test_masses_are_those_of_their_elements(root, masses, why):
         return
     (warning,) = (one for one in load(root, changes).warnings if "mass" in one)
     assert "mass_map[1] = 2.014 is not the mass of H (1.00" in warning
+
+
+@pytest.mark.parametrize(
+    ("reference", "auto"),
+    [
+        ({"fp_style": "lammps", "fp_params": {"force_field": "mw"}}, 18.01528),
+        (
+            {
+                "fp_style": "lammps",
+                "fp_params": {
+                    "force_field": {
+                        "units": "metal",
+                        "lines": ["pair_style zero 3.0", "pair_coeff * *"],
+                        "masses": {"O": 17.999},
+                    }
+                },
+            },
+            17.999,
+        ),
+        (
+            {"fp_style": "ase", "fp_params": {"calculator": "ase.calculators.lj.LennardJones"}},
+            15.999,
+        ),
+    ],
+)
+def test_masses_are_those_of_the_force_field_of_the_reference(root, reference, auto):
+    sel = {"default_training_param.model.descriptor.sel": [40]}
+    data = changed({"type_map": ["O"], **sel, **reference})
+    assert load(root, data | {"mass_map": "auto"}, False).mass_map == pytest.approx(
+        [auto], abs=1e-3
+    )
+    found = load(root, data | {"mass_map": [15.9994]}, False).warnings
+    told = [one for one in found if "mass" in one]
+    assert ["that the reference's force field gives of O" in one for one in told] == (
+        [True] if auto > 17 else []
+    )

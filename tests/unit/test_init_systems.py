@@ -214,7 +214,15 @@ def test_a_box_that_cannot_be_filled_is_one_line(tmp_path):
 
 def test_the_edge_of_a_box_of_copper():
     copper = [Molecules(("Cu",), np.zeros((1, 3)), 4)]
-    assert edge_A(copper, 8.92) == pytest.approx(3.617, abs=0.002)
+    assert edge_A(copper, 8.92, {"Cu": 63.546}) == pytest.approx(3.617, abs=0.002)
+
+
+def test_a_box_of_beads_has_the_density_of_their_masses(tmp_path):
+    require_engine("packmol")
+    mw = {"fp_style": "lammps", "fp_params": {"force_field": "mw"}, "type_map": ["O"]}
+    one = start(tmp_path, mw, mixture=[{"molecule": "O", "count": 8}], density_g_cm3=0.9)
+    volume_A3 = 8 * 18.01528 / 0.9 * 1.66053906892
+    assert np.linalg.det(one.structure.cell) == pytest.approx(volume_A3, rel=1e-4)
 
 
 # -- copies

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from wtemlp.config.elements import read_type_map
+from wtemlp.config.elements import masses_of, read_type_map
 from wtemlp.config.init_runs import planned_runs
 from wtemlp.config.keys.declare import STEPS
 from wtemlp.config.keys.init import (
@@ -26,6 +26,7 @@ from wtemlp.config.reference.reading import (
     RIGID,
     check_labels,
     check_reference,
+    own_masses,
     read_reference,
     read_sampler,
     reference_problems,
@@ -37,7 +38,6 @@ from wtemlp.config.schema.read_files import Kind, read_object
 from wtemlp.config.schema.section import Section
 from wtemlp.config.templates.plumed import read_extra
 from wtemlp.config.wte import read_window, with_auto_hills
-from wtemlp.dpgen import adapter
 
 WATER_G_MOL = 18.01528
 NM3_PER_CM3_MOL = 1.66053906660  #: Angstrom^3 per molecule at 1 g/mol and 1 g/cm3: 1e24 / N_A
@@ -97,7 +97,7 @@ def reference_params(params: InitParams) -> Params:
     section = Section(params.source.name, params.jdata)
     reference = read_reference(section)
     jdata = {key: value for key, value in params.jdata.items() if key not in _OWN_KEYS}
-    masses = tuple(adapter.atomic_masses(params.type_map))
+    masses = masses_of(params.type_map, own_masses(section))
     more = {"mass_map": list(masses), "model_devi_engine": LAMMPS, "model_devi_jobs": []}
     return Params(
         source=params.source,

@@ -2,7 +2,7 @@
 
 import difflib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ase.collections import g2
 from ase.data import chemical_symbols
 from ase.io.formats import ioformats
 
-from wtemlp.config.init_params import box_length_A
+from wtemlp.config.init_params import box_length_A, reference_params
 from wtemlp.config.keys.init import InitParams, InitSystem, StructureSpec, WaterParams
 from wtemlp.core.atomic_io import read_record, write_json
 from wtemlp.core.errors import CalculationError, InputError
@@ -24,7 +24,6 @@ from wtemlp.core.units import AMU_G
 from wtemlp.initialize.by_ase import read_atoms
 from wtemlp.initialize.packmol import WATER_A, Molecules, pack
 from wtemlp.structures.bonds import bonds, molecules
-from wtemlp.structures.elements import STANDARD_MASSES
 from wtemlp.structures.read import check_raw, read_structure
 from wtemlp.structures.record import Raw, Structure
 
@@ -104,6 +103,11 @@ class _Builder:
         return self.system.structure
 
     @property
+    def _masses(self) -> dict[str, float]:
+        """Of the types, in their order, g/mol."""
+        return dict(zip(self.params.type_map, reference_params(self.params).mass_map, strict=True))
+
+    @property
     def where(self) -> str:
         number = self.params.systems.index(self.system)
         return f"{self.params.source.name}: systems[{number}].structure"
@@ -136,8 +140,8 @@ class _Builder:
 
     def _by_dpdata(self, file: Path) -> SystemStart:
         fmt = "lammps/lmp" if self.spec.format == "auto" else self.spec.format
-        masses = [STANDARD_MASSES.get(name, 1.0) for name in self.params.type_map]
-        found = read_structure(self.root / file, fmt, self.params.type_map, masses)
+        masses = self._masses
+        found = read_structure(self.root / file, fmt, tuple(masses), tuple(masses.values()))
         if self.spec.supercell == (1, 1, 1) and self.spec.miller is None:
             return SystemStart(found, self.spec.periodic is not False)
         atoms = Atoms(found.symbols, found.coords, cell=found.cell, pbc=True)
@@ -199,7 +203,7 @@ class _Builder:
             self._known_elements(atoms, key)
             own = tuple(map(str, atoms.get_chemical_symbols()))
             parts.append(Molecules(own, atoms.positions, part.count))
-        length = edge_A(parts, self.spec.density_g_cm3)
+        length = edge_A(parts, self.spec.density_g_cm3, self._masses)
         try:
             coords = pack(parts, length, self.seed)
         except CalculationError as error:
@@ -256,9 +260,9 @@ class _Builder:
         return SystemStart(check_raw(file, raw, self.params.type_map), periodic)
 
 
-def edge_A(parts: Sequence[Molecules], density_g_cm3: float) -> float:
-    """Edge of the cubic box of molecules at a density, Angstrom."""
-    mass_u = sum(one.count * sum(STANDARD_MASSES[name] for name in one.symbols) for one in parts)
+def edge_A(parts: Sequence[Molecules], density_g_cm3: float, masses: Mapping[str, float]) -> float:
+    """Edge of the cubic box of molecules at a density, Angstrom; masses in g/mol."""
+    mass_u = sum(one.count * sum(masses[name] for name in one.symbols) for one in parts)
     return float((mass_u * AMU_G / density_g_cm3 / A3_IN_CM3) ** (1 / 3))
 
 

@@ -83,9 +83,11 @@ def export(root: Path, iteration: int | None = None, target: Path | None = None)
     new.mkdir(parents=True)
     for model in models:
         _copy(model, new / model.name)
-    data, described = _data(paths, state, chosen)
+    masses = _masses(paths, chosen, state.type_map)
+    data, described = _data(paths, state, chosen, masses)
     places = _write_data(new / DATA, data, state.type_map)
-    card = replace(_card(paths, state, chosen, new, described), data_folders=places)
+    card = _card(paths, state, chosen, new, described)
+    card = replace(card, masses=tuple(masses.values()), data_folders=places)
     write_json(new / RECORD, asdict(card))
     _write_example(new, data, state.type_map)
     for name, text in {CARD_FILE: card_text(card), **usage_files(card)}.items():
@@ -116,7 +118,7 @@ def _labels(paths: RunPaths, index: int) -> str:
 
 
 def _data(
-    paths: RunPaths, state: RunState, iteration: int
+    paths: RunPaths, state: RunState, iteration: int, masses: Mapping[str, float]
 ) -> tuple[list[dpdata.LabeledSystem], list[SystemOfData]]:
     """All that the models of an iteration were trained on."""
     systems: list[dpdata.LabeledSystem] = []
@@ -133,7 +135,7 @@ def _data(
         for system in there:
             for one in _frames(system, state.type_map):
                 systems.append(one)
-                described.append(_described(one, source))
+                described.append(_described(one, source, masses))
     return systems, described
 
 
@@ -183,12 +185,10 @@ def _labelled(
     return dpdata.LabeledSystem(data=data)
 
 
-def _described(one: dpdata.LabeledSystem, source: str) -> SystemOfData:
-    from ase.data import atomic_masses, atomic_numbers
-
+def _described(one: dpdata.LabeledSystem, source: str, masses: Mapping[str, float]) -> SystemOfData:
     names = [one["atom_names"][kind] for kind in one["atom_types"]]
     counts = Counter(names)
-    mass = sum(float(atomic_masses[atomic_numbers[name]]) for name in names)
+    mass = sum(masses[name] for name in names)
     per_atom = one["energies"] / len(names)
     density = None
     if not one.nopbc:
@@ -250,7 +250,7 @@ def _card(
         finished=state.finished,
         made=time.strftime("%Y-%m-%d %H:%M"),
         elements=state.type_map,
-        masses=_masses(kept.keys.get("mass_map"), state.type_map),
+        masses=(),  # as the folders: of what is exported
         models={model.name: _digest(model) for model in sorted(folder.glob("graph.*"))},
         network={key: training.get("model", {}).get(key, {}) for key in own}
         | {"training": training.get("training", {})},
@@ -270,12 +270,14 @@ def _card(
     )
 
 
-def _masses(given: Any, elements: Sequence[str]) -> tuple[float, ...]:
+def _masses(paths: RunPaths, iteration: int, elements: Sequence[str]) -> dict[str, float]:
+    """Masses of the run's types, g/mol, in their order."""
     from ase.data import atomic_masses, atomic_numbers
 
-    if isinstance(given, list) and len(given) == len(elements):
-        return tuple(float(mass) for mass in given)
-    return tuple(float(atomic_masses[atomic_numbers[name]]) for name in elements)
+    kept = inputs.read(paths, iteration).get("train", inputs.StageInput()).keys.get("mass_map")
+    if isinstance(kept, list) and len(kept) == len(elements):
+        return {name: float(mass) for name, mass in zip(elements, kept, strict=True)}
+    return {name: float(atomic_masses[atomic_numbers[name]]) for name in elements}
 
 
 def _digest(model: Path) -> str:

@@ -1,6 +1,6 @@
 """References: what labels frames, and what does MD, of ``fp_style`` and ``fp_params``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from wtemlp.config.keys.declare import any_of
@@ -58,6 +58,15 @@ def read_sampler(params: Section, reference: Method | None) -> Method | None:
     if SAMPLER in params:
         return read_reference(params.section(SAMPLER))
     return reference
+
+
+def own_masses(params: Section) -> Mapping[str, float]:
+    """Masses (g/mol) that the force field has, of MD or else of labels, where they are its own."""
+    reference = read_reference(params)
+    for method in (read_sampler(params, reference), reference):
+        if isinstance(method, OwnForceField):
+            return method.masses
+    return {}
 
 
 def check_reference(section: Section, method: Method | None, type_map: Sequence[str]) -> None:

@@ -63,6 +63,18 @@ def test_a_walker_that_came_to_no_frame_has_none(tmp_path, method):
         trajectory.read_frames(tmp_path, [0])
 
 
+@pytest.mark.parametrize("method", ["wte", TEMPLATE])
+def test_an_engine_that_writes_a_file_a_frame_all_the_same_is_read(tmp_path, method):
+    """The job has made the other file, which stays empty."""
+    walker(tmp_path, b"", method)
+    folder = tmp_path / paths.TRAJ
+    folder.mkdir()
+    assert trajectory.trajectory(tmp_path).name == paths.ALL_FRAMES
+    (folder / "20.lammpstrj").write_bytes(text(20))
+    assert trajectory.are_stored(tmp_path, [0, 20]).tolist() == [False, True]
+    assert trajectory.read_frames(tmp_path, [20]) == {20: text(20)}
+
+
 def test_a_frame_that_is_cut_in_the_middle_hides_no_other(tmp_path):
     content = text(0) + text(20)[:-7] + text(40) + text(60)
     for method in ("wte", DPGEN):

@@ -34,8 +34,12 @@ _HEAD_LINES = 9  #: of a frame, above its atoms
 def trajectory(folder: Path) -> Path:
     """The file or folder that a walker's frames are in, or are to be in."""
     whole, each = folder / paths.ALL_FRAMES, folder / paths.TRAJ
-    if whole.is_file() or each.exists():
-        return whole if whole.is_file() else each
+    if whole.is_file():
+        # A job makes it before its engine begins, which may write a file a frame all the same.
+        unused = not whole.stat().st_size and each.is_dir() and any(each.iterdir())
+        return each if unused else whole
+    if each.exists():
+        return each
     script = folder / paths.LMP_INPUT
     return folder / stored_in(script.read_text(errors="replace") if script.is_file() else "")
 

@@ -10,6 +10,8 @@ from tests.support.loop_runs import make_run
 from tests.support.loop_state import set_state
 from wtemlp.records.state import Step
 
+FILES = ("param.json", "machine.json")
+
 
 def wtemlp(run, *words):
     return program.run(*words, cwd=run.folder)
@@ -61,6 +63,25 @@ def test_status_as_json(copied):
     assert "in iter.000001/01.model_devi; log: wtemlp.log" in text and "to the end, if" in text
 
 
+def test_status_as_json_where_dpgen_has_run(copied):
+    """Whether wtemlp has been there before, or not."""
+    came = {"iteration": 2, "step": "post_train"}
+    record = copied.folder / "record.dpgen"
+    recorded = record.read_text()
+    set_state(copied, iteration=1, step=int(Step.RUN_EXPLORE), finished="")
+    record.write_text(recorded)
+    found = json.loads(wtemlp(copied, "status", "--json").stdout)
+    assert found["dpgen"] == came and found["state"]["iteration"] == 1
+    for name in ("wtemlp.json", "wtemlp.live.json"):
+        (copied.folder / name).unlink()
+    found = json.loads(wtemlp(copied, "status", "--json").stdout)
+    assert found["dpgen"] == came and found["state"] is None
+    assert found["lines"] == wtemlp(copied, "status").stdout.splitlines()
+    assert found["lines"][0].endswith(": iteration 2, post train is done")
+    record.unlink()
+    assert wtemlp(copied, "status", "--json").returncode == 2
+
+
 def test_status_names_the_jobs(copied):
     set_state(copied, iteration=1, step=int(Step.RUN_LABEL), finished="")
     journal = copied.folder / "iter.000001/02.fp/dispatch.json"
@@ -92,7 +113,8 @@ def test_a_rehearsal_writes_nothing(copied, tmp_path):
         "iteration 0: up to 5 labels (lammps)",
     ]
     assert wtemlp(copied, "run", "--dry-run", "param.json", "machine.json").stdout == (
-        "finished: end of model_devi_jobs\n"
+        "finished: end of model_devi_jobs; to explore further, append an entry to model_devi_jobs "
+        "and give the same command\n"
     )
     set_state(copied, iteration=1, step=int(Step.MAKE_LABEL), finished="")
     assert wtemlp(copied, "run", "--dry-run", "param.json", "machine.json").stdout == (
@@ -100,6 +122,12 @@ def test_a_rehearsal_writes_nothing(copied, tmp_path):
         "iteration 1: up to 5 labels (lammps)\n"
         "iteration 2: 4 trainings\n"
     )
+    found = json.loads(wtemlp(copied, "run", "--dry-run", "--json", *FILES).stdout)
+    assert (found["iteration"], found["step"], found["finished"]) == (1, "make_label", "")
+    assert found["to_do"] == [
+        {"iteration": 1, "stage": "label", "tasks": 5, "reference": "lammps"},
+        {"iteration": 2, "stage": "train", "tasks": 4},
+    ]
     record = copied.folder / "record.dpgen"
     record.write_text("0 8\n")
     done = wtemlp(copied, "run", "--dry-run", "param.json", "machine.json")
@@ -115,6 +143,9 @@ def test_what_is_done_at_once_is_told_as_json(copied):
         assert all(isinstance(line, str) for line in found["lines"])
         return found
 
+    assert told("cancel")["jobs_ended"] == 0
+    refused = wtemlp(copied, "run", *FILES, "--json")
+    assert refused.returncode == 2 and "--json goes with --dry-run" in refused.stderr
     place = copied.folder / "potential"
     card = json.loads(Path(told("export")["card"]).read_text())
     assert place.is_dir() and card["iteration"] == 2

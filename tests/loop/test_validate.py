@@ -127,6 +127,10 @@ def test_an_explosion_is_a_result(folder):
     assert "model 1 at 300 K exploded" in output
     status = program.run("status", cwd=folder).stdout
     assert "validation of iteration 2: not good: model 0 at 300 K exploded" in status
+    told = json.loads(finish(folder, "--json", CHEAP_ENGINE_EXPLODES="1"))
+    assert told["answer"] == "not good" and told["lines"] == [found.verdict]
+    assert [one["name"] for one in told["checks"]] == [one.name for one in found.checks]
+    assert load(Path(told["record"])).verdict == found.verdict
 
 
 def test_a_failed_engine_is_an_error(folder):

@@ -167,6 +167,15 @@ def test_help_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_closed_pipe_ends_a_command_without_a_word():
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "wtemlp", "schema", "--flat"]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_files_are_found_in_the_runs_folder(folder, tmp_path_factory, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     (folder / "param.json").write_text(json.dumps(changed(PARAM, ("numb_models",), "four")))

@@ -5,12 +5,13 @@ import configparser
 import re
 import sys
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
 
 import wtemlp
+from wtemlp.core.versions import installed_versions
 
 ROOT = Path(wtemlp.__file__).parents[1]
 PROGRAMS = {
@@ -94,3 +95,10 @@ def test_what_is_imported_is_required(folder, extras):
 def test_what_is_required_is_imported(section, key, folder):
     used = {name for package in imported(folder) for name in distributions(package)}
     assert not required(section, key) - used - PROGRAMS
+
+
+def test_the_record_of_versions_has_what_labels_and_samples():
+    """Provenance of a label by a calculator of ASE: which ASE it was."""
+    found = installed_versions()
+    assert found["ase"] == version("ase")
+    assert {"wtemlp", "dpgen", "dpdata", "dpdispatcher", "ase"} <= found.keys()

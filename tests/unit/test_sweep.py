@@ -25,6 +25,7 @@ from wtemlp.records.summary import Summary, save_summary
 from wtemlp.records.sweep_record import Arm, Sweep
 from wtemlp.session.lock import locked
 from wtemlp.session.progress import Reporter
+from wtemlp.session.told import Told
 from wtemlp.sweep import arms, children, folder, listing, machine_files, reach
 from wtemlp.sweep.arm_input import arm_param, start_param
 from wtemlp.sweep.cancel import cancel_sweep
@@ -548,17 +549,20 @@ def test_jobs_of_all_runs_are_cancelled(swept):
         (swept / name / folder.PARAM).write_text("{}")
     asked = []
 
-    def cancel(place: Path) -> str:
+    def cancel(place: Path) -> Told:
         asked.append(place.name)
         if place.name == "g1":
             raise WtemlpError("the queue does not answer")
-        return "2 jobs were ended; go on with: x"
+        return Told(["2 jobs were ended; go on with: x"], {"jobs_ended": 2})
 
     with pytest.raises(WtemlpError, match=r"g1: the queue does not answer\ng16: 2 jobs were ended"):
         cancel_sweep(swept, cancel)
     assert asked == ["g1", "g16"]
-    text = cancel_sweep(swept, lambda place: "this run had no jobs; go on")
-    assert text.startswith("g1: this run had no jobs\ng16: this run had no jobs\ngo on with: ")
+    none = Told(["this run had no jobs; go on"], {"jobs_ended": 0})
+    told = cancel_sweep(swept, lambda place: none)
+    assert told.lines[:2] == ["g1: this run had no jobs", "g16: this run had no jobs"]
+    assert told.lines[2].startswith("go on with: ") and len(told.lines) == 3
+    assert told.facts == {"runs": {"g1": {"jobs_ended": 0}, "g16": {"jobs_ended": 0}}}
     with locked(RunPaths(swept)), pytest.raises(WtemlpError, match="another wtemlp is at work"):
         cancel_sweep(swept, cancel)
 

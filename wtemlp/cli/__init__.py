@@ -16,7 +16,7 @@ from wtemlp.cli.compare import compare
 from wtemlp.cli.doctor import doctor
 from wtemlp.cli.loop import run, step
 from wtemlp.cli.new import new, quickstart
-from wtemlp.cli.options import NumberLists, file_argument, folder_option, json_option
+from wtemlp.cli.options import NumberLists, file_argument, folder_option, json_option, tell
 from wtemlp.cli.report import report
 from wtemlp.cli.steering import STEERING
 from wtemlp.cli.sweep import sweep
@@ -258,7 +258,8 @@ def status(root: Path, as_json: bool) -> None:
     type=click.Path(path_type=Path),
     help="The machine file; the default is the one that the run was last given.",
 )
-def cancel(root: Path, machine: Path | None) -> None:
+@json_option
+def cancel(root: Path, machine: Path | None, as_json: bool) -> None:
     """End the jobs of the run, or of all runs of the sweep, in ROOT, and no others.
 
     What has finished stays; `wtemlp run` goes on from there.  A wtemlp that is at work on the run
@@ -268,7 +269,7 @@ def cancel(root: Path, machine: Path | None) -> None:
     Examples:
       wtemlp cancel
       wtemlp cancel runs/water
-      wtemlp cancel runs/water/sweep
+      wtemlp cancel runs/water/sweep --json
     """
     from wtemlp.cli.cancel import cancel_command
     from wtemlp.sweep.cancel import cancel_sweep
@@ -279,9 +280,9 @@ def cancel(root: Path, machine: Path | None) -> None:
 
     folder = find_sweep(root.resolve())
     if folder is None:
-        click.echo(cancel_command(root, machine, say))
+        tell(cancel_command(root, machine, say), as_json)
     else:
-        click.echo(cancel_sweep(folder, lambda run: cancel_command(run, machine, say)))
+        tell(cancel_sweep(folder, lambda run: cancel_command(run, machine, say)), as_json)
 
 
 @cli.command(context_settings=PASS_ON, add_help_option=False)

@@ -14,6 +14,7 @@ from wtemlp.dispatch.journal import JOURNAL
 from wtemlp.records import state as states
 from wtemlp.session.lock import locked
 from wtemlp.session.session import run_folder, run_log
+from wtemlp.session.told import Told
 from wtemlp.validation import folders
 
 #: Sections of the machine file, by the stage's folder; `wtemlp init` runs all with the last.
@@ -25,7 +26,7 @@ _SECTIONS = {
 }
 
 
-def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object]) -> str:
+def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object]) -> Told:
     """Do ``wtemlp cancel``.
 
     Parameters
@@ -39,8 +40,8 @@ def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object
 
     Returns
     -------
-    str
-        What was done.
+    Told
+        What was done; its fact: how many jobs were ended.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def cancel_command(root: Path, machine: Path | None, say: Callable[[str], object
     jobs = {0: "this run had no jobs", 1: "1 job was ended"}.get(ended, f"{ended} jobs were ended")
     files = (state.params, state.machine) if state else ()
     again = f"; go on with: {shell_hints.command('run', root, *files)}" if state else ""
-    return jobs + again
+    return Told([jobs + again], {"jobs_ended": ended})
 
 
 def _journals(root: Path) -> Iterator[Path]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from wtemlp.cli.options import file_argument, folder_option
+from wtemlp.cli.options import file_argument, folder_option, json_option, tell
 
 go_on_option = click.option(
     "--go-on",
@@ -29,6 +29,7 @@ quiet_option = click.option(
 )
 @go_on_option
 @quiet_option
+@json_option
 def run(
     param: Path,
     machine: Path,
@@ -37,24 +38,28 @@ def run(
     new_reference: bool,
     go_on: bool,
     quiet: bool,
+    as_json: bool,
 ) -> None:
     """Run the active-learning loop; given again, it goes on where it was.
 
     PARAM is DP-GEN's parameter file with a `wte` block, MACHINE is DP-GEN's machine file.
-    Relative paths in them are relative to the run's folder.
+    Relative paths in them are relative to the run's folder.  --json is for --dry-run; of a run
+    that is at work, or has ended, `wtemlp status --json` tells.
 
     \b
     Examples:
       wtemlp run params/water.json machines/local.json
       wtemlp run -C runs/water param.json machine.json
+      wtemlp run param.json machine.json --dry-run
       wtemlp run param.json machine.json --go-on
     """
     from wtemlp.cli.run import rehearse_command, run_command
 
     if dry_run:
-        for line in rehearse_command(param, machine, root):
-            click.echo(line)
+        tell(rehearse_command(param, machine, root), as_json)
         return
+    if as_json:
+        raise click.UsageError("--json goes with --dry-run; use wtemlp status --json")
     run_command(param, machine, root, new_reference=new_reference, go_on=go_on, quiet=quiet)
 
 

@@ -176,12 +176,18 @@ def as_json(root: Path) -> dict[str, Any]:
         If there is no run in the folder.
     """
     paths = RunPaths(root)
-    state = states.of_run(paths)
-    rows = summaries(paths)
-    return {
-        "state": asdict(state) | {"step": state.step.name.lower()},
+    state = states.load(paths)
+    came = dpgen_came_to(paths, state)
+    known = {
+        "state": None if state is None else asdict(state) | {"step": state.step.name.lower()},
+        "dpgen": came and {"iteration": came.iteration, "step": came.step.name.lower()},
         "at_work": is_held(paths),
         "live": read_live(paths.live),
+    }
+    if state is None:  # a run of DP-GEN's, one that has just begun, or data of `wtemlp init`
+        return known | {"lines": describe(root).splitlines()}
+    rows = summaries(paths)
+    return known | {
         "seconds_left": None if state.finished else seconds_left(rows, state),
         "jobs": _jobs(paths, state),
         "folder": str(_stage_folder(paths, state)),

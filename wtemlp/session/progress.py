@@ -52,6 +52,7 @@ class StageProgress:
         self._ended, self._ended_steps = 0, 0  #: of those that have ended: how many, their steps
         self._begin = time.monotonic()
         self._first: float | None = None
+        self._moves = False  #: whether steps have been done since the beginning
         self._look_at = float("-inf")
         self._running: dict[str, int] = {}  #: steps of those that may be running
         self.counts = Progress(len(tasks), 0, 0, 0)
@@ -75,8 +76,12 @@ class StageProgress:
             self.fraction = max(ended, done / self._total)
         else:
             self.fraction = ended
-        if self._first is None:
-            self._first = self.fraction
+        # Where steps are counted, the clock begins with the first of them: an engine may take a
+        # minute to start, which is no measure of its steps.
+        at_rest = bool(self._total) and not self._moves
+        if self._first is None or (at_rest and self.fraction > self._first):
+            self._moves = self._first is not None
+            self._begin, self._first = time.monotonic(), self.fraction
 
     def _look(self, active: Sequence[str]) -> None:
         """Ask the files of what runs, but for a small share of the time."""

@@ -6,11 +6,12 @@ from pathlib import Path
 from wtemlp.core.errors import CalculationError, WtemlpError
 from wtemlp.core.paths import RunPaths
 from wtemlp.session.lock import locked
+from wtemlp.session.told import Told
 from wtemlp.sweep.folder import PARAM, load_given, load_sweep
 from wtemlp.sweep.listing import again
 
 
-def cancel_sweep(folder: Path, cancel: Callable[[Path], str]) -> str:
+def cancel_sweep(folder: Path, cancel: Callable[[Path], Told]) -> Told:
     """End the jobs of all runs.
 
     Parameters
@@ -22,8 +23,8 @@ def cancel_sweep(folder: Path, cancel: Callable[[Path], str]) -> str:
 
     Returns
     -------
-    str
-        What was done, a line for each run.
+    Told
+        What was done, a line for each run; its facts: those of each, by its name.
 
     Raises
     ------
@@ -33,17 +34,20 @@ def cancel_sweep(folder: Path, cancel: Callable[[Path], str]) -> str:
         The jobs of some runs could not be ended; those of the others are.
     """
     sweep, given = load_sweep(folder), load_given(folder)
-    lines, failed = [], []
+    done: dict[str, Told] = {}
+    failed = []
     with locked(RunPaths(folder)):
         for run in sorted(file.parent for file in folder.glob(f"*/{PARAM}")):
             if not RunPaths(run).state.exists():
                 continue
             try:
-                lines.append(f"{run.name}: {cancel(run).partition(';')[0]}")
+                done[run.name] = cancel(run)
             except WtemlpError as error:
                 failed.append(f"{run.name}: {error}")
+    lines = [f"{name}: {told.lines[0].partition(';')[0]}" for name, told in done.items()]
     if failed:
         raise CalculationError("\n".join(["some jobs could not be ended", *failed, *lines]))
     if sweep is not None:
         lines.append(f"go on with: {again(folder, given, sweep)}")
-    return "\n".join(lines) or "no run of this sweep has begun"
+    runs = {name: told.facts for name, told in done.items()}
+    return Told(lines or ["no run of this sweep has begun"], {"runs": runs})

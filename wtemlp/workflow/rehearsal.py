@@ -2,19 +2,27 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from wtemlp.config.records import ExploreJob, Machines, Params
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.before import Begin, require
 from wtemlp.records import state as states
-from wtemlp.records.compatibility import dpgen_came_to, first_state, moved_to
+from wtemlp.records.compatibility import (
+    EXHAUSTED,
+    FURTHER,
+    dpgen_came_to,
+    first_state,
+    moved_to,
+)
 from wtemlp.records.state import RunState, Step
 from wtemlp.records.summary import summaries
+from wtemlp.session.told import Told
 from wtemlp.workflow import rewind
 from wtemlp.workflow.notes import stops
 
 
-def rehearse(params: Params, machines: Machines, root: Path) -> list[str]:
+def rehearse(params: Params, machines: Machines, root: Path) -> Told:
     """Look at everything that ``wtemlp run`` looks at before it begins, and say what it would do.
 
     Nothing is written or submitted.
@@ -28,8 +36,9 @@ def rehearse(params: Params, machines: Machines, root: Path) -> list[str]:
 
     Returns
     -------
-    list of str
-        Lines for the user.
+    Told
+        Its facts: the step that comes next, or why the run has finished; the finding that would
+        stop it; and how many tasks each stage that is to come has, or has at most.
 
     Raises
     ------
@@ -49,37 +58,56 @@ def rehearse(params: Params, machines: Machines, root: Path) -> list[str]:
         state = moved_to(old or fresh, came, len(params.jobs))
         lines.append(_where(state, old is None and came is None, len(params.jobs)))
         if not state.finished and (known := stops(params, state, summaries(paths), paths.root)):
-            return [*lines, f"it would be stopped, unless with --go-on: {known[0].line}"]
-    if state.finished and not len(params.jobs) > state.iteration:
-        return lines
-    return [*lines, *_to_do(params, state)]
+            lines.append(f"it would be stopped, unless with --go-on: {known[0].line}")
+            return Told(lines, _facts(state, stopped_by=known[0].line))
+    to_do: list[dict[str, Any]] = []
+    if not state.finished or len(params.jobs) > state.iteration:
+        to_do = list(_to_do(params, state))
+    return Told([*lines, *map(_in_words, to_do)], _facts(state, to_do=to_do))
+
+
+def _facts(state: RunState, **more: object) -> dict[str, object]:
+    where = {"iteration": state.iteration, "step": state.step.name.lower()}
+    return {**where, "finished": state.finished, "stopped_by": "", "to_do": [], **more}
 
 
 def _where(state: RunState, begins: bool, jobs: int) -> str:
     if begins:
         return "it would begin: iteration 0, make train"
     if state.finished:
-        more = jobs > state.iteration
-        return f"finished: {state.finished}" + (", but there are more jobs now" if more else "")
+        more = f"; {FURTHER}" if state.finished == EXHAUSTED else ""
+        more = ", but there are more jobs now" if jobs > state.iteration else more
+        return f"finished: {state.finished}{more}"
     return f"it would go on: iteration {state.iteration}, {state.step.words}"
 
 
-def _to_do(params: Params, state: RunState) -> Iterator[str]:
-    """A line for each stage that is to come."""
+def _in_words(stage: dict[str, Any]) -> str:
+    tasks = {
+        "train": "{tasks} trainings",
+        "explore": "up to {tasks} walkers of {steps} steps",
+        "label": "up to {tasks} labels ({reference})",
+    }[stage["stage"]]
+    return f"iteration {stage['iteration']}: {tasks.format_map(stage)}"
+
+
+def _to_do(params: Params, state: RunState) -> Iterator[dict[str, Any]]:
+    """Each stage that is to come."""
     final = len(params.jobs)
     for iteration in range(state.iteration, final + 1):
         current = iteration == state.iteration and not state.finished
         step = state.step if current else Step.MAKE_TRAIN
         if step <= Step.POST_TRAIN and not (state.finished and iteration == state.iteration):
-            yield f"iteration {iteration}: {params.numb_models} trainings"
+            yield {"iteration": iteration, "stage": "train", "tasks": params.numb_models}
         if iteration == final:
             return
         job, most = params.jobs[iteration], params.criteria[iteration].task_max
         systems = len(set(job.sys_idx))
         if step <= Step.POST_EXPLORE and job.nsteps:
             walkers, steps = _walkers(params, job), job.nsteps + job.wte.nvt_steps
-            yield f"iteration {iteration}: up to {walkers} walkers of {steps} steps"
-        yield f"iteration {iteration}: up to {most * systems} labels ({params.fp_style})"
+            explore = {"iteration": iteration, "stage": "explore"}
+            yield {**explore, "tasks": walkers, "steps": steps}
+        label = {"iteration": iteration, "stage": "label"}
+        yield {**label, "tasks": most * systems, "reference": params.fp_style}
 
 
 def _walkers(params: Params, job: ExploreJob) -> int:

@@ -11,7 +11,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 READY  := $(VENV)/.ready
 DEV    := $(VENV)/.ready-for-tests
 RUN    := runs/quickstart
-WORKERS ?= 3
+WORKERS ?= 4
 # Pages with tables of keys.
 TABLES := params/README.md docs/labels.md docs/sweep.md docs/validation.md
 
@@ -20,9 +20,11 @@ TABLES := params/README.md docs/labels.md docs/sweep.md docs/validation.md
 run: $(READY)
 	$(BIN)/wtemlp quickstart $(RUN)
 
-# The cluster tests mostly wait, so there are more workers than cores, each with one thread.  What fails beside others is
-# run again alone: on a busy machine something may take longer than a test waits for it.
+# Two of the workers begin with the cluster tests, which mostly wait (tests/conftest.py), so there are more workers than cores, each
+# with one thread.  Some hundred processes of wtemlp's are started, which had rather find it compiled.  What fails beside others is run
+# again alone: on a busy machine something may take longer than a test waits for it.
 test: export OMP_NUM_THREADS := 1
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(DEV)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder || \
 	    { echo "== once more, alone: the tests that failed"; \

@@ -1,7 +1,8 @@
 """Which tests go to one worker, and in which order, when several workers run them.
 
-The tests of a module stay together, for they share what is costly to make (a cluster, a run), and
-the long ones begin first.  The cluster tests mostly wait, so there may be more workers than cores.
+The tests of a module stay together, for they share what is costly to make (a run, models), and the
+long ones begin first.  The cluster tests mostly wait, for minutes: two workers do them from the
+first to the last, and leave the cores to the others.
 """
 
 from pathlib import Path
@@ -13,14 +14,15 @@ from tests.support.loop_runs import undisturbed  # noqa: F401
 HERE = Path(__file__).parent
 #: Rooms in the order in which they begin.
 ORDER = ("cluster", "engines", "loop", "unit")
-#: Modules whose tests have little in common, and the number of groups that they make.
-SPLIT = {"cluster/test_faults": 2, "engines/test_walkers": 2, "loop/test_loop": 2}
+#: Rooms and modules whose tests have little in common, and the number of groups that they make.
+SPLIT = {"cluster": 2, "engines/test_walkers": 2, "loop/test_loop": 2}
 
 
 def group_of(item: pytest.Item, number: int) -> str:
-    """The group of a test: its module, or one of those that its module makes."""
+    """The group of a test: its module, or one of those that its room or its module makes."""
     module = item.path.relative_to(HERE).with_suffix("").as_posix()
-    return f"{module}/{number % SPLIT[module]}" if module in SPLIT else module
+    name = next((one for one in (module.partition("/")[0], module) if one in SPLIT), module)
+    return f"{name}/{number % SPLIT[name]}" if name in SPLIT else name
 
 
 @pytest.hookimpl(tryfirst=True)

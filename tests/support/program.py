@@ -1,9 +1,10 @@
 """``wtemlp`` for tests: a process of its own, forked from the tests' process.
 
 It has a session and an environment of its own, and is killed and waited for, but what
-``wtemlp run`` imports is there already: that takes seconds, and the loop is started some two
-hundred times.  What a fork has in common with its parent (the order of sets, what was imported)
-is tested with :data:`COMMAND`, as is the command line.
+``wtemlp run`` imports is there already, at its start and when it comes to it (DP-GEN,
+DeePMD-kit's schema): that takes seconds, and the loop is started some two hundred times.  What a
+fork has in common with its parent (the order of sets, what was imported) is tested with
+:data:`COMMAND`, as is the command line.
 """
 
 import logging
@@ -15,13 +16,17 @@ import tempfile
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import wtemlp.cli.init
 import wtemlp.cli.run  # noqa: F401
 from wtemlp.cli import main
+from wtemlp.config.params import examine_params
+from wtemlp.dpgen import adapter
 
 ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "wtemlp/cli/examples/copper/param.json"
 #: The same as a command, for what needs one.
 COMMAND = (sys.executable, "-c", "from wtemlp.cli import main; main()")
 
@@ -30,6 +35,13 @@ def environment(**more: str) -> dict[str, str]:
     """That of the tests, with this source tree, and more."""
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return os.environ | {"PYTHONPATH": path} | more
+
+
+@cache
+def import_the_rest() -> None:
+    """Import what a run imports when it comes to it."""
+    adapter.import_quietly("dpgen.generator.run")
+    examine_params(EXAMPLE, EXAMPLE.parent)
 
 
 class Program:
@@ -55,6 +67,7 @@ class Program:
     ) -> None:
         self.args = ("wtemlp", *words)
         self.returncode: int | None = None
+        import_the_rest()
         self._out = tempfile.TemporaryFile()  # noqa: SIM115
         self._err = self._out if merged else tempfile.TemporaryFile()  # noqa: SIM115
         self.pid = os.fork()

@@ -57,13 +57,14 @@ class Size:
     test_frames: int
     test_steps: int  #: of the MD of each test set
     stability_steps: int  #: of the MD with the models
+    md_K: tuple[int, ...] = MD_K  #: its temperatures
 
 
 CORE = ("unbiased", "strained", "ladder", "wte16")
 ALL = (*CORE, "hot", "wte64", "opes", "unbiased_nvt", "wte16_nvt", "ladder_nvt", "densities")
 _FULL = Size(ALL, 8, (60, 240), 200_000, 6000, 200, 200_000, 2_500)
 SIZES = {
-    "toy": Size(("unbiased", "wte16"), 1, (12,), 4000, 60, 4, 2000, 500),
+    "toy": Size(("unbiased", "wte16"), 1, (12,), 4000, 60, 4, 2000, 500, MD_K[:1]),
     "smoke": replace(_FULL, arms=("unbiased", "wte16"), replicates=4, labels=(60,)),
     "core": replace(_FULL, arms=CORE, labels=(60,)),
     "longer": replace(_FULL, arms=("wte16",), labels=(60,), md_steps=400_000),
@@ -198,7 +199,7 @@ def param_file(
         "fp_params": REFERENCE["fp_params"],
         "validation": {
             "sys_idx": 0,
-            "temps": list(MD_K),
+            "temps": list(size.md_K),
             "ensembles": ["nvt"],
             "reference": False,
             "nvt_steps": size.stability_steps,

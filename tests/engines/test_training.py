@@ -15,8 +15,11 @@ from tests.support.loop_runs import PARAM, Run, make_run
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core.paths import RunPaths
+from wtemlp.core.quiet import without_gpu
 from wtemlp.dispatch import script
+from wtemlp.dispatch.dispatcher import run_tasks
 from wtemlp.dispatch.tasks import Task
+from wtemlp.md import dp
 from wtemlp.report.data import read_lcurve
 from wtemlp.stages import train
 from wtemlp.stages.context import RunContext
@@ -194,6 +197,64 @@ def test_a_killed_training_goes_on_from_its_checkpoint(require_engine, tmp_path)
     assert all((task.folder / name).exists() for name in script.declared(task))
     columns, left_out = read_lcurve(task.folder / "lcurve.out")
     assert columns["step"][-1] == 60 and left_out == 0
+
+
+def test_models_trained_by_copies_of_one_process_are_the_same(require_engine, tmp_path):
+    """To the last bit: learning curves, checkpoints, models, and what ``dp test`` says of them."""
+    require_engine("deepmd")
+    if not without_gpu():
+        pytest.skip("where there is a GPU, nothing is copied")
+    given = json.loads(json.dumps(PARAM["default_training_param"]))
+    given["training"] = {"numb_steps": 20, "disp_freq": 5, "save_freq": 10}
+    given["model"]["descriptor"]["neuron"] = [4, 8]  # one layer alone cannot be compressed
+    found = []
+    for name, group in (("alone", 1), ("together", 2)):
+        folder = make_run(
+            tmp_path / name,
+            numb_models=2,
+            dp_compress=True,
+            default_training_param=given,
+        ).folder
+        machine = json.loads((folder / "machine.json").read_text())
+        machine["train"]["command"] = dp.FRONT_END
+        machine["train"]["machine"]["retry_count"] = 0
+        machine["train"]["resources"]["group_size"] = group
+        (folder / "machine.json").write_text(json.dumps(machine))
+        context = RunContext(
+            load_params(folder / "param.json", folder),
+            load_machines(folder / "machine.json", folder),
+            RunPaths(folder),
+        )
+        train.prepare(context, 0)
+        tasks, common = train.tasks(context, 0)
+        assert all(task.beside == dp.BESIDE for task in tasks)
+        if group == 1:  # nor are they shared out over the cores in groups
+            tasks = [replace(task, beside="") for task in tasks]
+        results = run_tasks(
+            tasks,
+            work_dir=context.paths.train(0),
+            common_files=common,
+            section=context.machines.train,
+            root=folder,
+        )
+        assert all(result.ok and result.attempts == 1 for result in results), results
+        found.append([_result(task.folder) for task in tasks])
+    assert found[0] == found[1] and found[0][0] != found[0][1]
+
+
+def _result(folder: Path) -> dict[str, bytes | str]:
+    """What a training leaves, without times and places."""
+    from tensorflow.core.framework.graph_pb2 import GraphDef
+
+    models = ("frozen_model.pb", "frozen_model_compressed.pb")
+    graphs = {name: GraphDef.FromString((folder / name).read_bytes()) for name in models}
+    log = (folder / "validation.log").read_text()
+    return {
+        **{name: graph.SerializeToString(deterministic=True) for name, graph in graphs.items()},
+        "weights": (folder / "model.ckpt.data-00000-of-00001").read_bytes(),
+        "curve": (folder / "lcurve.out").read_text(),
+        "errors": "\n".join(line.partition(" INFO ")[2] for line in log.splitlines()),
+    }
 
 
 def test_begin_with_frozen_models(run, first, tmp_path):

@@ -252,6 +252,24 @@ def test_each_task_has_a_gpu_that_the_queue_gave_to_the_job(
     assert outputs(tmp_path) == expected.split()
 
 
+@pytest.mark.parametrize("para_deg", [1, 2])
+@pytest.mark.parametrize("end", ["wait", "kill -KILL $$"])
+def test_what_is_started_beside_the_tasks_ends_with_them(tmp_path, para_deg, end):
+    """However the job ends; and no ``wait`` waits for it."""
+    (tmp_path / "beside").write_text('echo begin >> $1; cat; sleep 0.1; echo "end" >> $1')
+    commands = ['echo "$WTEMLP_JOB"; : >&"$WTEMLP_BESIDE"', "exit 3"]
+    started = ("job7", [f"bash beside {tmp_path}/log"])
+    text = job(tmp_path, commands, para_deg=para_deg, beside=started) + end
+    if end == "wait":
+        run_job(tmp_path, text)
+    else:
+        with pytest.raises(subprocess.CalledProcessError):
+            run_job(tmp_path, text)
+    assert outputs(tmp_path) == ["job7", ""]
+    assert [read_mark(tmp_path / name).status for name in "01"] == [0, 3]
+    wait_until(lambda: (tmp_path / "log").read_text() == "begin\nend\n")
+
+
 def test_threads_are_the_jobs_cores_unless_the_user_says_otherwise():
     given = {"OMP_NUM_THREADS": 8, "MINE": "x"}
     assert script.thread_variables(2, given) == {

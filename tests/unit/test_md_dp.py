@@ -2,7 +2,7 @@
 
 import pytest
 
-from wtemlp.md import dp
+from wtemlp.md import dp, dp_copies
 
 WITHIN = "DP_INTRA_OP_PARALLELISM_THREADS"
 INTER = "DP_INTER_OP_PARALLELISM_THREADS"
@@ -41,3 +41,19 @@ def test_commands_are_told_apart():
     ]
     with pytest.raises(ValueError, match="no command before or after"):
         dp.split_commands(["train", "+"])
+
+
+def test_with_a_gpu_no_process_is_copied(monkeypatch):
+    """CUDA does not bear it, and a GPU would be shared without anybody knowing."""
+    monkeypatch.setattr(dp_copies, "without_gpu", lambda: False)
+    monkeypatch.setenv(dp_copies.JOB, "job")
+    monkeypatch.setenv(dp_copies.PIPE, "0")
+    monkeypatch.setattr(dp_copies.socket, "socket", lambda *_: pytest.fail("asked"))
+    assert dp_copies.ask(["train", "input.json"]) is None
+    assert dp_copies.serve(lambda: pytest.fail("loaded"), lambda _: 1) == 0
+
+
+def test_other_back_ends_load_no_tensorflow_beside_the_tasks(monkeypatch):
+    monkeypatch.setenv("DP_BACKEND", "pytorch")
+    monkeypatch.setattr(dp, "load", lambda *_: pytest.fail("loaded"))
+    assert not dp.load_all()

@@ -4,6 +4,7 @@ import logging
 import shlex
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -301,12 +302,14 @@ class HostBackend(Backend):
     # -- helpers
 
     def _unit(self, job: str, tasks: Iterable[Task], clean: bool = True) -> UnitJob:
-        units = []
+        units, beside = [], []
         for task in tasks:
+            beside += [task.beside] * bool(task.beside)
             inputs = expand(task.folder, task.forward)
             command = script.task_command(task, job, inputs, clean)
             units.append(UnitTask(command, self.files.path(task)))
-        return UnitJob(self._hash(job), job, units, self.resources, self.machine)
+        shared = [command for command, n in Counter(beside).items() if n > 1]
+        return UnitJob(self._hash(job), job, units, self.resources, self.machine, shared)
 
     def _hash(self, job: str) -> str:
         return f"{JOBS}/{job}"

@@ -179,7 +179,11 @@ def _with_parents(name: str) -> list[str]:
 
 
 def job_commands(
-    tasks: Sequence[tuple[str, str]], flag: str, para_deg: int = 1, gpus: int = 0
+    tasks: Sequence[tuple[str, str]],
+    flag: str,
+    para_deg: int = 1,
+    gpus: int = 0,
+    beside: tuple[str, Sequence[str]] = ("", ()),
 ) -> str:
     """Shell text that runs a job's tasks, `para_deg` at a time, with a GPU for each so many.
 
@@ -196,23 +200,38 @@ def job_commands(
         Tasks at the same time; on each of the GPUs, where `gpus` are shared out.
     gpus : int
         How many GPUs to share out; 0: each task sees all of them.
+    beside : (str, sequence of str)
+        The job's identity, and commands to start beside all tasks (:attr:`Task.beside`).
     """
-    beside = para_deg > 1 or gpus > 0
+    at_once = para_deg > 1 or gpus > 0
     failed = f'echo 1 > "$REMOTE_ROOT"/{shlex.quote(flag)}'
-    lines = []
+    lines = [line for command in beside[1] for line in _beside(beside[0], command)]
     for index, (folder, command) in enumerate(tasks):
         share = _gpu(index // para_deg % gpus) if gpus else []
         lines += [
-            *["{"] * beside,
+            *["{"] * at_once,
             *share,
             f'if cd "$REMOTE_ROOT"/{shlex.quote(folder)}; then',
             f"{{ {command} }} </dev/null 1>>{OUT} 2>>{ERR} || {failed}",
             f"else {failed}; fi",
-            *["} &"] * beside,
+            *["} &"] * at_once,
         ]
-        if beside and (index + 1) % (para_deg * max(1, gpus)) == 0:
+        if at_once and (index + 1) % (para_deg * max(1, gpus)) == 0:
             lines.append("wait")
     return "\n".join([*lines, ""])
+
+
+def _beside(job: str, command: str) -> list[str]:
+    """Lines that start a command whose standard input is a pipe that all of the job hold open.
+
+    It is no job of the shell's, so that no ``wait`` waits for it; the pipe is closed by the end of
+    those that hold it, whatever ends them.  What it says is dropped: tasks can do without it.
+    """
+    return [
+        f"export WTEMLP_JOB={job}",
+        f"exec {{WTEMLP_BESIDE}}> >(exec 3<&0; {command} <&3 3<&- >/dev/null 2>&1 &)",
+        "export WTEMLP_BESIDE",
+    ]
 
 
 def _gpu(index: int) -> list[str]:

@@ -183,7 +183,10 @@ class StageRun:
         size = self.backend.group_size or len(self.waiting) or 1
         room = len(self.waiting)
         if self.slots is not None:
-            room = min(room, size * max(0, self.slots - len(self.jobs)))
+            free = max(0, self.slots - len(self.jobs))
+            if free and all(self.tasks[name].beside for name in self.waiting):
+                size = max(size, -(-len(self.waiting) // free))  # what starts long, starts once
+            room = min(room, size * free)
         groups = [self.waiting[i : min(i + size, room)] for i in range(0, room, size)]
         if not groups:
             return False

@@ -21,6 +21,9 @@ class Task:
     checkpoint: str = ""
     """Shell command that prints how far the checkpoint is that an attempt can go on from, and
     nothing where there is none; "": each attempt begins again."""
+    beside: str = ""
+    """Command, a program and its arguments, that is started once beside the tasks of a job that has
+    several.  Its standard input ends with the last of them, and then it must end.  "": none."""
     steps: int = 0  #: length in MD or training steps, for the progress display; 0: not known
 
 

@@ -69,6 +69,7 @@ def job_commands(job: "UnitJob") -> str:
         f"{job.job_hash}_flag_if_job_task_fail",
         max(1, resources.para_deg),
         resources.gpu_per_node if shared_out else 0,
+        (job.job, job.beside),
     )
 
 
@@ -119,8 +120,9 @@ class UnitJob(Job):  # type: ignore[misc]
         tasks: Sequence[UnitTask],
         resources: Resources,
         machine: Machine,
+        beside: Sequence[str] = (),
     ) -> None:
-        self.file_name, self.job = file_name, job
+        self.file_name, self.job, self.beside = file_name, job, tuple(beside)
         super().__init__(list(tasks), resources=copy.deepcopy(resources), machine=machine)
         self.script_file_name = f"{file_name}.sub"
 

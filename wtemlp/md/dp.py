@@ -12,10 +12,14 @@ import sys
 import traceback
 from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from wtemlp.core.quiet import quiet_loading, quiet_tensorflow
+from wtemlp.md import dp_copies
 
 FRONT_END = "wtemlp dp"
+#: What a job of several tasks starts beside them: they import TensorFlow once.
+BESIDE = f"{FRONT_END} {dp_copies.SHARE}"
 SEPARATOR = "+"
 MAY_FAIL = "+-"  #: in its place: what comes after may fail, and the next goes on
 _WORKS = ("train", "freeze", "compress", "test")
@@ -100,36 +104,76 @@ def _by_tensorflow(command: Sequence[str]) -> bool:
     return default and command[0] in _WORKS and not any(w.endswith(_OF_OTHERS) for w in command)
 
 
-def main(args: Sequence[str]) -> int:
-    """Run the commands in turn; the first that fails and must not ends the chain.
+def load(environ: MutableMapping[str, str], by_tensorflow: bool = True) -> bool:
+    """Import DeePMD-kit, and TensorFlow if it is to be used; whether DeePMD-kit is there."""
+    tune(environ)
+    gc.set_threshold(*SELDOM)
+    try:
+        import deepmd.main
+    except ImportError:
+        return False
+    if by_tensorflow:
+        with quiet_loading(), suppress(ImportError):  # another back end may be the only one
+            import deepmd.tf  # noqa: F401
+    return True
+
+
+def load_all() -> bool:
+    """The same, and what a training, freezing, compressing and testing import later."""
+    if not _by_tensorflow(_WORKS) or not load(os.environ):
+        return False
+    with suppress(ImportError):
+        import deepmd.entrypoints.test
+        import deepmd.tf.entrypoints.main  # noqa: F401
+    return True
+
+
+def do(words: Sequence[str]) -> None:
+    """One command of DeePMD-kit's.
+
+    ``dp test`` is called past the module that has all commands without a back end: for one of them
+    that imports a database of the elements (a second).
+    """
+    import deepmd.main as program
+
+    args = program.parse_args(list(words))
+    if args.command != "test":
+        program.main(list(words))
+        return
+    from deepmd.backend.backend import Backend
+    from deepmd.backend.suffix import format_model_suffix
+    from deepmd.entrypoints.test import test
+    from deepmd.loggers.loggers import set_log_handles
+
+    set_log_handles(args.log_level, Path(args.log_path) if args.log_path else None)
+    args.model = format_model_suffix(
+        args.model,
+        feature=Backend.Feature.DEEP_EVAL,
+        preferred_backend=args.backend,
+        strict_prefer=False,
+    )
+    test(**vars(args))
+
+
+def run(args: Sequence[str]) -> int:
+    """Run commands in turn in this process; the first that fails and must not ends the chain.
 
     Returns
     -------
     int
-        Exit code: 0, 2 for wrong usage or a missing DeePMD-kit, else what DeePMD-kit says.
+        Exit code: 0, 2 for a missing DeePMD-kit, else what DeePMD-kit says.
     """
-    try:
-        commands = split_commands(args)
-    except ValueError as error:
-        print(f"wtemlp dp: {error}", file=sys.stderr)
-        return 2
-    tune(os.environ)
-    gc.set_threshold(*SELDOM)
-    try:
-        from deepmd.main import main as dp_main
-    except ImportError:
+    commands = split_commands(args)
+    if not load(os.environ, _by_tensorflow(commands[0][0])):
         print(
             "wtemlp dp: DeePMD-kit is not installed; pip install 'wtemlp[laptop]'",
             file=sys.stderr,
         )
         return 2
-    if _by_tensorflow(commands[0][0]):
-        with quiet_loading(), suppress(ImportError):  # another back end may be the only one
-            import deepmd.tf  # noqa: F401
     for command, must in commands:
         forget_graph()
         try:
-            dp_main(command)
+            do(command)
         except Exception as error:
             # DeePMD-kit's own failure, whatever it is: for the task's log, with its origin.
             traceback.print_exc()
@@ -138,6 +182,25 @@ def main(args: Sequence[str]) -> int:
             if must:
                 return 1
     return 0
+
+
+def main(args: Sequence[str]) -> int:
+    """Run the commands, in a copy of the job's process or in this one.
+
+    Returns
+    -------
+    int
+        Exit code: 2 for wrong usage, else that of :func:`run`.
+    """
+    if list(args) == [dp_copies.SHARE]:
+        return dp_copies.serve(load_all, run)
+    try:
+        commands = split_commands(args)
+    except ValueError as error:
+        print(f"wtemlp dp: {error}", file=sys.stderr)
+        return 2
+    done = dp_copies.ask(args) if _by_tensorflow(commands[0][0]) else None
+    return run(args) if done is None else done
 
 
 if __name__ == "__main__":

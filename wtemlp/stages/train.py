@@ -24,6 +24,7 @@ from wtemlp.core import paths
 from wtemlp.core.atomic_io import load_array, read_json, write_json
 from wtemlp.core.errors import CalculationError
 from wtemlp.core.paths import RunPaths
+from wtemlp.core.quiet import without_gpu
 from wtemlp.dispatch.tasks import Task
 from wtemlp.dpgen import adapter
 from wtemlp.md import dp
@@ -34,6 +35,7 @@ from wtemlp.stages.training_steps import TRAIN_AGAIN, all_steps
 
 VALIDATION = "data.valid"  #: links to the validation systems, in the stage's folder
 DATA = ("data.init", "data.iters")  #: DP-GEN's links to the labelled frames, likewise
+TENSORFLOW_SUFFIX = ".pb"
 JAX_SUFFIX = ".savedmodel"  #: JAX's own is another, and DP-GEN does not ask for it
 LAST_ROWS = 10  #: of a learning curve, that tell how a training ended
 COPIED = "copied"  #: DP-GEN's mark of an iteration that takes over the models before it
@@ -236,9 +238,16 @@ def tasks(context: RunContext, iteration: int) -> tuple[list[Task], list[str]]:
             logs=logs,
             checkpoint=_checkpoint(job.commands),
             steps=all_steps(job.work_path / name),
+            beside=_beside(section.command, params),
         )
         for name in job.run_tasks
     ], common
+
+
+def _beside(program: str, params: Params) -> str:
+    """What imports TensorFlow once for several trainings; with a GPU each is left to itself."""
+    copied = program == dp.FRONT_END and params.model_suffix == TENSORFLOW_SUFFIX
+    return dp.BESIDE if copied and without_gpu() else ""
 
 
 def _validation_files(folder: Path) -> list[str]:

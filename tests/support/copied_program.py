@@ -1,0 +1,43 @@
+"""A program that is copied as ``wtemlp dp`` is, and notes when it loads what takes long.
+
+``copied_program.py LOG --share`` is started beside the tasks of a job; ``copied_program.py LOG
+PYTHON`` evaluates a line of Python, in a copy of it or by itself.
+"""
+
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+from wtemlp.md import dp_copies
+
+LOG = Path(sys.argv[1])
+NAMES = {"os": os, "random": random, "sys": sys, "time": time, "Path": Path}
+
+
+def load() -> bool:
+    """Take long."""
+    with LOG.open("a") as log:
+        log.write(f"load {os.getpid()}\n")
+    return True
+
+
+def run(args: list[str]) -> int:
+    """What is asked for; the exit code."""
+    found = eval(args[0], NAMES)
+    return found if type(found) is int else 0
+
+
+def main(args: list[str]) -> int:
+    if args == [dp_copies.SHARE]:
+        return dp_copies.serve(load, run)
+    done = dp_copies.ask(args)
+    if done is None:
+        load()
+        return run(args)
+    return done
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[2:]))

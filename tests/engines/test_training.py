@@ -228,6 +228,8 @@ def test_models_trained_by_copies_of_one_process_are_the_same(require_engine, tm
         train.prepare(context, 0)
         tasks, common = train.tasks(context, 0)
         assert all(task.beside == dp.BESIDE for task in tasks)
+        clocked = "{{ {}; }}; code=$?; times > cpu; exit $code"
+        tasks = [replace(task, command=clocked.format(task.command)) for task in tasks]
         if group == 1:  # nor are they shared out over the cores in groups
             tasks = [replace(task, beside="") for task in tasks]
         results = run_tasks(
@@ -238,8 +240,16 @@ def test_models_trained_by_copies_of_one_process_are_the_same(require_engine, tm
             root=folder,
         )
         assert all(result.ok and result.attempts == 1 for result in results), results
+        seconds = [_seconds(task.folder / "cpu") for task in tasks]
+        assert max(seconds) < 1.0 if group == 2 else min(seconds) > 2.0, seconds  # who did it
         found.append([_result(task.folder) for task in tasks])
     assert found[0] == found[1] and found[0][0] != found[0][1]
+
+
+def _seconds(file: Path) -> float:
+    """CPU time of a shell's children in its own mode, as ``times`` of bash tells it."""
+    minutes, seconds = file.read_text().split()[2].rstrip("s").split("m")
+    return 60 * float(minutes) + float(seconds)
 
 
 def _result(folder: Path) -> dict[str, bytes | str]:

@@ -11,6 +11,7 @@ import pytest
 from tests.support.params import GOOD, write_system
 from tests.support.trainings import context_of
 from wtemlp.core.errors import CalculationError, InputError, MissingEngine, NotRunnable
+from wtemlp.core.quiet import without_gpu
 from wtemlp.dpgen import adapter
 from wtemlp.records.state import RunState, Step
 from wtemlp.stages import held_out, train
@@ -103,6 +104,8 @@ def test_names_of_the_back_ends(root, program, changes, flag, suffix, then, chec
         assert ("&& touch .dpgen_train_complete;" in task.command) == (suffix == ".pt2")
     assert {frozen, f"frozen_model{suffix}", "validation.log"} <= set(task.backward)
     assert "validation.e_peratom.out" in task.logs
+    copied = program == "wtemlp dp" and suffix == ".pb"  # by TensorFlow
+    assert task.beside == ("wtemlp dp --share" if copied and without_gpu() else "")
     assert any(name.endswith(checkpoint) for name in task.backward)
     for model in range(2):
         (task.folder.parent / f"{model:03d}" / frozen).mkdir()  # as JAX's are

@@ -12,14 +12,13 @@ from pathlib import Path
 
 from wtemlp.md import dp_copies
 
-LOG = Path(sys.argv[1])
 NAMES = {"os": os, "random": random, "sys": sys, "time": time, "Path": Path}
 
 
-def load() -> bool:
+def load(log: Path) -> bool:
     """Take long."""
-    with LOG.open("a") as log:
-        log.write(f"load {os.getpid()}\n")
+    with log.open("a") as stream:
+        stream.write(f"load {os.getpid()}\n")
     return True
 
 
@@ -29,15 +28,15 @@ def run(args: list[str]) -> int:
     return found if type(found) is int else 0
 
 
-def main(args: list[str]) -> int:
+def main(log: Path, args: list[str]) -> int:
     if args == [dp_copies.SHARE]:
-        return dp_copies.serve(load, run)
+        return dp_copies.serve(lambda: load(log), run)
     done = dp_copies.ask(args)
     if done is None:
-        load()
+        load(log)
         return run(args)
     return done
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[2:]))
+    raise SystemExit(main(Path(sys.argv[1]), sys.argv[2:]))

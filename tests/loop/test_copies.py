@@ -12,11 +12,10 @@ import pytest
 
 from tests.support import copied_program
 from tests.support.stages import Stage, section
-from wtemlp.core import quiet
+from wtemlp.core import process_copies, quiet
 from wtemlp.dispatch import host_backend
 from wtemlp.dispatch.cancel import cancel_tasks
 from wtemlp.dispatch.dispatcher import Stopped
-from wtemlp.md import dp_copies
 
 PROGRAM = copied_program.__file__
 
@@ -35,7 +34,7 @@ def program(stage: Stage, words: str) -> str:
 
 def tasks(stage: Stage, *lines: str, after: str = " > out.txt"):
     """Tasks that evaluate lines of Python in copies."""
-    beside = program(stage, dp_copies.SHARE)
+    beside = program(stage, process_copies.SHARE)
     made = [stage.task(i, "", backward=("out.txt",)) for i in range(len(lines))]
     return [
         replace(task, command=program(stage, line) + after, beside=beside)

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from wtemlp.md import dp_copies
+from wtemlp.core import process_copies
 
 NAMES = {"os": os, "random": random, "sys": sys, "time": time, "Path": Path}
 
@@ -29,9 +29,9 @@ def run(args: list[str]) -> int:
 
 
 def main(log: Path, args: list[str]) -> int:
-    if args == [dp_copies.SHARE]:
-        return dp_copies.serve(lambda: load(log), run)
-    done = dp_copies.ask(args)
+    if args == [process_copies.SHARE]:
+        return process_copies.serve(lambda: load(log), run)
+    done = process_copies.ask(args)
     if done is None:
         load(log)
         return run(args)

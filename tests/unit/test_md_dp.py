@@ -2,7 +2,8 @@
 
 import pytest
 
-from wtemlp.md import dp, dp_copies
+from wtemlp.core import process_copies
+from wtemlp.md import dp
 
 WITHIN = "DP_INTRA_OP_PARALLELISM_THREADS"
 INTER = "DP_INTER_OP_PARALLELISM_THREADS"
@@ -45,12 +46,12 @@ def test_commands_are_told_apart():
 
 def test_with_a_gpu_no_process_is_copied(monkeypatch):
     """CUDA does not bear it, and a GPU would be shared without anybody knowing."""
-    monkeypatch.setattr(dp_copies, "without_gpu", lambda: False)
-    monkeypatch.setenv(dp_copies.JOB, "job")
-    monkeypatch.setenv(dp_copies.PIPE, "0")
-    monkeypatch.setattr(dp_copies.socket, "socket", lambda *_: pytest.fail("asked"))
-    assert dp_copies.ask(["train", "input.json"]) is None
-    assert dp_copies.serve(lambda: pytest.fail("loaded"), lambda _: 1) == 0
+    monkeypatch.setattr(process_copies, "without_gpu", lambda: False)
+    monkeypatch.setenv(process_copies.JOB, "job")
+    monkeypatch.setenv(process_copies.PIPE, "0")
+    monkeypatch.setattr(process_copies.socket, "socket", lambda *_: pytest.fail("asked"))
+    assert process_copies.ask(["train", "input.json"]) is None
+    assert process_copies.serve(lambda: pytest.fail("loaded"), lambda _: 1) == 0
 
 
 def test_other_back_ends_load_no_tensorflow_beside_the_tasks(monkeypatch):

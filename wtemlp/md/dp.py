@@ -14,12 +14,12 @@ from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from wtemlp.core import process_copies
 from wtemlp.core.quiet import quiet_loading, quiet_tensorflow
-from wtemlp.md import dp_copies
 
 FRONT_END = "wtemlp dp"
 #: What a job of several tasks starts beside them: they import TensorFlow once.
-BESIDE = f"{FRONT_END} {dp_copies.SHARE}"
+BESIDE = f"{FRONT_END} {process_copies.SHARE}"
 SEPARATOR = "+"
 MAY_FAIL = "+-"  #: in its place: what comes after may fail, and the next goes on
 _WORKS = ("train", "freeze", "compress", "test")
@@ -192,14 +192,14 @@ def main(args: Sequence[str]) -> int:
     int
         Exit code: 2 for wrong usage, else that of :func:`run`.
     """
-    if list(args) == [dp_copies.SHARE]:
-        return dp_copies.serve(load_all, run)
+    if list(args) == [process_copies.SHARE]:
+        return process_copies.serve(load_all, run)
     try:
         commands = split_commands(args)
     except ValueError as error:
         print(f"wtemlp dp: {error}", file=sys.stderr)
         return 2
-    done = dp_copies.ask(args) if _by_tensorflow(commands[0][0]) else None
+    done = process_copies.ask(args) if _by_tensorflow(commands[0][0]) else None
     return run(args) if done is None else done
 
 

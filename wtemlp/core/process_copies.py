@@ -101,11 +101,9 @@ def _connect(line: socket.socket, job: str, pipe: int) -> bool:
     """Wait until the original is there; False if it will not be."""
     end = time.monotonic() + _PATIENCE_S
     while time.monotonic() < end:
-        try:
+        with suppress(ConnectionRefusedError):
             line.connect(_address(job))
             return _is_ours(line)
-        except ConnectionRefusedError:
-            pass
         if not stat.S_ISFIFO(os.fstat(pipe).st_mode):
             return False
         poll = select.poll()

@@ -7,24 +7,30 @@ four models of ten steps, two systems, two iterations and a last training, comma
 ``lmp``.  OUT is made.  Four take turns, each with a whole run (one that is there and finished
 stays): DP-GEN as it comes, which looks at its jobs every 30 s; DP-GEN that looks every 0.5 s;
 wtemlp; and a plain script of the same calls of ``dp``, ``lmp`` and the label program, two at a
-time: what is left of the time if nobody organises anything.  Printed are medians of the wall time,
-and of the ratios of those that took turns.
+time: what is left of the time if nobody organises anything.  Printed are medians of the wall time
+and of the CPU time of all that was started, and of the ratios of those that took turns.  On cores
+that are shared with other work, the CPU time counts.
 
 Then wtemlp sorts the frames of DP-GEN's own explorations, in ``OUT/sorted.I``: the same models, the
 same trajectories.
 """
 
 import argparse
+import ctypes
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import dpdata
 
@@ -51,6 +57,7 @@ PROGRAMS = {
     "dpgen": [sys.executable, "-c", OFTEN + RUN],
     "wtemlp": [sys.executable, "-c", WTEMLP, "run", "param.json", "machine.json"],
 }
+SUBREAPER = 36  #: of ``prctl``
 #: And what is only timed.
 OTHERS = {"as it comes": [sys.executable, "-c", RUN]}
 FLOOR = "floor"
@@ -61,15 +68,47 @@ KINDS = {
 }
 
 
-def run(name: str, source: Path, folder: Path) -> float:
-    """Do the whole run; its wall time, s."""
+class Took(NamedTuple):
+    """Time, s."""
+
+    wall: float
+    cpu: float
+
+
+@contextmanager
+def clocked(file: Path) -> Iterator[None]:
+    """Note the time of what is done, and of all processes that it starts, in a file."""
+    ctypes.CDLL(None).prctl(SUBREAPER, 1)  # jobs lose their parents, and are this one's then
+    began, before = time.monotonic(), cpu()
+    yield
+    wall = time.monotonic() - began
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            break
+    file.write_text(f"{wall} {cpu() - before}")
+
+
+def cpu() -> float:
+    """CPU time of what this process has started and waited for, s."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def read(file: Path) -> Took:
+    """What was noted."""
+    return Took(*map(float, file.read_text().split()))
+
+
+def run(name: str, source: Path, folder: Path) -> Took:
+    """Do the whole run; its time."""
     took = folder.with_suffix(".seconds")
     if not took.exists():
         if folder.exists():
             shutil.rmtree(folder)
         shutil.copytree(source, folder)
-        began = time.monotonic()
-        with folder.with_suffix(".log").open("w") as log:
+        with clocked(took), folder.with_suffix(".log").open("w") as log:
             subprocess.run(
                 (PROGRAMS | OTHERS)[name],
                 cwd=folder,
@@ -78,8 +117,7 @@ def run(name: str, source: Path, folder: Path) -> float:
                 stderr=log,
                 env=environment(),
             )
-        took.write_text(str(time.monotonic() - began))
-    return float(took.read_text())
+    return read(took)
 
 
 def environment() -> dict[str, str]:
@@ -88,11 +126,11 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": path}
 
 
-def replay(done: Path, folder: Path) -> float:
-    """The calls of a run that DP-GEN has done, again, two at a time; their wall time, s."""
+def replay(done: Path, folder: Path) -> Took:
+    """The calls of a run that DP-GEN has done, again, two at a time; their time."""
     took = folder.with_suffix(".seconds")
     if took.exists():
-        return float(took.read_text())
+        return read(took)
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(done, folder, symlinks=True)
@@ -121,14 +159,12 @@ def replay(done: Path, folder: Path) -> float:
     for pattern in ("00.train/*/model.ckpt*", "00.train/*/checkpoint", "02.fp/*/labeled"):
         for left in folder.glob(f"iter.*/{pattern}"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-    began = time.monotonic()
-    with ThreadPoolExecutor(2) as pool:
+    with clocked(took), ThreadPoolExecutor(2) as pool:
         for iteration in sorted(folder.glob("iter.*")):
             for pattern, command in calls.items():
                 places = [place for place in sorted(iteration.glob(pattern)) if place.is_dir()]
                 list(pool.map(call, [(place, command) for place in places]))
-    took.write_text(str(time.monotonic() - began))
-    return float(took.read_text())
+    return read(took)
 
 
 def label(folder: Path, data: Path) -> None:
@@ -224,31 +260,33 @@ def data(folder: Path) -> str:
     return f"{frames} frames in {len(found)} systems: {'; '.join(kind[0] for kind in kinds)}"
 
 
-def times(source: Path, out: Path) -> dict[str, float]:
-    """Wall times of one turn of all four, s."""
+def times(source: Path, out: Path) -> dict[str, Took]:
+    """Times of one turn of all four."""
     out.mkdir(exist_ok=True)
     found = {name: run(name, source, out / name) for name in (*PROGRAMS, *OTHERS)}
     found[FLOOR] = replay(out / "dpgen", out / FLOOR)
     return found
 
 
-def print_times(turns: list[dict[str, float]]) -> None:
+def print_times(turns: list[dict[str, Took]]) -> None:
     """The medians, and how many times as long as wtemlp each takes."""
-    for name in ("as it comes", "dpgen", "wtemlp", FLOOR):
-        seconds = [turn[name] for turn in turns]
-        ratios = [turn[name] / turn["wtemlp"] for turn in turns]
-        print(
-            f"{name:12}{statistics.median(seconds):8.0f} s  {statistics.median(ratios):6.2f}"
-            f"  ({min(ratios):.2f} to {max(ratios):.2f})"
-        )
+    for title, kind in (("wall", 0), ("CPU", 1)):
+        for name in ("as it comes", "dpgen", "wtemlp", FLOOR):
+            seconds = [turn[name][kind] for turn in turns]
+            ratios = [turn[name][kind] / turn["wtemlp"][kind] for turn in turns]
+            print(
+                f"{title:6}{name:12}{statistics.median(seconds):8.0f} s"
+                f"  {statistics.median(ratios):6.2f}  ({min(ratios):.2f} to {max(ratios):.2f})"
+            )
 
 
 def compare(out: Path) -> None:
     """What the two have made of the same files."""
-    seconds = {name: float((out / f"{name}.seconds").read_text()) for name in PROGRAMS}
+    seconds = {name: read(out / f"{name}.seconds") for name in PROGRAMS}
     theirs, ours = (tree(out / name) for name in PROGRAMS)
     rows = [
-        ("wall time, s", *(f"{seconds[name]:.0f}" for name in PROGRAMS)),
+        ("wall time, s", *(f"{seconds[name].wall:.0f}" for name in PROGRAMS)),
+        ("CPU time, s", *(f"{seconds[name].cpu:.0f}" for name in PROGRAMS)),
         ("files", str(len(theirs)), str(len(ours))),
         ("labelled", *(data(out / name) for name in PROGRAMS)),
     ]
@@ -279,7 +317,8 @@ def main() -> None:
     compare(out / "0")
     print()
     print_times(turns)
-    print(f"ratio: {statistics.median(turn['dpgen'] / turn['wtemlp'] for turn in turns):.2f}")
+    ratio = statistics.median(turn["dpgen"].wall / turn["wtemlp"].wall for turn in turns)
+    print(f"ratio: {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -166,19 +166,28 @@ def serve(load: Callable[[], bool], run: Callable[[Sequence[str]], int]) -> int:
             return 0  # threads are not copied, nor do files have places of their own
         gc.collect()
         gc.freeze()  # what is shared stays so
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the copies
         original = os.getpid()
         while True:
-            ready, _, _ = select.select([door, 0], [], [])
-            if door not in ready:
-                if not os.read(0, 1):
-                    os._exit(0)  # there is nothing to put in order
-            elif request := _accept(door, environ):
-                if os.fork() == 0:
+            _bury()
+            ready, _, _ = select.select([door.fileno(), 0], [], [], 1.0)
+            if 0 in ready and not os.read(0, 1):
+                os._exit(0)  # there is nothing to put in order
+            if door.fileno() in ready and (request := _accept(door, environ)):
+                copy = -1
+                with suppress(OSError):  # no room for another: who asked does its own work
+                    copy = os.fork()
+                if copy == 0:
                     door.close()
                     return _become(request, original, run)
                 request.line.close()
                 _close(request.files)
+
+
+def _bury() -> None:
+    """Take note of the copies that have ended: their CPU time is the job's."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
 
 
 def _accept(door: socket.socket, environ: Mapping[str, str]) -> _Request | None:
@@ -209,7 +218,6 @@ def _become(request: _Request, original: int, run: Callable[[Sequence[str]], int
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != original:
         os._exit(_KILLED)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     line = _take(request)
     os.chdir(request.folder)
     _draw_anew()

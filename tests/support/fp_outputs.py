@@ -84,9 +84,28 @@ def pwscf(folder: Path, s: Sample, converged: bool = True) -> None:
     (folder / "output").write_text(text + "\n   JOB DONE.\n")
 
 
-def abacus(folder: Path, s: Sample, converged: bool = True) -> None:
+def abacus(folder: Path, s: Sample, converged: bool = True, layout: str = "2023") -> None:
+    """Tables with titles and other words for what has converged since 2025."""
     out = folder / "OUT.ABACUS"
     out.mkdir(exist_ok=True)
+    if layout == "2025":
+        forces = "".join(
+            f"{name + str(i + 1):>10}" + "".join(f"{x:20.10f} " for x in force) + "\n"
+            for i, (name, force) in enumerate(zip(s.symbols, s.forces, strict=True))
+        )
+        stress = "".join("".join(f"{x:20.10f} " for x in row) + "\n" for row in GPA)
+        ended = f" #SCF IS CONVERGED#\n #TOTAL ENERGY# {s.energy:.11g} eV\n"
+        text = ended if converged else " !!SCF IS NOT CONVERGED!!\n"
+        tables = (
+            ("TOTAL-FORCE (eV/Angstrom)", "Atoms  Force_x  Force_y  Force_z", forces),
+            ("TOTAL-STRESS (KBAR)", "Stress_x  Stress_y  Stress_z", stress),
+        )
+        for title, columns, body in tables:
+            text += f"\n #{title}#\n {64 * '-'}\n   {columns} \n {64 * '-'}\n{body} {64 * '-'}\n"
+        text += " #TOTAL-PRESSURE# (EXCLUDE KINETIC PART OF IONS): 2.000000 KBAR\n"
+        (out / "running_scf.log").write_text(text)
+        (folder / "output").write_text("")
+        return
     text = f" TOTAL ENERGY = {s.energy:.10f} eV\n"
     if not converged:
         text = " convergence has NOT been achieved!\n"

@@ -162,6 +162,26 @@ def test_blank_lines_between_the_forces_of_cp2k(tmp_path):
     np.testing.assert_allclose(found.reshape(-1, 3), forces, atol=1e-6)
 
 
+def test_the_tables_of_abacus_of_2025(tmp_path):
+    """Titles of columns between the heading and the rows, and other words for the SCF's end."""
+    context = prepared(tmp_path, "abacus")
+    object.__setattr__(context.params, "ratio_failed", 0.5)
+    first, second, third = written(context, "abacus", layout="2025")
+    log = output_of(second, "abacus")
+    log.write_text(log.read_text().replace("0.3000000000", "nan"))
+    fp_outputs.abacus(third, fp_outputs.sample(third / paths.POSCAR), False, "2025")
+    labelled, reasons = label.collect(context, 0)
+    assert labelled == 2 and list(reasons) == [third.name]
+    assert "did not converge (SCF IS NOT CONVERGED)" in reasons[third.name]
+    found = systems(context)
+    assert {name: len(one) for name, one in found.items()} == {".": 1, "no_virial": 1}
+    forces = fp_outputs.sample(first / paths.POSCAR).forces
+    np.testing.assert_allclose(found["."]["forces"][0], forces, atol=1e-8)
+    volume = np.linalg.det(found["."]["cells"][0])
+    kbar = np.array(fp_outputs.GPA) * 0.1 / 160.2176634
+    np.testing.assert_allclose(found["."]["virials"][0], kbar * volume, rtol=1e-4)
+
+
 def spoil(folder, style, how):
     """Take the stress away from an output, or make it no number, or stars."""
     file = output_of(folder, style)

@@ -25,7 +25,10 @@ UNCONVERGED = {
     "cp2k": ("output", r"SCF run NOT converged"),
     "siesta": ("output", r"SCF_NOT_CONV|SCF did not converge"),
     "gaussian": ("output", r"Convergence failure"),
-    "abacus": ("OUT.ABACUS/running_scf.log", r"(?i)convergence has not been achieved"),
+    "abacus": (
+        "OUT.ABACUS/running_scf.log",
+        r"(?i)convergence has not been achieved|SCF is not converged",
+    ),
 }
 #: Where a program says that it ended with an error, and in which words.
 ERRORS = {
@@ -267,8 +270,10 @@ def _abacus(text: str, notes: Notes) -> str:
         notes.append(NO_STRESS)
         return found[1].replace("TOTAL-STRESS", "NO-STRESS") + "\n"
 
-    head = r"(^[ #]*TOTAL-STRESS *\((\S+?)\).*\n(?:[^\n\d]*\n)?)((?: *[-+|\d*NnIi].*\n){3})"
-    return re.sub(head, block, text, flags=re.M)
+    # Lines and titles of columns (since 2025), then three rows of three.
+    title = r"(^[ #]*TOTAL-STRESS *\((\S+?)\).*\n(?: *[-><]*\n| *Stress_x.*\n){0,4})"
+    rows = r"((?: *[-+|\d*NnIi].*\n){3})"
+    return re.sub(title + rows, block, text, flags=re.M)
 
 
 # -- an energy that is not the one that the forces are the slope of

@@ -94,6 +94,21 @@ def test_status_names_the_jobs(copied):
     )
 
 
+def test_status_names_what_is_left_elsewhere(copied):
+    """A stage that went on without some of its tasks keeps its folder there, to be looked at."""
+    journal = copied.folder / "iter.000000/01.model_devi/dispatch.json"
+    content = json.loads(journal.read_text())
+    failed = {"task.000.000001": "task.000.000001 failed"}
+    here = {"uploaded": "Shell", "failed": failed, "identity": "abc123"}
+    journal.write_text(json.dumps(content | here))
+    assert json.loads(wtemlp(copied, "status", "--json").stdout)["left"] == []
+    journal.write_text(json.dumps(content | here | {"uploaded": "Slurm on cluster"}))
+    (left,) = json.loads(wtemlp(copied, "status", "--json").stdout)["left"]
+    assert (left["stage"], left["failed"]) == ("iter.000000/01.model_devi", 1)
+    said = "left on Slurm on cluster: abc123 (iter.000000/01.model_devi; 1 of its tasks failed)"
+    assert said in wtemlp(copied, "status").stdout
+
+
 def test_check_as_json(copied):
     done = wtemlp(copied, "check", "--json", "param.json", "machine.json")
     found = json.loads(done.stdout)

@@ -92,6 +92,9 @@ def describe(root: Path) -> str:
     if sizes := [row.disk_MB for row in rows if row.disk_MB is not None]:
         took = f"disk: {sum(sizes):.1f} MB in {len(sizes)} iterations"
         lines.append(f"{took}; what can go tells: {shell_hints.alone('clean', root)}")
+    for one in _left(paths):
+        why = f"{one['failed']} of its tasks failed"
+        lines.append(f"left on {one['where']}: {one['folder']} ({one['stage']}; {why})")
     cost = cost_in_words(rows)
     lines += _validation(root)
     lines += [one.line for one in findings(rows, root)[:MOST_FINDINGS]]
@@ -192,6 +195,7 @@ def as_json(root: Path) -> dict[str, Any]:
         "jobs": _jobs(paths, state),
         "folder": str(_stage_folder(paths, state)),
         "log": str(paths.log),
+        "left": _left(paths),
         "iterations": [asdict(row) for row in rows],
         "findings": [asdict(one) | {"severity": one.severity.name} for one in findings(rows, root)],
     }
@@ -213,11 +217,34 @@ def _stage_folder(paths: RunPaths, state: states.RunState) -> Path:
 def _jobs(paths: RunPaths, state: states.RunState) -> list[dict[str, Any]]:
     """The jobs of the current stage that may be alive."""
     try:
-        journal = json.loads((_stage_folder(paths, state) / JOURNAL).read_text())
-        jobs = [JobEntry(**entry) for entry in journal["jobs"].values()]
-    except (OSError, *UNREADABLE):
+        entries = _journal(_stage_folder(paths, state)).get("jobs", {})
+        jobs = [JobEntry(**entry) for entry in entries.values()]
+    except UNREADABLE:
         return []
     return [{"id": job.queue_id, "where": job.where, "tasks": job.tasks} for job in jobs]
+
+
+def _journal(stage: Path) -> dict[str, Any]:
+    """A stage's journal as it is, for it may be in use; empty if there is none to be read."""
+    try:
+        content = json.loads((stage / JOURNAL).read_text())
+    except (OSError, *UNREADABLE):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _left(paths: RunPaths) -> list[dict[str, Any]]:
+    """Stages that still have a folder on another machine: tasks of theirs have failed for good."""
+    found = []
+    for index in states.iterations(paths):
+        for stage in (paths.train(index), paths.explore(index), paths.label(index)):
+            journal = _journal(stage)
+            where, failed = str(journal.get("uploaded", "")), journal.get("failed")
+            if failed and " on " in where:
+                place = {"where": where, "folder": str(journal.get("identity"))}
+                name = str(stage.relative_to(paths.root))
+                found.append({"stage": name, **place, "failed": len(failed)})
+    return found
 
 
 def _places(paths: RunPaths, state: states.RunState) -> list[str]:

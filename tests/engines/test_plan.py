@@ -1,12 +1,11 @@
 """`wtemlp plan` with a short run of its own, and its estimate against a biased run."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from tests.support import program
 from tests.support.engines import engine_environment, require_engine, table
 from tests.support.loop_runs import PARAM, write_data
 from wtemlp.analysis.planning import bias_volume, hills_to_fill
@@ -17,7 +16,6 @@ from wtemlp.md.reference_script import SCRIPT
 from wtemlp.md.systems.units import REAL
 
 pytestmark = pytest.mark.engines
-PROGRAM = "from wtemlp.cli import main; main()"
 STEPS = 20_000
 
 
@@ -33,14 +31,8 @@ def planned(tmp_path_factory):
 
 def plan(folder):
     """Standard output of ``wtemlp plan --json`` with an own run."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "plan", "param.json", "--steps", str(STEPS), "--json"],
-        cwd=folder,
-        env=engine_environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    words = ("plan", "param.json", "--steps", str(STEPS), "--json")
+    done = program.run(*words, cwd=folder, timeout=300, **engine_environment())
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.support import program
 from tests.support.engines import engine_environment
 from wtemlp.core.units import KCAL_MOL_IN_EV
 from wtemlp.md import validation_script as md
@@ -31,15 +32,8 @@ N_ATOMS = 96
 
 
 def validated(folder: Path) -> tuple[Validation, str]:
-    command = [sys.executable, "-c", "from wtemlp.cli import main; main()", "validate"]
-    done = subprocess.run(
-        [*command, "param.json", "machine.json"],
-        cwd=folder,
-        env=engine_environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    words = ("validate", "param.json", "machine.json")
+    done = program.run(*words, cwd=folder, timeout=600, **engine_environment())
     assert done.returncode == 0, done.stdout + done.stderr
     return load(folder / "validation/validation.json"), done.stdout
 

@@ -2,9 +2,9 @@
 
 It has a session and an environment of its own, and is killed and waited for, but what
 ``wtemlp run`` imports is there already, at its start and when it comes to it (DP-GEN,
-DeePMD-kit's schema): that takes seconds, and the loop is started some two hundred times.  What a
-fork has in common with its parent (the order of sets, what was imported) is tested with
-:data:`COMMAND`, as is the command line.
+DeePMD-kit's schema, what draws the page): that takes seconds, and the loop is started some two
+hundred times.  What a fork has in common with its parent (the order of sets, what was imported)
+is tested with :data:`COMMAND`, as is the command line.
 """
 
 import logging
@@ -21,9 +21,11 @@ from pathlib import Path
 
 import wtemlp.cli.init
 import wtemlp.cli.run  # noqa: F401
+from tests.support.synthetic import TRUST, TYPE_MAP, write_run
 from wtemlp.cli import main
 from wtemlp.config.params import examine_params
 from wtemlp.dpgen import adapter
+from wtemlp.report.page import RunFacts, write_report
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "wtemlp/cli/examples/copper/param.json"
@@ -42,6 +44,9 @@ def import_the_rest() -> None:
     """Import what a run imports when it comes to it."""
     adapter.import_quietly("dpgen.generator.run")
     examine_params(EXAMPLE, EXAMPLE.parent)
+    with tempfile.TemporaryDirectory() as folder:
+        run = write_run(Path(folder))
+        write_report(run.root, RunFacts("", Path(), (TRUST,), run.init_data, TYPE_MAP))
 
 
 class Program:

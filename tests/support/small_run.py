@@ -2,10 +2,9 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+from tests.support import program
 from tests.support.engines import engine_environment
 from tests.support.loop_runs import PARAM, ROOT, Run, job
 from wtemlp.config.keys.labels import ForceField
@@ -84,15 +83,8 @@ def write_input(folder: Path) -> None:
 def make_run(folder: Path) -> Run:
     """``wtemlp init`` and ``wtemlp run`` in a new folder, undisturbed."""
     write_input(folder)
-    command = [sys.executable, "-c", "from wtemlp.cli import main; main()"]
-    done = subprocess.run(
-        [*command, "init", "init_param.json", "machine.json"],
-        cwd=folder,
-        env=engine_environment(),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    words = ("init", "init_param.json", "machine.json")
+    done = program.run(*words, cwd=folder, timeout=600, **engine_environment())
     assert done.returncode == 0, done.stderr
     run = Run(folder)
     run.finish()

@@ -12,6 +12,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tests.support.engines import engine_environment
+from tests.support.loop_runs import Run
 from wtemlp.analysis.energy import biasfactor_for_ends, walker_biasfactor
 from wtemlp.analysis.frames import Decision
 from wtemlp.analysis.reweighting import bias_of_hills
@@ -27,8 +28,19 @@ from wtemlp.stages.exploration import walker_results
 from wtemlp.stages.exploration.walker_results import read_deviations, read_walker
 
 
+@pytest.fixture(scope="module")
+def run(run, tmp_path_factory):
+    """A folder for these walkers, with models and structures of the run that others read."""
+    mine = Run(tmp_path_factory.mktemp("walkers"))
+    (mine.folder / "iter.000000/01.model_devi").mkdir(parents=True)
+    for pattern in ("confs", "graph.*.pb"):
+        for one in (run.folder / "iter.000000/01.model_devi").glob(pattern):
+            (mine.folder / "iter.000000/01.model_devi" / one.name).symlink_to(one.resolve())
+    return mine
+
+
 def prepare_walk(run, folder, **changes):
-    """The folder of a walker with the run's models, beside its tasks."""
+    """The folder of a walker with the run's models."""
     task = run.folder / "iter.000000/01.model_devi" / folder
     task.mkdir()
     (task / "conf.lmp").symlink_to("../confs/000.0000.lmp")

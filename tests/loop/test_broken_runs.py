@@ -80,22 +80,22 @@ def said(*words: str | Path) -> tuple[int, str]:
 
 @FEWER
 @given(st.data())
-def test_a_broken_run_is_shown_as_far_as_it_is_whole(undisturbed, data):
-    file, raw = data.draw(broken(undisturbed.folder))
+def test_a_broken_run_is_shown_as_far_as_it_is_whole(copied, data):
+    file, raw = data.draw(broken(copied.folder))
     sound = file.read_bytes()
-    page = undisturbed.folder / "other.html"
+    page = copied.folder / "other.html"
     try:
         file.write_bytes(raw)
-        before = content(undisturbed.folder)
+        before = content(copied.folder)
         codes = {}
         for words in (
-            ("status", undisturbed.folder),
-            ("report", undisturbed.folder, "-o", page),
+            ("status", copied.folder),
+            ("report", copied.folder, "-o", page),
         ):
             codes[words[0]], text = said(*words)
             assert "Traceback" not in text
         page.unlink(missing_ok=True)
-        assert content(undisturbed.folder) == before
+        assert content(copied.folder) == before
     finally:
         file.write_bytes(sound)
     if file.name not in ("wtemlp.json", "record.dpgen"):

@@ -58,7 +58,7 @@ $(READY): setup.cfg pyproject.toml
 	@$(BIN)/pip install --quiet --no-compile --upgrade pip
 	@$(BIN)/pip install --quiet --no-compile -e '.[laptop]'
 	@echo "== $$(date +%T) 2 of 3: compiling Python files on all cores"
-	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib >/dev/null 2>&1 || true
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' $(VENV)/lib wtemlp >/dev/null 2>&1 || true
 	@echo "== $$(date +%T) 3 of 3: PLUMED, and a look at all engines"
 	@$(BIN)/wtemlp doctor --install
 	@touch $(READY)

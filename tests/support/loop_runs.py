@@ -97,9 +97,10 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, **environment: str) -> Program:
+    def start(self, live_page: bool = False, **environment: str) -> Program:
         """``wtemlp run`` in a session of its own, so that all of it can be killed."""
-        return Program(("run", "param.json", "machine.json"), self.folder, environment)
+        words = ("run", "param.json", "machine.json")
+        return Program(words, self.folder, environment, live_page=live_page)
 
     def finish(self, timeout_s: float = 900) -> str:
         """Run to the end; the output."""
@@ -120,7 +121,7 @@ class Run:
         `sleep_s` is what the cheap engines take at least: where the step that is killed matters,
         it is much longer than `delay_s`.
         """
-        process = self.start(CHEAP_ENGINE_SLEEP=str(sleep_s))
+        process = self.start(live_page=True, CHEAP_ENGINE_SLEEP=str(sleep_s))
         end = time.monotonic() + 600
         while (self.state()["iteration"], self.state()["step"]) < (iteration, step):
             assert process.poll() is None and time.monotonic() < end, process.communicate()[0]

@@ -26,6 +26,7 @@ from wtemlp.cli import main
 from wtemlp.config.params import examine_params
 from wtemlp.dpgen import adapter
 from wtemlp.report.page import RunFacts, write_report
+from wtemlp.session import live_report
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "wtemlp/cli/examples/copper/param.json"
@@ -61,6 +62,8 @@ class Program:
         Environment variables beside those of the tests.
     merged : bool
         Whether standard error goes where standard output does.
+    live_page : bool
+        Whether a run keeps its page while it goes on: the process that does imports all anew.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Program:
         cwd: Path,
         more: Mapping[str, str] | None = None,
         merged: bool = True,
+        live_page: bool = False,
     ) -> None:
         self.args = ("wtemlp", *words)
         self.returncode: int | None = None
@@ -77,6 +81,8 @@ class Program:
         self._err = self._out if merged else tempfile.TemporaryFile()  # noqa: SIM115
         self.pid = os.fork()
         if self.pid == 0:
+            if not live_page:
+                live_report.FIRST_S = float("inf")
             self._become(cwd, environment(**more or {}))
 
     def _become(self, cwd: Path, variables: dict[str, str]) -> None:

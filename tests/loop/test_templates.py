@@ -73,11 +73,11 @@ def test_what_is_not_known_is_a_dash_in_the_report(undisturbed):
 
 def test_killed_it_begins_anew_in_a_clean_folder(undisturbed, tmp_path):
     run = prepared(tmp_path / "killed")
-    run.kill_at(0, Step.RUN_EXPLORE, 2.0, True, sleep_s=4.0)
-    assert list(run.folder.glob("iter.000000/01.model_devi/task.*/HILLS"))
+    hills = "iter.000000/01.model_devi/task.*/HILLS"
+    run.kill_at(0, Step.RUN_EXPLORE, 0.5, True, sleep_s=4.0, once=hills)
     run.finish()
-    for hills in run.folder.glob("iter.000000/01.model_devi/task.*/HILLS"):
-        assert len(hills.read_text().splitlines()) == 1
+    for file in run.folder.glob(hills):
+        assert len(file.read_text().splitlines()) == 1
     first = undisturbed.fingerprint()
     assert run.fingerprint() == first
 

@@ -114,16 +114,28 @@ class Run:
         return json.loads(file.read_text()) if file.exists() else {"iteration": 0, "step": -1}
 
     def kill_at(
-        self, iteration: int, step: int, delay_s: float, everything: bool, sleep_s: float = 0.5
+        self,
+        iteration: int,
+        step: int,
+        delay_s: float,
+        everything: bool,
+        sleep_s: float = 0.5,
+        once: str = "**",
     ) -> None:
         """SIGKILL ``wtemlp run``, and with `everything` its tasks, in a step of an iteration.
 
         `sleep_s` is what the cheap engines take at least: where the step that is killed matters,
-        it is much longer than `delay_s`.
+        it is much longer than `delay_s`.  `once` is a pattern of files: one is there before.
         """
         process = self.start(live_page=True, CHEAP_ENGINE_SLEEP=str(sleep_s))
         end = time.monotonic() + 600
-        while (self.state()["iteration"], self.state()["step"]) < (iteration, step):
+
+        def come() -> bool:
+            state = self.state()
+            there = (state["iteration"], state["step"]) >= (iteration, step)
+            return there and any(self.folder.glob(once))
+
+        while not come():
             assert process.poll() is None and time.monotonic() < end, process.communicate()[0]
             time.sleep(0.01)
         time.sleep(delay_s)

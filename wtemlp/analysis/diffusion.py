@@ -5,16 +5,17 @@ mean square displacement over a window of lags that is chosen from the data by i
 
 - it ends at a tenth of the trajectory at most, beyond which there are too few independent
   displacements, and at ten times its start, for longer lags only add scatter;
-- it begins at the shortest lag whose window has the slope of all windows that begin later, within
-  one standard error of the difference (Lepski, Theory Probab. Appl. 35, 454, 1991), which comes
-  from the same parts of the trajectory.  So what is ballistic or of an atom in its cage is left
-  out as far as the data can tell it.
+- it begins at the shortest lag whose window has the slope of the windows that begin up to two
+  times later, within one standard error of the difference (Lepski, Theory Probab. Appl. 35, 454,
+  1991), which comes from the same parts of the trajectory.  So what is ballistic or of an atom in
+  its cage is left out as far as the data can tell it.  Windows that begin later still know too
+  little: in a long run of a small box some of them differ by chance.
 
 The error comes from the scatter of the same fit over parts of the trajectory, at least twice as
 long as the window, hence nearly independent, and over the three axes, each about its own mean:
 few, so that Student's factor belongs to it.  Where
-the slope still changes at the longest lags, between the last two octaves, by more than its
-standard error, what may still come is part of the error (:data:`REMAINDER` times that excess).
+the slope still changes at the window's longest lags, between its last two octaves, by more than
+its standard error, what may still come is part of the error (:data:`REMAINDER` times that excess).
 
 Finite size: Yeh and Hummer, J. Phys. Chem. B 108, 15873 (2004).
 """
@@ -39,6 +40,7 @@ WITHIN = 1.0  #: standard errors within which slopes are alike
 REMAINDER = 1.5  #: of a change that is seen over the last octave: an exponential's rest
 UNSETTLED = 0.6  #: of the slope: with more to come there is no telling
 WIDEST = 10.0  #: the end of the window over its start
+FURTHER = 2.0  #: the latest start that a window is compared with, over its own
 FEWEST_POINTS = 4  #: of a fit
 BLOCKS = (5, 20)  #: fewest and most parts for the error
 EWALD_CONSTANT = 2.837297  #: of a simple cubic lattice of periodic images
@@ -113,7 +115,7 @@ def self_diffusion(
     slopes = np.apply_along_axis(lambda part: _slope(lags, part), 2, parts)
     # The mean of three axes, each known by its own scatter over the parts.
     known = float(np.sqrt(np.sum(slopes.var(axis=0, ddof=1)) / n_blocks)) / 6 * A2_PS_IN_1E5_CM2_S
-    to_come = _to_come(whole) if fit_ps is None else 0.0
+    to_come = _to_come(whole, last) if fit_ps is None else 0.0
     slope, scatter = _slope(lags, whole.msd_A2[window]), 6 * known
     if to_come > max(UNSETTLED * abs(slope), 2 * scatter / A2_PS_IN_1E5_CM2_S):
         return _none(whole, "not diffusive within a tenth of the run: the slope still changes")
@@ -163,18 +165,18 @@ def _window(whole: MeanSquareDisplacement) -> tuple[int, int]:
         (int(s), min(longest, max(int(WIDEST * s), int(s) + FEWEST_POINTS - 1))) for s in starts
     ]
     slopes = np.array([_slopes(whole, *window) for window in windows])
-    for place, own in enumerate(slopes):
-        differences = own - slopes[place + 1 :]
+    for place, own in enumerate(slopes[:-1]):
+        end = np.searchsorted(starts, FURTHER * starts[place], side="right")
+        differences = own - slopes[place + 1 : max(end, place + 2)]
         if all(abs(one[0]) <= WITHIN * _standard_error(one[1:]) for one in differences):
             return windows[place]
     return windows[-1]
 
 
-def _to_come(whole: MeanSquareDisplacement) -> float:
-    """By how much the slope may change beyond the longest lags, Angstrom^2/ps."""
-    longest = whole.parts_A2.shape[1] - 1
-    half, quarter = longest // 2, longest // 4
-    change = _slopes(whole, half, longest) - _slopes(whole, quarter, half)
+def _to_come(whole: MeanSquareDisplacement, last: int) -> float:
+    """By how much the slope may change beyond the window's last lag, Angstrom^2/ps."""
+    half, quarter = last // 2, last // 4
+    change = _slopes(whole, half, last) - _slopes(whole, quarter, half)
     return REMAINDER * max(abs(float(change[0])) - WITHIN * _standard_error(change[1:]), 0.0)
 
 

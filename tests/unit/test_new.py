@@ -43,7 +43,7 @@ def test_the_files_of_an_example_load_and_fit_each_other(tmp_path, name, full):
 
 
 def test_all_keys_are_there_with_their_meaning(tmp_path):
-    new_command("mixture", tmp_path / "it", full=True)
+    new_command("molecule", tmp_path / "it", full=True)
     init = json.loads((tmp_path / "it" / INIT).read_text())
     system = init["systems"][0]
     assert init["ratio_failed"] == 0.05 and "may fail" in init["_ratio_failed"]

@@ -21,7 +21,7 @@ ABOUT = {
     "copper": "EAM copper, crystal to melt at constant pressure",
     "mw": "mW water, a monatomic liquid",
     "molecule": "ethanol in vacuum by GFN2-xTB, with two torsions biased",
-    "mixture": "methanol in water, sampled by one reference and labelled by another",
+    "mixture": "molten copper and nickel, sampled by one reference and labelled by another",
     "tip3p": "flexible TIP3P water",
 }
 QUICKSTART = "copper"

@@ -156,7 +156,7 @@ def structure(of: Runs) -> dict[str, RdfCheck]:
             if pair in m.rdfs
         }
         answers: list[CheckResult | Missing] = [
-            _distance(model, one, of.bounds.rdf, len(known.blocks))
+            rdf_answer(model, one, of.bounds.rdf, len(known.blocks))
             for model, one in distances.items()
         ]
         answers += [
@@ -171,7 +171,7 @@ def structure(of: Runs) -> dict[str, RdfCheck]:
     return found
 
 
-def _distance(model: int | None, one: RdfDistance, bound: float, n_blocks: int) -> CheckResult:
+def rdf_answer(model: int | None, one: RdfDistance, bound: float, n_blocks: int) -> CheckResult:
     """What is left of a distance without the noise, which adds in squares."""
     true = math.sqrt(max(one.value**2 - one.noise**2, 0.0))
     return CheckResult(

@@ -254,10 +254,10 @@ def _seconds(file: Path) -> float:
 
 def _result(folder: Path) -> dict[str, bytes | str]:
     """What a training leaves, without times and places."""
-    from tensorflow.core.framework.graph_pb2 import GraphDef
+    from deepmd.tf.env import tf
 
     models = ("frozen_model.pb", "frozen_model_compressed.pb")
-    graphs = {name: GraphDef.FromString((folder / name).read_bytes()) for name in models}
+    graphs = {name: tf.GraphDef.FromString((folder / name).read_bytes()) for name in models}
     log = (folder / "validation.log").read_text()
     return {
         **{name: graph.SerializeToString(deterministic=True) for name, graph in graphs.items()},

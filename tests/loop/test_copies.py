@@ -55,7 +55,12 @@ def until(what, seconds=30):
 
 
 def is_alive(process: int) -> bool:
-    return Path(f"/proc/{process}/task").exists()
+    """Whether it is there, and not only because nobody has asked yet how it ended."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
 
 
 def test_trainings_are_shared_out_and_each_job_loads_once(tmp_path):

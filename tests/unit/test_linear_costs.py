@@ -131,9 +131,10 @@ def test_only_what_runs_is_asked_how_far_it_is():
 
 
 class Name(str):
-    """A name that counts how often it is looked up."""
+    """A name that counts how often it is looked up, and its task."""
 
     hashed = 0
+    beside = ""
 
     def __hash__(self) -> int:
         Name.hashed += 1

@@ -1,7 +1,7 @@
 """One import of TensorFlow for all trainings of a job: a process that is copied for each of them.
 
-A job of several tasks starts ``wtemlp dp --share`` beside them.  That imports TensorFlow and
-DeePMD-kit, does nothing with them, and makes a copy of itself (``fork``) for each ``wtemlp dp``
+A job of several tasks starts ``wtemlp dp`` with ``--share`` beside them.  That imports TensorFlow
+and DeePMD-kit, does nothing with them, and makes a copy of itself (``fork``) for each ``wtemlp dp``
 that asks: with its arguments, folder and open files, the lock on the task's folder among them.
 The one that asked waits, and ends as the copy does.
 

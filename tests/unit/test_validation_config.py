@@ -48,7 +48,7 @@ def test_a_small_box_is_run_longer_where_the_file_does_not_say(tmp_path):
     assert small.nvt_steps == 40_000 and small.trj_freq == math.ceil(833_334 / 2000)
     assert for_box(found, 3000, 0.0005) == found
     assert for_box(found, 2, 0.0005).nve_steps == 20 * found.nve_steps  # at most
-    assert for_box(read(tmp_path), 96, 0.0005).nvt_steps == math.ceil(4000 / 96 / 0.0005)
+    assert for_box(read(tmp_path), 96, 0.0005).nvt_steps == math.ceil(8000 / 96 / 0.0005)
 
 
 def test_a_long_part_has_its_frames_further_apart(tmp_path):

@@ -23,7 +23,7 @@ MAX_VISCOSITY_MPA_S = 1e6  #: pitch has more, and does not diffuse
 #: Lengths of the parts of a run where the file has none, ps.
 DEFAULT_PS = {"equil_steps": 5.0, "nvt_steps": 20.0, "nve_steps": 50.0, "npt_steps": 20.0}
 #: Small boxes fluctuate more: so many ps times atoms at least (``benchmarks/power.py``) ...
-ATOM_PS = {"nvt_steps": 4000.0, "nve_steps": 40_000.0, "npt_steps": 30_000.0}
+ATOM_PS = {"nvt_steps": 8000.0, "nve_steps": 40_000.0, "npt_steps": 30_000.0}
 LONGEST = 20.0  #: ... and no more than so many times the length above
 FRAME_PS = 0.05  #: between stored frames, where the file does not say
 MAX_FRAMES = 2000  #: of a part, likewise

@@ -5,8 +5,8 @@ mean square displacement over a window of lags that is chosen from the data by i
 
 - it ends at a tenth of the trajectory at most, beyond which there are too few independent
   displacements, and at ten times its start, for longer lags only add scatter;
-- it begins at the shortest lag whose window has the slope of the windows that begin up to two
-  times later, within one standard error of the difference (Lepski, Theory Probab. Appl. 35, 454,
+- it begins at the shortest lag whose window has the slope of the windows that begin up to twice
+  as late, within one standard error of the difference (Lepski, Theory Probab. Appl. 35, 454,
   1991), which comes from the same parts of the trajectory.  So what is ballistic or of an atom in
   its cage is left out as far as the data can tell it.  Windows that begin later still know too
   little: in a long run of a small box some of them differ by chance.

@@ -257,6 +257,7 @@ def test_each_task_has_a_gpu_that_the_queue_gave_to_the_job(
 def test_what_is_started_beside_the_tasks_ends_with_them(tmp_path, para_deg, end):
     """However the job ends; and no ``wait`` waits for it."""
     (tmp_path / "beside").write_text('echo begin >> $1; cat; sleep 0.1; echo "end" >> $1')
+    (tmp_path / "log").touch()  # what is beside may begin after the tasks have ended
     commands = ['echo "$WTEMLP_JOB"; : >&"$WTEMLP_BESIDE"', "exit 3"]
     started = ("job7", [f"bash beside {tmp_path}/log"])
     text = job(tmp_path, commands, para_deg=para_deg, beside=started) + end

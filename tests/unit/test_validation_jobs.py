@@ -67,7 +67,7 @@ def test_both_potentials_run_the_same(made, tmp_path):
     assert "cut/coul/long 4.5" in reference
     for script in (model, reference):
         runs = [line.split()[1] for line in script.splitlines() if line.startswith("run ")]
-        assert runs == ["10000", "333334", "2000000", "800000"]  # so long: there are 24 atoms
+        assert runs == ["10000", "666667", "2000000", "800000"]  # so long: there are 24 atoms
         assert 'variable        temp_ok equal "temp < 900"' in script
         assert all(f"of the run, in {part}: above 900 K" in script for part in PARTS)
     for text, masses in ((model, ("15.9994", "1.008")), (reference, ("15.9994", "1.008"))):

@@ -176,7 +176,7 @@ def look(name: str, seed: int, folder: Path, asked: tuple[float, float]) -> list
     """What the labels of a finished run say, from their errors frame by frame."""
     paths = RunPaths(folder)
     rows = summaries(paths)
-    said = {one.iteration for one in findings(rows) if "not calibrated" in one.what}
+    said = {one.iteration for one in findings(rows, folder) if "not calibrated" in one.what}
     found = []
     for row in rows:
         errors = [one for one in read_errors(paths.label(row.iteration)) if one.deviation_meV_A]

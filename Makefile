@@ -34,6 +34,7 @@ lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd benchmarks && $(BIN)/mypy --config-file= --check-untyped-defs --ignore-missing-imports *.py */*/*.py
 
 docs: $(DEV)
 	$(BIN)/python -m sphinx -q -W -b html docs build/docs

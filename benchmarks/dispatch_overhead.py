@@ -147,6 +147,8 @@ def cluster() -> Iterator[dict[str, str]]:
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert process.stdin
+        assert process.stdout
         try:
             if process.stdout.readline() != "READY\n":
                 sys.exit("the loopback cluster did not start; see tests/cluster/loopback.sh")

@@ -44,7 +44,7 @@ def profile(atoms: Atoms, calculator: Calculator) -> NDArray[np.float64]:
         turned.set_dihedral(*OH, angle, indices=[OH[-1]])
         turned.calc = calculator
         energies.append(1e3 * turned.get_potential_energy())
-    return np.array(energies) - energies[list(DEGREES).index(TRANS_DEG)]
+    return np.array(energies) - energies[DEGREES.tolist().index(TRANS_DEG)]
 
 
 def main() -> None:

@@ -125,7 +125,7 @@ def select_wtemlp(root: Path, engine: str) -> None:
     select.record(context, 0, decided)
 
 
-STARTED = []
+STARTED: list[float] = []
 
 
 def begin() -> None:

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dpdata
 
@@ -170,8 +170,8 @@ def replay(done: Path, folder: Path) -> Took:
 def label(folder: Path, data: Path) -> None:
     """Replace made-up labels by those of the label program: wtemlp holds data against it."""
     command = json.loads((folder / "machine.json").read_text())["fp"]["command"]
-    made_up = dpdata.LabeledSystem(str(data), fmt="deepmd/npy")
-    labelled = None
+    made_up: Any = dpdata.LabeledSystem(str(data), fmt="deepmd/npy")
+    labelled: Any = None
     for number in range(len(made_up)):
         place = folder / "labels" / str(number)
         place.mkdir(parents=True)

@@ -178,7 +178,8 @@ def endpoints(errors: Errors) -> list[Endpoint]:
     rivals = [arm for arm in ("ladder", "strained") if arm in errors.arms]
     if rivals:
         allowed = MARGIN * float(np.abs(latent_heat(errors, plain)).mean())
-        parts, p_values = {}, []
+        parts: dict[str, Difference] = {}
+        p_values: list[float] = []
         for arm in rivals:
             heats, forces = heat(wte, (arm, full)), force(wte, (arm, full), MELTS)
             parts |= {

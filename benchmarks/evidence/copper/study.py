@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +35,7 @@ CRYSTAL_K, MELT_K = (600, 1000, 1200, 1300), (1500, 2000, 2500)
 MD_K = (1000, 1500, 2000)
 QUANTILES = (10, 50, 90)  #: per cent
 TEST_SEED = 1_000_003  #: of no replicate
-REFERENCE = {
+REFERENCE: dict[str, Any] = {
     "type_map": ["Cu"],
     "fp_style": "lammps",
     "fp_params": {"force_field": "eam-copper"},
@@ -261,6 +261,12 @@ def do_data(out: Path, cell: Cell, size: Size) -> Path:
     return folder
 
 
+def do_cells(out: Path, group: Sequence[Cell], size: Size) -> None:
+    """Train and test models of one data set, one after another."""
+    for one in group:
+        do_cell(out, one, size)
+
+
 def do_cell(out: Path, cell: Cell, size: Size) -> None:
     """Train and test a model."""
     data = do_data(out, cell, size)
@@ -395,7 +401,7 @@ def main() -> None:
     write_json(out / "versions.json", {"size": given.size, **installed_versions()})
     with ThreadPoolExecutor(given.workers) as pool:
         jobs = [
-            pool.submit(lambda group: [do_cell(out, one, size) for one in group], group)
+            pool.submit(do_cells, out, group, size)
             for group in by_data.values()
         ]
         for job, group in zip(jobs, by_data.values(), strict=True):

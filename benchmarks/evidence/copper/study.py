@@ -400,10 +400,7 @@ def main() -> None:
         (out / "tests" / "done").touch()
     write_json(out / "versions.json", {"size": given.size, **installed_versions()})
     with ThreadPoolExecutor(given.workers) as pool:
-        jobs = [
-            pool.submit(do_cells, out, group, size)
-            for group in by_data.values()
-        ]
+        jobs = [pool.submit(do_cells, out, group, size) for group in by_data.values()]
         for job, group in zip(jobs, by_data.values(), strict=True):
             job.result()
             tables.add(group, todo)

@@ -379,13 +379,57 @@ def test_all_problems_are_told_at_once_up_to_a_number(tmp_path):
         load(tmp_path, {**GOOD, "init_data_sys": ["many"], "validation_data_sys": []})
 
 
-@pytest.mark.parametrize("how", ["copy", "single", "part", "link", "parent", "again"])
+def shuffled(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The frames with their hydrogens (which are alike) the other way round."""
+    order = {"coord": [0, 2, 1], "force": [0, 2, 1]}
+    return {
+        key: array.reshape(N, 3, 3)[:, order[key]].reshape(N, 9) if key in order else array
+        for key, array in data.items()
+    }
+
+
+def wrapped(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The frames with some atoms at another image, and all of them moved."""
+    images = np.array([[1, 0, 0], [0, 0, -1], [0, 2, 0]]) @ BOX
+    return data | {"coord": data["coord"] + 0.7 + images.ravel()}
+
+
+def as_text(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The frames as a file of text holds them."""
+    return {key: np.char.mod("%.8f", array).astype(float) for key, array in data.items()}
+
+
+def as_rows(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The frames with a force of three numbers for each atom."""
+    return data | {"force": data["force"].reshape(N, 3, 3)}
+
+
+def at_rest(data: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The frames with no force, as labels of energies alone are."""
+    return data | {"force": 0 * data["force"], "energy": np.full(N, -30.0)}
+
+
+CHANGES = {
+    "single": lambda data: {key: array.astype("f4") for key, array in data.items()},
+    "atoms": shuffled,
+    "frames": lambda data: {key: array[::-1] for key, array in data.items()},
+    "images": wrapped,
+    "text": as_text,
+    "rows": as_rows,
+    "all": lambda data: CHANGES["single"](shuffled(wrapped(CHANGES["frames"](data)))),
+}
+
+
+@pytest.mark.parametrize("how", ["copy", "sets", *CHANGES, "part", "link", "parent", "again"])
 def test_validation_data_are_not_trained_on(tmp_path, train, how):
     other, named = tmp_path / "data/other", "other"
     if how == "copy":
         shutil.copytree(train, other)
-    elif how == "single":
-        write(other, {key: value.astype("f4") for key, value in arrays().items()})
+    elif how in CHANGES:
+        write(other, CHANGES[how](arrays()))
+    elif how == "sets":
+        for name, part in (("set.000", [3, 1]), ("set.001", [2, 0])):
+            write(other, {key: array[part] for key, array in arrays().items()}, name)
     elif how == "part":
         more = arrays(shift=0.5)
         write(other, {key: np.concatenate([more[key], arrays()[key][2:3]]) for key in more})
@@ -399,6 +443,21 @@ def test_validation_data_are_not_trained_on(tmp_path, train, how):
     count = "1 of the 5" if how == "part" else "4 of the 4"
     assert f"{count} frames of data/" in line
     assert "are trained on, too (init_data_sys: data/train)" in line
+
+
+def test_frames_at_rest_are_told_apart_by_their_atoms(tmp_path, train):
+    """Two atoms out of reach of each other have one energy and no force, however far they are."""
+    write(train, at_rest(arrays()))
+    other = write(tmp_path / "data/other", at_rest(arrays(shift=0.5)))
+    assert not problems(tmp_path, validation_data_sys=["other"])
+    write(other, at_rest(shuffled(arrays())))
+    assert "4 of the 4 frames" in only_problem(tmp_path, validation_data_sys=["other"])
+
+
+@pytest.mark.parametrize("key", ["energy", "force", "box"])
+def test_frames_that_differ_in_a_label_are_others(tmp_path, train, key):
+    write(tmp_path / "data/other", arrays() | {key: arrays()[key] + 1e-4})
+    assert not problems(tmp_path, validation_data_sys=["other"])
 
 
 def test_a_link_to_data_counts_as_dpgen_counts_it(tmp_path, train):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wtemlp.analysis.neighbours import closest_pairs
+from wtemlp.config.data.copies import marks
 from wtemlp.config.data.files import HDF5, DataFault, Entry, data_entries, systems_in
 from wtemlp.config.data.neighbour_limits import SelFrame, beyond_sel
 from wtemlp.config.data.systems import LookedAt, Needed, SetOfFrames, look_at
@@ -150,7 +151,7 @@ class _Look:
         """Frames that are trained on and validated with; systems that are there twice."""
         if not trained:
             return
-        prints = [one.found.fingerprints() for one in trained]
+        prints = [marks(one.found.sets) for one in trained]
         owner = np.repeat(np.arange(len(trained)), [len(one) for one in prints])
         known, first, same = np.unique(
             np.concatenate(prints), return_index=True, return_inverse=True
@@ -163,7 +164,7 @@ class _Look:
                     f"all frames of {one.name} are in the data before it, too: they count twice",
                 )
         for one in (one for one in self.systems if one.key == VALIDATION):
-            own = one.found.fingerprints()
+            own = marks(one.found.sets)
             shared = np.flatnonzero(np.isin(own, known))
             if not len(shared):
                 continue

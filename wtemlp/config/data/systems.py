@@ -45,6 +45,7 @@ class SetOfFrames:
 
     name: str
     coords: np.ndarray  #: (n_frames, 3 n_atoms), Angstrom; perhaps not in memory
+    forces: np.ndarray  #: likewise, eV/Angstrom
     boxes: np.ndarray | None  #: (n_frames, 9), Angstrom; None: no periodic images
     types: np.ndarray  #: (n_atoms,) or, of mixed type, (n_frames, n_atoms); -1: no atom
     energies: np.ndarray  #: (n_frames,), eV
@@ -77,19 +78,6 @@ class LookedAt:
         images = "" if self.sets[0].boxes is not None else ", no periodic images"
         frames = f"{self.n_frames} frame{'s' if self.n_frames != 1 else ''}"
         return f"{frames} of {atoms}, energies {lowest:.4f} to {highest:.4f} eV/atom{images}"
-
-    def fingerprints(self) -> NDArray[np.uint64]:
-        """Of each frame a number that a copy has, too, also one in single precision."""
-        rows = [np.zeros((0, 11), dtype=np.float32)]
-        for one in self.sets:
-            ends = np.concatenate([one.coords[:, :6], one.coords[:, -3:]], axis=1)
-            row = np.zeros((len(ends), 11), dtype=np.float32)
-            row[:, 0], row[:, 1], row[:, 2 : 2 + ends.shape[1]] = self.n_atoms, one.energies, ends
-            rows.append(row + np.float32(0))  # no negative zeros: the bits are compared
-        bits = np.concatenate(rows).view(np.uint32).astype(np.uint64)
-        factors = np.random.default_rng(0).integers(2**63, size=bits.shape[1], dtype=np.uint64)
-        marks: NDArray[np.uint64] = np.sum(bits * (2 * factors + np.uint64(1)), axis=1)
-        return marks
 
 
 def look_at(system: System, needed: Needed, show: Callable[[Path], str]) -> LookedAt:
@@ -281,7 +269,8 @@ class _Look:
         if len(self.problems) > before or coords is None:
             return None
         energies = np.asarray(arrays["energy"], dtype=float).reshape(-1)
-        return SetOfFrames(name, coords, arrays["box"] if periodic else None, types, energies)
+        boxes, forces = arrays["box"] if periodic else None, arrays["force"]
+        return SetOfFrames(name, coords, forces, boxes, types, energies)
 
     def _shapes(
         self, name: str, arrays: Mapping[str, np.ndarray], coords: np.ndarray, n_atoms: int

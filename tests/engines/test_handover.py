@@ -24,8 +24,7 @@ from wtemlp.cli.status import describe
 from wtemlp.core.errors import InputError
 from wtemlp.md.dump import parse_dump
 from wtemlp.md.trajectory import read_frames
-from wtemlp.records.compatibility import EXHAUSTED
-from wtemlp.records.state import Done, Step
+from wtemlp.records.state import EXHAUSTED, Done, Step
 from wtemlp.records.summary import read_summary, summaries
 from wtemlp.session.live_report import write_run_page
 

@@ -26,7 +26,6 @@ from wtemlp.cli import main
 from wtemlp.config.params import examine_params
 from wtemlp.dpgen import adapter
 from wtemlp.report.page import RunFacts, write_report
-from wtemlp.session import live_report
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "wtemlp/cli/examples/copper/param.json"
@@ -82,7 +81,7 @@ class Program:
         self.pid = os.fork()
         if self.pid == 0:
             if not live_page:
-                live_report.FIRST_S = float("inf")
+                live_page.FIRST_S = float("inf")
             self._become(cwd, environment(**more or {}))
 
     def _become(self, cwd: Path, variables: dict[str, str]) -> None:

@@ -18,10 +18,11 @@ from wtemlp.dispatch.retry import Patience
 from wtemlp.md import walker_record
 from wtemlp.records import state, sweep_record, validation_record
 from wtemlp.records.state import RunState
+from wtemlp.records.sweep_record import load_sweep
 from wtemlp.session import session
 from wtemlp.stages import train, training_steps
 from wtemlp.stages.exploration import explore
-from wtemlp.sweep.folder import GIVEN, check_folder, load_given, load_sweep
+from wtemlp.sweep.folder import GIVEN, check_folder, load_given
 
 DAMAGE = {
     "empty": b"",

@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import dpdata
 import numpy as np
 import pytest
 
@@ -51,6 +52,17 @@ def test_what_is_written_is_read_back_to_the_last_bit(tmp_path, tilt):
     assert np.array_equal(dump.coords, coords)
     assert dump.cells == pytest.approx(cells, rel=1e-15)
     assert dump.forces is None
+
+
+@pytest.mark.parametrize("tilts", [(0, 0, 0), (1.7, -2.1, 0.9), (-1.7, -2.1, -0.9), (3, 1, -4)])
+def test_cells_with_tilts_are_those_that_dpdata_reads(tmp_path, tilts):
+    xy, xz, yz = tilts
+    cell = np.array([[9.1, 0, 0], [xy, 8.3, 0], [xz, yz, 10.7]])
+    file, coords = tmp_path / "a.dump", np.random.default_rng(1).uniform(0, 8, (1, 4, 3))
+    write_dump(file, np.array([0]), cell[None], np.array([1, 2, 1, 1]), coords)
+    theirs = dpdata.System(str(file), fmt="lammps/dump")["cells"]
+    assert np.array_equal(theirs, read_dump(file).cells)
+    assert theirs[0] == pytest.approx(cell, abs=1e-14)
 
 
 def test_frames_can_be_read_one_by_one(tmp_path):

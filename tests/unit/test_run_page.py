@@ -21,7 +21,8 @@ from wtemlp.records.summary import Summary
 from wtemlp.report import data
 from wtemlp.report.data import IterationData, RunData
 from wtemlp.report.page import RunFacts, all_figures, render
-from wtemlp.session.live_report import EVERY_S, FIRST_S, SHARE, LivePage, write_run_page
+from wtemlp.session.live_page import EVERY_S, FIRST_S, SHARE, LivePage
+from wtemlp.session.live_report import write_run_page
 from wtemlp.session.lock import locked
 from wtemlp.session.page_process import NICENESS, Outcome, PageProcess
 from wtemlp.session.progress import Reporter

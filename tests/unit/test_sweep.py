@@ -22,7 +22,7 @@ from wtemlp.core.units import KB_EV
 from wtemlp.records import state as states
 from wtemlp.records import sweep_record
 from wtemlp.records.summary import Summary, save_summary
-from wtemlp.records.sweep_record import Arm, Sweep
+from wtemlp.records.sweep_record import Arm, Sweep, load_sweep
 from wtemlp.session.lock import locked
 from wtemlp.session.progress import Reporter
 from wtemlp.session.told import Told
@@ -299,7 +299,7 @@ def test_another_file_is_refused_and_more_arms_are_added(tmp_path, params):
 def test_damaged_records_are_one_line(tmp_path, text):
     (tmp_path / folder.GIVEN).write_text(text)
     (tmp_path / sweep_record.FILE).write_text(text)
-    for read in (folder.load_given, folder.load_sweep):
+    for read in (folder.load_given, load_sweep):
         with pytest.raises(InputError, match="json: is "):
             read(tmp_path)
 

@@ -7,8 +7,8 @@ import pytest
 from wtemlp.cli.status import describe
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state
-from wtemlp.records.compatibility import EXHAUSTED, dpgen_came_to, moved_to
-from wtemlp.records.state import Done, RunState, Step
+from wtemlp.records.compatibility import moved_to
+from wtemlp.records.state import EXHAUSTED, Done, RunState, Step, dpgen_came_to
 
 STATE = RunState(
     seed=1,

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from wtemlp.analysis.frames import Decision
 
@@ -187,6 +186,8 @@ def calibrate(deviation: ArrayLike, error: ArrayLike) -> DeviationCalibration | 
     DeviationCalibration or None
         None: there are fewer than :data:`FEWEST` frames.
     """
+    from scipy import stats  # SciPy takes its time
+
     x, y = np.asarray(deviation, dtype=float), np.asarray(error, dtype=float)
     good = np.isfinite(x) & np.isfinite(y) & (x > 0) & (y > 0)
     if good.sum() < FEWEST:
@@ -203,6 +204,8 @@ def calibrate(deviation: ArrayLike, error: ArrayLike) -> DeviationCalibration | 
 
 def _power(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     """The lower end of the interval of Theil's and Sen's slope, between 1 and the steepest."""
+    from scipy import stats
+
     if not np.ptp(x) > 0:
         return 1.0
     return float(np.clip(stats.theilslopes(y, x, alpha=SURE).low_slope, 1.0, STEEPEST))

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
 from wtemlp.core.units import KB_EV
 
 NVT_EQUILIBRATION = 0.25  #: first part of an NVT run, which no average counts
 WTE_FILLING = 0.5  #: first part of a WTE run, in which the bias is still being filled
-
 FEWEST = 10  #: independent values below which there is no error bar
 ENOUGH = 50  #: independent values from which on two error bars of sigma hold it in 95 % of cases
 LARGEST_SHARE = 0.5  #: of the fluctuation that a mean can have taken off
@@ -390,6 +388,8 @@ def reweighting_weights(bias_eV: ArrayLike, temperature_K: float) -> NDArray[np.
     ndarray, shape (n_frames,)
         ``exp(V / kT)``, normalised to sum 1 in the logarithm, so that no bias overflows.
     """
+    from scipy.special import logsumexp  # SciPy takes its time
+
     exponent = np.asarray(bias_eV, dtype=float) / (KB_EV * temperature_K)
     return np.asarray(np.exp(exponent - logsumexp(exponent)))
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 LEVEL = 0.95  #: of every interval
 
@@ -46,6 +45,8 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> Interval | N
     Interval or None
         None where there is no value.
     """
+    from scipy import stats  # SciPy takes its time
+
     array = np.asarray(list(values), dtype=float)
     kept = array[np.isfinite(array)]
     if not len(kept):
@@ -77,6 +78,8 @@ def difference_interval(
     Interval or None
         None where one sample is empty; without a width where one has a single value.
     """
+    from scipy import stats
+
     one, other = (
         {seed: value for seed, value in given.items() if math.isfinite(value)}
         for given in (first, second)

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 
 def heights(cells: ArrayLike) -> NDArray[np.float64]:
@@ -61,6 +60,8 @@ def closest_pairs(
     distances, pairs = np.full(n_frames, np.inf), np.full((n_frames, 2), -1)
     if n_frames == 0 or n_atoms < 2:
         return distances, pairs
+    from scipy.spatial import cKDTree  # SciPy takes its time
+
     radius, period = below_A, 0.0
     box = None if cells is None else np.asarray(cells, dtype=float)
     if box is not None:
@@ -107,6 +108,8 @@ def most_neighbours(
     ndarray of int, shape (n_types + 1,)
         Images count; the last number is the most of all types together.
     """
+    from scipy.spatial import cKDTree
+
     types = np.asarray(types)
     at, kinds = np.asarray(coords, dtype=float)[types >= 0], types[types >= 0]
     ghosts, ghost_kinds = at, kinds

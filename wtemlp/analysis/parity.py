@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 MILLI = 1000.0
 FEWEST = 10  #: frames of a bin
@@ -314,6 +313,8 @@ def committee_calibration(
     ValueError
         For other shapes, fewer than two models, or values that are not finite.
     """
+    from scipy import stats  # SciPy takes its time
+
     models = np.asarray(predictions, dtype=float)
     if models.ndim < 2 or len(models) < 2:
         raise ValueError(f"predictions of shape {models.shape}: two models or more are needed")

@@ -38,8 +38,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import trapezoid
-from scipy.optimize import brentq
 
 from wtemlp.analysis.energy import heat_capacity, pooled_moments, sigma_wte, window_ends
 
@@ -171,6 +169,8 @@ def hills_to_fill(
     log_a = _log_a(biasfactor, filled)
     if log_a is None:
         return 0.0
+    from scipy.integrate import trapezoid  # SciPy takes its time
+
     u = _grid(biasfactor)
     grown = np.expm1(np.logaddexp(0.0, log_a - 0.5 * u**2) / biasfactor)
     area = np.sqrt(2 * np.pi) * height_kT * width
@@ -241,6 +241,8 @@ def bias_volume(biasfactor: float, filled: float = FILLED) -> float:
     log_a = _log_a(biasfactor, filled)
     if log_a is None:
         return 0.0
+    from scipy.integrate import trapezoid
+
     u = _grid(biasfactor)
     return float((1 - 1 / biasfactor) * 2 * trapezoid(np.logaddexp(0.0, log_a - 0.5 * u**2), u))
 
@@ -252,6 +254,8 @@ def _log_a(biasfactor: float, filled: float) -> float | None:
     target = filled * np.sqrt(biasfactor)
     if target <= 1:
         return None
+    from scipy.optimize import brentq
+
     # A exp(-u^2/2) = 1 at u = sqrt(2 ln A): the end lies between no bias and 5 sqrt(g).
     end = 12.5 * biasfactor + 20.0
     return float(brentq(lambda trial: _spread(biasfactor, trial) - target, -20.0, end))
@@ -264,6 +268,8 @@ def _grid(biasfactor: float) -> NDArray[np.float64]:
 
 def _spread(biasfactor: float, log_a: float) -> float:
     """Standard deviation of the energies under the bias of some ``ln A``."""
+    from scipy.integrate import trapezoid
+
     u = _grid(biasfactor)
     log_p = -0.5 * u**2 - (1 - 1 / biasfactor) * np.logaddexp(0.0, log_a - 0.5 * u**2)
     p = np.exp(log_p - log_p.max())

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import CubicSpline
 
 from wtemlp.analysis.energy import (
     effective_size,
@@ -66,6 +65,8 @@ def hills_bias(energies: ArrayLike, hills: Mapping[str, ArrayLike]) -> NDArray[n
     at = np.clip(at, (centres - half).min(), (centres + half).max())  # beyond them it is zero
     n_grid = np.ptp(at) / (widths.min() / GRID_PER_WIDTH) + 4
     if n_grid < len(at):
+        from scipy.interpolate import CubicSpline  # SciPy takes its time
+
         grid = np.linspace(at.min(), at.max(), int(n_grid))
         return np.asarray(CubicSpline(grid, bias_of_hills({"ene": grid}, hills))(at))
     return bias_of_hills({"ene": at}, hills)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import gamma
 
 from wtemlp.analysis.energy import corrected_inefficiency, sigma_ratio, sigma_with_error
 from wtemlp.core.units import KB_EV
@@ -186,6 +185,8 @@ def law_density(
     biasfactors : sequence of float
         1: NVT.
     """
+    from scipy.stats import gamma  # SciPy takes its time
+
     kt = KB_EV * temperature_K
     k = (sigma_nvt_eV / kt) ** 2
     energies = np.asarray(energies_eV, dtype=float) + k * kt

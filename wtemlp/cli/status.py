@@ -15,18 +15,17 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.formatting import duration
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.journal import JOURNAL, JobEntry
+from wtemlp.records import rewinds, validation_record
 from wtemlp.records import state as states
-from wtemlp.records import validation_record
-from wtemlp.records.compatibility import EXHAUSTED, FURTHER, dpgen_came_to
 from wtemlp.records.init_result import PARAMETERS, RESULT, load_result
+from wtemlp.records.state import EXHAUSTED, FURTHER, dpgen_came_to
 from wtemlp.records.summary import Summary, summaries
+from wtemlp.records.sweep_record import load_sweep
 from wtemlp.report.cost import cost_in_words
 from wtemlp.report.findings import findings
 from wtemlp.report.table import format_table
 from wtemlp.session.lock import is_held
 from wtemlp.session.progress import read_live
-from wtemlp.sweep.folder import load_sweep
-from wtemlp.workflow import rewind
 
 STEP_WORDS = {
     "MAKE": ("about to be prepared", "being prepared"),
@@ -51,7 +50,7 @@ def describe(root: Path) -> str:
     paths = RunPaths(root)
     state, live = states.load(paths), read_live(paths.live)
     at_work, came = is_held(paths), dpgen_came_to(paths, state)
-    if (begun := rewind.unfinished(paths)) is not None:
+    if (begun := rewinds.unfinished(paths)) is not None:
         return (
             f"a rewind to {begun.where} was interrupted in {root}\nfinish it with: "
             f"{shell_hints.command('run', root, *((state.params, state.machine) if state else ()))}"

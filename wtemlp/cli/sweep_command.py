@@ -17,7 +17,7 @@ from wtemlp.planning import own_run
 from wtemlp.preflight.before import Begin, require
 from wtemlp.preflight.installed_engines import is_local
 from wtemlp.records import sweep_record
-from wtemlp.records.sweep_record import Arm, Sweep
+from wtemlp.records.sweep_record import Arm, Sweep, load_sweep
 from wtemlp.session.progress import Reporter
 from wtemlp.session.session import at_work, find_input, run_folder
 from wtemlp.sweep import arms as asked
@@ -155,7 +155,7 @@ def _look(
         folder,
         given,
         request,
-        places.load_sweep(folder),
+        load_sweep(folder),
         user_files,
         unbiased,
         own,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from wtemlp.analysis.planning import MAX_AUTO_KT, hills_to_fill
 from wtemlp.config.keys.declare import AUTO, MAX_TEMPERATURE_K
 from wtemlp.config.keys.init import InitBias
 from wtemlp.config.keys.wte import Method, OldHills, StartFrom, WteBlock
@@ -148,8 +149,6 @@ def _not_filled(job: ExploreJob) -> Iterator[str]:
     measured = wte.method == Method.WTE and wte.extra.energy and not wte.extra.variables
     if not measured or job.template or wte.sigma_eV is not None:
         return
-    from wtemlp.analysis.planning import MAX_AUTO_KT, hills_to_fill  # SciPy takes its time
-
     walkers = wte.walkers if wte.share_hills else 1
     pace, height_kT = wte.pace or 1, wte.height_kT or MAX_AUTO_KT
     for factor in wte.known_biasfactors:

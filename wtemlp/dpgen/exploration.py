@@ -9,12 +9,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
-
-import dpdata
+from typing import TYPE_CHECKING, Any
 
 from wtemlp.core.formatting import first_line
 from wtemlp.dpgen.adapter import DpgenJob, flat_mdata, import_quietly, run_folder, submissions
+
+if TYPE_CHECKING:
+    import dpdata
 
 
 def complete_template(
@@ -119,6 +120,8 @@ def _right_knock(script: str, masses: Sequence[float]) -> str:
 
     DP-GEN takes that of the element before, for it counts types from 1 where dpdata does from 0.
     """
+    import dpdata  # takes a second
+
     kind = int(dpdata.System("conf.lmp", fmt="lammps/lmp")["atom_types"][0])
     factor = math.sqrt(masses[kind - 1] / masses[kind])
 
@@ -140,7 +143,7 @@ def make_exploration(
     jdata: Mapping[str, Any],
     mdata: Mapping[str, Any],
     seed: int,
-    read: Callable[[Path], dpdata.System],
+    read: "Callable[[Path], dpdata.System]",
 ) -> None:
     """Make the exploration folder of an iteration, by whatever engine, as DP-GEN does.
 
@@ -169,23 +172,24 @@ def make_exploration(
 class _ReadingDpdata:
     """dpdata as DP-GEN sees it, with another reader of structures."""
 
-    def __init__(self, read: Callable[[Path], dpdata.System]) -> None:
-        self._read = read
+    def __init__(self, whole: Any, read: "Callable[[Path], dpdata.System]") -> None:
+        self._whole, self._read = whole, read
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(dpdata, name)
+        return getattr(self._whole, name)
 
-    def System(self, file_name: str, **_: Any) -> dpdata.System:
+    def System(self, file_name: str, **_: Any) -> "dpdata.System":
         return self._read(Path(file_name))
 
 
 @contextmanager
-def _reading(generator: Any, read: Callable[[Path], dpdata.System]) -> Iterator[None]:
-    generator.dpdata = _ReadingDpdata(read)
+def _reading(generator: Any, read: "Callable[[Path], dpdata.System]") -> Iterator[None]:
+    whole = generator.dpdata
+    generator.dpdata = _ReadingDpdata(whole, read)
     try:
         yield
     finally:
-        generator.dpdata = dpdata
+        generator.dpdata = whole
 
 
 def _machine(mdata: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dpdata
 import numpy as np
 
 from wtemlp.core.formatting import first_line
 from wtemlp.dpgen.adapter import DpgenJob, flat_mdata, import_quietly, run_folder, submissions
+
+if TYPE_CHECKING:
+    import dpdata
 
 
 @cache
@@ -64,7 +66,7 @@ def read_label(
     task: Path,
     jdata: Mapping[str, Any],
     rewrites: Mapping[str, Callable[[str], str]] = MappingProxyType({}),
-) -> dpdata.LabeledSystem | None:
+) -> "dpdata.LabeledSystem | None":
     """The label that DP-GEN reads from the outputs of one task.
 
     DP-GEN reads a whole iteration and ends at the first output that it does not understand, so
@@ -97,6 +99,8 @@ def read_label(
         "model_devi_clean_traj": False,
         "model_devi_jobs": [{}],
     }
+    import dpdata  # takes a second
+
     with tempfile.TemporaryDirectory(prefix="wtemlp.") as name:
         root = Path(name)
         folder = root / "iter.000000" / "02.fp"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
-from dpdata.formats.lammps.dump import box2dumpbox, dumpbox2box
 
 CHUNK_BYTES = 2**24  #: that are looked through at once
 
@@ -177,7 +176,10 @@ def _read_frame(file: TextIO) -> DumpFrame:
         raise ValueError("a general triclinic box; dump it with triclinic/general no")
     bounds = np.array([file.readline().split() for _ in range(3)], dtype=float)
     tilt = bounds[:, 2] if "xy" in box else np.zeros(3)
-    origin, cell = dumpbox2box(bounds[:, :2], tilt)
+    over = _overhang(tilt)
+    origin, high = bounds[:, 0] - over[0], bounds[:, 1] - over[1]
+    cell = np.diag(high - origin)
+    cell[1, 0], cell[2, 0], cell[2, 1] = tilt
     columns = _expect(file.readline(), "ITEM: ATOMS")
     lines = list(islice(file, n_atoms))
     if len(lines) != n_atoms or not lines[-1].endswith("\n"):
@@ -212,9 +214,21 @@ def _numeric(columns: list[str]) -> list[int]:
     return [columns.index(name) for name in wanted]
 
 
+def _overhang(tilt: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far a cell with tilts reaches below and above its edges: a dump has what holds it all."""
+    xy, xz, yz = tilt
+    along_x, along_y = (0.0, xy, xz, xy + xz), (0.0, yz)
+    return (
+        np.array([min(along_x), min(along_y), 0.0]),
+        np.array([max(along_x), max(along_y), 0.0]),
+    )
+
+
 def _box_lines(cell: np.ndarray, flags: str) -> str:
     """The box of a frame, its corner at zero."""
-    bounds, tilt = box2dumpbox(np.zeros(3), cell)
+    tilt = np.array([cell[1, 0], cell[2, 0], cell[2, 1]])
+    lows, highs = _overhang(tilt)
+    bounds = list(zip(lows, np.diagonal(cell) + highs, strict=True))
     if not tilt.any():
         rows = "".join(f"{low:.17g} {high:.17g}\n" for low, high in bounds)
         return f"ITEM: BOX BOUNDS {flags}\n{rows}"

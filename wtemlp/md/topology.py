@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 SHORTEST_BOND_A = 0.6  #: outside of these bounds a structure is no longer water
 LONGEST_BOND_A = 1.6
@@ -229,6 +228,8 @@ def _nearest_image(
     points: np.ndarray, others: np.ndarray, cell: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each point the index of the nearest of the others under periodicity, and how far."""
+    from scipy.spatial import cKDTree  # SciPy takes its time
+
     inverse = np.linalg.inv(cell)
     points = points @ inverse
     others = others @ inverse

@@ -13,11 +13,7 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.core.versions import installed_versions
 from wtemlp.records import state
 from wtemlp.records.pins import differences, in_words, reference_pins
-from wtemlp.records.state import Done, RunState, Step
-
-EXHAUSTED = "end of model_devi_jobs"  #: why most runs end
-#: How such a run explores further.
-FURTHER = "to explore further, append an entry to model_devi_jobs and give the same command"
+from wtemlp.records.state import EXHAUSTED, Done, RunState, Step, dpgen_came_to
 
 
 def first_state(params: Params, machines: Machines, paths: RunPaths) -> RunState:
@@ -54,15 +50,15 @@ def check_run(
     Raises
     ------
     InputError
-        As :func:`wtemlp.records.state.load`, :func:`wtemlp.records.state.check_same` and
-        :func:`wtemlp.records.state.check_iterations`; or more is in the folder than is recorded;
+        As :func:`wtemlp.records.state.load`, :func:`check_same` and :func:`check_iterations`; or
+        more is in the folder than is recorded;
         or the run is of ``dpgen run``, and of other elements or another number of models; or the
         reference is not the one that has labelled its frames.
     """
     old = state.load(paths)
     new = first_state(params, machines, paths)
     if old is not None:
-        state.check_same(paths, old, new)
+        check_same(paths, old, new)
         if not new_reference:
             check_reference(paths, old, new)
     came = dpgen_came_to(paths, old)
@@ -71,9 +67,46 @@ def check_run(
         _check_dpgens_models(paths, came, new)
     current = moved_to(old or new, came, new.n_iterations)
     if not current.finished:
-        state.check_iterations(
-            paths, replace(current, n_iterations=new.n_iterations, params=new.params)
+        check_iterations(paths, replace(current, n_iterations=new.n_iterations, params=new.params))
+
+
+def check_same(paths: RunPaths, old: RunState, new: RunState) -> None:
+    """Refuse to continue a run with parameters that would spoil it.
+
+    Raises
+    ------
+    InputError
+        If the seed, the elements or the number of models are not those of the run.
+    """
+    for key in ("seed", "type_map", "numb_models"):
+        before, now = getattr(old, key), getattr(new, key)
+        if before != now:
+            raise InputError(
+                f"{new.params}: {key}",
+                f"{_text(now)}, but the run in {paths.root} has {_text(before)}",
+                "keep it, or start in another folder (-C DIR)",
+            )
+
+
+def check_iterations(paths: RunPaths, state: RunState) -> None:
+    """Refuse a parameter file that lacks the job of an iteration that has begun.
+
+    Raises
+    ------
+    InputError
+        If ``model_devi_jobs`` is shorter than what the run has behind it.
+    """
+    last = state.n_iterations
+    if state.iteration > last or (state.iteration == last and state.step > Step.POST_TRAIN):
+        raise InputError(
+            f"{state.params}: model_devi_jobs",
+            f"{last} jobs, but the run in {paths.root} is in iteration {state.iteration}",
+            "keep the jobs of the iterations that have begun",
         )
+
+
+def _text(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def check_reference(paths: RunPaths, old: RunState, new: RunState) -> None:
@@ -137,7 +170,7 @@ def check_whole(paths: RunPaths, old: RunState | None, came: Done | None, new: R
     old : RunState or None
         The run's state, if it has one.
     came : Done or None
-        :func:`dpgen_came_to`.
+        :func:`wtemlp.records.state.dpgen_came_to`.
     new : RunState
         That of a run that has nothing behind it.
     """
@@ -147,24 +180,6 @@ def check_whole(paths: RunPaths, old: RunState | None, came: Done | None, new: R
         state.check_recorded(paths, None)
 
 
-def dpgen_came_to(paths: RunPaths, old: RunState | None) -> Done | None:
-    """The last step that ``dpgen run`` has done in a folder; None if wtemlp has done it.
-
-    The state is saved before the step is recorded, so a record that is ahead is DP-GEN's.
-
-    Parameters
-    ----------
-    paths : RunPaths
-    old : RunState or None
-        The run's state, if it has one.
-    """
-    recorded = state.read_recorded(paths)
-    known = None if old is None else state.done(old)
-    if recorded is None or (known is not None and recorded <= known):
-        return None
-    return recorded
-
-
 def moved_to(current: RunState, came: Done | None, n_iterations: int) -> RunState:
     """A run's state after the steps that ``dpgen run`` has done in its folder.
 
@@ -172,7 +187,7 @@ def moved_to(current: RunState, came: Done | None, n_iterations: int) -> RunStat
     ----------
     current : RunState
     came : Done or None
-        :func:`dpgen_came_to`.
+        :func:`wtemlp.records.state.dpgen_came_to`.
     n_iterations : int
         Of the parameter file: the training after the last of them is the end.
     """

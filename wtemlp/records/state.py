@@ -16,6 +16,9 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 
 FORMAT = 1  #: version of the state file
+EXHAUSTED = "end of model_devi_jobs"  #: why most runs end
+#: How such a run explores further.
+FURTHER = "to explore further, append an entry to model_devi_jobs and give the same command"
 
 
 class Step(IntEnum):
@@ -254,45 +257,6 @@ def _work_beyond(paths: RunPaths, current: RunState) -> list[Path]:
     return found
 
 
-def check_same(paths: RunPaths, old: RunState, new: RunState) -> None:
-    """Refuse to continue a run with parameters that would spoil it.
-
-    Raises
-    ------
-    InputError
-        If the seed, the elements or the number of models are not those of the run.
-    """
-    for key in ("seed", "type_map", "numb_models"):
-        before, now = getattr(old, key), getattr(new, key)
-        if before != now:
-            raise InputError(
-                f"{new.params}: {key}",
-                f"{_text(now)}, but the run in {paths.root} has {_text(before)}",
-                "keep it, or start in another folder (-C DIR)",
-            )
-
-
-def check_iterations(paths: RunPaths, state: RunState) -> None:
-    """Refuse a parameter file that lacks the job of an iteration that has begun.
-
-    Raises
-    ------
-    InputError
-        If ``model_devi_jobs`` is shorter than what the run has behind it.
-    """
-    last = state.n_iterations
-    if state.iteration > last or (state.iteration == last and state.step > Step.POST_TRAIN):
-        raise InputError(
-            f"{state.params}: model_devi_jobs",
-            f"{last} jobs, but the run in {paths.root} is in iteration {state.iteration}",
-            "keep the jobs of the iterations that have begun",
-        )
-
-
-def _text(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
 @dataclass(frozen=True, order=True)
 class Done:
     """The last step that a run has behind it."""
@@ -379,3 +343,21 @@ def _step_of(line: str) -> Done | None:
         return None
     iteration, step = map(int, words)
     return Done(iteration, Step(step)) if step <= max(Step) else None
+
+
+def dpgen_came_to(paths: RunPaths, old: RunState | None) -> Done | None:
+    """The last step that ``dpgen run`` has done in a folder; None if wtemlp has done it.
+
+    The state is saved before the step is recorded, so a record that is ahead is DP-GEN's.
+
+    Parameters
+    ----------
+    paths : RunPaths
+    old : RunState or None
+        The run's state, if it has one.
+    """
+    recorded = read_recorded(paths)
+    known = None if old is None else done(old)
+    if recorded is None or (known is not None and recorded <= known):
+        return None
+    return recorded

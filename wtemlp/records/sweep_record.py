@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from wtemlp.core.atomic_io import write_json
+from wtemlp.core.atomic_io import UNREADABLE, what_is_wrong, write_json
+from wtemlp.core.errors import InputError
 
 FILE = "sweep.json"
 FORMAT = 1
@@ -59,3 +60,24 @@ def load(path: Path) -> Sweep:
     if content.pop("format") != FORMAT:
         raise ValueError(f"{path}: another format")
     return Sweep(**{**content, "arms": tuple(Arm(**one) for one in content["arms"])})
+
+
+def load_sweep(folder: Path) -> Sweep | None:
+    """The record of a sweep; None where there is none.
+
+    Raises
+    ------
+    InputError
+        If it is damaged.
+    """
+    file = folder / FILE
+    if not file.exists():
+        return None
+    try:
+        return load(file)
+    except UNREADABLE as error:
+        raise InputError(
+            str(file),
+            f"is damaged, or of another version ({what_is_wrong(file, error)})",
+            "move it away: the same wtemlp sweep writes it again, and goes on with its runs",
+        ) from None

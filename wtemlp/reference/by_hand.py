@@ -9,10 +9,9 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dpdata
 import numpy as np
-from dpdata.formats.xyz.quip_gap_xyz import QuipGapxyzSystems
 
 from wtemlp.config.keys.labels import AseMethod, OwnForceField
 from wtemlp.config.records import Params
@@ -22,6 +21,9 @@ from wtemlp.md.topology import minimum_image, whole_cluster
 from wtemlp.reference import outputs
 from wtemlp.reference.base import Frames, Labels, no_labels
 from wtemlp.reference.dpgen_style import POSITION_TOLERANCE_A, VACUUM, labels_of
+
+if TYPE_CHECKING:
+    import dpdata
 
 NAME = "wtemlp_frame"  #: a frame's name, in the second line of its extended XYZ
 LABEL = "label.extxyz"  #: in a frame's folder: the label that came back
@@ -102,6 +104,9 @@ class Returned:
         Labels
             Its atoms in the order of the frame: mapped by their positions where it is another.
         """
+        import dpdata  # takes a second
+        from dpdata.formats.xyz.quip_gap_xyz import QuipGapxyzSystems
+
         notes: list[str] = []
         head = self._head
         for words, what in ((r"Properties=", "Properties="), (r":forces?:R:3", "forces:R:3")):
@@ -207,7 +212,7 @@ def with_note(labels: Labels, note: str) -> Labels:
     return replace(labels, notes=tuple((note, *notes) for notes in before))
 
 
-def _put_in_order(label: dpdata.LabeledSystem, frames: Frames, type_map: Sequence[str]) -> bool:
+def _put_in_order(label: "dpdata.LabeledSystem", frames: Frames, type_map: Sequence[str]) -> bool:
     """Put the atoms of a label into the order of the frame; whether that was another.
 
     They are left alone where their positions do not say which is which.

@@ -4,16 +4,16 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import ase.io
-import dpdata
 import numpy as np
-from ase import Atoms
 from numpy.typing import NDArray
 
 from wtemlp.core.atomic_io import sync_tree, write_text
 from wtemlp.reference.base import Frames, Labels
+
+if TYPE_CHECKING:
+    import dpdata
 
 T = TypeVar("T")
 TRAIN, VALIDATION = "train", "validation"
@@ -139,8 +139,10 @@ def across_energies(energies: np.ndarray, count: int) -> NDArray[np.int_]:
     return np.asarray(order[middles.astype(int)])
 
 
-def labelled_system(dataset: Dataset) -> dpdata.LabeledSystem:
+def labelled_system(dataset: Dataset) -> "dpdata.LabeledSystem":
     """The data in dpdata's form, with virials if all frames have one; the order of atoms stays."""
+    import dpdata  # takes a second
+
     frames, labels = dataset.frames, dataset.labels
     data = {
         **_common(frames, dataset.type_map),
@@ -166,7 +168,7 @@ def by_virial(dataset: Dataset) -> list[Dataset]:
 
 def write_systems(
     folder: Path,
-    systems: Sequence[dpdata.LabeledSystem],
+    systems: "Sequence[dpdata.LabeledSystem]",
     type_map: Sequence[str],
     **options: object,
 ) -> None:
@@ -185,6 +187,8 @@ def write_systems(
     **options
         For ``to_deepmd_npy``.
     """
+    import dpdata
+
     if folder.exists():
         shutil.rmtree(folder)
     has = [system for system in systems if "virials" in system.data]
@@ -254,11 +258,16 @@ def write_structures(
     """
     folder.mkdir(parents=True)
     if in_order:
+        import ase.io  # it and its readers take a moment
+        from ase import Atoms
+
         symbols = [type_map[kind] for kind in frames.types]
         for k, (coords, cell) in enumerate(zip(frames.coords, frames.cells, strict=True)):
             atoms = Atoms(symbols, coords, cell=cell, pbc=True)
             ase.io.write(folder / f"{k:04d}.POSCAR", atoms, format="vasp", sort=False)
         return
+    import dpdata
+
     system = dpdata.System(data=_common(frames, type_map))
     for k in range(len(frames)):
         system.to("vasp/poscar", str(folder / f"{k:04d}.POSCAR"), frame_idx=k)

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dpdata
 import numpy as np
 
 from wtemlp.config.label_files import with_absolute_paths
@@ -21,6 +20,9 @@ from wtemlp.dpgen.labelling import label_job, prepare_labels
 from wtemlp.md.topology import minimum_image, whole_cluster
 from wtemlp.reference import outputs
 from wtemlp.reference.base import Frames, Labels, LabelSetup, no_labels, refusal
+
+if TYPE_CHECKING:
+    import dpdata
 
 #: Between the frame sent and what an output prints of it: three decimals (the cell of CP2K).
 POSITION_TOLERANCE_A = 1e-3
@@ -69,6 +71,8 @@ class DpgenStyle:
         CalculationError
             If DP-GEN cannot make them.
         """
+        import dpdata  # takes a second
+
         if not folders:
             return
         for folder in folders:
@@ -168,7 +172,7 @@ class DpgenStyle:
 
 
 def labels_of(
-    label: dpdata.LabeledSystem, frames: Frames, type_map: Sequence[str], notes: list[str]
+    label: "dpdata.LabeledSystem", frames: Frames, type_map: Sequence[str], notes: list[str]
 ) -> Labels:
     """The label that was read from an output, refused if it cannot be trusted.
 
@@ -210,7 +214,7 @@ def labels_of(
 
 
 def take_sent(
-    label: dpdata.LabeledSystem, frames: Frames, type_map: Sequence[str], notes: list[str]
+    label: "dpdata.LabeledSystem", frames: Frames, type_map: Sequence[str], notes: list[str]
 ) -> str:
     """Make an output the label of the frame that was sent, if it is.
 
@@ -263,7 +267,7 @@ def take_sent(
     return ""
 
 
-def _mind_virial(label: dpdata.LabeledSystem, cell: np.ndarray, notes: list[str]) -> None:
+def _mind_virial(label: "dpdata.LabeledSystem", cell: np.ndarray, notes: list[str]) -> None:
     """Leave a virial out that is none; have it in the volume that was sent."""
     if label.nopbc:
         return
@@ -279,6 +283,6 @@ def _mind_virial(label: dpdata.LabeledSystem, cell: np.ndarray, notes: list[str]
         label.data["virials"] = label["virials"] * (abs(np.linalg.det(cell)) / printed)
 
 
-def _types(label: dpdata.LabeledSystem, type_map: Sequence[str]) -> np.ndarray:
+def _types(label: "dpdata.LabeledSystem", type_map: Sequence[str]) -> np.ndarray:
     names = [label["atom_names"][kind] for kind in label["atom_types"]]
     return np.array([type_map.index(name) for name in names])

@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import dpdata
 import numpy as np
 
 from wtemlp.dpgen.labelling import read_label
+
+if TYPE_CHECKING:
+    import dpdata
 
 #: Where a program says that its self-consistent field did not converge, and in which words.
 #: What DP-GEN's own readers look at (VASP) is not repeated.
@@ -82,7 +84,9 @@ class Rewrite(Protocol):
         """Another text; what its user should know is added to the notes."""
 
 
-def read(folder: Path, jdata: Mapping[str, Any]) -> tuple[dpdata.LabeledSystem | None, str, Notes]:
+def read(
+    folder: Path, jdata: Mapping[str, Any]
+) -> "tuple[dpdata.LabeledSystem | None, str, Notes]":
     """The label in a task's outputs, or why there is none.
 
     Parameters
@@ -303,7 +307,7 @@ def _siesta(text: str, notes: Notes) -> str:
     return _SIESTA_ENERGY.sub(lambda found: found[1] + free[0], text)
 
 
-def _siesta_virial(label: dpdata.LabeledSystem, text: str) -> None:
+def _siesta_virial(label: "dpdata.LabeledSystem", text: str) -> None:
     """dpdata 1.1.0 gives the virial the sign of SIESTA's stress, which is positive in tension."""
     found = _SIESTA_STRESS.search(text)
     if found is None or label.nopbc:

@@ -1,10 +1,9 @@
-"""The page of a run, written by its own commands and while it goes on."""
+"""The page of a run, written from its files by its own commands."""
 
 import contextlib
 import json
-import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,10 @@ from wtemlp.report.data import Known
 from wtemlp.report.input_files import read_input
 from wtemlp.report.page import RunFacts, all_figures, read, write_report
 from wtemlp.session.lock import is_held
-from wtemlp.session.page_process import PageProcess
 from wtemlp.session.progress import read_live
 
 REFRESH_S = 60  #: a page of a run that goes on loads itself again after so long
-FIRST_S = 3.0  #: before the first page: a run that is over by then has only its last one
-EVERY_S = 60.0  #: shortest time between two pages that a run writes of itself
-SHARE = 0.02  #: of the time, at most, goes into writing them
 STAMP = "%Y-%m-%d %H:%M:%S"
-log = logging.getLogger("wtemlp.report")
 
 
 def write_run_page(
@@ -167,52 +161,3 @@ def _status(paths: RunPaths, state: RunState, goes_on: bool, error: str) -> str:
     why = (error or live.get("error", "")).splitlines()
     again = shell_hints.command("run", paths.root, state.params, state.machine)
     return f"Stopped in {where}{': ' + why[0] if why else ''}. To go on: {again}"
-
-
-class LivePage:
-    """The page that a run keeps of itself while it goes on.
-
-    A process beside the run writes it, so that the run never waits for it; the last one is for
-    the run itself to write.  What goes wrong with it is logged: a page is no reason to end a run.
-
-    Parameters
-    ----------
-    root : Path
-        The run's folder.
-    clock : callable, optional
-        Seconds.
-    process : PageProcess, optional
-        What writes the pages.
-    """
-
-    def __init__(
-        self,
-        root: Path,
-        clock: Callable[[], float] = time.monotonic,
-        process: PageProcess | None = None,
-    ) -> None:
-        self.root, self._clock = root, clock
-        self._process = process or PageProcess(root)
-        self._next = clock() + FIRST_S
-
-    def keep(self) -> None:
-        """Have the page written, unless that was done a short while ago; never waits."""
-        found = self._process.outcome()
-        if found is not None:
-            if found.error:
-                log.error("the report could not be written: %s", found.error)
-            self._next = self._clock() + max(EVERY_S, found.seconds / SHARE)
-        if self._clock() >= self._next and not self._process.busy:
-            self._process.ask()
-
-    def end(self) -> None:
-        """End what writes pages."""
-        self._process.end()
-
-    def fail(self, error: str) -> None:
-        """Write the last page of a run that ``error`` has ended, if that can be done."""
-        self.end()
-        try:
-            write_run_page(self.root, at_work=True, error=error)
-        except Exception:
-            log.exception("the report could not be written")

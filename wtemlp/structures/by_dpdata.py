@@ -9,8 +9,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import dpdata
 import numpy as np
+from dpdata import System  # now, with all plug-ins: it registers the formats
 from dpdata.format import Format
 from dpdata.formats.abacus import stru
 
@@ -69,7 +69,7 @@ def read_by_dpdata(file: Path, fmt: str, type_map: Sequence[str], masses: Sequen
     try:
         with warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
-            data = dpdata.System(str(file), fmt=fmt).data
+            data = System(str(file), fmt=fmt).data
     except Exception as error:  # dpdata's readers raise whatever they meet
         raise Unreadable(f"cannot be read as {fmt} ({first_line(error)[:120]})") from error
     coords = np.asarray(data["coords"], dtype=float)

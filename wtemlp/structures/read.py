@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from wtemlp.core.errors import InputError
 from wtemlp.structures import extended_xyz, gro
@@ -194,6 +193,8 @@ def _check_cell(cell: NDArray[np.float64]) -> None:
 
 def _check_distances(coords: NDArray[np.float64], cell: NDArray[np.float64]) -> None:
     """That no two atoms, images included, are at one place."""
+    from scipy.spatial import cKDTree  # SciPy takes its time
+
     inside = coords @ np.linalg.inv(cell)
     inside = np.mod(np.mod(inside, 1.0), 1.0)  # the second: of what was -1e-17
     shortest = np.linalg.svd(cell, compute_uv=False).min()

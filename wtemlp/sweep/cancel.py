@@ -5,9 +5,10 @@ from pathlib import Path
 
 from wtemlp.core.errors import CalculationError, WtemlpError
 from wtemlp.core.paths import RunPaths
+from wtemlp.records.sweep_record import load_sweep
 from wtemlp.session.lock import locked
 from wtemlp.session.told import Told
-from wtemlp.sweep.folder import PARAM, load_given, load_sweep
+from wtemlp.sweep.folder import PARAM, load_given
 from wtemlp.sweep.listing import again
 
 

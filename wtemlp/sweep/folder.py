@@ -19,14 +19,14 @@ from typing import Any
 from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.params import load_params
 from wtemlp.core import shell_hints
-from wtemlp.core.atomic_io import UNREADABLE, read_record, what_is_wrong, write_json
+from wtemlp.core.atomic_io import read_record, write_json
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import data_check, sweep_record
 from wtemlp.records import state as states
 from wtemlp.records.compatibility import first_state
 from wtemlp.records.state import RunState, Step
-from wtemlp.records.sweep_record import Arm, Sweep
+from wtemlp.records.sweep_record import Arm, Sweep, load_sweep
 from wtemlp.sweep.arm_input import arm_param, start_param
 from wtemlp.sweep.arms import folder_of
 
@@ -70,27 +70,6 @@ def load_given(folder: Path) -> Given:
         return Given(dict(content["param"]), root, tuple(map(str, content["options"])))
     except (KeyError, TypeError, ValueError):
         raise InputError(str(folder / GIVEN), "is damaged", remedy) from None
-
-
-def load_sweep(folder: Path) -> Sweep | None:
-    """The record of a sweep; None where there is none.
-
-    Raises
-    ------
-    InputError
-        If it is damaged.
-    """
-    file = folder / sweep_record.FILE
-    if not file.exists():
-        return None
-    try:
-        return sweep_record.load(file)
-    except UNREADABLE as error:
-        raise InputError(
-            str(file),
-            f"is damaged, or of another version ({what_is_wrong(file, error)})",
-            "move it away: the same wtemlp sweep writes it again, and goes on with its runs",
-        ) from None
 
 
 def check_folder(folder: Path, given: Given, name: str) -> None:

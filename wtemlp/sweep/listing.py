@@ -12,10 +12,10 @@ from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
 from wtemlp.records import sweep_record
 from wtemlp.records.summary import Summary, summaries
-from wtemlp.records.sweep_record import Arm, Sweep
+from wtemlp.records.sweep_record import Arm, Sweep, load_sweep
 from wtemlp.session.lock import is_held
 from wtemlp.session.progress import read_live
-from wtemlp.sweep.folder import FOLDER, GIVEN, PARAM, START, Given, load_given, load_sweep
+from wtemlp.sweep.folder import FOLDER, GIVEN, PARAM, START, Given, load_given
 
 MISSING = "-"
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dpdata.formats.lammps.lmp import from_system_data
-
 from wtemlp.config.keys.validation import MdVariable
 from wtemlp.config.records import Params
 from wtemlp.config.structures import starting_structure
@@ -50,6 +48,8 @@ def read_structure(params: Params, root: Path) -> ValidationStructure:
             else "there is no structure to start MD from",
             "put one there, or name another system with validation.sys_idx",
         )
+    from dpdata.formats.lammps.lmp import from_system_data  # dpdata takes a second
+
     given = starting_structure(params, files[0])
     conf = from_system_data(given.system().data)
     sampler = sampler_of(params.sampler, params.type_map, root)

@@ -10,11 +10,11 @@ from wtemlp.core import shell_hints
 from wtemlp.core.atomic_io import size_of
 from wtemlp.core.paths import RunPaths
 from wtemlp.records import state as states
+from wtemlp.records.rewinds import FOLDER as REWOUND
 from wtemlp.records.state import RunState
 from wtemlp.session.lock import locked
 from wtemlp.session.told import Told
 from wtemlp.workflow.export import final_iteration
-from wtemlp.workflow.rewind import FOLDER as REWOUND
 
 CHECKPOINTS = ("model.ckpt*", "checkpoint", "model-compression", "input_v2_compat.json")
 KINDS = {

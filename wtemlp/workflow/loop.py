@@ -13,9 +13,8 @@ from wtemlp.dispatch.tasks import StageTasks, TaskResult, failure_of
 from wtemlp.dispatch.times import idle_seconds, stage_hours
 from wtemlp.records import inputs
 from wtemlp.records import state as states
-from wtemlp.records.compatibility import EXHAUSTED
 from wtemlp.records.pins import Pins
-from wtemlp.records.state import RunState, Step
+from wtemlp.records.state import EXHAUSTED, RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary, summaries
 from wtemlp.report.findings import RunFinding
 from wtemlp.session.progress import Reporter

@@ -8,14 +8,8 @@ from wtemlp.config.records import ExploreJob, Machines, Params
 from wtemlp.core.paths import RunPaths
 from wtemlp.preflight.before import Begin, require
 from wtemlp.records import state as states
-from wtemlp.records.compatibility import (
-    EXHAUSTED,
-    FURTHER,
-    dpgen_came_to,
-    first_state,
-    moved_to,
-)
-from wtemlp.records.state import RunState, Step
+from wtemlp.records.compatibility import first_state, moved_to
+from wtemlp.records.state import EXHAUSTED, FURTHER, RunState, Step, dpgen_came_to
 from wtemlp.records.summary import summaries
 from wtemlp.session.told import Told
 from wtemlp.workflow import rewind

@@ -15,16 +15,16 @@ from wtemlp.dispatch.cancel import discard_stage
 from wtemlp.records import inputs
 from wtemlp.records import state as states
 from wtemlp.records.compatibility import (
-    EXHAUSTED,
+    check_iterations,
     check_reference,
+    check_same,
     check_whole,
-    dpgen_came_to,
     first_state,
     reference_changes,
     with_reference,
 )
 from wtemlp.records.pins import in_words
-from wtemlp.records.state import RunState, Step
+from wtemlp.records.state import EXHAUSTED, RunState, Step, dpgen_came_to
 from wtemlp.stages import train
 from wtemlp.stages.context import RunContext, links_in
 from wtemlp.stages.exploration.explore import WALKERS
@@ -70,7 +70,7 @@ def begin(context: RunContext, say: Say, new_reference: bool = False) -> RunStat
     came = dpgen_came_to(paths, old)
     check_whole(paths, old, came, fresh)
     if old is not None:
-        states.check_same(paths, old, fresh)
+        check_same(paths, old, fresh)
         if not new_reference:
             check_reference(paths, old, fresh)
     if came is not None:
@@ -97,7 +97,7 @@ def begin(context: RunContext, say: Say, new_reference: bool = False) -> RunStat
     _tell_late_edits(context, current, say)
     if current.finished:
         return current
-    states.check_iterations(paths, current)
+    check_iterations(paths, current)
     repair(context, current, say)
     if made_otherwise(context, current):
         say(

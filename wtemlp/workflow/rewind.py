@@ -7,17 +7,17 @@ one that was killed is finished by the next ``wtemlp run`` or ``wtemlp rewind``.
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config.records import Machines
 from wtemlp.core import shell_hints
-from wtemlp.core.atomic_io import read_record, write_json
 from wtemlp.core.errors import InputError
 from wtemlp.core.paths import RunPaths
 from wtemlp.dispatch.cancel import cancel_tasks, has_jobs
 from wtemlp.records import inputs, validation_record
 from wtemlp.records import state as states
+from wtemlp.records.rewinds import FOLDER, INTENT, Rewind, intend, unfinished
 from wtemlp.records.state import Done, RunState, Step
 from wtemlp.records.summary import Summary, read_summary, save_summary
 from wtemlp.session.lock import locked
@@ -25,8 +25,6 @@ from wtemlp.session.session import run_log
 from wtemlp.session.told import Told
 from wtemlp.stages import retraining, train
 
-FOLDER = "rewound"  #: in a run's folder
-INTENT = "wtemlp.rewind.json"  #: while what is moved is not all moved
 STAGES = {"train": Step.MAKE_TRAIN, "explore": Step.MAKE_EXPLORE, "label": Step.MAKE_LABEL}
 #: What a summary has of each stage: fields that are not known again.
 _FIELDS = {
@@ -57,23 +55,6 @@ _FIELDS = {
         "selection",
     ),
 }
-
-
-@dataclass(frozen=True)
-class Rewind:
-    """Where a run goes back to, and what is moved."""
-
-    iteration: int
-    step: Step
-    aside: Path  #: where it is moved, relative to the run's folder
-    moved: tuple[str, ...]  #: relative to the run's folder
-    model: int | None = None  #: that is trained again with another seed; None: none
-    times: int = 0  #: how often this one has been, then
-
-    @property
-    def where(self) -> str:
-        """The next step, for people."""
-        return f"iteration {self.iteration}, {self.step.words}"
 
 
 def target(text: str, current: RunState) -> tuple[int, Step]:
@@ -175,17 +156,7 @@ def apply(paths: RunPaths, rewind: Rewind) -> RunState:
     for file in (paths.state, paths.record, paths.summary(rewind.iteration)):
         if file.exists():
             shutil.copy2(file, aside / file.name)
-    write_json(
-        paths.root / INTENT,
-        {
-            "iteration": rewind.iteration,
-            "step": int(rewind.step),
-            "aside": str(rewind.aside),
-            "moved": rewind.moved,
-            "model": rewind.model,
-            "times": rewind.times,
-        },
-    )
+    intend(paths, rewind)
     return _finish(paths, rewind)
 
 
@@ -259,23 +230,6 @@ def end_jobs(paths: RunPaths, rewind: Rewind, machines: Callable[[], Machines]) 
         known = machines()
         for folder, section in folders:
             cancel_tasks(folder, getattr(known, section), paths.root)
-
-
-def unfinished(paths: RunPaths) -> Rewind | None:
-    """A rewind that was killed on its way; None: there is none.
-
-    Raises
-    ------
-    InputError
-        If what it has written down is damaged.
-    """
-    file = paths.root / INTENT
-    if not file.exists():
-        return None
-    content = read_record(file, f"move it away, and what is in {FOLDER}/ back to where it was")
-    step, moved = Step(content["step"]), tuple(content["moved"])
-    more = {key: content[key] for key in ("model", "times") if key in content}
-    return Rewind(content["iteration"], step, Path(content["aside"]), moved, **more)
 
 
 def finish(paths: RunPaths, say: Callable[[str], object]) -> None:

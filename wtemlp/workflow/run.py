@@ -13,12 +13,12 @@ from wtemlp.preflight import data_trial
 from wtemlp.preflight.before import Begin, require
 from wtemlp.records import data_check
 from wtemlp.records import state as states
-from wtemlp.records.compatibility import EXHAUSTED, FURTHER, dpgen_came_to, has_labels
-from wtemlp.records.state import RunState
+from wtemlp.records.compatibility import has_labels
+from wtemlp.records.state import EXHAUSTED, FURTHER, RunState, dpgen_came_to
 from wtemlp.records.summary import summaries, total_time
 from wtemlp.report.findings import findings
 from wtemlp.report.table import format_table
-from wtemlp.session.live_report import LivePage, write_run_page
+from wtemlp.session.live_page import LivePage
 from wtemlp.session.progress import Reporter
 from wtemlp.session.session import at_work, run_folder
 from wtemlp.session.stage import run_stage
@@ -139,11 +139,11 @@ def run(
             raise
         finally:
             page.end()
-        _tell_end(paths, state, reporter)
+        _tell_end(paths, state, page, reporter)
     return state
 
 
-def _tell_end(paths: RunPaths, state: RunState, reporter: Reporter) -> None:
+def _tell_end(paths: RunPaths, state: RunState, page: LivePage, reporter: Reporter) -> None:
     """Say where a run has come to, what was found in it, and what to do with it."""
     rows = summaries(paths)
     reporter.table(format_table(rows))
@@ -156,4 +156,4 @@ def _tell_end(paths: RunPaths, state: RunState, reporter: Reporter) -> None:
         reporter.say(f"the potential with its card and data: {potential}")
     else:
         reporter.say(f"stopped before iteration {state.iteration}, {state.step.words}")
-    reporter.say(f"report: {write_run_page(paths.root)[0]}")
+    reporter.say(f"report: {page.last()}")

@@ -12,9 +12,8 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dpdata
 import numpy as np
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
@@ -38,6 +37,9 @@ from wtemlp.stages.context import RunContext
 from wtemlp.stages.dpgen import frames as foreign_frames
 from wtemlp.stages.exploration.starting_structures import given_structure
 from wtemlp.stages.select import LISTS
+
+if TYPE_CHECKING:
+    import dpdata
 
 WALKERS = "walkers.json"  #: as of wtemlp's own explorations
 #: What to do about damaged files.
@@ -275,8 +277,10 @@ def collect(context: RunContext, iteration: int) -> tuple[int, dict[str, str]]:
 
 def _read(
     folder: Path, jdata: Mapping[str, Any]
-) -> tuple[dpdata.LabeledSystem | None, str, list[str]]:
+) -> "tuple[dpdata.LabeledSystem | None, str, list[str]]":
     """A label, or why there is none; and what a user should know of it."""
+    import dpdata  # takes a second
+
     label, reason, notes = outputs.read(folder, jdata)
     if label is None:
         return None, reason, notes
@@ -293,7 +297,7 @@ def _read(
 
 
 def _write(
-    context: RunContext, iteration: int, kept: Mapping[str, list[dpdata.LabeledSystem]]
+    context: RunContext, iteration: int, kept: "Mapping[str, list[dpdata.LabeledSystem]]"
 ) -> None:
     for old in context.paths.label(iteration).glob("data.*"):
         shutil.rmtree(old)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dpdata.unit import EnergyConversion
 
 from wtemlp.analysis.frames import Decision, FrameTable, Phase
 from wtemlp.config.foreign import PREFIXES
@@ -80,6 +79,8 @@ def read_deviations(folder: Path, engine: str, of_atoms: bool = False) -> Deviat
         return {
             (step, WHOLE): devi for step, devi in zip(steps.tolist(), forces.tolist(), strict=True)
         }
+    from dpdata.unit import EnergyConversion  # dpdata takes a second
+
     unit = EnergyConversion("kcal_mol", "eV").value()
     lines = file.read_text().splitlines()
     found, again = [], False

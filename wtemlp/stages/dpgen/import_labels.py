@@ -11,9 +11,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import dpdata
 import numpy as np
-from scipy.spatial import cKDTree
 
 from wtemlp.analysis.frames import Decision, FrameTable, load_frames, save_frames
 from wtemlp.config.records import Criteria
@@ -154,6 +152,8 @@ def _decided(criteria: Criteria, folder: Path, table: FrameTable) -> FrameTable:
 
 def _write_frame(context: RunContext, task: Path) -> None:
     """Keep a chosen frame in its folder: the trajectory that DP-GEN links to may be removed."""
+    import dpdata  # takes a second
+
     kept, linked = task / paths.FRAME_DUMP, task / paths.DPGEN_DUMP
     if kept.exists():
         return
@@ -222,6 +222,8 @@ class _Labelled:
     """
 
     def __init__(self, frames: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, float]]) -> None:
+        from scipy.spatial import cKDTree  # SciPy takes its time
+
         self.frames, self.taken = frames, np.zeros(len(frames), dtype=bool)
         alike: dict[bytes, list[int]] = defaultdict(list)
         for index, (types, *_) in enumerate(frames):
@@ -263,6 +265,8 @@ def _first(coords: np.ndarray, cell: np.ndarray) -> np.ndarray:
 
 def _labelled(context: RunContext, iteration: int, system: int) -> _Labelled:
     """The labelled frames of a system."""
+    import dpdata
+
     found = []
     for file in sorted(context.paths.label_data(iteration, system).rglob("type.raw")):
         data = dpdata.LabeledSystem(

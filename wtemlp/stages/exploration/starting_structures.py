@@ -16,9 +16,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dpdata
 import numpy as np
 
 from wtemlp.config.keys.wte import StartFrom
@@ -33,6 +32,9 @@ from wtemlp.records.labels import LabelOutcome, read_outcomes
 from wtemlp.reference.dataset import across_energies
 from wtemlp.stages.context import RunContext
 from wtemlp.structures.record import Structure
+
+if TYPE_CHECKING:
+    import dpdata
 
 ORIGIN = ("iteration", "frame", "task", "step", "phase", "biasfactor", "temperature_K", "label_eV")
 
@@ -64,7 +66,7 @@ class Start:
 
     @classmethod
     def of(
-        cls, system: dpdata.System, conf: str, structure: str, origin: Mapping[str, Any] | None
+        cls, system: "dpdata.System", conf: str, structure: str, origin: Mapping[str, Any] | None
     ) -> "Start":
         """That of what is written to `conf`."""
         data = system.data
@@ -210,6 +212,8 @@ def _labelled(context: RunContext, frame: LabelledFrame, conf: Path) -> Start:
         "cells": dump.cells,
         "coords": dump.coords,
     }
+    import dpdata  # takes a second
+
     system = dpdata.System(data=data)
     system.to("lammps/lmp", str(conf))
     made_of = str(folder.relative_to(context.paths.root))

@@ -32,6 +32,7 @@ OUTAGE = r"(asking the queue|running a command|connecting|downloading) \(Slurm.*
 BACK = r".* \(Slurm.*\): back after \d+ s"
 AGAIN = r"task\.000\.000000 failed \(killed, Slurm.*, job \d+\), attempt 1 of 2; it is started a"
 AGAIN_1 = AGAIN.replace("000000", "000001")
+TERMINATED = AGAIN.replace("000000", r"00000\d").replace("killed", "exit status 143")
 SECOND_ATTEMPT = r"task\.000\.00000\d failed \(exit status 1, Slurm.*\), attempt 1 of 2; it is st"
 
 
@@ -463,7 +464,7 @@ def test_node_down_without_requeue(row):
     flags = {"custom_flags": ["#SBATCH --no-requeue"]}
     results = row.go(stage.tasks(2, seconds=2.0), should_stop=meddle, resources=flags)
     assert [r.attempts for r in results] == [2, 2]
-    row.holds(results, jobs=4, begun=4, may=(AGAIN, AGAIN_1))
+    row.holds(results, jobs=4, begun=4, may=(AGAIN, AGAIN_1, TERMINATED))
 
 
 def daemon_down(row, daemon, seconds, context, task_s=2.0, **said):

@@ -64,6 +64,21 @@ def test_dpdata_is_the_same_if_it_is_imported_later():
     assert lazily == at_once and "cp2kdata/e_f" in lazily
 
 
+def test_threads_wait_for_the_one_that_imports():
+    said = alone(
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        from wtemlp.core.imports import later
+        later("dpdata")
+        import dpdata
+        with ThreadPoolExecutor(8) as pool:
+            found = {*pool.map(lambda _: dpdata.LabeledSystem, range(8))}
+        print(len(found))
+        """
+    )
+    assert said == "1\n"
+
+
 def test_pyplot_draws_if_it_is_imported_later(tmp_path):
     alone(
         f"""

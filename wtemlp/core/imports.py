@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -42,12 +43,19 @@ def quiet_imports(*packages: str) -> Iterator[None]:
 class _Later(ModuleType):
     """A module that is executed when it is asked for something that it does not have yet."""
 
+    _lock = threading.RLock()
+    _begun = False
+
     def __getattr__(self, name: str) -> Any:
-        spec, self.__class__ = self.__spec__, ModuleType  # type: ignore[assignment]
-        assert spec is not None and spec.loader is not None
-        with quiet_imports():
-            spec.loader.exec_module(self)
-        return getattr(self, name)
+        with self._lock:  # another thread may be at it
+            if name not in vars(self) and not self._begun:
+                self._begun, spec = True, self.__spec__
+                assert spec is not None and spec.loader is not None
+                with quiet_imports():
+                    spec.loader.exec_module(self)
+                del self._begun
+                self.__class__ = ModuleType  # type: ignore[assignment]
+        return ModuleType.__getattribute__(self, name)
 
 
 def later(*names: str) -> None:

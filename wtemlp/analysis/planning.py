@@ -48,6 +48,7 @@ FASTEST = 0.25  #: correlation times of the energy, at least, between hills that
 #: Hills of 1 kT and sigma_NVT that fill, in closed form: factor g^1.5 (1 - less / g).
 HILLS_FACTOR, HILLS_LESS = 7.2, 1.2
 GRID = 4000  #: points of the integrals over the energy
+HALVINGS = 60  #: of the interval in which the height of a bias is looked for
 
 
 @dataclass(frozen=True)
@@ -169,12 +170,10 @@ def hills_to_fill(
     log_a = _log_a(biasfactor, filled)
     if log_a is None:
         return 0.0
-    from scipy.integrate import trapezoid  # SciPy takes its time
-
     u = _grid(biasfactor)
     grown = np.expm1(np.logaddexp(0.0, log_a - 0.5 * u**2) / biasfactor)
     area = np.sqrt(2 * np.pi) * height_kT * width
-    return float((biasfactor - 1) / area * 2 * trapezoid(grown, u))
+    return float((biasfactor - 1) / area * 2 * _integral(grown, u))
 
 
 def auto_hills(
@@ -241,10 +240,8 @@ def bias_volume(biasfactor: float, filled: float = FILLED) -> float:
     log_a = _log_a(biasfactor, filled)
     if log_a is None:
         return 0.0
-    from scipy.integrate import trapezoid
-
     u = _grid(biasfactor)
-    return float((1 - 1 / biasfactor) * 2 * trapezoid(np.logaddexp(0.0, log_a - 0.5 * u**2), u))
+    return float((1 - 1 / biasfactor) * 2 * _integral(np.logaddexp(0.0, log_a - 0.5 * u**2), u))
 
 
 def _log_a(biasfactor: float, filled: float) -> float | None:
@@ -254,11 +251,18 @@ def _log_a(biasfactor: float, filled: float) -> float | None:
     target = filled * np.sqrt(biasfactor)
     if target <= 1:
         return None
-    from scipy.optimize import brentq
-
     # A exp(-u^2/2) = 1 at u = sqrt(2 ln A): the end lies between no bias and 5 sqrt(g).
     end = 12.5 * biasfactor + 20.0
-    return float(brentq(lambda trial: _spread(biasfactor, trial) - target, -20.0, end))
+    low, high = -20.0, end
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if _spread(biasfactor, middle) < target else (low, middle)
+    return 0.5 * (low + high)
+
+
+def _integral(y: NDArray[np.float64], u: NDArray[np.float64]) -> float:
+    """By the trapezoidal rule, over equal intervals."""
+    return float((u[1] - u[0]) * (y.sum() - 0.5 * (y[0] + y[-1])))
 
 
 def _grid(biasfactor: float) -> NDArray[np.float64]:
@@ -268,12 +272,10 @@ def _grid(biasfactor: float) -> NDArray[np.float64]:
 
 def _spread(biasfactor: float, log_a: float) -> float:
     """Standard deviation of the energies under the bias of some ``ln A``."""
-    from scipy.integrate import trapezoid
-
     u = _grid(biasfactor)
     log_p = -0.5 * u**2 - (1 - 1 / biasfactor) * np.logaddexp(0.0, log_a - 0.5 * u**2)
     p = np.exp(log_p - log_p.max())
-    return float(np.sqrt(trapezoid(p * u**2, u) / trapezoid(p, u)))
+    return math.sqrt(_integral(p * u**2, u) / _integral(p, u))
 
 
 def _reach(sigma_eV: float, temperature_K: float, g: float) -> NDArray[np.float64]:

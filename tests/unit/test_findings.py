@@ -83,6 +83,20 @@ def test_each_finding(code, keys, words):
     assert words in found.what and found.remedy and "{" not in found.remedy.replace('{"', "")
 
 
+@pytest.mark.parametrize(
+    ("keys", "place"),
+    [
+        ({"candidate": 0, "accurate": 2, "failed": 98, "labelled": 0}, "second"),
+        ({"new_labels": new(force_rmse_meV_A=50.0)}, "first"),
+    ],
+)
+def test_levels_that_are_errors_are_changed_as_errors(keys, place):
+    (found,) = findings([row(0), row(1, trust=[(0.07, 0.29)], **keys)])
+    assert found.remedy.startswith(f"raise the {place} of trust.error_meV_A, ")
+    (found,) = findings([row(0), row(1, **keys)])
+    assert found.remedy.startswith("raise model_devi_f_trust_")
+
+
 def test_every_rule_is_tested():
     tested = {mark.args[1][k][0] for mark in test_each_finding.pytestmark for k in range(16)}
     assert tested == {rule.code for rule in RULES}

@@ -57,6 +57,13 @@ class Summary:
     gpu_hours: dict[str, float] = field(default_factory=dict)  #: likewise, of GPUs
     disk_MB: float | None = None  #: what its folder took on this disk when its labels were read
 
+    @property
+    def trust_keys(self) -> tuple[str, str]:
+        """What a user changes to have the iteration's lower and upper trust level changed."""
+        if self.trust:
+            return "the first of trust.error_meV_A", "the second of trust.error_meV_A"
+        return "model_devi_f_trust_lo", "model_devi_f_trust_hi"
+
     def add_errors(self, models: Sequence[Mapping[str, float]]) -> None:
         """Note the errors of the models, as :func:`wtemlp.stages.held_out.read_errors` has them."""
         for name, key in (

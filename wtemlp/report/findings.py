@@ -58,8 +58,9 @@ class RunFinding:
 class _Rule:
     code: str
     severity: Severity
-    remedy: str  #: may name the way back to its training, ``{back}``, and the ``{model}`` least
-    #: like its siblings
+    remedy: str
+    """May name the way back to its training, ``{back}``, the ``{model}`` least like its siblings,
+    and the keys of the ``{lower}`` and the ``{upper}`` trust level."""
     find: Callable[[Sequence[Summary], int], str]  #: what is the matter; "": nothing
 
 
@@ -78,7 +79,8 @@ def findings(rows: Sequence[Summary], root: Path) -> list[RunFinding]:
         for rule in RULES:
             if what := rule.find(rows, place):
                 back = shell_hints.there("rewind", root, f"{row.iteration}.train")
-                remedy = rule.remedy.format(back=back, model=_unlike(row))
+                lower, upper = row.trust_keys
+                remedy = rule.remedy.format(back=back, model=_unlike(row), lower=lower, upper=upper)
                 found.append(RunFinding(rule.code, row.iteration, rule.severity, what, remedy))
     return sorted(found, key=lambda one: (-one.iteration, -one.severity))
 
@@ -338,7 +340,7 @@ RULES = (
     _Rule(
         "all failed",
         Severity.WARNING,
-        "raise model_devi_f_trust_hi, or lower the temperature or the bias factor",
+        "raise {upper}, or lower the temperature or the bias factor",
         _all_failed,
     ),
     _Rule(
@@ -352,8 +354,7 @@ RULES = (
     _Rule(
         "redundant",
         Severity.NOTE,
-        "raise model_devi_f_trust_lo, pick frames further apart (selection.min_steps_apart), or "
-        "explore further",
+        "raise {lower}, pick frames further apart (selection.min_steps_apart), or explore further",
         _redundant,
     ),
     _Rule(

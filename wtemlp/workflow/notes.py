@@ -95,7 +95,7 @@ def nothing_to_learn(row: Summary, root: Path) -> tuple[str, bool]:
     if len(stopped) < len(row.walkers):
         return (
             "most frames are beyond the upper trust level and none is labelled, so "
-            "the next iteration has the same models; raise model_devi_f_trust_hi, or lower "
+            f"the next iteration has the same models; raise {row.trust_keys[1]}, or lower "
             "the temperature or the bias factor"
         ), False
     return (

@@ -35,33 +35,12 @@ def test_numbers_of_fixed_width_are_those_that_python_reads(form):
         np.testing.assert_array_equal(np.signbit(ours), np.signbit(theirs))
 
 
-def test_plumeds_rows_grow_with_the_time_and_are_read_in_blocks():
-    rng = np.random.default_rng(1)
-    time = np.arange(0, 1200, 0.25)
-    table = np.column_stack([time, -1234.5 + rng.normal(size=len(time)), 0.002 * time**1.1])
-    body = rows_of(table, (" %f", " %.9f", " %.9f"))
-    found = read_columns(body, 0, 3, range(3))
-    assert found is not None
-    read = np.array([[float(word) for word in line.split()] for line in body.splitlines()])
-    np.testing.assert_array_equal(np.array(found).T, read)
-    columns = read_table("#! FIELDS time ene bias\n" + body.decode(), lambda line: line.split()[2:])
-    np.testing.assert_array_equal(np.array([*columns.columns.values()]).T, read)
-
-
-def test_rows_of_many_lengths_are_left_to_readers_of_words():
-    body = b"".join(b" %d 2.0\n" % 10 ** (k % 2) for k in range(100))
-    assert read_columns(body, 0, 2, (0, 1)) is None
-    names = lambda line: ["a", "b"]  # noqa: E731
-    found = read_table("# a b\n" + body.decode(), names).columns
-    assert found["a"].tolist() == [1.0, 10.0] * 50
-
-
 @pytest.mark.parametrize(
     "body",
     [
         b"",
         b" 1 2.0\n 2 3.0",  # cut
-        b" 1 2.0 \n1\n2.0\n",  # as long as one line
+        b" 1 2.0\n22 3.0\n3 4.0\n",  # lines of other lengths
         b" 1 2.0\n 2 nan\n",
         b" 1 2.0\n 2 3.x\n",
         b" 1 2.0\n 2   -\n",

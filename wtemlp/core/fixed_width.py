@@ -1,13 +1,11 @@
 """Text in which every row is laid out alike, many rows at once.
 
-As DeePMD-kit prints deviations, and PLUMED energies between one power of ten of the time and the
-next: digits are taken from fixed places of all rows, several times as fast as by reading words.
-What is not exactly so is left to readers of words.
+As DeePMD-kit prints deviations: digits are taken from fixed places of all rows, several times as
+fast as by reading words.  What is not exactly so is left to readers of words.
 """
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,6 @@ from numpy.typing import NDArray
 _SPACE, _MINUS, _PLUS, _POINT, _ZERO = b" -+.0"
 _EXPONENTS = (ord("e"), ord("E"))
 _WORD = re.compile(rb" *([^ \n]+)")
-_MOST_BLOCKS = 16  #: of rows that are laid out alike
 _MOST_DIGITS = 15  #: of a number that a float has exactly
 _MOST_POWER = 22  #: of ten, that a float has exactly
 _TENS = np.array([float(f"1e{power}") for power in range(_MOST_POWER + 1)])
@@ -26,7 +23,7 @@ Bytes = NDArray[np.uint8]
 def read_columns(
     content: bytes, begin: int, n_columns: int, wanted: Sequence[int]
 ) -> list[NDArray[np.float64]] | None:
-    """Read columns of rows that are laid out alike, or in a few blocks of such rows.
+    """Read columns of rows that are all laid out alike.
 
     Numbers are those that Python reads: at most 15 digits, divided by or multiplied with a power
     of ten that a float has exactly, so that there is one rounding.
@@ -47,36 +44,14 @@ def read_columns(
     list of ndarray, shape (n_rows,), or None
         Float; None if this is not such a file.
     """
-    blocks: list[list[NDArray[np.float64]]] = []
-    while begin < len(content):
-        rows = _rows_alike(content, begin)
-        columns = None if rows is None else _columns(rows, n_columns, wanted)
-        if rows is None or columns is None or len(blocks) == _MOST_BLOCKS:
-            return None
-        blocks.append(columns)
-        begin += rows.size
-    if not blocks:
-        return None
-    return blocks[0] if len(blocks) == 1 else [np.concatenate(c) for c in zip(*blocks, strict=True)]
-
-
-def _rows_alike(content: bytes, begin: int) -> Bytes | None:
-    """The rows from some place on that are as long as the first, one each; None: it has no end."""
     length = content.find(b"\n", begin) + 1 - begin
-    if length <= 0:
+    if length <= 0 or (len(content) - begin) % length:
         return None
-    n_most = (len(content) - begin) // length
-    rows = np.frombuffer(content, np.uint8, n_most * length, begin).reshape(-1, length)
-    longer = np.flatnonzero(rows[:, -1] != ord("\n"))
-    rows = rows[: longer[0]] if len(longer) else rows
-    return rows if content.count(b"\n", begin, begin + rows.size) == len(rows) else None
-
-
-def _columns(
-    rows: Bytes, n_columns: int, wanted: Sequence[int]
-) -> list[NDArray[np.float64]] | None:
-    ends = [found.end() for found in _WORD.finditer(rows[0, :-1].tobytes())]
-    if len(ends) != n_columns or ends[-1] != rows.shape[1] - 1:
+    ends = [found.end() for found in _WORD.finditer(content[begin : begin + length - 1])]
+    if len(ends) != n_columns or ends[-1] != length - 1:
+        return None
+    rows = np.frombuffer(content, dtype=np.uint8, offset=begin).reshape(-1, length)
+    if (rows[:, -1] != ord("\n")).any():
         return None
     found = []
     for column in wanted:
@@ -112,48 +87,52 @@ def _numbers(places: Bytes) -> NDArray[np.float64] | None:
 
 
 def _exponent(places: Bytes) -> NDArray[np.int64] | None:
-    mark, sign, *_ = places
-    digits = places[2:] - np.uint8(_ZERO)
-    if len(digits) not in (2, 3) or not ((mark == _EXPONENTS[0]) | (mark == _EXPONENTS[1])).all():
+    mark, sign, *digits = places
+    if len(digits) not in (2, 3) or not np.isin(mark, _EXPONENTS).all():
         return None
     negative = sign == _MINUS
-    if not (negative | (sign == _PLUS)).all() or (digits > 9).any():
+    if not (negative | (sign == _PLUS)).all():
         return None
-    value = _whole(digits)
+    value = np.zeros(places.shape[1], dtype=np.int64)
+    for one in digits:
+        digit = one - np.uint8(_ZERO)
+        if (digit > 9).any():
+            return None
+        value = 10 * value + digit
     return np.where(negative, -value, value)
 
 
 def _scaled(places: Bytes, point: int, power: NDArray[np.int64]) -> NDArray[np.float64] | None:
-    if point >= 0:
-        places = np.delete(places, point, axis=0)
-    digits = places - np.uint8(_ZERO)
-    is_digit, negative = digits <= 9, None
-    if not is_digit.all():
-        minus = places == _MINUS
-        begun = is_digit | minus
-        sound = (begun | (places == _SPACE)).all() and is_digit[-1].all()
-        if not sound or (begun[:-1] > is_digit[1:]).any():  # once begun, only digits
+    mantissa = np.zeros(places.shape[1], dtype=np.int64)
+    begun = np.zeros(places.shape[1], dtype=bool)
+    negative = None
+    is_digit, n_digits = begun, 0
+    for place, one in enumerate(places):
+        if place == point:
+            continue
+        digit = one - np.uint8(_ZERO)
+        is_digit = digit <= 9
+        if is_digit.all():
+            mantissa = 10 * mantissa + digit
+            begun, n_digits = is_digit, n_digits + 1
+            continue
+        minus = one == _MINUS
+        blank = (one == _SPACE) | minus
+        if not (is_digit | blank).all() or (blank & begun).any():
             return None
-        negative = minus.any(axis=0)
-        first = int(is_digit.any(axis=1).argmax())
-        digits = (digits * is_digit)[first:]
-    if len(digits) > _MOST_DIGITS or np.abs(power).max(initial=0) > _MOST_POWER:
+        if minus.any():
+            negative = minus if negative is None else negative | minus
+        if is_digit.any():
+            mantissa = np.where(is_digit, 10 * mantissa + digit, mantissa)
+            n_digits += 1
+        begun = begun | is_digit | minus
+    if n_digits > _MOST_DIGITS or not is_digit.all():
         return None
-    value, ten_to = _whole(digits).astype(float), _TENS[np.abs(power)]
+    if np.abs(power).max(initial=0) > _MOST_POWER:
+        return None
+    value, ten_to = mantissa.astype(float), _TENS[np.abs(power)]
     found: NDArray[np.float64] = np.where(power < 0, value / ten_to, value * ten_to)
     return found if negative is None else np.where(negative, -found, found)
-
-
-def _whole(digits: Bytes) -> NDArray[np.int64]:
-    """Numbers of up to 16 digits, the highest first: neighbours are joined, in the least memory."""
-    value: Any = digits
-    for ten_to, kind in ((10, np.uint8), (100, np.uint16), (10_000, np.uint32), (10**8, np.int64)):
-        if len(value) % 2:
-            value = np.concatenate([np.zeros_like(value[:1]), value])
-        value = value[::2].astype(kind) * kind(ten_to) + value[1::2]
-        if len(value) == 1:
-            break
-    return np.asarray(value[0], dtype=np.int64)
 
 
 def numbered_lines(

@@ -67,7 +67,7 @@ PARAM = {
                 "rcut": 4.0,
                 "rcut_smth": 0.5,
                 "sel": [20, 40],
-                "neuron": [4],
+                "neuron": [4, 8],
             },
             "fitting_net": {"neuron": [4]},
         },

@@ -34,6 +34,10 @@ ATTENTION = {"type": "se_atten", "rcut": 4.0, "rcut_smth": 0.5, "sel": 20}
             {f"{DESCRIPTOR}.neuron": "big"},
             ['descriptor.neuron = "big"; must be a list of integers'],
         ),
+        (
+            {f"{DESCRIPTOR}.neuron": 4, "dp_compress": True},
+            ["descriptor.neuron = 4; must be a list of integers"],
+        ),
         ({f"{TRAIN}model.fiting_net": {}}, ["fiting_net = {}; unknown key", '"fitting_net"']),
         ({f"{TRAINING}.numb_stepz": 5}, ["training.numb_stepz = 5; unknown key", '"numb_step']),
         ({f"{TRAINING}.seed": "one"}, ['training.seed = "one"; must be an integer or null']),
@@ -217,6 +221,7 @@ def test_tensorflow_fine_tunes_attention_only(root, descriptor):
 
 
 ANGLES = {"type": "se_e3", "rcut": 4.0, "rcut_smth": 0.5, "sel": [20, 20], "neuron": [4, 8]}
+PAIRS = {"type": "se_e2_r", "rcut": 4.0, "rcut_smth": 0.5, "sel": [20, 20]}
 REPINIT = {"rcut": 4.0, "rcut_smth": 0.5, "nsel": 20}
 REPFORMER = {"rcut": 3.0, "rcut_smth": 0.5, "nsel": 10}
 
@@ -250,6 +255,14 @@ REPFORMER = {"rcut": 3.0, "rcut_smth": 0.5, "nsel": 10}
         ("tensorflow", {"type": "hybrid", "list": [ANGLES]}, 'must be false: with "se_e3"'),
         ("tensorflow", ANGLES | {"type": "se_t"}, 'must be false: with "se_t"'),
         ("pytorch", ANGLES, None),
+        ("tensorflow", {"neuron": [4]}, "descriptor.neuron = [4]; must have two layers or more"),
+        ("tensorflow", {"neuron": [4, 4]}, None),
+        ("tensorflow", {"type": "hybrid", "list": [{**PAIRS, "neuron": [4]}]}, "neuron = [4]"),
+        ("pytorch", {"neuron": [4]}, None),
+        ("tensorflow", {"activation_function": "silu"}, 'activation_function = "silu"; must be'),
+        ("pytorch", {"activation_function": "silu"}, None),
+        ("pytorch", {"activation_function": "silut"}, 'activation_function = "silut"; must be'),
+        ("tensorflow", {"activation_function": "GELU"}, None),
     ],
 )
 def test_what_is_not_compressed_is_told_before_it_is_trained(root, backend, descriptor, words):
@@ -262,6 +275,16 @@ def test_what_is_not_compressed_is_told_before_it_is_trained(root, backend, desc
         assert words in error_of(root, changes)
     if descriptor["type"] != "dpa3":
         load(root, changed({**changes, "dp_compress": False}))
+
+
+def test_a_type_embedding_is_not_compressed_with_a_plain_descriptor(root):
+    changes = {"dp_compress": True, f"{TRAIN}model.type_embedding": {"neuron": [8]}}
+    assert 'type_embedding = {"neuron": [8]}; must be left out with "se_e2_a"' in error_of(
+        root, changes
+    )
+    load(root, changed({**changes, "dp_compress": False}))
+    strip = ATTENTION | {"tebd_input_mode": "strip", "attn_layer": 0}
+    load(root, changed({**changes, DESCRIPTOR: strip}))
 
 
 def test_a_pretrained_model_that_is_forgotten_is_told(root):

@@ -63,12 +63,15 @@ def training_members(params: Section) -> list[Section]:
 
 def descriptors(params: Section) -> list[Section]:
     """The descriptors of all models, parts of hybrid ones instead of these."""
-    found: list[Section] = []
-    for member in training_members(params):
-        model = member.get("model")
-        if isinstance(model, dict) and isinstance(model.get("descriptor"), dict):
-            found += _parts(member.section("model").section("descriptor"))
-    return found
+    return [one for member in training_members(params) for one in descriptors_of(member)]
+
+
+def descriptors_of(member: Section) -> list[Section]:
+    """Those of one model."""
+    model = member.get("model")
+    if not isinstance(model, dict) or not isinstance(model.get("descriptor"), dict):
+        return []
+    return _parts(member.section("model").section("descriptor"))
 
 
 def _parts(descriptor: Section) -> list[Section]:

@@ -13,7 +13,7 @@ from dargs import Argument
 from wtemlp.config.records import TENSORFLOW
 from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.section import Section, key_path, show
-from wtemlp.config.training import STEPS, descriptors, training_members
+from wtemlp.config.training import STEPS, descriptors, descriptors_of, training_members
 from wtemlp.core.errors import InputError
 from wtemlp.core.imports import later
 
@@ -40,6 +40,11 @@ _WITH_TYPES: Mapping[str, Mapping[str, object]] = {
     "se_e3_tebd": {"tebd_input_mode": "concat"},
     "dpa2": {"tebd_input_mode": "concat"},
 }
+_WITHOUT_TYPES = ("se_e2_a", "se_a")  #: compressed by TensorFlow where types are not embedded
+#: Activations whose derivatives a table of an embedding can be made of; TensorFlow's, others'.
+_TABULATED = ("tanh", "gelu", "gelu_tf", "relu", "relu6", "softplus", "sigmoid")
+_TABULATED_ELSEWHERE = (*_TABULATED, "silu", "linear", "none")
+_OR_NOT = "for dp_compress, or set dp_compress to false"
 FREQUENCY = 1000  #: of display and checkpoints, where the file has none
 FAR_ABOVE = 10  #: times stop_lr at the end of a training: told
 
@@ -137,6 +142,11 @@ def _check_finetuning(params: Section) -> None:
 def _check_compression(params: Section) -> None:
     """Refuse a model that ``dp compress`` refuses, after its training, or makes another one of."""
     tensorflow = params.get("train_backend", TENSORFLOW) == TENSORFLOW
+    for member in training_members(params) if tensorflow else ():
+        plain = any(one.get("type") in _WITHOUT_TYPES for one in descriptors_of(member))
+        if plain and member["model"].get("type_embedding"):
+            remedy = f'must be left out with "se_e2_a" {_OR_NOT}'
+            raise member.section("model").wrong("type_embedding", remedy)
     for one in descriptors(params):
         kind = one.get("type")
         if kind in _NEVER_COMPRESSED:
@@ -151,6 +161,12 @@ def _check_compression(params: Section) -> None:
         usual = _WITH_TYPES.get(str(kind), {})
         if kind == "dpa2" and isinstance(one.get("repinit"), dict):
             one = one.section("repinit")
+        layers = one.get("neuron")
+        if tensorflow and isinstance(layers, list) and len(layers) < 2:
+            raise one.wrong("neuron", f"must have two layers or more {_OR_NOT}")
+        known = _TABULATED if tensorflow else _TABULATED_ELSEWHERE
+        if str(one.get("activation_function", "tanh")).lower() not in known:
+            raise one.wrong("activation_function", f"must be one of {', '.join(known)} {_OR_NOT}")
         needed: dict[str, object] = {"resnet_dt": False} if usual or tensorflow else {}
         if usual and not one.get("stripped_type_embedding"):
             needed["tebd_input_mode"] = "strip"
@@ -159,8 +175,7 @@ def _check_compression(params: Section) -> None:
         for key, value in needed.items():
             given = one.get(key, usual.get(key, value))
             if given != value:
-                remedy = f"must be {show(value)} for dp_compress, or set dp_compress to false"
-                raise one.wrong(key, remedy, value=given)
+                raise one.wrong(key, f"must be {show(value)} {_OR_NOT}", value=given)
 
 
 def _schema_problem(params: Section) -> InputError | None:

@@ -37,7 +37,7 @@ KINDS = {
     "slope",
     program.ENERGY: "the energy is the calculator's energy: it has no free_energy",
 }
-NO_VIRIAL = "no virial: the calculator gives no stress, or one that is not a finite number"
+NO_VIRIAL = "no virial: the calculator gives no stress, no finite one, or looks at no cell"
 
 
 def trial_of(file: Path) -> dict[str, Any]:

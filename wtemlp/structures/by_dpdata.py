@@ -3,9 +3,11 @@
 import difflib
 import re
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from dpdata.format import Format
 from dpdata.formats.abacus import stru
 
 from wtemlp.core.formatting import first_line
-from wtemlp.structures.lammps_data import DataFile
+from wtemlp.structures.lammps_data import UNITS, DataFile
 from wtemlp.structures.lammps_elements import elements_of_atoms
 from wtemlp.structures.record import Raw
 from wtemlp.structures.text import Unreadable, read_lines
@@ -61,11 +63,8 @@ def read_by_dpdata(file: Path, fmt: str, type_map: Sequence[str], masses: Sequen
     """
     if fmt in STRU:
         _check_stru(read_lines(file))
-    elif fmt in DUMP and "ITEM: BOX BOUNDS abc origin" in read_lines(file)[:20]:
-        raise Unreadable(
-            "has a general triclinic box, which dpdata does not read",
-            "write it without triclinic/general, or as a data file",
-        )
+    elif fmt in DUMP:
+        _check_dump(read_lines(file))
     try:
         with warnings.catch_warnings(), redirect_stdout(StringIO()):
             warnings.simplefilter("ignore")
@@ -106,20 +105,46 @@ def _notes(data: Mapping[str, object], n_frames: int) -> list[str]:
     return found
 
 
+def _check_dump(lines: list[str]) -> None:
+    """What dpdata would misread of a LAMMPS dump's first frame."""
+    head = [line.strip() for line in lines[:20]]
+    if "ITEM: BOX BOUNDS abc origin" in head:
+        raise Unreadable(
+            "has a general triclinic box, which dpdata does not read",
+            "write it without triclinic/general, or as a data file",
+        )
+    units = head[head.index("ITEM: UNITS") + 1] if "ITEM: UNITS" in head[:-1] else UNITS[0]
+    if units not in UNITS:
+        raise Unreadable(f'is in LAMMPS\'s units "{units}"', "write it in metal units (Angstrom)")
+    columns, rows = _first_frame(lines)
+    if "id" in columns:
+        ids = Counter(words[columns.index("id")] for words in rows)
+        if twice := [name for name, count in ids.items() if count > 1]:
+            raise Unreadable(f"has the atom ID {twice[0]} twice")
+
+
+def _first_frame(lines: list[str]) -> tuple[list[str], list[list[str]]]:
+    """The names of a LAMMPS dump's columns, and the words of its first frame's atoms."""
+    start = next((k for k, line in enumerate(lines) if line.startswith("ITEM: ATOMS")), len(lines))
+    columns = lines[start].split()[2:] if start < len(lines) else []
+    whole = takewhile(
+        lambda words: len(words) >= len(columns) and words[:1] != ["ITEM:"],
+        map(str.split, lines[start + 1 :]),
+    )
+    return columns, list(whole)
+
+
 def _dump_tells(lines: list[str]) -> dict[str, dict[int, str]]:
     """The labels and masses of the types of a LAMMPS dump's first frame, if it has such columns."""
-    start = next((k for k, line in enumerate(lines) if line.startswith("ITEM: ATOMS")), None)
-    columns = lines[start].split()[2:] if start is not None else []
-    if start is None or "type" not in columns:
+    columns, rows = _first_frame(lines)
+    if "type" not in columns:
         return {}
     told: dict[str, dict[int, str]] = {}
     for column, what in (("typelabel", "labels"), ("element", "labels"), ("mass", "masses")):
         if column not in columns or what in told:
             continue
         found: dict[int, str] = {}
-        for words in map(str.split, lines[start + 1 :]):
-            if len(words) < len(columns) or words[0] == "ITEM:":
-                break
+        for words in rows:
             kind, said = int(words[columns.index("type")]), words[columns.index(column)]
             if found.setdefault(kind, said) != said:
                 what_else = f"{found[kind]} and {said}"

@@ -33,8 +33,10 @@ def read_extended_xyz(lines: Sequence[str]) -> Raw:
     import ase.io  # it and its readers take a moment
     from ase import Atoms
 
-    n_lines = int(lines[0]) + 2
     try:
+        n_lines = int(lines[0]) + 2
+        if n_lines > len(lines):  # as many lines ASE would ask for, however long that takes
+            raise ValueError(f"line 1 counts {n_lines - 2} atoms, {len(lines) - 2} lines follow")
         atoms = ase.io.read(StringIO("\n".join(lines[:n_lines]) + "\n"), format="extxyz")
     except Exception as error:  # ASE's reader raises whatever it meets
         raise Unreadable(f"cannot be read as extended XYZ ({first_line(error)[:120]})") from error

@@ -43,7 +43,7 @@ def elements_of_types(
     if not any(told.values()):
         if used and used[-1] > len(type_map):
             problem = f"has atoms of type {used[-1]}, type_map has {len(type_map)} elements"
-            raise Unreadable(problem, "add the section Masses, or correct type_map")
+            raise Unreadable(problem, "give the types' masses, or correct type_map")
         return {kind: type_map[kind - 1] for kind in used}
     if silent := [kind for kind in used if told[kind] is None]:
         raise Unreadable(
@@ -72,7 +72,7 @@ def _told(
         return _by_mass(kind, mass, names, type_map, masses)
     found = [element_of_label(label, type_map)] if label else []
     if label and found == [None] and not label.isdecimal():
-        raise Unreadable(f'type {kind}: which element is "{label}"?', "add the section Masses")
+        raise Unreadable(f'type {kind}: which element is "{label}"?', "give the types' masses")
     for word in comments:  # prose may begin as a label does: an element must be called by its name
         name = element_of_label(word, type_map)
         found.append(name if name in type_map else element_of(word, type_map))

@@ -26,6 +26,8 @@ from wtemlp.cli import main
 from wtemlp.config.params import examine_params
 from wtemlp.dpgen import adapter
 from wtemlp.report.page import RunFacts, write_report
+from wtemlp.session import live_page as page_of_a_run
+from wtemlp.session import live_report  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "wtemlp/cli/examples/copper/param.json"
@@ -80,14 +82,15 @@ class Program:
         self._err = self._out if merged else tempfile.TemporaryFile()  # noqa: SIM115
         self.pid = os.fork()
         if self.pid == 0:
-            if not live_page:
-                live_page.FIRST_S = float("inf")
-            self._become(cwd, environment(**more or {}))
+            self._become(cwd, more or {}, live_page)
 
-    def _become(self, cwd: Path, variables: dict[str, str]) -> None:
-        """The child: as if it had just been started."""
+    def _become(self, cwd: Path, more: Mapping[str, str], live_page: bool) -> None:
+        """The child: as if it had just been started; it never returns, whatever happens."""
         status = 70
         try:
+            variables = environment(**more)
+            if not live_page:
+                page_of_a_run.FIRST_S = float("inf")
             os.setsid()
             for number, target in enumerate(
                 (os.open(os.devnull, os.O_RDONLY), self._out.fileno(), self._err.fileno())

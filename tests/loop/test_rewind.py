@@ -11,6 +11,7 @@ from tests.support import program
 from tests.support.loop_runs import make_run
 from tests.support.loop_state import files, killed, set_state
 from wtemlp.core.paths import RunPaths
+from wtemlp.records import rewinds
 from wtemlp.records import state as states
 from wtemlp.records.state import Step
 from wtemlp.records.summary import read_summary
@@ -62,7 +63,7 @@ def test_redone_the_run_is_the_same(undisturbed, copied, to):
 def test_killed_in_the_middle_nothing_is_lost(undisturbed, copied, after):
     """Killed at each of its renames and writes; the next run finishes it."""
     before = files(copied.folder)
-    places = [(rewind.Path, "rename"), (rewind.Path, "unlink"), (rewind, "write_json")]
+    places = [(rewind.Path, "rename"), (rewind.Path, "unlink"), (rewinds, "write_json")]
     places += [(states, "save"), (states, "record_cut")]
     assert killed(
         after,

@@ -10,6 +10,7 @@ from tests.support import program
 from tests.support.loop_runs import make_run
 from tests.support.loop_state import files, killed, set_state
 from wtemlp.core.paths import RunPaths
+from wtemlp.records import rewinds
 from wtemlp.records import state as states
 from wtemlp.records.state import Step
 from wtemlp.records.summary import read_summary
@@ -169,7 +170,7 @@ def test_its_new_seed_stays_when_the_training_is_prepared_again(unlike):
 @pytest.mark.parametrize("after", range(8))
 def test_killed_in_the_middle_it_is_trained_again_once(undisturbed, copied, after):
     """Killed at each of its renames and writes: the next run finishes it."""
-    places = [(rewind.Path, "rename"), (rewind.Path, "unlink"), (rewind, "write_json")]
+    places = [(rewind.Path, "rename"), (rewind.Path, "unlink"), (rewinds, "write_json")]
     places += [(rewind.retraining, "write_json"), (states, "save"), (states, "record_cut")]
     was = killed(
         after,

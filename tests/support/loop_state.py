@@ -42,9 +42,9 @@ def killed(after: int, places: list[tuple[object, str]], do: Callable[[], object
 
         return new
 
-    for place, name in places:
-        setattr(place, name, dying(getattr(place, name)))
     try:
+        for place, name in places:
+            setattr(place, name, dying(getattr(place, name)))
         do()
     finally:
         os._exit(0)

@@ -15,7 +15,6 @@ from wtemlp.config.schema.messages import validated
 from wtemlp.config.schema.section import Section, key_path, show
 from wtemlp.config.training import STEPS, descriptors, descriptors_of, training_members
 from wtemlp.core.errors import InputError
-from wtemlp.core.imports import later
 
 #: Keys of ``training`` that have one value here: under these names results are looked for, and
 #: without the display DeePMD-kit 3.2 (TensorFlow) saves no checkpoint.
@@ -266,7 +265,6 @@ def _rate_problem(member: Section, steps: int, start: float | None) -> str | Non
     if not isinstance(given, dict) or importlib.util.find_spec("deepmd") is None:
         return None
     try:
-        later("deepmd.dpmodel", "deepmd.dpmodel.utils")  # all its models, which take their time
         from deepmd.dpmodel.utils.learning_rate import BaseLR
     except ImportError:  # an older one
         return None

@@ -25,7 +25,7 @@ import numpy as np
 from dargs import Argument
 
 from wtemlp.core.formatting import first_line
-from wtemlp.core.imports import later, quiet_imports
+from wtemlp.core.imports import quiet_imports
 
 
 def import_quietly(name: str) -> Any:
@@ -41,7 +41,6 @@ def import_quietly(name: str) -> Any:
     module
         The imported module.
     """
-    later("matplotlib", "matplotlib.pyplot", "dpdata")  # whose plug-ins can also draw
     with quiet_imports("dpgen", "dpdispatcher"):
         return importlib.import_module(name)
 

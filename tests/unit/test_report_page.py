@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.units import KB_EV
 from wtemlp.dispatch.journal import JOURNAL
 from wtemlp.records import validation_record
+from wtemlp.records.summary import read_summary, save_summary
 from wtemlp.report.input_files import InputFile, read_input
 from wtemlp.report.page import RunFacts, write_report
 
@@ -282,6 +284,19 @@ def test_trust_levels_of_each_system(synthetic_run):
     assert [band["label"]["text"] for band in bands] == ["systems 0, 2", "system 1"]
     page = _page(synthetic_run, trust=(TRUST, TRUST))
     assert "Trust levels: 0.05 and 0.2 eV/Å." in page.words
+
+
+def test_trust_levels_that_were_made_of_errors(synthetic_run):
+    """The band is of what decided in the exploration that is drawn, not of the file."""
+    run = paths.RunPaths(synthetic_run.root)
+    summary = replace(read_summary(run.summary(1)), trust=[(0.07, 0.29)])
+    save_summary(run.summary(1), summary)
+    page = _page(synthetic_run, trust=(TRUST,))
+    words = "Trust levels: 0.05 and 0.2 eV/Å, until errors of labels are known; then those that are"
+    assert words in page.words
+    for plot in ("deviation-0", "deviation-1"):
+        (band,) = (s for s in page.plots[plot]["layout"]["shapes"] if s["type"] == "rect")
+        assert (band["x0"], band["x1"]) == (0.07, 0.29)
 
 
 def test_a_validation_is_on_the_page_where_there_is_one(synthetic_run):

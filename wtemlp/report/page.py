@@ -154,7 +154,8 @@ def render(run: RunData, facts: RunFacts) -> str:
     """The page as text; see :func:`write_report`."""
     summaries = run.summaries
     troubles = {iteration.index: iteration.trouble for iteration in run.iterations}
-    caption = _ITERATIONS.format(levels_in_words(facts.trust))
+    made = any(summary.trust for summary in summaries)
+    caption = _ITERATIONS.format(levels_in_words(facts.trust, made))
     rows = iteration_table(summaries)
     if run.only_trains:
         caption, rows = _TRAINING, without_empty(rows)
@@ -250,8 +251,8 @@ def _used(run: RunData, facts: RunFacts) -> Used:
     )
 
 
-def levels_in_words(trust: Sequence[tuple[float, float]]) -> str:
-    """The trust levels as a sentence; "" if there are none."""
+def levels_in_words(trust: Sequence[tuple[float, float]], made: bool) -> str:
+    """The file's trust levels as a sentence, and whether others were made of errors; "": none."""
     groups = explore.trust_levels(trust)
     if not groups:
         return ""
@@ -259,4 +260,5 @@ def levels_in_words(trust: Sequence[tuple[float, float]]) -> str:
         f"{low:g} and {high:g} eV/Å" + (f" ({name})" if name else "")
         for name, (low, high) in groups.items()
     ]
-    return f"Trust levels: {'; '.join(parts)}."
+    later = ", until errors of labels are known; then those that are made of them" if made else ""
+    return f"Trust levels: {'; '.join(parts)}{later}."

@@ -60,10 +60,10 @@ def deviation_figure(run: RunData, trust: Sequence[tuple[float, float]]) -> Figu
     """Distributions of the force deviation: by iteration, and by bias factor in the last one."""
     caption = Markup(
         "Largest force deviation of each explored frame among the models, with the band of "
-        "candidates between the trust levels. First by iteration, then in the last exploration, "
-        "by sampling. <b>Look for</b> the distributions to move left as labels are added, out of "
-        "the band and below the lower level; and for the bias to reach further right than "
-        "unbiased sampling: that is what it is there for."
+        "candidates between the trust levels of the last exploration. First by iteration, then "
+        "in the last exploration, by sampling. <b>Look for</b> the distributions to move left as "
+        "labels are added, out of the band and below the lower level; and for the bias to reach "
+        "further right than unbiased sampling: that is what it is there for."
     )
     explored = [
         (it, it.frames)
@@ -72,6 +72,9 @@ def deviation_figure(run: RunData, trust: Sequence[tuple[float, float]]) -> Figu
     ]
     if not explored:
         return Figure("deviation", "Force deviation", caption, [], "Nothing was explored yet.")
+    last, last_frames = explored[-1]
+    if last.summary is not None and last.summary.trust:  # made of errors, in the file's place
+        trust = last.summary.trust
     values = np.concatenate([frames.max_devi_f[_usable(frames)] for _, frames in explored])
     edges = log_bins(values.min(), values.max())
     # A hole of the potential gives any number: the axis keeps to what most frames have.
@@ -89,7 +92,6 @@ def deviation_figure(run: RunData, trust: Sequence[tuple[float, float]]) -> Figu
                 showlegend=style.in_legend(position, len(explored)),
             )
         )
-    last, last_frames = explored[-1]
     by_factor = _deviation_plot(trust, low, high)
     for name, colour, rows in _samplings(last, last_frames):
         by_factor.add_trace(

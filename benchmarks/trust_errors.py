@@ -35,7 +35,7 @@ from wtemlp.report.findings import findings
 HERE = Path(__file__).parent
 MACHINE = HERE.parent / "machines" / "local.json"
 WITHIN = 1.3  #: factor between true and expected errors
-STEPS = 600  #: of a training; the last is there only to have its labels tested
+STEPS = 2000  #: of a training; the last is there only to have its labels tested
 LAST_STEPS = 10
 
 
@@ -75,7 +75,7 @@ SYSTEMS = {
         30,
         1600,
         (0.05, 0.6),
-        (100, 1000),
+        (150, 2000),
     ),
 }
 

@@ -55,16 +55,15 @@ import ctypes
 import json
 import os
 import signal
-import subprocess
-import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from copper import init, md
 from numpy.typing import NDArray
 
 from wtemlp.analysis.deviation import calibrate, largest_force_errors
@@ -73,7 +72,6 @@ from wtemlp.core.seeds import derive_seed
 from wtemlp.md import dp
 
 HERE = Path(__file__).parent
-MACHINE = HERE.parent / "machines" / "local.json"
 EXAMPLE = HERE.parent / "wtemlp" / "cli" / "examples" / "copper" / "param.json"
 MODELS = 4
 ITERATIONS = 5
@@ -82,7 +80,6 @@ NEW = 30  #: frames an iteration
 TEST_FRAMES = 20
 STEPS = 800  #: of a training from random numbers
 TEST_SEED = 1_000_003  #: of no replicate
-CRYSTAL = {"bulk": "Cu", "crystal": "fcc", "a_A": 3.68, "supercell": [3, 3, 3]}
 BIAS = {"biasfactor": 16, "height": 1.0, "pace": 20}
 BIASED_STEPS = 8000  #: an iteration
 PR_SET_PDEATHSIG = 1
@@ -142,36 +139,6 @@ class Frames:
             np.save(folder / "set.000" / f"{name}.npy", array.reshape(len(array), -1))
 
 
-def md(kelvin: float, steps: int, frames: int, **more: Any) -> dict[str, Any]:
-    """A run of an init file."""
-    shape = {"ensemble": "npt", "temperature_K": kelvin, "pressure_bar": 0}
-    return {**shape, "steps": steps, "frames": frames, **more}
-
-
-def init(folder: Path, seed: int, systems: Sequence[Mapping[str, Any]]) -> Path:
-    """The folder of data that ``wtemlp init`` writes."""
-    if not (folder / "done").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        none = {"n_lengths": 0, "single_atoms": False}
-        content = {
-            "seed": seed,
-            "type_map": ["Cu"],
-            "fp_style": "lammps",
-            "fp_params": {"force_field": "eam-copper"},
-            "timestep_fs": 4,
-            "systems": [{"structure": CRYSTAL, "copies": none, **one} for one in systems],
-            "validation_fraction": 0.0,
-        }
-        write_json(folder / "init.json", content)
-        words = [sys.executable, "-m", "wtemlp", "init", "-C", str(folder), "init.json"]
-        with (folder / "init.out").open("a") as out:
-            done = subprocess.run([*words, str(MACHINE)], stdout=out, stderr=subprocess.STDOUT)
-        if done.returncode:
-            raise SystemExit(f"wtemlp init ended with {done.returncode}: {folder / 'init.out'}")
-        (folder / "done").touch()
-    return folder / "init" / "data"
-
-
 @cache
 def tests(out: Path) -> dict[str, Frames]:
     """The frames that all models are held against."""
@@ -179,7 +146,7 @@ def tests(out: Path) -> dict[str, Frames]:
     runs |= {f"melt{k}": [md(3500, 5000, 0), md(k, 8000, TEST_FRAMES)] for k in (1500, 2000)}
     runs["between"] = [md(1200, 2000, 0), md(1200, 40_000, TEST_FRAMES, wte=BIAS)]
     systems = [{"name": name, "runs": of} for name, of in runs.items()]
-    data = init(out / "tests", TEST_SEED, systems)
+    data = init(out / "tests", TEST_SEED, systems) / "data"
     return {name: Frames.read(next((data / name).rglob("type.raw")).parent) for name in runs}
 
 
@@ -189,7 +156,7 @@ def parts(out: Path, seed: int) -> list[Frames]:
     strained = {"lengths": [0.93, 1.2], "n_lengths": 10, "amplitude_A": 0.1, "single_atoms": False}
     biased = md(1200, ITERATIONS * BIASED_STEPS, ITERATIONS * NEW, wte=BIAS)
     one = {"name": "walker", "copies": strained, "runs": [md(1200, 8000, NEW - 10), biased]}
-    data = init(out / f"{seed:02d}" / "data", seed, [one]) / "walker"
+    data = init(out / f"{seed:02d}" / "data", seed, [one]) / "data" / "walker"
     frames = Frames.read(data / "train")
     with (data / "frames.csv").open() as table:  # they are in no order
         origin = [(row["run"], int(row["step"])) for row in csv.DictReader(table)]

@@ -12,7 +12,7 @@ from wtemlp.core.errors import InputError, NotRunnable
 from wtemlp.dpgen import adapter
 
 SECTION = {
-    "command": "dp",
+    "command": "/opt/bin/dp",
     "machine": {"batch_type": "PBS", "context_type": "LazyLocalContext", "local_root": "./"},
     "resources": {"number_node": 1, "cpu_per_node": 4, "queue_name": "q", "group_size": 2},
 }
@@ -146,7 +146,7 @@ REFUSED = {
     "its programs": ({"deepmd_path": "/opt", **three()}, 'deepmd_path = "/opt"; is of DP-GEN\'s'),
     "a slip at the top": (
         {k.replace("train_command", "train_comand"): v for k, v in flat().items()},
-        'train_comand = "dp"; unknown key, did you mean "command"?',
+        'train_comand = "/opt/bin/dp"; unknown key, did you mean "command"?',
     ),
     "a part that is missing": (
         {k: v for k, v in flat().items() if k != "fp_resources"},

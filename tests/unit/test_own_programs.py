@@ -1,5 +1,6 @@
 """A machine file for DP-GEN gets wtemlp's front ends where they are the same programs."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from wtemlp.config.machine import own_programs
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.records import Machines, MachineSection
 
 LOCAL = {"context_type": "LocalContext", "batch_type": "Shell"}
@@ -55,6 +57,17 @@ def test_bare_names_of_this_environment_get_them(environment, context):
     assert replace(found, train=given.train, model_devi=given.model_devi, fp=given.fp) == replace(
         given, mdata=found.mdata
     )
+
+
+def test_a_file_is_read_so(environment, tmp_path):
+    """By all commands: ``check`` looks at the programs that ``run`` starts."""
+    place = {**LOCAL, "local_root": "./", "remote_root": "./.work"}
+    section = {"command": "lmp", "machine": place, "resources": {"group_size": 1}}
+    content = {"api_version": "1.0", "deepmd_version": "3.2.0", "fp": section}
+    content |= {"train": section | {"command": "dp"}, "model_devi": section}
+    (tmp_path / "machine.json").write_text(json.dumps(content))
+    found = load_machines(tmp_path / "machine.json", tmp_path)
+    assert commands(found) == ["wtemlp dp", "wtemlp lmp", "wtemlp lmp"]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ BACKENDS = {
 }
 
 
-@pytest.mark.parametrize("program", ["dp", "wtemlp dp"])
+@pytest.mark.parametrize("program", ["/opt/dp", "wtemlp dp"])
 @pytest.mark.parametrize(
     ("changes", "flag", "suffix", "then", "checkpoint"), BACKENDS.values(), ids=BACKENDS
 )
@@ -91,9 +91,11 @@ def test_names_of_the_back_ends(root, program, changes, flag, suffix, then, chec
     task = train.tasks(context, 0)[0][1]
     frozen = f"frozen_model_compressed{suffix}"
     test = f"test -m {frozen} -s ../data.valid -n 0 -l validation.log -d validation"
-    if program == "dp":
-        commands = " && ".join([*(f"dp{flag} {words}" for words in then), f"dp {test}"])
-        assert f"then dp{flag} train input.json; else" in task.command
+    if program != "wtemlp dp":
+        commands = " && ".join(
+            [*(f"{program}{flag} {words}" for words in then), f"{program} {test}"]
+        )
+        assert f"then {program}{flag} train input.json; else" in task.command
         assert f" && {commands}; }} > train.log 2>&1 && rm -f validation.f.out" in task.command
     else:
         parts = [f"train input.json", *then]  # noqa: F541
@@ -332,7 +334,7 @@ def test_a_back_end_that_is_not_here(root, monkeypatch, backend, package):
     context = context_of(root, "wtemlp dp", train_backend=backend)
     with pytest.raises(MissingEngine, match=f"{package} is not installed on this machine"):
         installed_engines.check_backend(context.params, context.machines)
-    context = context_of(root, "dp", train_backend=backend)
+    context = context_of(root, "/opt/dp", train_backend=backend)
     installed_engines.check_backend(context.params, context.machines)
 
 
@@ -366,7 +368,7 @@ def test_cuda_for_the_walkers_of_pytorch(root, monkeypatch, tmp_path):
     for command, backend, refused in (
         ("wtemlp lmp", "pytorch", True),
         ("wtemlp lmp", "tensorflow", False),
-        ("lmp", "pytorch", False),
+        ("/opt/lmp", "pytorch", False),
     ):
         context = context_of(root, command, train_backend=backend)
         if refused:

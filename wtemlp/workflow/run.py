@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from wtemlp.config.keys.labels import ReferenceCheck
-from wtemlp.config.machine.own_programs import with_front_ends
 from wtemlp.config.records import Machines, Params
 from wtemlp.core import shell_hints
 from wtemlp.core.errors import InputError
@@ -27,15 +26,14 @@ from wtemlp.workflow.loop import Loop
 
 
 def hold_data(
-    params: Params, given: Machines, root: Path, reporter: Reporter, folder: Path | None = None
+    params: Params, machines: Machines, root: Path, reporter: Reporter, folder: Path | None = None
 ) -> None:
     """Before a run begins, hold its initial data against the reference.
 
     Parameters
     ----------
     params : Params
-    given : Machines
-        Of the machine file.
+    machines : Machines
     root : Path
         What paths are relative to: the run's folder.
     reporter : Reporter
@@ -49,7 +47,7 @@ def hold_data(
     CalculationError, TransportError
         If the reference cannot be asked.
     """
-    place, machines = (folder or root) / data_check.FOLDER, with_front_ends(given)
+    place = (folder or root) / data_check.FOLDER
     by_hand = params.labels_by_hand
     if by_hand or not data_trial.is_held(params) or not (folder or _begins(RunPaths(root), place)):
         return
@@ -129,7 +127,7 @@ def run(
             reporter.say(f"warning: {found.where}: {found.what}")
         try:
             hold_data(params, machines, root, reporter)
-            context = RunContext(params, with_front_ends(machines), paths)
+            context = RunContext(params, machines, paths)
             loop = Loop.open(context, reporter, page.keep, new_reference, go_on)
             state = loop.run(one_stage)
         except InputError:

@@ -67,6 +67,7 @@ SIZES = {
     "toy": Size(("unbiased", "wte16"), 1, (12,), 4000, 60, 4, 2000, 500, MD_K[:1]),
     "smoke": replace(_FULL, arms=("unbiased", "wte16"), replicates=4, labels=(60,)),
     "core": replace(_FULL, arms=CORE, labels=(60,)),
+    **{arm: replace(_FULL, arms=(arm,), labels=(60,)) for arm in ("hot", "opes")},
     "longer": replace(_FULL, arms=("wte16",), labels=(60,), md_steps=400_000),
     "full": _FULL,
 }

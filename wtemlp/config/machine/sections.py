@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wtemlp.config.keys.machine import Stage
+from wtemlp.config.machine.own_programs import with_front_ends
 from wtemlp.config.machine.queue_flags import idle_flags, refuse_flags
 from wtemlp.config.machine.shapes import in_one_shape
 from wtemlp.config.machine.shell_command import dash_or_comment, parts_of, take_apart
@@ -45,7 +46,8 @@ def load_machines(path: Path, root: Path) -> Machines:
     Returns
     -------
     Machines
-        What the file says, dpdispatcher's defaults filled in.
+        What the file says, dpdispatcher's defaults filled in; wtemlp's front ends of ``dp`` and
+        ``lmp`` where they do the same.
 
     Raises
     ------
@@ -55,8 +57,7 @@ def load_machines(path: Path, root: Path) -> Machines:
     machines, ignored, problems = examine_machines(path)
     for problem in problems:
         raise problem
-    machines = replace(machines, warnings=tuple(map(str, ignored)))
-    return machines
+    return replace(machines, warnings=tuple(map(str, ignored)))
 
 
 def examine_machines(
@@ -117,6 +118,7 @@ def examine_machines(
         deepmd_version=data["deepmd_version"],
         mdata=adapter.flat_mdata(_without_user_files(data.data)),
     )
+    machines = with_front_ends(machines)
     idle = [e for stage in Stage for e in idle_flags(data.section(stage).section("resources"))]
     return machines, (*shape.ignored, *map(shape.as_written, idle)), problems
 

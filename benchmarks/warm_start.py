@@ -23,6 +23,13 @@ otherwise because of them is not seen.
 - ``slow``: the same with start_lr 1e-3;
 - ``even``: as ``warm``, but all frames alike (``auto:1``).
 
+Added after the first replicate, in which ``warm`` had lost the energies, and no part of the
+endpoints: a loss that weighs energies from the beginning, as DP-GEN's
+``training_reuse_start_pref_*`` can (``both``: 1 and 100 in the place of 0.1 and 1000, all frames
+alike; ``end``, ``end3``: 10 and 10, the weights at the end of a training, start_lr 1e-3 and 3e-3;
+``endhalf``: that with half the steps); and ``all``: all steps from the last models, start_lr 3e-3,
+all frames alike.
+
 The first iteration's models are the same in all arms.  Those from random numbers are trained in
 the first and the fifth alone, for none is needed for the next.  A run whose last training alone is
 from random numbers would end with the models of ``scratch``, for the data are the same.
@@ -94,6 +101,7 @@ class Arm:
     share: float  #: of all steps
     start_lr: float | None = None  #: None: the file's
     new_to_old: float | None = None  #: how often new frames are drawn; None: from random numbers
+    start_pref: tuple[float, float] | None = None  #: of energies and forces; None: the file's
 
 
 ARMS = {
@@ -102,6 +110,11 @@ ARMS = {
     "warm": Arm(1 / 4, 3e-3, 10),
     "slow": Arm(1 / 4, 1e-3, 10),
     "even": Arm(1 / 4, 3e-3, 1),
+    "both": Arm(1 / 4, 3e-3, 1, (1, 100)),
+    "end": Arm(1 / 4, 1e-3, 10, (10, 10)),
+    "end3": Arm(1 / 4, 3e-3, 10, (10, 10)),
+    "endhalf": Arm(1 / 2, 3e-3, 10, (10, 10)),
+    "all": Arm(1, 3e-3, 1),
 }
 
 
@@ -211,6 +224,9 @@ def training_input(one: Training, systems: Sequence[Path], frames: Sequence[int]
         data["auto_prob"] = f"prob_sys_size; 0:{n - 1}:{share:f}; {n - 1}:{n}:{1 - share:f}"
     if one.rule.start_lr is not None:
         content["learning_rate"]["start_lr"] = one.rule.start_lr
+    if one.rule.start_pref is not None:
+        energy, force = one.rule.start_pref
+        content["loss"] |= {"start_pref_e": energy, "start_pref_f": force}
     content["training"] |= {
         "training_data": data,
         "seed": derive_seed(one.seed, "training", one.iteration, one.model),

@@ -152,9 +152,9 @@ def compared(data: Mapping[int, Replicate], iteration: int) -> list[str]:
         cells = []
         for arm in arms:
             found = against(data, arm, iteration, one, 0.95)
-            cells.append(
-                f"{one.text(found.mean)} ({one.text(found.low)} to {one.text(found.high)})"
-            )
+            known = np.isfinite(found.low)
+            span = f"{one.text(found.low)} to {one.text(found.high)}" if known else "?"
+            cells.append(f"{one.text(found.mean)} ({span})")
         lines.append(f"| {one.name} | {' | '.join(cells)} |")
     return lines
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.support.loop_runs import PARAM, machine
+from wtemlp.config.machine.sections import load_machines
 from wtemlp.config.schema.read_files import Kind, read_object
 from wtemlp.core.errors import InputError
 from wtemlp.preflight.checks import check_everything
@@ -50,6 +51,10 @@ BROKEN = {
     "a dot": ("1,", ".5,", 3, "write the number"),
     "a zero in front": ("1,", "01,", 3, "write the number 01 as JSON has it"),
     "a number in groups": ("1,", "1_000,", 3, "write the number 1_000 as JSON has it"),
+    "a dot at the end": ("1,", "1.,", 3, "write the number 1. as JSON has it.*both sides of a dot"),
+    "a tab in a text": ("x y", "x\ty", 5, r'write a tab in a text as "\\t"'),
+    "half of a character": ("x y", r"\ud800", None, "text has half of a character"),
+    "yaml": ("{\n", "type_map:\n", 1, r"JSON begins with \{.*YAML .yaml"),
     "arithmetic": ("1,", "4/2,", 3, "write the number 4/2 as JSON has it"),
     "dots": ('"seed"', '...\n "seed"', 3, "write what the three dots stand for"),
     "a conflict": ('"seed"', '<<<<<<< HEAD\n "seed"', 3, "a conflict of two versions"),
@@ -91,6 +96,10 @@ def test_json_mistakes_are_told_with_line_and_guess(tmp_path, name):
         ("a: 1\nb\nc: 2\n", "a colon, and a space behind it, is missing"),
         ("a: 1\na: 2\n", "duplicate key"),
         ("1: 2\n", "[1]: the key is not a text"),
+        ("a:\n - *.POSCAR\n", "a text that begins with a sign like * or % must be in quotes"),
+        ("a: %x\n", "a text that begins with a sign like * or % must be in quotes"),
+        (r'a: "C:\xyz"', "a backslash in double quotes must be written twice"),
+        ("a: 1\n---\nb: 2\n", "line 2, column 1: but found another document; there must be one"),
     ],
 )
 def test_yaml_mistakes_are_told_with_line_and_guess(tmp_path, text, words):
@@ -100,6 +109,40 @@ def test_yaml_mistakes_are_told_with_line_and_guess(tmp_path, text, words):
     said = str(caught.value)
     assert words in said and "\n" not in said
     assert "line " in said or "the key" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: {b: 2001-01-01}\n", 'a.b = "2001-01-01"; write a text in quotes'),
+        ("a: !!set {b}\n", "write a text in quotes"),
+        ("a: !!binary aGVsbG8=\n", "write a text in quotes"),
+        ("a: &x\n - *x\n", "nested too deeply, or within itself"),
+    ],
+)
+def test_what_yaml_has_and_json_has_not_is_refused(tmp_path, text, words):
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(InputError, match=re.escape(words)):
+        read_object(tmp_path / "p.yaml", Kind.RUN)
+
+
+def test_an_alias_is_a_copy(tmp_path):
+    """What a command prepares went into the jobs of all stages that shared its resources."""
+    (tmp_path / "machine.yaml").write_text(
+        """
+train:
+  command: module load cuda; dp
+  machine: &here {batch_type: Shell, context_type: LazyLocalContext}
+  resources: &one {number_node: 1, cpu_per_node: 1, group_size: 1, queue_name: ""}
+model_devi: {command: export A=1; lmp, machine: *here, resources: *one}
+fp: {command: vasp, machine: *here, resources: {<<: *one, group_size: 2}}
+"""
+    )
+    machines = load_machines(tmp_path / "machine.yaml", tmp_path)
+    stages = (machines.train, machines.model_devi, machines.fp)
+    prepared = [stage.resources.get("prepend_script", []) for stage in stages]
+    assert prepared == [["module load cuda"], ["export A=1"], []]
+    assert [stage.resources["group_size"] for stage in stages] == [1, 1, 2]
 
 
 PARAMETERS, MACHINE, INIT = {"type_map": [], "model_devi_jobs": []}, {"fp": {}}, {"n_molecules": 3}

@@ -87,6 +87,16 @@ ACCEPTED = {
     "no cores": three(fp=part(resources={"cpu_per_node": 0, "gpu_per_node": 1})),
     "user's files": three(fp=part(user_forward_files=["vdw.bin"], user_backward_files=["x"])),
     "another export": three(train=part(export_command="dp --pt")),
+    "a command behind the options": three(
+        fp=part(resources={"custom_flags": ["#PBS -A x", "ml y"]})
+    ),
+    "a shell that hands arguments on": three(train=part(command="bash -c 'dp \"$@\"' bash")),
+    "a script in two parts": three(
+        fp=part(resources={"prepend_script": ["if true; then"], "append_script": ["fi"]})
+    ),
+    "an IPv6 address": three(
+        fp=part(SSH | {"remote_profile": SSH["remote_profile"] | {"hostname": "fe80::1"}})
+    ),
     "calypso": three(model_devi=part(calypso_path="/opt", deepmdkit_python="python")),
     "key of machine in resources": three(fp=part(resources={"local_root": "./"})),
 }
@@ -126,8 +136,10 @@ def test_what_has_no_effect_is_told(tmp_path):
 
 
 def test_options_of_another_queue_are_told(tmp_path):
-    data = three(fp=part(resources={"custom_flags": ["#SBATCH -t 1:00:00", "#PBS -A x"]}))
-    _, (told,), _ = examine_machines(file_of(tmp_path, data))
+    data = three(
+        fp=part(resources={"custom_flags": ["#SBATCH -t 1:00:00", "#PBS -A x", "#pbs -m n"]})
+    )
+    _, (told, _), _ = examine_machines(file_of(tmp_path, data))
     assert 'custom_flags[0] = "#SBATCH -t 1:00:00"; has no effect: options of this queue' in str(
         told
     )
@@ -175,6 +187,54 @@ REFUSED = {
         three(fp=part(command="mpirun \u2013n 4 vasp")),
         "begins with a dash of a word processor",
     ),
+    "a blank of a word processor": (
+        three(fp=part(command="mpirun\u00a0-n 4 vasp")),
+        "has a blank or quote of a word processor",
+    ),
+    "a pipe into nothing": (
+        three(fp=part(command="vasp |")),
+        'fp.command = "vasp |"; no shell can read it: syntax error',
+    ),
+    "a bracket": (three(fp=part(command="vasp (std)")), "no shell can read it: syntax error near"),
+    "nothing to redirect to": (three(train=part(command="dp >")), "no shell can read it"),
+    "a sub-shell with arguments": (three(train=part(command="(dp)")), "must be one program"),
+    "a semicolon": (three(train=part(command="dp ;")), "must be one program"),
+    "a shell without the arguments": (
+        three(train=part(command="singularity exec d.sif bash -lc 'source e.sh; dp'")),
+        "drops the arguments that are put behind it: write",
+    ),
+    "a quote in a script": (
+        three(fp=part(resources={"prepend_script": ["ulimit -s 1", "echo 'x"]})),
+        'prepend_script = ["ulimit -s 1", "echo \'x"]; no shell can read it',
+    ),
+    "a text without an end": (
+        three(fp=part(resources={"prepend_script": ["cat > a <<EOF", "x"]})),
+        "no shell can read it: warning: here-document",
+    ),
+    "a line that takes in the next": (
+        three(fp=part(resources={"prepend_script": ["export A=1 \\"]})),
+        "the backslash at its end takes the line after it in",
+    ),
+    "a script at the end": (
+        three(fp=part(resources={"prepend_script": ["true"], "append_script": ["fi"]})),
+        'append_script = ["fi"]; no shell can read it',
+    ),
+    "an option without a hash": (
+        three(fp=part(resources={"custom_flags": ["PBS -A x"]})),
+        'custom_flags[0] = "PBS -A x"; is no option of the queue: begin it with "#PBS"',
+    ),
+    "a command among options": (
+        three(fp=part(resources={"custom_flags": ["#PBS -A x", "ulimit -s 1", "#PBS -m n"]})),
+        'custom_flags[1] = "ulimit -s 1"; is a command, behind which no queue reads options',
+    ),
+    "a port in a host": (
+        three(fp=part(SSH | {"remote_profile": SSH["remote_profile"] | {"hostname": "h:2222"}})),
+        "must be the host alone: the user is username, the port is port",
+    ),
+    "no host": (
+        three(fp=part(SSH | {"remote_profile": SSH["remote_profile"] | {"hostname": ""}})),
+        "fp.machine.remote_profile.hostname; must be the host alone",
+    ),
     "a login for a host": (
         three(fp=part(SSH | {"remote_profile": SSH["remote_profile"] | {"hostname": "me@h"}})),
         "fp.machine.remote_profile.hostname; must be the host alone",
@@ -193,6 +253,7 @@ def test_what_is_refused(tmp_path, data, words):
 NOT_RUN = {
     "a place-holder": (three(fp=part(SSH | {"remote_root": "WORK"})), 'remote_root = "WORK"'),
     "no folder": (three(fp=part(SSH | {"remote_root": None})), "fp.machine.remote_root is missing"),
+    "a variable alone": (three(train=part(command="OMP_NUM_THREADS=1")), "must be the command of"),
     "no command": (three(fp=part(command="")), 'fp.command = ""; must be the command'),
     "no GPU to share": (
         three(fp=part(resources={"strategy": {"if_cuda_multi_devices": True}})),
@@ -219,3 +280,9 @@ def test_what_is_well_formed_but_not_run(tmp_path, monkeypatch, capsys, data, wo
     said = capsys.readouterr().out
     assert end.value.code == 0 and words in said and "hunter2" not in said
     assert "machine.json: is well-formed" in said
+
+
+def test_a_line_end_behind_a_command_is_dropped(tmp_path):
+    """As YAML's ``|`` leaves it: its arguments would be a command of their own."""
+    machines = load_machines(file_of(tmp_path, three(train=part(command="dp\n"))), tmp_path)
+    assert machines.train.command == machines.mdata["train_command"] == "dp"

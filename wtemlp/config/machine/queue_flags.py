@@ -33,9 +33,16 @@ def refuse_flags(resources: Section) -> None:
     if len(queue.split()) > 1 or queue.startswith("-"):
         raise resources.wrong("queue_name", "must be the name alone; options are custom_flags")
     mark = _mark(resources)
-    for index, line in _lines(resources):
-        if line.startswith("-"):
+    lines = list(_lines(resources))
+    last = max(
+        (n for n, (_, line) in enumerate(lines) if mark and line.startswith(mark)), default=0
+    )
+    for place, (index, line) in enumerate(lines):
+        if line.startswith("-") or (mark and line.upper().startswith(f"{mark[1:]} ")):
             remedy = f'is no option of the queue: begin it with "{mark or "#"}"'
+            raise resources.wrong("custom_flags", remedy, index)
+        if line and not line.startswith("#") and place < last:
+            remedy = "is a command, behind which no queue reads options: move it to prepend_script"
             raise resources.wrong("custom_flags", remedy, index)
         if _ARRAY.match(line):
             remedy = "makes several jobs of one, which would all do the same tasks: remove it"
@@ -43,11 +50,11 @@ def refuse_flags(resources: Section) -> None:
 
 
 def idle_flags(resources: Section) -> Iterator[InputError]:
-    """Options of another queue than that which gets them: nobody reads them."""
+    """Options that nobody reads: of another queue than that which gets them, in small letters."""
     mark = _mark(resources)
     for index, line in _lines(resources):
-        others = [other for other in _MARKS.values() if line.startswith(f"{other} ")]
-        if mark and others and mark not in others:
+        others = [other for other in _MARKS.values() if line.upper().startswith(f"{other} ")]
+        if mark and others and not line.startswith(mark):
             remedy = f'has no effect: options of this queue begin with "{mark}"'
             yield resources.wrong("custom_flags", remedy, index)
 

@@ -12,7 +12,14 @@ from wtemlp.config.keys.machine import Stage
 from wtemlp.config.machine.own_programs import with_front_ends
 from wtemlp.config.machine.queue_flags import idle_flags, refuse_flags
 from wtemlp.config.machine.shapes import in_one_shape
-from wtemlp.config.machine.shell_command import dash_or_comment, parts_of, take_apart
+from wtemlp.config.machine.shell_command import (
+    dash_or_comment,
+    drops_arguments,
+    parts_of,
+    program_words,
+    syntax_error,
+    take_apart,
+)
 from wtemlp.config.records import Machines, MachineSection
 from wtemlp.config.schema.dpgen_schema import machine_schema
 from wtemlp.config.schema.messages import validated
@@ -30,6 +37,8 @@ _STATIC = {
 }
 #: In a value that a shell would expand, and that dpdispatcher hands on as it is.
 _EXPANDED = re.compile(r"\$(\w|\{|\()|`")
+#: A user, a port or a protocol beside the name of a host; an IPv6 address has several colons.
+_NO_HOST = re.compile(r"[@\s/]|^[^:]*:[^:]*$|^-|^$")
 _HOME = re.compile(r"(^|:)~(/|:|$)")
 
 
@@ -149,7 +158,7 @@ def _problems_with_versions(data: Section) -> Iterator[NotRunnable]:
 def _record(section: Section, stage: Stage) -> MachineSection:
     return MachineSection(
         stage=stage,
-        command=section["command"].strip(),
+        command=section["command"],
         machine=section["machine"],
         resources=section["resources"],
         user_forward_files=tuple(section.get("user_forward_files", ())),
@@ -164,12 +173,26 @@ def _check_values(section: Section) -> None:
     except ValueError as error:
         raise section.wrong("command", f"correct its quotes ({error})") from error
     resources, machine = section.section("resources"), section.section("machine")
+    _refuse_what_no_shell_reads(section)
     _check_resources(resources)
     refuse_flags(resources)
-    host = (machine.get("remote_profile") or {}).get("hostname", "")
-    if isinstance(host, str) and re.search(r"[@\s]", host):
+    host = (machine.get("remote_profile") or {}).get("hostname")
+    if isinstance(host, str) and _NO_HOST.search(host):
         profile = machine.section("remote_profile")
-        raise profile.wrong("hostname", "must be the host alone: the user is username")
+        remedy = "must be the host alone: the user is username, the port is port"
+        raise profile.wrong("hostname", remedy)
+
+
+def _refuse_what_no_shell_reads(section: Section) -> None:
+    """A job script with a mistake in it fails whole, and only in the queue."""
+    if said := syntax_error(section["command"].strip()):
+        raise section.wrong("command", f"no shell can read it: {said}")
+    resources = section.section("resources")
+    before, after = ("\n".join(resources.get(f"{when}pend_script") or ()) for when in ("pre", "ap"))
+    tasks = "" if before.endswith("\\") else f"\n:\n{after}"
+    if said := syntax_error(before + tasks):
+        key = "prepend_script" if syntax_error(before) else "append_script"
+        raise resources.wrong(key, f"no shell can read it: {said}")
 
 
 def _refuse_zero_bytes(section: Section) -> None:
@@ -192,7 +215,7 @@ def _refuse_zero_bytes(section: Section) -> None:
 
 def _problems(section: Section) -> Iterator[NotRunnable]:
     """What DP-GEN's schema lets pass, and no task can be run with."""
-    if not section["command"].strip():
+    if not program_words(section["command"]):
         yield NotRunnable.of(section.wrong("command", "must be the command of the program"))
     machine = section.section("machine")
     context = machine["context_type"].lower().removesuffix("context")
@@ -216,7 +239,8 @@ def _problems(section: Section) -> Iterator[NotRunnable]:
 
 def _prepare_in_the_job(section: dict[str, Any]) -> None:
     """Move what a command prepares into the job script, which runs it once and before all."""
-    lines, section["command"] = take_apart(section["command"])
+    lines, rest = take_apart(section["command"])
+    section["command"] = rest.strip() or section["command"]
     if lines:
         resources = section["resources"]
         resources["prepend_script"] = [*resources.get("prepend_script", ()), *lines]
@@ -230,7 +254,14 @@ def _refuse_several_programs(section: Section) -> None:
         raise section.wrong("command", found)
     if parts and parts[-1].operator == "&":
         raise section.wrong("command", "runs behind the shell's back: remove the &")
-    if stage != "fp" and len(parts) > 1:
+    if stage != "fp" and drops_arguments(command):
+        remedy = (
+            'drops the arguments that are put behind it: write "$@" behind the program, and a word '
+            "behind the quotes, as bash -c 'dp \"$@\"' bash"
+        )
+        raise section.wrong("command", remedy)
+    several = len(parts) > 1 or (parts and parts[-1].operator)
+    if stage != "fp" and (several or syntax_error(f"{command} x")):
         remedy = (
             "must be one program, arguments are put behind it: write what comes before it into "
             f"{stage}.resources.prepend_script, or all of it into a script of your own"

@@ -6,6 +6,7 @@ program.  What people write before it to prepare the shell belongs to the whole 
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -26,6 +27,9 @@ _OF_MPI = frozenset(
         "srun",
     }
 )
+_PRINTED = re.compile("[\u00a0\u2007\u2009\u200b\u202f\ufeff\u2018\u2019\u201c\u201d]")
+#: A shell that is given what to run, and drops what is put behind it.
+_GIVEN = re.compile(r"(?:^|[\s/])(?:ba|da|k|z)?sh\s+(?:-\w+\s+)*-\w*c\s")
 #: Programs that start others: the engine's own word comes later.
 LAUNCHERS = _OF_MPI | {"env", "nice", "numactl", "taskset", "time", "timeout"}
 _RANKS = re.compile(r"--?(?:ntasks|np|n)(?:=(\S+)|(\d+))?$")
@@ -118,9 +122,39 @@ def dash_or_comment(command: str, comments: bool) -> str:
     for word in filter(None, shlex.split(command)):
         if word[0] in "\u2010\u2011\u2012\u2013\u2014\u2212":
             return f'"{word}" begins with a dash of a word processor: write "-"'
+        if word[0] != "#" and _PRINTED.search(word):
+            return f'"{word}" has a blank or quote of a word processor: write a plain one'
         if word[0] == "#" and comments:
             return "ends in a comment, and so would the arguments behind it: remove it"
     return ""
+
+
+def drops_arguments(command: str) -> bool:
+    """Whether a command runs ``sh -c '...'`` with a text that takes no arguments."""
+    return bool(_GIVEN.search(command)) and not re.search(r"\$\{?[@*1]", command)
+
+
+def syntax_error(text: str) -> str:
+    """What bash says of lines that it cannot read; "": it can, or there is no bash here.
+
+    Parameters
+    ----------
+    text : str
+        As it stands in a job script: other lines follow.
+    """
+    if text.rstrip("\n").endswith("\\"):
+        return "the backslash at its end takes the line after it in"
+    if not text.strip():
+        return ""
+    words = ("bash", "-O", "extglob", "-n")
+    try:
+        done = subprocess.run(
+            words, input=text, capture_output=True, text=True, env={"LC_ALL": "C"}, check=False
+        )
+    except OSError:
+        return ""
+    said = [line for line in done.stderr.splitlines() if done.returncode or "here-doc" in line]
+    return re.sub(r"^bash: (line \d+: )?", "", said[0]) if said else ""
 
 
 def take_apart(command: str) -> tuple[list[str], str]:

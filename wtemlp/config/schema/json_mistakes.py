@@ -46,6 +46,8 @@ def guess(text: str, error: json.JSONDecodeError) -> str:
     before = _look(text, error.pos)
     here, rest = text[error.pos : error.pos + 1], text[error.pos :]
     if error.msg.startswith("Invalid control character"):
+        if here == "\t":
+            return 'write a tab in a text as "\\t", or a blank for it'
         return _missing_quote(text, before.string, error)
     if error.msg.startswith("Unterminated string"):
         return _missing_quote(text, error.pos, error)
@@ -55,6 +57,8 @@ def guess(text: str, error: json.JSONDecodeError) -> str:
         return words
     if error.msg.startswith("Extra data"):
         return _after_the_end(text, here)
+    if before.last < 0 and before.string is None and here:
+        return "JSON begins with {: write it, or name a file in YAML .yaml"
     if not here:
         return _unclosed(text, before)
     last = text[before.last] if before.last >= 0 else ""
@@ -172,7 +176,10 @@ def _no_comma(text: str, before: _Before, at: int, word: str) -> str:
     if text[at - 1 : at].isdigit() and not here.isspace() and here not in '"[{:;':
         begin = _NUMBER_BEFORE.search(text, 0, at)
         whole = (begin[0] if begin else "") + (_NUMBER_AFTER.match(text, at) or [""])[0]
-        return f"write the number {whole} as JSON has it: no zero in front, digits alone"
+        return (
+            f"write the number {whole} as JSON has it: no zero in front, digits alone, and on "
+            "both sides of a dot"
+        )
     if here == ":":
         return "a key and its value need braces around them: { for [; or a quote is missing before"
     if here == '"' or here in "{[-" or word[:1].isdigit():

@@ -74,7 +74,11 @@ def read_object(path: Path, wanted: Kind) -> dict[str, Any]:
         raise InputError(str(path), "not a text file", "must be JSON in UTF-8") from None
     except OSError as error:
         raise InputError(str(path), f"cannot be read ({error.strerror})") from None
-    data = _parse_yaml(path, text) if path.suffix in (".yaml", ".yml") else _parse_json(path, text)
+    parse = _parse_yaml if path.suffix in (".yaml", ".yml") else _parse_json
+    try:
+        data = _plain(path, parse(path, text))
+    except RecursionError:
+        raise InputError(path.name, "nested too deeply, or within itself") from None
     if not isinstance(data, dict):
         kind = {list: "a list", str: "a string", type(None): "nothing"}.get(type(data), "a value")
         raise InputError(path.name, f"holds {kind}", 'must be one object: {"key": value, ...}')
@@ -143,8 +147,6 @@ def _parse_json(path: Path, text: str) -> Any:
         said = "there is a byte order mark" if text.startswith("\ufeff") else error.msg
         remedy = json_mistakes.guess(text, error)
         raise InputError(path.name, f"not valid JSON: {where}: {said}", remedy) from None
-    except RecursionError:
-        raise InputError(path.name, "not valid JSON: nested too deeply") from None
 
 
 def _parse_yaml(path: Path, text: str) -> Any:
@@ -152,9 +154,7 @@ def _parse_yaml(path: Path, text: str) -> Any:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        data = YAML(typ="safe", pure=True).load(text)
-        _refuse_infinite(path, data)
-        return data
+        return YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -163,7 +163,7 @@ def _parse_yaml(path: Path, text: str) -> Any:
     except YAMLError as error:
         problem = f"not valid YAML: {str(error).splitlines()[0]}"
         raise InputError(path.name, problem, "correct the text") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(path.name, f"not valid YAML: {error}", "correct the text") from None
 
 
@@ -173,6 +173,14 @@ def _yaml_guess(text: str, error: Any) -> str:
     opened = f"line {mark.line + 1}" if mark else "a line before"
     if "\\t" in said:
         return "indent by spaces, YAML allows no tabs"
+    if "cannot start any token" in said or "undefined alias" in said:
+        return "a text that begins with a sign like * or % must be in quotes"
+    if "escape" in said:
+        return "a backslash in double quotes must be written twice"
+    if "duplicate" in said:
+        return "remove one of them"
+    if "another document" in said:
+        return "there must be one object in the file, and nothing behind it"
     if "flow sequence" in str(error.context) or "flow mapping" in str(error.context):
         return f"a bracket of {opened} is not closed, or a comma is missing"
     if "quoted scalar" in str(error.context):
@@ -184,16 +192,26 @@ def _yaml_guess(text: str, error: Any) -> str:
     return "correct the text there"
 
 
-def _refuse_infinite(path: Path, value: Any, keys: tuple[str | int, ...] = ()) -> None:
-    """YAML has words for what is no number (.inf, .nan), and reads 1e400 as one."""
+def _plain(path: Path, value: Any, keys: tuple[str | int, ...] = ()) -> Any:
+    """A value made anew of what JSON has, each place with lists and objects of its own.
+
+    YAML has words for what is no number (.inf, .nan), reads 1e400 as one, dates and sets, and an
+    alias is the very object of its anchor: what is filled in at one place would be at the other.
+    """
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                where = key_path((*keys, str(key)))
+                raise InputError(path.name, f"{where}: the key is not a text", "write it in quotes")
+        return {key: _plain(path, item, (*keys, key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(path, item, (*keys, index)) for index, item in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
         raise wrong_value(path.name, keys, value, _FINITE)
     if isinstance(value, int) and abs(value) >= 10**MAX_DIGITS:
         raise InputError(path.name, f"{key_path(keys)} is too large", _FINITE)
-    if isinstance(value, (dict, list)):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, item in items:
-            if isinstance(value, dict) and not isinstance(key, str):
-                where = key_path((*keys, str(key)))
-                raise InputError(path.name, f"{where}: the key is not a text", "write it in quotes")
-            _refuse_infinite(path, item, (*keys, key))
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InputError(path.name, f"{key_path(keys)} has half of a character", "write it whole")
+    if not isinstance(value, str | int | float | None):
+        raise wrong_value(path.name, keys, str(value), "write a text in quotes")
+    return value

@@ -427,6 +427,11 @@ WRONG = [
     ({"convergence.iterations": 0}, ["convergence.iterations = 0; must be a positive integer"]),
     ({JOB + "nsteps": 0}, ["model_devi_jobs[0].nsteps = 0; must be a positive integer"]),
     ({JOB + "nsteps": 10}, ["model_devi_jobs[0].trj_freq = 20; must not be above nsteps (10)"]),
+    ({"model_devi_v_trust_hi": -1}, ["model_devi_v_trust_hi = -1; must be above 0 (eV/atom)"]),
+    (
+        {"model_devi_skip": 5000},
+        ["model_devi_skip = 5000; must not be above the last step of model_devi_jobs[0] (3000)"],
+    ),
     ({JOB + "nsteps": 2010}, ["[0].nsteps = 2010; must be a multiple of trj_freq (20)"]),
     ({JOB + "trj_freq": -5}, ["model_devi_jobs[0].trj_freq = -5; must be a positive integer"]),
     ({JOB + "temps": []}, ["model_devi_jobs[0].temps = []; must have one temperature"]),

@@ -284,5 +284,5 @@ def test_what_is_well_formed_but_not_run(tmp_path, monkeypatch, capsys, data, wo
 
 def test_a_line_end_behind_a_command_is_dropped(tmp_path):
     """As YAML's ``|`` leaves it: its arguments would be a command of their own."""
-    machines = load_machines(file_of(tmp_path, three(train=part(command="dp\n"))), tmp_path)
-    assert machines.train.command == machines.mdata["train_command"] == "dp"
+    machines = load_machines(file_of(tmp_path, three(train=part(command="mydp\n"))), tmp_path)
+    assert machines.train.command == machines.mdata["train_command"] == "mydp"

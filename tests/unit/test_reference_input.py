@@ -99,6 +99,11 @@ def test_a_force_field_holds_no_more_than_that(root, line, said):
         ({"fixes": ["fix b all temp/csvr 1 1 1 1"]}, "temp/csvr is no part of a force field"),
         ({"topology": "none.data"}, 'topology = "none.data"; no such file in'),
         ({"lines": ["pair_style sw", "pair_coeff * * no.sw O H"]}, '"no.sw"; names no.sw, which'),
+        ({"lines": [*LINES, "pair_coeff 1 1 &"]}, "ends in &, and no line follows"),
+        ({"lines": [*LINES, "neighbor 1 bin\nrun 1"]}, 'lines = "run 1"; remove it'),
+        ({"fixes": [""]}, 'fixes[0] = ""; must be a LAMMPS command'),
+        ({"masses": {"h": 2.0}}, 'masses = {"h": 2.0}; has h, which is no element of type_map'),
+        ({"masses": {"H": -1}}, "must be a positive number (g/mol) for each element, as of H"),
         ({"line": []}, 'force_field.line = []; unknown key, did you mean "lines"?'),
     ],
 )
@@ -125,6 +130,12 @@ def test_fixes_of_a_force_field_are_let_through():
     good = "fix q all qeq/reaxff 1 0.0 10.0 1e-6 reaxff"
     assert force_fields.fix_problem(good) is None
     assert force_fields.fix_problem("fix_modify q energy yes") is not None
+
+
+def test_comments_and_lines_that_go_on_are_taken(root):
+    lines = [*LINES, "# mine", "  # mine, too", "pair_coeff 1 1 &", "0.1 2.0 # O", ""]
+    read = load(root, {**GOOD, **lammps(lines=lines)}).reference
+    assert force_fields.commands(read, root)[2:] == ("pair_coeff 1 1 0.1 2.0",)
 
 
 def test_commands_are_read_from_a_file_and_across_lines(tmp_path):

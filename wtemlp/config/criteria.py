@@ -93,6 +93,8 @@ def _levels(
         low, high = lo[system], hi[system]
         if not low >= 0:
             raise given[0].wrong(keys[0], f"must be 0 or more ({unit})")
+        if not high > 0:
+            raise given[1].wrong(keys[1], f"must be above 0 ({unit}): no frame would be below it")
         if (of_virial and low >= OFF) or params.get(_ADAPTIVE):
             continue  # there is no such level
         if not low < high:

@@ -9,7 +9,7 @@ from wtemlp.config.keys.wte import MIN_OPES_UPDATES, UNBIASED, Method, WteBlock
 from wtemlp.config.plain_md import first_quarter, refuse_with_bias, setting, whose_script
 from wtemlp.config.records import DPGEN, OWN, ExploreJob
 from wtemlp.config.schema.dpgen_schema import ENGINE, engine_of
-from wtemlp.config.schema.section import Section
+from wtemlp.config.schema.section import Section, key_path
 from wtemlp.config.templates.job import read_dpgens, with_template
 from wtemlp.config.wte import read_wte
 from wtemlp.core.errors import NotRunnable
@@ -59,6 +59,12 @@ def read_job(params: Section, job: Section, root: Path) -> ExploreJob:
     else:
         refuse_with_bias(params, job)
         wte = _biased(job, nsteps, trj_freq, root)
+    last = nsteps + (wte.nvt_steps if script == OWN else 0)
+    if params.get("model_devi_skip", 0) > last:
+        remedy = (
+            f"must not be above the last step of {key_path(job.path)} ({last}): no frame is left"
+        )
+        raise params.wrong("model_devi_skip", remedy)
     record = ExploreJob(
         sys_idx=read_sys_idx(job, len(params["sys_configs"])),
         temps_K=_temps(params, job),

@@ -59,8 +59,9 @@ class SeveralErrors(InputError):
 
 
 def together(errors: Sequence[InputError]) -> InputError:
-    """One error of one or more."""
-    return errors[0] if len(errors) == 1 else SeveralErrors(errors)
+    """One error of one or more, each of which is told once."""
+    each = list({str(error): error for error in errors}.values())
+    return each[0] if len(each) == 1 else SeveralErrors(each)
 
 
 class NotRunnable(InputError):

@@ -55,6 +55,11 @@ def commands(force_field: OwnForceField, root: Path) -> tuple[str, ...]:
     text = "\n".join(force_field.lines)
     if force_field.file:
         text = (root / force_field.file).read_text()
+    return commands_of(text)
+
+
+def commands_of(text: str) -> tuple[str, ...]:
+    """The commands of a text, without comments, those that ``&`` goes on with joined."""
     lines = (line.partition("#")[0].rstrip() for line in text.splitlines())
     joined = "\n".join(lines).replace("&\n", " ")
     return tuple(" ".join(line.split()) for line in joined.splitlines() if line.strip())
@@ -63,6 +68,8 @@ def commands(force_field: OwnForceField, root: Path) -> tuple[str, ...]:
 def line_problem(line: str) -> str | None:
     """Why a command is no part of a force field, and what to do; None if it is one."""
     word = line.split()[0]
+    if line.endswith("&"):
+        return "ends in &, and no line follows"
     if word in BEFORE | AFTER:
         if word == "variable" and line.split()[2:3] not in (["equal"], ["index"], ["string"]):
             return "only variables of the styles equal, index and string"
@@ -74,8 +81,8 @@ def line_problem(line: str) -> str | None:
 
 def fix_problem(line: str) -> str | None:
     """Why a fix is no part of a force field; None if it may be one."""
-    words = line.split()
-    if words[0] != "fix" or len(words) < 4:
+    words = line.partition("#")[0].split()
+    if words[:1] != ["fix"] or len(words) < 4:
         return "must be a LAMMPS command: fix ID all STYLE ..."
     style = words[3].split("/kk")[0]
     if any(style == one or style.startswith(f"{one.rstrip('/')}/") for one in _FIXES.split()):

@@ -17,7 +17,7 @@ from wtemlp.config.reference import force_fields
 from wtemlp.config.reference.frozen_model import type_map_of
 from wtemlp.config.schema.dpgen_schema import ASE, DEEPMD, LAMMPS, OWN_STYLES, SAMPLER
 from wtemlp.config.schema.own_keys import read
-from wtemlp.config.schema.section import Section
+from wtemlp.config.schema.section import Section, is_number
 from wtemlp.core.errors import InputError
 from wtemlp.structures.topology import read_topology
 
@@ -112,9 +112,10 @@ def _check_own(
         raise keys.missing("lines", "give the commands of the force field, or their file, not both")
     if remedy := force_fields.style_problem(method.atom_style):
         raise keys.wrong("atom_style", remedy)
-    for index, line in enumerate(method.lines):
-        if line.strip() and (remedy := force_fields.line_problem(line.partition("#")[0] or "set")):
-            raise keys.wrong("lines", remedy, index)
+    for line in force_fields.commands_of("\n".join(method.lines)):
+        if remedy := force_fields.line_problem(line):
+            index = method.lines.index(line) if line in method.lines else None
+            raise keys.wrong("lines", remedy, index, line)
     for index, line in enumerate(method.fixes):
         if remedy := force_fields.fix_problem(line):
             raise keys.wrong("fixes", remedy, index)
@@ -122,8 +123,11 @@ def _check_own(
         raise keys.wrong("elements", f"has no {lacking[0]}, which type_map has: {_LAMMPS_TYPES}")
     for key in ("charges", "masses"):
         for name, number in keys.get(key, {}).items():
-            if isinstance(number, bool) or not isinstance(number, int | float):
-                raise keys.wrong(key, f"must be a number for each element, as of {name}")
+            if not is_number(number) or (key == "masses" and number <= 0):
+                kind = "a positive number (g/mol)" if key == "masses" else "a number (e)"
+                raise keys.wrong(key, f"must be {kind} for each element, as of {name}")
+            if name not in (*type_map, *method.elements):
+                raise keys.wrong(key, f"has {name}, which is no element of type_map: correct it")
     if method.topology:
         if method.charges:
             raise keys.wrong("charges", "not with a topology, whose atoms have charges: remove it")

@@ -46,8 +46,6 @@ def guess(text: str, error: json.JSONDecodeError) -> str:
     before = _look(text, error.pos)
     here, rest = text[error.pos : error.pos + 1], text[error.pos :]
     if error.msg.startswith("Invalid control character"):
-        if here == "\t":
-            return 'write a tab in a text as "\\t", or a blank for it'
         return _missing_quote(text, before.string, error)
     if error.msg.startswith("Unterminated string"):
         return _missing_quote(text, error.pos, error)
@@ -140,6 +138,8 @@ def _line(text: str, place: int) -> int:
 
 
 def _missing_quote(text: str, start: int | None, error: json.JSONDecodeError) -> str:
+    if text[error.pos] == "\t":
+        return 'write a tab in a text as "\\t", or a blank for it'
     line = error.lineno if start is None else _line(text, start)
     return f"a quote is missing in line {line}: the text that begins there has no end"
 

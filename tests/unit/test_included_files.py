@@ -271,6 +271,11 @@ UNFIT = {
     "slab": ("pair_coeff", "boundary p p f\npair_coeff", "boundary p p f: write p p p, the frames"),
     "charges": ("pair_coeff", "atom_style full\npair_coeff", "atom_style full: write atomic"),
     "jump": ("pair_coeff", "jump other.in\npair_coeff", "jump other.in: what is in that file"),
+    "steps again": (
+        "run V_NSTEPS",
+        "run 100\nreset_timestep 0\nrun V_NSTEPS",
+        "reset_timestep: remove it, frames of the same step replace each other",
+    ),
     "include if": (
         "pair_coeff",
         'if "1" then "include x.in"\npair_coeff',
@@ -298,6 +303,7 @@ def test_scripts_whose_numbers_would_mean_something_else_are_refused(dpgens, nam
 @pytest.mark.parametrize(
     "line",
     [
+        "reset_timestep 0",
         "mass 1 16",
         "mass 2 1.0",
         "newton on",
@@ -458,3 +464,10 @@ def test_masses_are_those_of_the_force_field_of_the_reference(root, reference, a
     assert ["that the reference's force field gives of O" in one for one in told] == (
         [True] if auto > 17 else []
     )
+
+
+def test_a_byte_order_mark_is_no_part_of_a_script(dpgens):
+    for name in ("in.lammps", "in.plumed"):
+        (dpgens / name).write_text("\ufeff" + (dpgens / name).read_text(), encoding="utf-8")
+    template = load(dpgens, changed(copy.deepcopy(DPGEN_JOB))).jobs[0].template
+    assert template.lmp.startswith("units metal") and template.plm.startswith("UNITS")

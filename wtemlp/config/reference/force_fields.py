@@ -54,7 +54,7 @@ def commands(force_field: OwnForceField, root: Path) -> tuple[str, ...]:
     """
     text = "\n".join(force_field.lines)
     if force_field.file:
-        text = (root / force_field.file).read_text()
+        text = (root / force_field.file).read_text(encoding="utf-8-sig")
     return commands_of(text)
 
 

@@ -107,7 +107,7 @@ def path_of(name: str, root: Path) -> Path:
 
 def _text(file: Path, wrong: Callable[[str], InputError], name: str) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not a text file"
         raise wrong(

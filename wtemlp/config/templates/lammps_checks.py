@@ -63,7 +63,11 @@ def check_lammps(
     if not periodic and not any(words[0] == "boundary" for _, words in every):
         raise wrong('has no line "boundary f f f": add it, with model_devi_nopbc there is no cell')
     variables = _variables(every)
+    explored = False
     for one, words in every:
+        explored |= words[0] in _NEEDED[1][1]
+        if explored and words[0] == "reset_timestep":
+            raise at(one, "reset_timestep: remove it, frames of the same step replace each other")
         here = partial(at, one)
         _check_command(words, type_map, here)
         _check_box(words, periodic, variables, here)

@@ -106,7 +106,7 @@ def read_lines(given: str | Sequence[str], root: Path, wrong: Callable[[str], In
         return ""
     else:
         try:
-            text = (root / given).read_text(encoding="utf-8")
+            text = (root / given).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):
             remedy = "must be the path of a text file, or a list of PLUMED lines"
             raise missing(remedy) from None

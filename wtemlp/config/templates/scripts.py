@@ -126,7 +126,7 @@ def _named_inputs(
         if template_text.made_by(lmp, name):
             continue
         try:
-            text = (root / name).read_text(encoding="utf-8")
+            text = (root / name).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):
             continue
         yield name, expanded(text, root, plumed_text.GRAMMAR, wrong)
@@ -156,7 +156,7 @@ def _read_plumed_path(params: Section, section: Section, root: Path, plumed: boo
 
 def _read_script(section: Section, key: str, root: Path, grammar: Grammar | None = None) -> str:
     try:
-        text = (root / str(section[key])).read_text(encoding="utf-8")
+        text = (root / str(section[key])).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not a text file"
         remedy = f"cannot be read ({why}): give the path of a file, relative to {root}"

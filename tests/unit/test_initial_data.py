@@ -172,6 +172,10 @@ def test_a_left_handed_box_is_refused_and_a_turned_one_told(tmp_path, train):
         ("0 1 1", "H\nH\n", "type_map.raw names H twice"),
         ("O H H", "O\nH\n", "type.raw must hold one integer per atom"),
         ("0.5 1 1", "O\nH\n", "type.raw must hold one integer per atom"),
+        ("0 1\n1 1\n", "O\nH\n", "type.raw has several columns: write one integer a line"),
+        ("0 1\n1\n", "O\nH\n", "type.raw has several columns: write one integer a line"),
+        ("\ufeff0\n1\n1\n", "O\nH\n", "type.raw begins with a byte-order mark"),
+        ("0\n1\n1\n", "\ufeffO\nH\n", "type_map.raw begins with a byte-order mark"),
         ("\n", "O\nH\n", "type.raw is empty"),
         ("", "O\nH\n", "type.raw is empty"),
     ],
@@ -180,6 +184,12 @@ def test_types_are_within_the_map(tmp_path, train, types, names, words):
     (train / "type_map.raw").unlink()
     write(train, types=types, names=names)
     assert words in only_problem(tmp_path)
+
+
+@pytest.mark.parametrize("types", ["0 1 1", "\n0\n\n1\n\n1\n\n", "0\r\n1\r\n1\r\n"])
+def test_types_in_a_line_or_a_column_are_read(tmp_path, train, types):
+    write(train, types=types)
+    assert report(tmp_path).problems == ()
 
 
 def test_data_without_names_of_their_types_are_told(tmp_path, train):
@@ -283,6 +293,43 @@ def test_a_copy_of_a_set_is_told(tmp_path, train):
     found = report(tmp_path)
     assert not found.problems
     assert "data/train/set.000.bak is trained on like the other sets" in found.warnings[0]
+
+
+@pytest.mark.parametrize("target", [None, "nowhere", "set.001"])
+def test_what_is_called_like_a_set_and_is_none_is_refused(tmp_path, train, target):
+    if target is None:
+        (train / "set.000.tar.gz").write_bytes(b"packed")
+    else:
+        (train / "set.001").symlink_to(target)
+    assert "is no folder, and dp train takes all set.* for sets" in only_problem(tmp_path)
+
+
+@pytest.mark.parametrize("lacking", ["set.000", "set.001"])
+@pytest.mark.parametrize("key", ["virial", "atom_ener"])
+def test_sets_of_a_system_have_the_same_arrays(tmp_path, train, key, lacking):
+    """DeePMD-kit takes zeros for labels, where others of the system have one."""
+    for name, shift in (("set.000", 0.0), ("set.001", 0.5)):
+        write(
+            train,
+            arrays(shift=shift) | {"atom_ener": np.ones((N, 3)), "numb_copy": np.ones(N)},
+            name,
+        )
+    (train / "set.001/numb_copy.npy").unlink()
+    assert problems(tmp_path) == []
+    (train / lacking / f"{key}.npy").unlink()
+    other = "set.001" if lacking == "set.000" else "set.000"
+    said = f"data/train: {key}.npy is in {other}, but not in {lacking}: move the sets without it"
+    assert said in only_problem(tmp_path)
+
+
+def test_zeros_in_the_place_of_virials_are_told(tmp_path, train):
+    data = arrays()
+    data["virial"][1:] = 0
+    data["force"][3] = 0
+    write(train, data)
+    found = report(tmp_path)
+    assert not found.problems
+    assert "virial.npy holds zeros in 2 frames that have forces" in found.warnings[0]
 
 
 def test_an_energy_far_from_the_others_is_told(tmp_path, train):

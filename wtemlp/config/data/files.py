@@ -79,7 +79,7 @@ class System:
         Raises
         ------
         DataFault
-            If it cannot be read.
+            If it cannot be read, or a training reads a table from it: words in lines and columns.
         """
         if self.group is not None:
             values = _datasets(self).get(name)
@@ -92,9 +92,15 @@ class System:
             return None
         refuse_no_file(file)
         try:
-            return file.read_text().split()
+            text = file.read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise DataFault(f"{file} cannot be read ({_reason(error)})") from None
+        if text.startswith("\ufeff"):
+            raise DataFault(f"{file} begins with a byte-order mark: save it as text without one")
+        rows = [line.split() for line in text.splitlines() if line.strip()]
+        if name == TYPE_INDEX and len(rows) > 1 and max(map(len, rows)) > 1:
+            raise DataFault(f"{file} has several columns: write one integer a line")
+        return [word for row in rows for word in row]
 
     def has(self, name: str) -> bool:
         """Whether a file or data set of that name is there."""
@@ -103,7 +109,13 @@ class System:
         return (self.path / name).exists()
 
     def sets(self) -> dict[str, dict[str, Path | str]]:
-        """The arrays of each ``set.*``, sorted, by name without ``.npy``."""
+        """The arrays of each ``set.*``, sorted, by name without ``.npy``.
+
+        Raises
+        ------
+        DataFault
+            If something that is no folder is called like a set: a training takes it for one.
+        """
         found: dict[str, dict[str, Path | str]] = {}
         if self.group is not None:
             for name in _datasets(self):
@@ -112,6 +124,10 @@ class System:
                     found.setdefault(of, {})[array.removesuffix(".npy")] = name
             return dict(sorted(found.items()))
         for folder in sorted(self.path.glob("set.*")):
+            if not folder.is_dir():
+                raise DataFault(
+                    f"{folder} is no folder, and dp train takes all set.* for sets: rename it"
+                )
             arrays: dict[str, Path | str] = {
                 file.stem: file for file in sorted(folder.glob("*.npy"))
             }

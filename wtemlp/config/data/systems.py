@@ -28,6 +28,7 @@ _OF_ATOM = {
     MIXED: 1,
 }
 _MUST = ("coord", "energy", "force")
+_DEFAULT = ("box", "numb_copy")  #: asked for elsewhere; 1 where it is not given
 
 
 @dataclass(frozen=True)
@@ -187,9 +188,8 @@ class _Look:
                 else " has no set.*, where labelled frames are"
             )
         self._look_at_names(list(sets))
+        self._in_all(sets)
         mixed = [name for name, arrays in sets.items() if MIXED in arrays]
-        if mixed and len(mixed) < len(sets):
-            self._wrong(f": {MIXED}.npy is in {mixed[0]}, but not in all sets")
         sound = [self._set(name, arrays, types, periodic) for name, arrays in sets.items()]
         names = self.needed.type_map
         kinds, counts = np.unique(types, return_counts=True)
@@ -203,6 +203,23 @@ class _Look:
             sets=tuple(one for one in sound if one is not None),
             composition={} if mixed else composition,
         )
+
+    def _in_all(self, sets: Mapping[str, Mapping[str, Path | str]]) -> None:
+        """That sets have the same arrays.
+
+        PyTorch's trainings and ``dp test`` ask one frame of a batch, or the first set, whether
+        there is a label, and take zeros for it where there is none.
+        """
+        for key in sorted(
+            {key for arrays in sets.values() for key in arrays} - {*_MUST, *_DEFAULT}
+        ):
+            has = [name for name, arrays in sets.items() if key in arrays]
+            lacking = [name for name, arrays in sets.items() if arrays and key not in arrays]
+            if lacking:
+                self._wrong(
+                    f": {key}.npy is in {has[0]}, but not in {lacking[0]}: move the sets without "
+                    "it into a system of their own"
+                )
 
     def _look_at_names(self, names: Sequence[str]) -> None:
         """Sets that may be there by mistake, or not be there by one."""
@@ -268,6 +285,8 @@ class _Look:
                 types = self._mixed(f"/{name}/{MIXED}.npy", arrays[MIXED])
         if len(self.problems) > before or coords is None:
             return None
+        if "virial" in arrays:
+            self._zero_virials(f"/{name}/virial.npy", arrays["virial"], arrays["force"])
         energies = np.asarray(arrays["energy"], dtype=float).reshape(-1)
         boxes, forces = arrays["box"] if periodic else None, arrays["force"]
         return SetOfFrames(name, coords, forces, boxes, types, energies)
@@ -336,6 +355,15 @@ class _Look:
                 self._wrong(f"{file} has in frame {bad[0]} (counted from 0){more} {what}")
         above = np.abs(cells[:, [0, 0, 1], [1, 2, 2]]).max(axis=1, initial=0)
         self.turned += int((above > 1e-4 * np.abs(cells).max(axis=(1, 2))).sum())
+
+    def _zero_virials(self, file: str, virials: np.ndarray, forces: np.ndarray) -> None:
+        """Tell of zeros that stand for a virial that was not calculated: there are forces."""
+        zero = np.flatnonzero(~np.any(virials.reshape(len(virials), -1), axis=1))
+        if count := sum(bool(np.any(forces[frame])) for frame in zero):
+            self.hints.append(
+                f"{self.name}{file} holds zeros in {count} frames that have forces, and is trained "
+                "on: remove it, or these frames, where the virial was not calculated"
+            )
 
     def _mixed(self, file: str, array: np.ndarray) -> np.ndarray:
         kinds = np.asarray(array)

@@ -391,3 +391,38 @@ def test_rigid_water_has_no_bias_at_constant_pressure(tmp_path, ensemble, refuse
         InputError, match=r"runs\[1\]\.wte .*not at constant pressure with tip3p-rigid"
     ):
         load(tmp_path, changes, system)
+
+
+WATER_DATA = (
+    "LAMMPS\n\n3 atoms\n2 atom types\n0 9 xlo xhi\n0 9 ylo yhi\n0 9 zlo zhi\n\nAtoms # atomic\n\n"
+    "1 1 1 1 1\n2 2 1.96 1 1\n3 2 0.76 1.93 1\n"
+)
+WATER_DUMP = (
+    "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n3\nITEM: BOX BOUNDS pp pp pp\n0 9\n0 9\n0 9\n"
+    "ITEM: ATOMS id type x y z\n1 1 1 1 1\n2 2 1.96 1 1\n3 2 0.76 1.93 1\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "text"),
+    [
+        ("lammps-data", WATER_DATA),
+        ("lammps/lmp", WATER_DATA),
+        ("lammps-dump-text", WATER_DUMP),
+        ("auto", WATER_DUMP),
+    ],
+)
+def test_types_of_lammps_are_no_atomic_numbers(tmp_path, fmt, text):
+    """As ASE takes them where a file tells no elements: they would be hydrogen and helium."""
+    (tmp_path / "a.lammpstrj").write_text(text)
+    made = start(tmp_path, WATER_MAP, file="a.lammpstrj", format=fmt)
+    assert made.structure.symbols == ("O", "H", "H")
+
+
+def test_a_file_that_ase_would_misread_is_refused_with_the_remedy(tmp_path):
+    (tmp_path / "a.pdb").write_text(
+        "".join(f"ATOM  {k:5d}  HO  MOL A   1    {k:8.3f}{0:8.3f}{0:8.3f}\n" for k in (1, 2))
+    )
+    said = r"an atom HO in MOL, which may be H or Ho; call atoms by their elements"
+    with pytest.raises(InputError, match=said):
+        start(tmp_path, {"type_map": ["Cu"]}, file="a.pdb")

@@ -300,6 +300,52 @@ def test_a_program_that_ended_with_an_error_has_no_label(tmp_path, style, old, n
     assert list(reasons) == [second.name] and words in reasons[second.name]
 
 
+NOT_MET = " >>>>>>>>>> Convergence criterion not met.\n SCF Done:  E(RB3LYP) =  -1.0     A.U.\n"
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_last_scf_of_gaussian_that_did_not_converge_is_no_label(tmp_path, last):
+    """With IOp(5/13=1) Gaussian goes on; with XQC another SCF follows."""
+    context = prepared(tmp_path, "gaussian")
+    object.__setattr__(context.params, "ratio_failed", 0.5)
+    _, second, _ = written(context, "gaussian")
+    file = output_of(second, "gaussian")
+    place = " Center     Atomic                   Forces" if last else " SCF Done:"
+    text = file.read_text()
+    file.write_text(text.replace(place, NOT_MET + place, 1))
+    labelled, reasons = label.collect(context, 0)
+    assert labelled == N_FRAMES - last
+    if last:
+        assert "did not converge (Convergence criterion not met)" in reasons[second.name]
+
+
+def test_a_vasp_of_6_says_itself_that_it_did_not_converge(tmp_path):
+    context = prepared(tmp_path, "vasp")
+    object.__setattr__(context.params, "ratio_failed", 0.5)
+    _, second, _ = written(context, "vasp")
+    with output_of(second, "vasp").open("a") as file:
+        file.write(" ------- aborting loop EDIFF was not reached (unconverged)  --------\n")
+    assert (
+        "did not converge (EDIFF was not reached (unconverged))"
+        in label.collect(context, 0)[1][second.name]
+    )
+
+
+def test_a_relaxation_by_pwscf_is_no_label(tmp_path):
+    """Its reader would take the first forces and the last energy."""
+    context = prepared(tmp_path, "pwscf")
+    object.__setattr__(context.params, "ratio_failed", 0.5)
+    _, second, _ = written(context, "pwscf")
+    file = output_of(second, "pwscf")
+    text = file.read_text().replace("JOB DONE.", "")
+    file.write_text(
+        text + text.replace("total energy              =   -", "total energy   = -9") + "JOB DONE."
+    )
+    labelled, reasons = label.collect(context, 0)
+    assert labelled == N_FRAMES - 1
+    assert reasons[second.name].startswith("it has 2 ionic steps, must have one")
+
+
 # -- energies and forces of one surface, in files of the user's own
 
 
@@ -372,6 +418,14 @@ def test_the_free_energy_of_siesta_and_the_sign_of_its_stress(tmp_path):
     [
         " E2 =    -0.1D+00 EUMP2 =    -0.75D+02",
         " E2(B2PLYP) =    -0.1D+00 E(B2PLYP) =    -0.75D+02",
+        " E2 = -0.1D+00 EUMP2 = -0.74D+02\n E3=  -0.1D-01  EUMP3=      -0.75000000000D+02",
+        " E2 = -0.1D+00 EUMP2 = -0.74D+02\n E3=  -0.1D-01  EUMP3=      -0.74D+02\n"
+        " E4(DQ)=   -0.3D-02        UMP4(DQ)=   -0.74D+02\n"
+        " E4(SDQ)=  -0.3D-02        UMP4(SDQ)=  -0.75000000000D+02\n"
+        " E(VAR1)=  -0.74D+02     E(CISD,4)=  -0.74D+02",
+        " E2 = -0.1D+00 EUMP2 = -0.74D+02\n E4(SDQ)=  -0.3D-02  UMP4(SDQ)=  -0.74D+02\n"
+        " DE(Corr)= -0.53354848E-01 E(CORR)=     -74.9     Delta=-3.61D-08\n"
+        " Wavefunction amplitudes converged. E(Corr)=     -75.000000000",
         " Total Energy, E(TD-HF/TD-DFT) =  -75.000000",
         " ONIOM: extrapolated energy =     -75.000000",
     ],

@@ -362,10 +362,20 @@ SAME_OTHERS = {
     "GRO, numbered first": ("gro", gro_file([*WATER[:1], ("X", "1HB"), ("X", "H"), WATER[3]], 6)),
     "extended XYZ": ("extxyz", XYZ),
     "extended XYZ that is called XYZ": ("xyz", XYZ),
+    "extended XYZ with GPUMD's keys": ("gpumd/xyz", XYZ.replace("L", "l").replace("P", "p")),
     "UTF-16": ("vasp/poscar", poscar().encode("utf-16")),
     "stru": ("abacus/stru", stru()),
     "stru, Cartesian": ("stru", stru(mode="Cartesian", at=POSITIONS_A)),
     "stru, left-handed": ("stru", stru(cell=FLIPPED, at=INSIDE[:, [1, 0, 2]])),
+    "stru, comments": (
+        "stru",
+        stru(mode="Direct // or Cartesian", more=["1 1 1 // free"] * 4) + "// end\n",
+    ),
+    "stru, a comment behind the constant": (
+        "stru",
+        stru().replace("\n\nLATT", " // Bohr\n\nLATT", 2),
+    ),
+    "stru, a byte-order mark": ("stru", "\ufeff" + stru()),
     "stru, moments": ("stru", stru(more=["1 1 1 mag 1.0"] * 4)),
     "stru, numbered species": ("stru", stru(species="O1 H2 C_x")),
     "a dump with elements": ("lammps/dump", DUMP.format(" element", *(f" {s}" for s in SYMBOLS))),
@@ -381,6 +391,20 @@ def test_other_formats_are_read_as_they_are_meant(tmp_path, fmt, text):
     structure, found = read(tmp_path / "a.poscar", text, fmt)
     assert form(found) == form(MEANT)
     assert bool(structure.notes) == ("mag" in str(text) or str(text).count("TIMESTEP") > 1)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "text", "note"),
+    [
+        ("poscar", poscar(mode="Selective dynamics\nDirect", more=FLAGS), "fixed atoms"),
+        ("poscar", poscar(mode="s\nDirect", more=[".TRUE. .TRUE. .FALSE."] * 4), "fixed atoms"),
+        ("poscar", poscar(mode="s\nDirect", more=["T T T"] * 4), ""),
+        ("extxyz", XYZ.replace("T T T", "T T F"), "not periodic in all directions"),
+    ],
+)
+def test_what_md_does_not_get_is_told(tmp_path, fmt, text, note):
+    structure, _ = read(tmp_path / "a", text, fmt)
+    assert len(structure.notes) == bool(note) and note in "".join(structure.notes)
 
 
 @pytest.mark.parametrize("column", ["", "element"])
@@ -411,6 +435,30 @@ BAD_OTHERS = {
     "a POSCAR as stru": ("abacus/stru", poscar(), 'format "vasp/poscar": correct sys_format'),
     "a data file as POSCAR": ("vasp/poscar", data_file(), 'format "lammps/lmp": correct'),
     "no cell": ("extxyz", "1\n\nO 0 0 0\n", "no extended XYZ with a cell"),
+    "no elements": (
+        "extxyz",
+        XYZ.replace("species:S", "type:I")
+        .replace("\nO", "\n1")
+        .replace("\nH", "\n2")
+        .replace("\nC", "\n3"),
+        "atoms of no element .X, or no column species.; call atoms by their elements",
+    ),
+    "labels of a force field": (
+        "extxyz",
+        XYZ.replace("\nO", "\nOW"),
+        "an atom 'Ow', which is no el",
+    ),
+    "a dump without types": (
+        "dump",
+        DUMP.format("", *[""] * 4).replace("id type", "id element"),
+        "has the columns id element x y z, and needs id, type, x y z .* dump custom",
+    ),
+    "no file of its format": ("sqm/out", XYZ, "has no frame that can be read as sqm/out"),
+    "a cell of the size of an atom": (
+        "poscar",
+        poscar(cell=CELL / 6),
+        "faces 0.9.* Angstrom apart",
+    ),
     "a cell that is none": ("xyz", XYZ.replace("-0.5", "none"), "cannot be read as extended XYZ"),
     "too few atoms": ("extxyz", XYZ.replace("4\n", "6\n", 1), "counts 6 atoms, 5 lines follow"),
     "a count beyond all sense": ("extxyz", XYZ.replace("4\n", f"{10**20}\n", 1), "counts 1000000"),
@@ -454,6 +502,87 @@ BAD_OTHERS = {
 def test_a_structure_of_another_format_is_refused_in_a_line(tmp_path, fmt, text, reason):
     line = refusal(tmp_path / "a", text, fmt)
     assert re.search(reason, line), line
+
+
+# -- formats that ASE reads, and misreads
+
+CIF = """data_alloy
+_cell_length_a 3.85(2)
+_cell_length_b 3.85(2)
+_cell_length_c 3.85(2)
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_Int_Tables_number 225
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_occupancy
+Cu1 Cu 0 0 0 {}
+"""
+
+
+def pdb(labels="O H1 H2 C", elements="O H H C", cell="6.000", occupancy="1.00", residue="MOL"):
+    lines = [f"CRYST1{cell:>9s}{cell:>9s}{cell:>9s}  90.00  90.00  90.00 P 1           1"]
+    for k, (label, element) in enumerate(
+        zip(labels.split(), elements.split() or [""] * 4, strict=True)
+    ):
+        x, y, z = POSITIONS_A[k]
+        lines.append(
+            f"ATOM  {k + 1:5d}  {label:<3s} {residue:3s} A   1    {x:8.3f}{y:8.3f}{z:8.3f}"
+            f"  {occupancy}  0.00          {element:>2s}"
+        )
+    return "\n".join([*lines, "END"]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "formula", "periodic"),
+    [
+        ("a.cif", CIF.format("1.00(1)"), "Cu4", True),
+        ("a.cif", CIF.format("?"), "Cu4", True),
+        ("a.pdb", pdb(), "CH2O", True),
+        ("a.pdb", pdb(elements="", residue="SOL"), "CH2O", True),
+        ("a.pdb", pdb("OW HW1 HW2 CA", "", residue="CA"), "H2CaO", True),
+        ("a.pdb", pdb(cell="1.000"), "CH2O", False),
+        ("a.pdb", pdb(cell="0.000"), "CH2O", False),
+        ("a.pdb", pdb().replace("END", "ENDMDL\nEND"), "CH2O", True),
+        ("a.dump", DUMP.format(" element", *(f" {s}" for s in SYMBOLS)), "CH2O", True),
+        ("a.dump", DUMP.format(" mass", *(f" {U[s]}" for s in SYMBOLS)), "CH2O", True),
+    ],
+)
+def test_files_that_ase_reads_are_read_as_they_are_meant(tmp_path, name, text, formula, periodic):
+    (tmp_path / name).write_text(text)
+    atoms = read_atoms(tmp_path / name)
+    assert atoms.get_chemical_formula() == formula and atoms.pbc.all() == periodic
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("a.cif", CIF.format("0.5\nAu1 Au 0 0 0 0.5"), r"filled in part \(Cu 0.5, Au 0.5\)"),
+        ("a.cif", CIF.format("0.75(2)"), r"filled in part \(Cu 0.75\)"),
+        ("a.cif", 2 * CIF.format("1.0").replace("data_alloy", "data_{}"), "has 2 structures"),
+        ("a.pdb", pdb(occupancy="0.50"), "sites that are filled in part"),
+        ("a.pdb", pdb("O HO HE CA", ""), "an atom HO in MOL, which may be H or Ho"),
+        ("a.pdb", 2 * pdb().replace("END", "ENDMDL"), "has 2 structures"),
+        ("a.dump", DUMP.format("", *[""] * 4), "names no elements: its types are numbers"),
+        ("a.dump", DUMP.format(" element", *[" C"] * 4), "names no elements"),
+    ],
+)
+def test_files_that_ase_would_misread_are_refused(tmp_path, name, text, reason):
+    """ASE takes the larger part of a site, the last structure, CA for calcium, 1 for hydrogen."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(Unreadable, match=reason) as caught:
+        read_atoms(tmp_path / name)
+    assert caught.value.remedy
+
+
+def test_numbers_of_a_dump_mean_type_map_for_init(tmp_path):
+    (tmp_path / "a.dump").write_text(DUMP.format("", *[""] * 4))
+    assert str(read_atoms(tmp_path / "a.dump", type_map=("O", "H", "C")).symbols) == "CO2H"
 
 
 @pytest.mark.parametrize("fmt", ["vasp/poscar", "lammps/lmp", "abacus/stru"])

@@ -26,9 +26,12 @@ from wtemlp.initialize.packmol import WATER_A, Molecules, pack
 from wtemlp.structures.bonds import bonds, molecules
 from wtemlp.structures.read import check_raw, read_structure
 from wtemlp.structures.record import Raw, Structure
+from wtemlp.structures.text import Unreadable
 
 VACUUM_A = 12.0  #: around a molecule that is not periodic
 LAMMPS_DATA = (".lmp", ".data", ".lammps")  #: ends of names that ASE takes for something else
+#: ASE's names of formats whose types it takes for atomic numbers, and dpdata's.
+NUMBERED = {"lammps-data": "lammps/lmp", "lammps-dump-text": "lammps/dump"}
 A3_IN_CM3 = 1e-24
 WATER = "H2O"  #: of the geometry of TIP3P
 
@@ -136,10 +139,11 @@ class _Builder:
         """Whether a format is dpdata's, in whose names there is a slash, or LAMMPS's data file."""
         if self.spec.format == "auto":
             return file.suffix in LAMMPS_DATA
-        return self.spec.format not in ioformats
+        return self.spec.format in NUMBERED or self.spec.format not in ioformats
 
     def _by_dpdata(self, file: Path) -> SystemStart:
-        fmt = "lammps/lmp" if self.spec.format == "auto" else self.spec.format
+        fmt = NUMBERED.get(self.spec.format, self.spec.format)
+        fmt = "lammps/lmp" if fmt == "auto" else fmt
         masses = self._masses
         found = read_structure(self.root / file, fmt, tuple(masses), tuple(masses.values()))
         if self.spec.supercell == (1, 1, 1) and self.spec.miller is None:
@@ -158,6 +162,8 @@ class _Builder:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found = read_atoms(file, fmt, self.params.type_map)
+        except Unreadable as error:
+            raise self._wrong(key, f"{file} {error.problem}", error.remedy) from error
         except Exception as error:  # ASE's readers raise whatever they meet
             said = first_line(error)[:120] or type(error).__name__
             remedy = 'give "format", in the words of ASE or dpdata, as "vasp/poscar"'

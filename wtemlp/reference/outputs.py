@@ -21,12 +21,18 @@ if TYPE_CHECKING:
     import dpdata
 
 #: Where a program says that its self-consistent field did not converge, and in which words.
-#: What DP-GEN's own readers look at (VASP) is not repeated.
+#: Of VASP since version 6; DP-GEN's readers count the steps.
 UNCONVERGED = {
+    "vasp": ("OUTCAR", r"EDIFF was not reached \(unconverged\)"),
     "pwscf": ("output", r"convergence NOT achieved"),
     "cp2k": ("output", r"SCF run NOT converged"),
     "siesta": ("output", r"SCF_NOT_CONV|SCF did not converge"),
-    "gaussian": ("output", r"Convergence failure"),
+    # The second with IOp(5/13=1), which goes on: of the last SCF, as another may mend it (XQC).
+    "gaussian": (
+        "output",
+        r"Convergence failure"
+        r"|Convergence criterion not met(?=\.\s+SCF Done:(?![\s\S]*\n SCF Done:))",
+    ),
     "abacus": (
         "OUT.ABACUS/running_scf.log",
         r"(?i)convergence has not been achieved|SCF is not converged",
@@ -106,7 +112,7 @@ def read(
         What its user should know of the label.
     """
     style, notes = jdata["fp_style"], Notes()
-    if reason := _complaint(folder, style):
+    if reason := _complaint(folder, style) or _several_steps(folder, style):
         return None, reason, notes
     try:
         label = read_label(
@@ -143,6 +149,15 @@ def _complaint(folder: Path, style: str) -> str:
         plain = words.split("|")[0]
         return f'the program did not end normally (there is no "{plain}" in {name})'
     return ""
+
+
+def _several_steps(folder: Path, style: str) -> str:
+    """Why an output of several structures is no label: the reader mixes the first and the last."""
+    file = folder / "output"
+    if style != "pwscf" or not file.is_file():
+        return ""
+    n_steps = file.read_text(errors="replace").count(_PWSCF_FORCES)
+    return f"it has {n_steps} ionic steps, must have one (calculation = 'scf')" * (n_steps > 1)
 
 
 def _search(file: Path, words: str) -> str:
@@ -257,6 +272,9 @@ def _six(words: str) -> str:
     return "".join(f" {value}" for value in values)
 
 
+_PWSCF_FORCES = "Forces acting on atoms"
+
+
 def _pwscf(text: str, notes: Notes) -> str:
     def block(found: re.Match[str]) -> str:
         return found[1] + "".join(_six(row) + "\n" for row in found[2].splitlines())
@@ -288,9 +306,11 @@ _SIESTA_STRESS = re.compile(
     r"^siesta: Stress tensor \(static\) \(eV/Ang\*\*3\): *\n((?:siesta: .*\n){3})", re.M
 )
 _GAUSSIAN_SCF = re.compile(r"^( SCF Done: +\S+ = +)(\S+)", re.M)
-#: Of correlated wave functions, double hybrids, excited states and layers.
+#: Of correlated wave functions, each printed after the lower ones, double hybrids, excited states
+#: and layers.
 _GAUSSIAN_OTHER = re.compile(
-    r"EUMP2 = *(\S+)|^ E2\(\w+\) = *\S+ +E\(\w+\) = *(\S+)"
+    r"(?:EUMP2 =|EUMP3=|UMP4\(S?DQ\)=|amplitudes converged\. E\(Corr\)=) *(\S+)"
+    r"|^ E2\(\w+\) = *\S+ +E\(\w+\) = *(\S+)"
     r"|^ Total Energy, E\([^)]*(?:\(D\))?\) = *(\S+)|^ ONIOM: extrapolated energy = *(\S+)",
     re.M,
 )

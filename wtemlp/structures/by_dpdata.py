@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from itertools import takewhile
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -61,26 +62,32 @@ def read_by_dpdata(file: Path, fmt: str, type_map: Sequence[str], masses: Sequen
     Unreadable
         If dpdata cannot read it, with the reason that it gives.
     """
+    stru_lines = _stru_lines(file) if fmt in STRU else []
     if fmt in STRU:
-        _check_stru(read_lines(file))
+        _check_stru(stru_lines)
     elif fmt in DUMP:
         _check_dump(read_lines(file))
     try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        with (
+            warnings.catch_warnings(),
+            redirect_stdout(StringIO()),
+            NamedTemporaryFile("w", prefix="wtemlp.") as shown,
+        ):
             warnings.simplefilter("ignore")
-            data = System(str(file), fmt=fmt).data
+            print("\n".join(stru_lines), file=shown, flush=True)
+            data = System(shown.name if fmt in STRU else str(file), fmt=fmt).data
     except Exception as error:  # dpdata's readers raise whatever they meet
         raise Unreadable(f"cannot be read as {fmt} ({first_line(error)[:120]})") from error
     coords = np.asarray(data["coords"], dtype=float)
-    if not len(coords):
+    if not coords.size:
         raise Unreadable(f"has no frame that can be read as {fmt}")
     cell, first = np.asarray(data["cells"], dtype=float)[0], coords[0] - np.asarray(data["orig"])
     if fmt in STRU:
-        first = first if _right_handed(file) else cell.sum(axis=0) - first
+        first = first if _right_handed(stru_lines) else cell.sum(axis=0) - first
     kinds = np.asarray(data["atom_types"], dtype=np.int64)
     names = tuple(map(str, data["atom_names"]))
     if names and all(map(_NO_NAME.match, names)):
-        told = _dump_tells(read_lines(file)) if fmt in DUMP else {}
+        told = dump_tells(read_lines(file)) if fmt in DUMP else {}
         numbered = DataFile(
             kinds + 1,
             first,
@@ -117,6 +124,12 @@ def _check_dump(lines: list[str]) -> None:
     if units not in UNITS:
         raise Unreadable(f'is in LAMMPS\'s units "{units}"', "write it in metal units (Angstrom)")
     columns, rows = _first_frame(lines)
+    places = ({f"{axis}{how}" for axis in "xyz"} for how in ("", "u", "s", "su"))
+    if columns and not ({"id", "type"} <= {*columns} and any(one <= {*columns} for one in places)):
+        raise Unreadable(
+            f"has the columns {' '.join(columns)}, and needs id, type, x y z (or xs, xu, xsu ...)",
+            "write them with dump custom, or give the structure as extended XYZ",
+        )
     if "id" in columns:
         ids = Counter(words[columns.index("id")] for words in rows)
         if twice := [name for name, count in ids.items() if count > 1]:
@@ -134,7 +147,7 @@ def _first_frame(lines: list[str]) -> tuple[list[str], list[list[str]]]:
     return columns, list(whole)
 
 
-def _dump_tells(lines: list[str]) -> dict[str, dict[int, str]]:
+def dump_tells(lines: list[str]) -> dict[str, dict[int, str]]:
     """The labels and masses of the types of a LAMMPS dump's first frame, if it has such columns."""
     columns, rows = _first_frame(lines)
     if "type" not in columns:
@@ -154,6 +167,11 @@ def _dump_tells(lines: list[str]) -> dict[str, dict[int, str]]:
     return told
 
 
+def _stru_lines(file: Path) -> list[str]:
+    """The lines of a STRU file, without the comments of ABACUS that dpdata does not know."""
+    return [line.partition("//")[0] for line in read_lines(file)]
+
+
 def _check_stru(lines: list[str]) -> None:
     """What dpdata would misread of a STRU file, or not say."""
     blocks = _stru.split_stru_block(lines)
@@ -167,7 +185,7 @@ def _check_stru(lines: list[str]) -> None:
             raise Unreadable(f"has no {key}: it is no STRU, or not a whole one")
 
 
-def _right_handed(file: Path) -> bool:
+def _right_handed(lines: list[str]) -> bool:
     """Whether the cell is; else dpdata has mirrored the atoms with it, and not only the cell."""
-    block = _stru.split_stru_block(read_lines(file))["LATTICE_VECTORS"]
+    block = _stru.split_stru_block(lines)["LATTICE_VECTORS"]
     return bool(np.linalg.det(_stru.parse_lattice_vectors_block(block)) > 0)

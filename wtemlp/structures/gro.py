@@ -46,7 +46,7 @@ def read_gro(lines: Sequence[str], type_map: Sequence[str] = ()) -> Raw:
     if count < 0 or len(lines) < 3 + count or not lines[2 + count].split():
         raise Unreadable(f"ends before its {count} atoms and the box do")
     labels = [(row[_NAMES][:5].strip(), row[_NAMES][5:].strip()) for row in rows]
-    element = {label: _element(*label, type_map) for label in dict.fromkeys(labels)}
+    element = {label: element_in(*label, type_map) for label in dict.fromkeys(labels)}
     names = tuple(dict.fromkeys(element.values()))
     kinds = np.array([names.index(element[label]) for label in labels], dtype=np.int64)
     coords = [_coordinates(row, number) for number, row in enumerate(rows, 3)]
@@ -57,7 +57,14 @@ def read_gro(lines: Sequence[str], type_map: Sequence[str] = ()) -> Raw:
     return Raw(names, kinds, _NM_A * np.array(coords).reshape(-1, 3), box, notes)
 
 
-def _element(residue: str, label: str, type_map: Sequence[str]) -> str:
+def element_in(residue: str, label: str, type_map: Sequence[str]) -> str:
+    """The element of an atom that has a label in a residue, as in :func:`read_gro`.
+
+    Raises
+    ------
+    Unreadable
+        If it is not clear.
+    """
     ion = label.rstrip("+-0123456789").capitalize()
     if residue.rstrip("+-0123456789").capitalize() == ion and ion in STANDARD_MASSES:
         return ion

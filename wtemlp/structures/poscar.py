@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wtemlp.structures.record import Raw
 from wtemlp.structures.text import Unreadable, is_number, number, three
 
+_FIXED = "has fixed atoms (selective dynamics): MD moves all"
 _VASP5 = "write the line of the elements above that of the numbers of atoms (line 6)"
 
 
@@ -43,7 +44,9 @@ def read_poscar(lines: list[str]) -> Raw:
     rows = _positions(lines, place + 1, [names[kind] for kind in kinds], 6 if selective else 3)
     cell = vectors * scale
     coords = rows * scale if cartesian else rows @ cell
-    return Raw(tuple(names), kinds, coords, cell)
+    flags = (word for line in lines[place + 1 :][: len(kinds)] for word in line.split()[3:6])
+    fixed = selective and any(flag.strip(".")[:1] in ("F", "f") for flag in flags)
+    return Raw(tuple(names), kinds, coords, cell, (_FIXED,) if fixed else ())
 
 
 def _factors(line: str) -> list[float]:

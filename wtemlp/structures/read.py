@@ -21,6 +21,7 @@ STRU = ("abacus/stru", "stru")
 XYZ = ("xyz", *extended_xyz.NAMES)
 CLOSEST_A = 0.2  #: two atoms are never so near, at any temperature that MD can have
 FLAT = 1e-4  #: least volume of a cell, of that of a rectangular one with the same edges
+THINNEST_A = 1.2  #: opposite faces of a cell: no atom is so near to its own image
 LARGEST_A = 1e5  #: LAMMPS's files have fifteen digits for a coordinate
 _CORRECT = "correct the file, or sys_format"
 _SPINS = "has magnetic moments: they are dropped, MD has none"
@@ -184,6 +185,12 @@ def _check_cell(cell: NDArray[np.float64]) -> None:
             f"has a flat cell ({volume:g} cubic Angstrom; edges of "
             f"{', '.join(f'{edge:g}' for edge in edges)} Angstrom)",
             "correct the cell's vectors",
+        )
+    heights = volume / np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
+    if heights.min() < THINNEST_A:
+        raise Unreadable(
+            f"has a cell with faces {heights.min():g} Angstrom apart: no room for an atom",
+            "give the cell in Angstrom (in PDB, 1 x 1 x 1 stands for none)",
         )
     if edges.max() > LARGEST_A:
         raise Unreadable(

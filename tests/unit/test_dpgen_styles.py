@@ -289,6 +289,43 @@ def test_what_dpgen_cannot_prepare_is_found_by_a_rehearsal(tmp_path, style, spoi
     assert words in line and "\n" not in line
 
 
+SCF = {"system": {"ecutwfc": 30}, "electrons": {}, "kspacing": 1.0}
+CP2K = STYLES["cp2k"]["fp_params"]
+ABACUS = STYLES["abacus"]["user_fp_params"]
+
+
+@pytest.mark.parametrize(
+    ("style", "incar", "keys", "words"),
+    [
+        ("vasp", "NSW = 100", {}, '(INCAR) has "NSW = 100"; a label is one ionic step'),
+        ("vasp", "IBRION = 2 ; nsw=3  # relax", {}, '(INCAR) has "nsw=3"'),
+        ("vasp", "NSW = 1\n# NSW = 100", {}, ""),
+        (
+            "pwscf",
+            "",
+            {"user_fp_params": {"control": {"calculation": "vc-relax"}, **SCF}},
+            "vc-relax",
+        ),
+        ("pwscf", "", {"user_fp_params": {"control": {"calculation": "scf"}, **SCF}}, ""),
+        ("cp2k", "", {"user_fp_params": {**CP2K, "GLOBAL": {"RUN_TYPE": "GEO_OPT"}}}, "GEO_OPT"),
+        ("cp2k", "", {"user_fp_params": {**CP2K, "GLOBAL": {"PRINT_LEVEL": "LOW"}}}, "MEDIUM"),
+        ("cp2k", "", {"user_fp_params": {**CP2K, "GLOBAL": {"PRINT_LEVEL": "MEDIUM"}}}, ""),
+        ("abacus", "", {"user_fp_params": {**ABACUS, "suffix": "water"}}, "suffix water"),
+    ],
+)
+def test_inputs_whose_outputs_are_no_labels_are_refused(tmp_path, style, incar, keys, words):
+    changed(tmp_path, style, **({"fp_params": ...} if "user_fp_params" in keys else {}), **keys)
+    (tmp_path / "INCAR").write_text(f"ENCUT = 400\nKSPACING = 0.5\nKGAMMA = T\n{incar}\n")
+    params, machines = loaded(tmp_path)
+    if not words:
+        check_labels(params, machines, tmp_path)
+        return
+    with pytest.raises(InputError) as caught:
+        check_labels(params, machines, tmp_path)
+    line = str(caught.value)
+    assert line.startswith(f"param.json: fp_style: the input of {style} (") and words in line
+
+
 @pytest.mark.parametrize(
     ("key", "name", "near"),
     [("input_fmt", "vasp/poscarr", "vasp/poscar"), ("output_fmt", "vasp/outcr", "vasp/outcar")],

@@ -21,7 +21,6 @@ from wtemlp.core.errors import InputError
 from wtemlp.core.formatting import first_line, pretty_json
 from wtemlp.initialize.by_ase import read_atoms
 from wtemlp.initialize.structure import is_molecular
-from wtemlp.structures.text import Unreadable
 
 #: Without hydrogen 2 fs, with it 0.5 fs: the O-H stretch has a period of 9 fs.
 WITH_HYDROGEN_FS, WITHOUT_FS = 0.5, 2.0
@@ -125,10 +124,9 @@ def _read(source: Path, examples: Sequence[str]) -> Any:
         raise InputError(str(source), "no such file or example", remedy)
     try:
         return read_atoms(source)
-    except Unreadable as error:
-        raise InputError(str(source), error.problem, error.remedy) from error
     except Exception as error:  # ASE's readers raise whatever they meet
-        remedy = "give a file that ASE reads, as POSCAR, .cif, .extxyz or .pdb"
+        usual = "give a file that ASE reads, as POSCAR, .cif, .extxyz or .pdb"
+        remedy = getattr(error, "remedy", "") or usual  # of what ASE would misread
         raise InputError(
             str(source), f"cannot be read ({first_line(error)[:120]})", remedy
         ) from error

@@ -5,9 +5,11 @@ when it makes the first inputs, which in a run is after hours of training and ex
 """
 
 import copy
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +28,48 @@ from wtemlp.reference.dpgen_style import DpgenStyle
 SPACING_A = 3.0  #: between the atoms of the made-up frame, one of each element
 
 
+class _Unlabelled(NamedTuple):
+    """What in the input of a style gives an output that is no label."""
+
+    file: str
+    words: str  #: a regular expression
+    remedy: str
+
+
+_ONE_STEP = "a label is one ionic step: write"
+_UNLABELLED = {
+    "vasp": (
+        _Unlabelled(
+            "INCAR",
+            r"(?im)^(?:[^#!\n]*;)?\s*NSW\s*=\s*(?:[2-9]|\d\d)\d*",
+            f"{_ONE_STEP} NSW = 0",
+        ),
+    ),
+    "pwscf": (
+        _Unlabelled(
+            "input", r"calculation\s*=\s*['\"]?(?!scf\b)[\w-]+", f"{_ONE_STEP} calculation = 'scf'"
+        ),
+    ),
+    "abacus": (
+        _Unlabelled(
+            "INPUT", r"(?m)^suffix\s+(?!ABACUS\s)\S+", "leave it out: OUT.ABACUS is what comes back"
+        ),
+    ),
+    "cp2k": (
+        _Unlabelled(
+            "input.inp",
+            r"(?im)^\s*RUN_TYPE\s+(?!ENERGY_FORCE\b)\S+",
+            f"{_ONE_STEP} RUN_TYPE ENERGY_FORCE",
+        ),
+        _Unlabelled(
+            "input.inp",
+            r"(?im)^\s*PRINT_LEVEL\s+(?:LOW|SILENT)\b",
+            "write MEDIUM: the reader needs what it prints",
+        ),
+    ),
+}
+
+
 def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
     """Have DP-GEN prepare a label in a folder that is thrown away.
 
@@ -41,7 +85,8 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
     Raises
     ------
     InputError
-        If DP-GEN cannot make the inputs, or the command is another program's.
+        If DP-GEN cannot make the inputs, or what they give is no label, or the command is another
+        program's.
     """
     if machines is not None and params.fp_style not in (LAMMPS, DEEPMD):
         _check_command(machines, params.fp_style)
@@ -75,6 +120,19 @@ def check_labels(params: Params, machines: Machines | None, root: Path) -> None:
                 f"DP-GEN cannot make the inputs of {params.fp_style} ({said})",
                 "correct the keys and files of the labels",
             ) from error
+        _check_outputs(params, folder)
+
+
+def _check_outputs(params: Params, folder: Path) -> None:
+    """That outputs of the inputs that were made can be labels."""
+    for one in _UNLABELLED.get(params.fp_style, ()):
+        if found := re.search(one.words, (folder / one.file).read_text(errors="replace")):
+            words = " ".join(found[0].rpartition(";")[2].split())
+            raise InputError(
+                f"{params.source.name}: fp_style",
+                f'the input of {params.fp_style} ({one.file}) has "{words}"',
+                one.remedy,
+            )
 
 
 def _check_command(machines: Machines, style: str) -> None:

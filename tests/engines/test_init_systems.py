@@ -211,7 +211,7 @@ def test_killed_and_run_again_gives_the_same_bytes(finished, tmp_path, stage):
 FCC = {"bulk": "Cu", "a_A": 3.615, "crystal": "fcc", "supercell": [2, 2, 2]}
 HCP = {"bulk": "Cu", "crystal": "hcp", "a_A": 2.55, "c_A": 4.16, "supercell": [3, 3, 2]}
 NVT = {"temperature_K": 600, "steps": 600, "frames": 6}
-OPES = {"biasfactor": {"window_K": [400, 900]}, "method": "opes", "pace": 20}
+OPES = {"biasfactor": {"window_K": [400, 900]}, "method": "opes", "pace": 10}
 CELL = {"npt_steps": 400, "barostat": "tri"}
 AUTO = {"biasfactor": 4, "pace": "auto"}
 VARIANTS = {
@@ -258,7 +258,7 @@ def test_labels_are_the_energies_of_the_run_whatever_the_cell_and_the_bias(varia
 def test_opes_in_init_is_biased_after_its_first_updates(variants):
     start, result = variants
     folder = md_folder(start, "opes.01.npt.900K.opes")
-    assert "OBSERVATION_STEPS=10 " in (folder / runs.PLUMED).read_text()
+    assert "OBSERVATION_STEPS=30 " in (folder / runs.PLUMED).read_text()
     bias = colvar.read(folder / runs.COLVAR)["opes.bias"]
     assert np.abs(bias[:20]).max() == 0.0 < np.ptp(bias[30:])
     (opes,) = [one for one in result.systems[0].runs if one.biasfactor is None]

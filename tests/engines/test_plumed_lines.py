@@ -112,7 +112,7 @@ def test_plumed_says_what_is_wrong(folder, wte, where, words):
         {"plumed": [D], "variables": ON_D, "bias": "variables", "biasfactor": 8},
         {"plumed": [D], "biasfactor": 1},
         {"plumed": [D], "biasfactor": {"window_K": [250, 400]}},
-        {"plumed": [D], "biasfactor": {"window_K": [250, 400]}, "method": "opes", "pace": 20},
+        {"plumed": [D], "biasfactor": {"window_K": [250, 400]}, "method": "opes", "pace": 5},
     ],
 )
 def test_plumed_accepts_what_is_right(folder, wte):

@@ -280,7 +280,7 @@ def test_the_bias_factor_of_a_window_has_a_limit(run, method):
         "biasfactor": None,
         "window_K": (200.0, 900.0),
         "nsteps": 100,
-        "pace": 5,
+        "pace": 1,
         "method": method,
         "guard": Guard(1e6, 3, 1e3, 1e6),
     }
@@ -308,7 +308,7 @@ def test_a_killed_multithermal_walker_goes_on(run):
     settings = {
         "nsteps": 1500,
         "checkpoint": 300,
-        "pace": 10,
+        "pace": 5,
         "method": "opes",
         "biasfactor": None,
         "window_K": (250.0, 420.0),

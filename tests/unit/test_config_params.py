@@ -101,7 +101,8 @@ def test_constant_pressure(root):
 
 
 def test_a_window_of_temperatures(root):
-    block = {"biasfactor": {"window_K": [250, 400]}, "method": "opes", "nvt_steps": 1000}
+    window = {"window_K": [250, 400]}
+    block = {"biasfactor": window, "method": "opes", "nvt_steps": 1000, "pace": 10}
     wte = load(root, changed({JOB + "wte": block})).jobs[0].wte
     assert (wte.biasfactors, wte.window_K, wte.method) == ((None,), (250.0, 400.0), "opes")
 
@@ -510,7 +511,7 @@ WRONG = [
                 "pace": 10,
             },
         },
-        ["[0].nsteps = 40; must be 200 or more: OPES begins with unbiased steps"],
+        ["[0].nsteps = 40; must be 600 or more: OPES begins with unbiased steps"],
     ),
     ({WTE + "hills": "keep"}, ['[0].wte.hills = "keep"; must be "drop" or "shift"']),
     ({WTE + "checkpoint": -1}, ["[0].wte.checkpoint = -1; must be 0 or more"]),

@@ -303,7 +303,7 @@ TOO_SHORT = {**NPT, "wte": {**WINDOW, "pace": 100}}
 @pytest.mark.parametrize(
     ("run", "part"),
     [
-        (TOO_SHORT, "steps = 1000; must be 2000 or more: OPES begins with unbiased steps"),
+        (TOO_SHORT, "steps = 1000; must be 6000 or more: OPES begins with unbiased steps"),
         ({**NPT, "wte": {**WINDOW, "pace": "auto"}}, '"opes" has no hills: give a number'),
         ({**NPT, "wte": {"biasfactor": 4, "pace": "fast"}}, 'must be "auto" or an integer'),
     ],

@@ -7,7 +7,7 @@ from wtemlp.core import paths
 
 MAX_COLVAR_STRIDE = 10  #: steps
 OBSERVATION = 100  #: updates; PLUMED's own choice
-MIN_OBSERVATION = 10
+MIN_OBSERVATION = 30  #: of fewer, PLUMED chooses too few temperatures to fill the window
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ class Method(Choice):
     OPES = "opes"
 
 
-MIN_OPES_UPDATES = 20  #: of which half are the first, unbiased ones
+MIN_OPES_UPDATES = 60  #: of which half are the first, unbiased ones
 #: Keys that the init file has, too.
 PACE = Key(COUNT, doc="Steps between hills.")
 DEFAULT_PACE = 100

@@ -239,6 +239,9 @@ def test_a_cut_array_and_links_into_nowhere_are_named(tmp_path, train):
     file = train / "set.000/force.npy"
     file.write_bytes(file.read_bytes()[:-8])
     assert "force.npy is cut off (280 of 288 bytes)" in only_problem(tmp_path)
+    np.save(file, np.zeros((N, 36 // N)))
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert "force.npy is damaged (289 bytes, must be 288): copy it as bin" in only_problem(tmp_path)
     file.unlink()
     file.symlink_to("../.git/annex/objects/x/force.npy")
     assert "which is missing: fetch its content (git annex get)" in only_problem(tmp_path)

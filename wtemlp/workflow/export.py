@@ -75,6 +75,8 @@ def export(root: Path, iteration: int | None = None, target: Path | None = None)
     models = sorted(paths.train(chosen).glob("graph.[0-9][0-9][0-9].*"))
     if not models or not all(model.exists() for model in models):
         raise InputError(str(paths.train(chosen)), "the models have gone", "train again")
+    if empty := [model for model in models if not model.stat().st_size]:
+        raise InputError(str(empty[0]), "the file of a model is empty", "train again")
     target = target or root / FOLDER
     if target.exists() and not (target / RECORD).is_file():
         raise InputError(str(target), "is no potential that wtemlp has made", "give another (-o)")
@@ -125,17 +127,16 @@ def _data(
     described: list[SystemOfData] = []
     folders = [("initial data", paths.root / name) for name in state.init_data]
     for index in range(iteration):
-        found = sorted(folder for folder in paths.label(index).glob("data.*") if folder.is_dir())
-        folders += [(_labels(paths, index), folder) for folder in found]
+        labelled = sorted(one for one in paths.label(index).glob("data.*") if one.is_dir())
+        folders += [(_labels(paths, index), folder) for folder in labelled]
     for source, folder in folders:
         try:
             there = systems_in(folder)
+            found = [one for system in there for one in _frames(system, state.type_map)]
         except DataFault as error:
             raise InputError(str(folder), str(error), "the data of a run must stay") from error
-        for system in there:
-            for one in _frames(system, state.type_map):
-                systems.append(one)
-                described.append(_described(one, source, masses))
+        systems += found
+        described += [_described(one, source, masses) for one in found]
     return systems, described
 
 

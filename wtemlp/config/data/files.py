@@ -231,6 +231,8 @@ def _open_npy(file: Path) -> np.ndarray:
     there, wanted = file.stat().st_size - first, int(np.prod(shape)) * dtype.itemsize
     if there < wanted:
         raise DataFault(f"{file} is cut off ({there} of {wanted} bytes): copy it again")
+    if there > wanted:  # line ends that were changed on the way: all numbers are others
+        raise DataFault(f"{file} is damaged ({there} bytes, must be {wanted}): copy it as binary")
     array: np.ndarray = np.load(file, mmap_mode="r" if wanted else None, allow_pickle=False)
     return array
 

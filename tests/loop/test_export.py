@@ -107,7 +107,7 @@ def test_what_is_there_is_replaced_only_if_it_is_a_potential(exported, copied):
 
 def test_what_is_damaged_is_no_potential(copied):
     """An empty model, and data that are not those of the training."""
-    energies, *_ = RunPaths(copied.folder).label(0).glob("data.*/set.000/energy.npy")
+    energies, *_ = RunPaths(copied.folder).label(0).glob("data.*/**/energy.npy")
     sound = energies.read_bytes()
     energies.write_bytes(sound.replace(b"\n", b"\r\n"))
     done = wtemlp(copied, "export")
@@ -116,7 +116,7 @@ def test_what_is_damaged_is_no_potential(copied):
     model = RunPaths(copied.folder).train(2) / "graph.001.pb"
     model.resolve().write_bytes(b"")
     done = wtemlp(copied, "export")
-    assert done.returncode == 2 and "the file of a model is empty: train again" in done.stderr
+    assert done.returncode == 2 and "the file of a model is empty; train again" in done.stderr
     assert not (copied.folder / "potential").exists()
 
 

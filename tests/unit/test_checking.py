@@ -288,7 +288,7 @@ def test_no_secret_is_told(folder, monkeypatch, capsys):
     resources = machines["train"]["resources"]
     resources["envs"] = {"API_TOKEN": "hunter2-token"}
     resources["prepend_script"] = ["echo $API_TOKEN is no module >&2; exit 1"]
-    machines["train"]["command"] = "sh -c dp"
+    machines["train"]["command"] = "sh -c 'dp \"$@\"' sh"
     write(folder, "machine.json", machines)
     code, lines = check(monkeypatch, capsys, folder, "param.json", "machine.json")
     assert code == 1

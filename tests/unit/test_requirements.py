@@ -26,14 +26,10 @@ PROGRAMS = {
 OWN = {
     "wtemlp",
     "tests",
-    "estimators",
-    "wte_law",
-    "wte_law_analysis",
-    "wte_law_figures",
-    "wte_law_files",
     "cheap_engines",
     "cheap_walkers",
     "examples",
+    *(file.stem for file in (ROOT / "benchmarks").glob("*.py")),
 }
 
 

@@ -6,7 +6,7 @@
 its own melt and 80 ps of NVT, and from these
 
 - the first four: the same 600 hills of 1 kT at a bias factor of 16, every 20, 100, 300 and 1000
-  steps of 2 fs (the energy is correlated for about as long as the second);
+  steps of 2 fs (the statistical inefficiency of the energy is 120);
 - OPES over the energies of 2000 to 4000 K in 120 ps, whose temperatures PLUMED chooses from its
   first 10, 30 or 100 observations (always the first tenth of the run);
 - two walkers of 40 ps at a bias factor of 16 as a user's run has them (pace and height chosen), for
